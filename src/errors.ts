@@ -1,0 +1,118 @@
+/**
+ * Every code a user, a client or an operator can meet. Three tables, so that a number or a word is written once:
+ * refused handshakes, refused messages, closed connections.
+ */
+
+/** Handshakes refused before the upgrade: HTTP status and the generic text of the body. The reason goes to the audit event. */
+export const handshakeRefusals = {
+  SWS_BAD_HANDSHAKE: { status: 400, error: 'Bad Request' },
+  SWS_UNSUPPORTED_VERSION: { status: 426, error: 'Upgrade Required' },
+  SWS_NOT_A_SOCKET_ROUTE: { status: 404, error: 'Not Found' },
+  SWS_INSECURE_TRANSPORT: { status: 426, error: 'Upgrade Required' },
+  SWS_HOST_REFUSED: { status: 421, error: 'Misdirected Request' },
+  SWS_ORIGIN_REFUSED: { status: 403, error: 'Forbidden' },
+  SWS_FETCH_METADATA_REFUSED: { status: 403, error: 'Forbidden' },
+  SWS_TOO_MANY_CONNECTIONS: { status: 503, error: 'Service Unavailable' },
+  SWS_TOO_MANY_HANDSHAKES: { status: 429, error: 'Too Many Requests' },
+  SWS_UNAUTHENTICATED: { status: 401, error: 'Unauthorized' },
+  SWS_FORBIDDEN: { status: 403, error: 'Forbidden' },
+  SWS_HANDSHAKE_TIMEOUT: { status: 503, error: 'Service Unavailable' },
+  SWS_UNAVAILABLE: { status: 503, error: 'Service Unavailable' },
+} as const
+export type HandshakeRefusalCode = keyof typeof handshakeRefusals
+
+/** Messages refused on an open socket: the `code` of `{ "type": "error", "code", "id"? }`. The socket stays open. */
+export const messageRefusals = [
+  'SWS_BAD_MESSAGE', // not a UTF-8 JSON object with a string `type`, or built to confuse a parser
+  'SWS_UNKNOWN_TYPE', // a type the route does not declare
+  'SWS_INVALID_MESSAGE', // the declared schema says no
+  'SWS_TOO_FAST', // over a rate
+  'SWS_REPLAYED', // nonce seen, or `at` outside the window
+  'SWS_STEP_UP_REQUIRED', // the session must authenticate again first
+  'SWS_FORBIDDEN', // the message's `authorize` says no
+  'SWS_BINARY_REFUSED', // a binary frame the route does not allow
+  'SWS_NO_LISTENER', // declared, but no listener is attached
+  'SWS_INTERNAL', // our side failed: a listener or a check threw
+] as const
+export type MessageRefusalCode = (typeof messageRefusals)[number]
+
+/**
+ * Close codes this package uses (RFC 6455 section 7.4.1; 3000, 3003 and 3008 are IANA-registered; 4429 is ours).
+ * A client may reconnect after 1001, 1011, 1012, 1013, 3008 and 4429; after 3000 once it has authenticated again.
+ */
+export const CloseCode = {
+  GoingAway: 1001,
+  UnsupportedData: 1003,
+  InvalidPayload: 1007,
+  PolicyViolation: 1008,
+  MessageTooBig: 1009,
+  InternalError: 1011,
+  ServiceRestart: 1012,
+  TryAgainLater: 1013,
+  Unauthorized: 3000,
+  Forbidden: 3003,
+  Timeout: 3008,
+  TooFast: 4429,
+} as const
+export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode]
+
+/** The reason text of each close code: fixed, so that a close frame never tells an attacker more than its number. */
+export const closeReasons: Readonly<Record<CloseCode, string>> = {
+  1001: 'going away',
+  1003: 'unsupported data',
+  1007: 'invalid payload',
+  1008: 'policy violation',
+  1009: 'message too big',
+  1011: 'internal error',
+  1012: 'service restart',
+  1013: 'try again later',
+  3000: 'unauthorized',
+  3003: 'forbidden',
+  3008: 'timeout',
+  4429: 'too fast',
+}
+
+/** Mistakes of the person who writes the server: thrown at registration, or at the call that made them. */
+export type SecureWsErrorCode =
+  | 'SWS_BAD_OPTION'
+  | 'SWS_UNSAFE_OPTIONS'
+  | 'SWS_WEBSOCKET_ALREADY_REGISTERED'
+  | 'SWS_NOT_ENCODABLE'
+  | 'SWS_UNDECLARED_TYPE'
+  | 'SWS_INVALID_OUTPUT'
+  | 'SWS_UNSAFE_TEMPLATE'
+  | 'SWS_UNSAFE_URL'
+  | 'SWS_SANITIZE_REFUSED'
+  | 'SWS_BAD_ROOM'
+  | 'SWS_TOO_MANY_ROOMS'
+  | 'SWS_NO_SESSION'
+  | 'SWS_CLOSED'
+  | 'SWS_BAD_SUBJECT'
+
+/** The one error class of this package. `code` is stable; `message` names what to change and what to write instead. */
+export class SecureWsError extends Error {
+  override readonly name = 'SecureWsError'
+  readonly code: SecureWsErrorCode
+
+  constructor(code: SecureWsErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** A wrong option: its full path, the value that was given, and what to write instead. */
+export function badOption(path: string, value: unknown, advice: string): SecureWsError {
+  return new SecureWsError('SWS_BAD_OPTION', `fastify-secure-ws: option \`${path}\` is ${show(value)}. ${advice}`)
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'missing'
+  if (typeof value === 'function') return 'a function'
+  if (typeof value === 'symbol' || typeof value === 'bigint') return String(value)
+  try {
+    const text = JSON.stringify(value) ?? typeof value
+    return text.length > 120 ? `${text.slice(0, 117)}...` : text
+  } catch {
+    return `a ${typeof value}`
+  }
+}

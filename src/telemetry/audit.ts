@@ -1,0 +1,145 @@
+import { createHash } from 'node:crypto'
+import { channel } from 'node:diagnostics_channel'
+import { quoted } from './quoted.ts'
+
+/** Everything that is decided about a handshake, a socket or a message, by name. `docs/threats.md` lists who sees what. */
+export type AuditType =
+  | 'handshake.accepted'
+  | 'handshake.refused'
+  | 'socket.closed'
+  | 'socket.failed'
+  | 'message.refused'
+  | 'message.failed'
+  | 'output.refused'
+  | 'session.expired'
+  | 'session.revoked'
+  | 'session.revalidation-failed'
+  | 'room.joined'
+  | 'room.left'
+  | 'room.refused'
+  | 'ticket.issued'
+  | 'relay.failed'
+  | 'options.loosened'
+
+/** One decision: who, what, when, where. Never a message body, a credential or a raw session id (ASVS 16.2.5). */
+export interface AuditEvent {
+  readonly type: AuditType
+  /** ISO 8601, UTC. */
+  readonly at: string
+  /** A refusal code (`SWS_...`) or a close code. */
+  readonly code?: string | number
+  /** Why, for the operator: control characters escaped, cut at 256 characters. Never sent to the client. */
+  readonly reason?: string
+  readonly route?: string
+  /** The socket's id, on every event that concerns one. */
+  readonly socket?: string
+  /** The first 16 hex digits of SHA-256 of the session id: correlates events, opens nothing. */
+  readonly session?: string
+  readonly user?: string
+  readonly address?: string
+  readonly origin?: string
+  /** Which authenticator spoke. */
+  readonly method?: string
+  /** A declared message type, or the quoted one a client sent. */
+  readonly messageType?: string
+  readonly room?: string
+  readonly durationMs?: number
+  /** How many of the same were not logged one by one (the `audit` function gets every one). */
+  readonly suppressed?: number
+}
+
+/** What a caller knows; `at` and quoting are added here, so that no caller can forget either. */
+export type AuditEntry = Omit<AuditEvent, 'at' | 'session' | 'suppressed'> & { readonly sessionId?: string | undefined }
+
+/** The part of a pino logger that is used. */
+export interface AuditLogger {
+  info(fields: object, text: string): void
+  warn(fields: object, text: string): void
+  error(fields: object, text: string): void
+}
+
+export type Audit = (entry: AuditEntry, log?: AuditLogger) => void
+
+export interface AuditOptions {
+  readonly logger: AuditLogger
+  readonly listener?: ((event: AuditEvent) => void) | undefined
+  readonly now?: () => number
+  /** Log lines per event type, code and second; more are counted and reported with the next line (flood of refusals). */
+  readonly linesPerSecond?: number
+}
+
+const auditChannel = channel('fastify-secure-ws:audit')
+
+const levels: Partial<Record<AuditType, 'warn' | 'error'>> = {
+  'handshake.refused': 'warn',
+  'message.refused': 'warn',
+  'output.refused': 'warn',
+  'room.refused': 'warn',
+  'session.revalidation-failed': 'warn',
+  'options.loosened': 'warn',
+  'socket.failed': 'error',
+  'message.failed': 'error',
+  'relay.failed': 'error',
+}
+
+/**
+ * One door for every decision: the request's logger (or the application's), the `audit` option and the diagnostics
+ * channel `fastify-secure-ws:audit`. A listener that throws is logged and harms nobody.
+ */
+export function createAudit({ logger, listener, now = Date.now, linesPerSecond = 20 }: AuditOptions): Audit {
+  const pace = createPace(linesPerSecond)
+  return (entry, log = logger) => {
+    const event = toEvent(entry, now())
+    if (listener !== undefined) {
+      try {
+        listener(event)
+      } catch (error) {
+        logger.error({ err: error }, 'fastify-secure-ws: the `audit` function threw')
+      }
+    }
+    if (auditChannel.hasSubscribers) auditChannel.publish(event)
+    const suppressed = pace(`${event.type} ${event.code ?? ''}`, now())
+    if (suppressed === undefined) return
+    const line = suppressed === 0 ? event : { ...event, suppressed }
+    // Nested under one key: nothing in an event can overwrite the logger's own `level`, `time` or `msg`.
+    log[levels[event.type] ?? 'info']({ audit: line }, event.type)
+  }
+}
+
+/** A session id as events show it. */
+export function sessionFingerprint(id: string): string {
+  return createHash('sha256').update(id).digest('hex').slice(0, 16)
+}
+
+function toEvent(entry: AuditEntry, now: number): AuditEvent {
+  const event: Record<string, unknown> = { type: entry.type, at: new Date(now).toISOString() }
+  for (const [key, value] of Object.entries(entry)) {
+    if (value === undefined || key === 'type') continue
+    if (key === 'sessionId') event.session = sessionFingerprint(String(value))
+    else event[key] = typeof value === 'string' ? quoted(value) : value
+  }
+  return event as unknown as AuditEvent
+}
+
+/** Returns how many lines were held back since the last one, or `undefined` when this one is to be held back too. */
+function createPace(perSecond: number): (key: string, now: number) => number | undefined {
+  const seconds = new Map<string, { second: number; lines: number; held: number }>()
+  return (key, now) => {
+    const second = Math.floor(now / 1000)
+    let entry = seconds.get(key)
+    // Keys are ours (types and codes), so the map cannot be grown by a client.
+    if (entry === undefined) seconds.set(key, (entry = { second, lines: 0, held: 0 }))
+    if (entry.second !== second) {
+      entry.second = second
+      entry.lines = 0
+    }
+    if (entry.lines >= perSecond) {
+      entry.held++
+      return undefined
+    }
+    entry.lines++
+    const { held } = entry
+    entry.held = 0
+    return held
+  }
+}
