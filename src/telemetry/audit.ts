@@ -111,14 +111,14 @@ export function sessionFingerprint(id: string): string {
   return createHash('sha256').update(id).digest('hex').slice(0, 16)
 }
 
-function toEvent(entry: AuditEntry, now: number): AuditEvent {
-  const event: Record<string, unknown> = { type: entry.type, at: new Date(now).toISOString() }
-  for (const [key, value] of Object.entries(entry)) {
-    if (value === undefined || key === 'type') continue
-    if (key === 'sessionId') event.session = sessionFingerprint(String(value))
-    else event[key] = typeof value === 'string' ? quoted(value) : value
-  }
-  return event as unknown as AuditEvent
+function toEvent({ sessionId, ...entry }: AuditEntry, now: number): AuditEvent {
+  const at = new Date(now).toISOString()
+  const session = sessionId === undefined ? {} : { session: sessionFingerprint(sessionId) }
+  return Object.fromEntries(
+    Object.entries({ ...entry, at, ...session })
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => [key, typeof value === 'string' ? quoted(value) : value]),
+  ) as typeof entry & { at: string }
 }
 
 /** Returns how many lines were held back since the last one, or `undefined` when this one is to be held back too. */
@@ -128,7 +128,10 @@ function createPace(perSecond: number): (key: string, now: number) => number | u
     const second = Math.floor(now / 1000)
     let entry = seconds.get(key)
     // Keys are ours (types and codes), so the map cannot be grown by a client.
-    if (entry === undefined) seconds.set(key, (entry = { second, lines: 0, held: 0 }))
+    if (entry === undefined) {
+      entry = { second, lines: 0, held: 0 }
+      seconds.set(key, entry)
+    }
     if (entry.second !== second) {
       entry.second = second
       entry.lines = 0
