@@ -1,0 +1,117 @@
+import { SecureWsError } from '../errors.ts'
+import type { Session } from '../session/session.ts'
+import { roomName } from './room-name.ts'
+
+/** What a room needs of a socket. `connection` satisfies it; neither imports the other. */
+export interface Member {
+  readonly id: string
+  readonly session: Session | null
+}
+
+/** How long a member may stay, and who is asked again. */
+export interface Grant {
+  /** Milliseconds since the epoch; afterwards the member is out of the room, not off the server. Default: no end. */
+  readonly until?: number
+  /** Asked again at each revalidation and by `reauthorize`; anything but `true` ends the membership. */
+  readonly authorize?: (session: Session | null) => boolean | Promise<boolean>
+}
+
+export interface Rooms<M extends Member> {
+  /** @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS` */
+  join(member: M, room: string, grant?: Grant): void
+  leave(member: M, room: string): boolean
+  /** Called once when a socket has closed: afterwards nothing here refers to it. */
+  forget(member: M): void
+  of(member: M): ReadonlySet<string>
+  grants(member: M): ReadonlyMap<string, Grant>
+  members(room: string): ReadonlySet<M>
+  /** Ends the grants whose time is over and returns them. */
+  expire(now: number): readonly { readonly member: M; readonly room: string }[]
+  readonly size: number
+}
+
+export interface RoomsOptions {
+  readonly roomsPerSocket: number
+  /** The first local member of a room has joined, the last one has left: when the relay listens for it. */
+  readonly onFirst?: (room: string) => void
+  readonly onLast?: (room: string) => void
+}
+
+const nobody: ReadonlySet<never> = new Set()
+const nowhere: ReadonlyMap<string, Grant> = new Map()
+const noGrant: Grant = Object.freeze({})
+
+/** Who is in which room, on this node. Two maps that always agree: room to members, member to grants. */
+export function createRooms<M extends Member>({ roomsPerSocket, onFirst, onLast }: RoomsOptions): Rooms<M> {
+  const membersOf = new Map<string, Set<M>>()
+  const grantsOf = new Map<M, Map<string, Grant>>()
+  const timed = new Map<M, number>()
+
+  function leave(member: M, room: string): boolean {
+    const grants = grantsOf.get(member)
+    const grant = grants?.get(room)
+    if (grants === undefined || grant === undefined) return false
+    grants.delete(room)
+    if (grants.size === 0) grantsOf.delete(member)
+    if (grant.until !== undefined) untime(member)
+    const members = membersOf.get(room)
+    members?.delete(member)
+    if (members?.size === 0) {
+      membersOf.delete(room)
+      onLast?.(room)
+    }
+    return true
+  }
+
+  function untime(member: M): void {
+    const left = (timed.get(member) ?? 1) - 1
+    if (left === 0) timed.delete(member)
+    else timed.set(member, left)
+  }
+
+  return {
+    join(member, name, grant = noGrant) {
+      const room = roomName(name)
+      const grants = grantsOf.get(member)
+      const known = grants?.get(room)
+      if (known === undefined && (grants?.size ?? 0) >= roomsPerSocket) {
+        throw new SecureWsError(
+          'SWS_TOO_MANY_ROOMS',
+          `This socket is in ${roomsPerSocket} rooms already. Leave one first, or raise \`limits.roomsPerSocket\`.`,
+        )
+      }
+      if (known?.until !== undefined) untime(member)
+      if (grant.until !== undefined) timed.set(member, (timed.get(member) ?? 0) + 1)
+      if (grants === undefined) grantsOf.set(member, new Map([[room, grant]]))
+      else grants.set(room, grant)
+      const members = membersOf.get(room)
+      if (members !== undefined) {
+        members.add(member)
+        return
+      }
+      membersOf.set(room, new Set([member]))
+      onFirst?.(room)
+    },
+    leave: (member, name) => leave(member, roomName(name)),
+    forget(member) {
+      for (const room of [...(grantsOf.get(member)?.keys() ?? [])]) leave(member, room)
+    },
+    of: (member) => new Set(grantsOf.get(member)?.keys() ?? []),
+    grants: (member) => grantsOf.get(member) ?? nowhere,
+    members: (name) => membersOf.get(roomName(name)) ?? nobody,
+    expire(now) {
+      const ended = []
+      for (const member of [...timed.keys()]) {
+        for (const [room, grant] of [...(grantsOf.get(member) ?? nowhere)]) {
+          if (grant.until === undefined || grant.until > now) continue
+          leave(member, room)
+          ended.push({ member, room })
+        }
+      }
+      return ended
+    },
+    get size() {
+      return membersOf.size
+    },
+  }
+}
