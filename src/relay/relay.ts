@@ -1,0 +1,261 @@
+import { randomUUID } from 'node:crypto'
+import { createArrivals } from './arrival.ts'
+import { type Bus, controlTopic, roomTopic } from './bus.ts'
+import { createDenialLedger, type Denial, type DenialLedger, type DenialSubject } from './denials.ts'
+import { envelopeLimit, type RelayMessage, sealEnvelope } from './envelope.ts'
+import { createSubscriptions } from './subscriptions.ts'
+
+export type { RelayMessage } from './envelope.ts'
+
+export type RelayStage = 'subscribe' | 'publish' | 'delivery' | 'catch-up'
+
+export interface RelayOptions {
+  readonly bus: Bus
+  /** Unique per start of a node; a UUID unless given. */
+  readonly nodeId?: string
+  readonly now?: () => number
+  /** A message of another node, or a denial this node had not heard of. What it throws goes to `onFailure('delivery')`. */
+  readonly onMessage: (message: RelayMessage) => void
+  /** After the bus was away and everything is caught up: the moment to ask about every open session again. */
+  readonly onCaughtUp?: () => void
+  /** The one place failures go to: nothing here throws into `send()`. The error never contains what came over the wire. */
+  readonly onFailure: (stage: RelayStage, error: unknown) => void
+  /** How often the store is asked for denials that a lost message did not tell of. Default 15,000 ms. */
+  readonly catchUpEvery?: number
+}
+
+export interface Relay {
+  readonly nodeId: string
+  /** False while the bus is away, or until this node has caught up: whoever depends on a session is refused meanwhile. */
+  readonly ready: boolean
+  /** Resolves after the first attempt, whether it worked (`ready`) or not; goes on trying until `close()`. Never rejects. */
+  start(): Promise<void>
+  /** For the first local member of a room. What is published elsewhere until the bus confirms is not heard (at most once). */
+  joinTopic(room: string): void
+  /** For the last local member that leaves. */
+  leaveTopic(room: string): void
+  /** To the other nodes only: local delivery is the caller's and has not waited. Never throws, never waits. */
+  publish(message: RelayMessage): void
+  /**
+   * In force on this node before the call returns (`onMessage` has heard of it), then kept in the store and told to the others.
+   * True: kept for every node. False: the store is away; it is put there, and told, when the store comes back.
+   */
+  deny(denial: Denial): Promise<boolean>
+  /** From memory, so it can be asked once more after every wait of a handshake. */
+  findDenial(subject: DenialSubject): Denial | undefined
+  /** Unsubscribes; the last relay in this process that uses the bus closes it. */
+  close(): Promise<void>
+}
+
+/** Two applications may share one bus: it closes with the last of them. */
+const users = new WeakMap<Bus, number>()
+
+export function createRelay(options: RelayOptions): Relay {
+  const {
+    bus,
+    nodeId = randomUUID(),
+    now = Date.now,
+    onMessage,
+    onCaughtUp,
+    onFailure,
+    catchUpEvery = 15_000,
+  } = options
+  const store = bus.stores?.denials
+  const judge = createArrivals({ nodeId, clockSkew: bus.clockSkew ?? 30_000, keys: bus.secret })
+  const ledger: DenialLedger = createDenialLedger()
+  let sequence = 0
+  let phase: 'new' | 'started' | 'closed' = 'new'
+  let ready = false
+  /** Counts losses of the bus, so that a recovery that was overtaken by the next loss cannot declare itself done. */
+  let losses = 0
+  let cursor: string | undefined
+  /** The store refused a denial that this node has in force: the next look at the store puts it there. */
+  let behind = false
+  let recovering: Promise<void> | undefined
+  let attempts = 0
+  let timer: NodeJS.Timeout | undefined
+  let unwatch: (() => void) | undefined
+
+  const receive = (room: string | undefined, topic: string, payload: string): void => {
+    const arrival = judge(topic, room, payload, now())
+    if ('echo' in arrival) return
+    if ('refused' in arrival) onFailure('delivery', new Error(`envelope refused: ${arrival.refused}`))
+    else if (arrival.message.kind === 'identity' && arrival.message.verb === 'close') learn(arrival.message.subject)
+    else deliver(arrival.message)
+  }
+
+  const deliver = (message: RelayMessage): void => {
+    try {
+      onMessage(message)
+    } catch (error) {
+      onFailure('delivery', error)
+    }
+  }
+
+  const learn = (denial: Denial): void => {
+    const time = now()
+    if (denial.until <= time || !ledger.put(denial, time)) return
+    deliver({ kind: 'identity', verb: 'close', subject: denial })
+  }
+
+  const subscriptions = createSubscriptions({ bus, receive, onFailure: (error) => onFailure('subscribe', error) })
+
+  const publish = (message: RelayMessage): void => {
+    if (phase !== 'started') return
+    const topic = message.kind === 'room' ? roomTopic(message.room) : controlTopic
+    const own = subscriptions.has(topic) ? 1 : 0
+    if (bus.audience !== undefined && bus.audience(topic) <= own) return
+    try {
+      sequence++
+      const payload = sealEnvelope(topic, { node: nodeId, sequence, at: now(), message }, bus.secret)
+      if (payload.length > envelopeLimit) throw new RangeError(`envelope larger than ${envelopeLimit} characters`)
+      bus.publish(topic, payload).catch((error: unknown) => onFailure('publish', error))
+    } catch (error) {
+      onFailure('publish', error)
+    }
+  }
+
+  const tell = (denial: Denial): void => publish({ kind: 'identity', verb: 'close', subject: denial })
+
+  /** Everything the store has, and into the store everything it has not (it was emptied, failed over, or away). */
+  const reconcile = async (): Promise<void> => {
+    if (store === undefined) return
+    const answer = await store.since(undefined)
+    const kept = new Map(answer.denials.map((denial) => [`${denial.kind}:${denial.id}`, denial]))
+    for (const denial of answer.denials) learn(denial)
+    const missing = ledger.all(now()).filter((mine) => {
+      const theirs = kept.get(`${mine.kind}:${mine.id}`)
+      return theirs === undefined || theirs.at < mine.at || theirs.until < mine.until
+    })
+    if (missing.length > 0) await store.deny(...missing)
+    // A node that came up in between has caught up with an empty store: it must hear what was missing.
+    for (const denial of missing) tell(denial)
+    cursor = answer.cursor
+    behind = false
+  }
+
+  const catchUp = async (): Promise<void> => {
+    if (store === undefined) return
+    if (behind) return reconcile()
+    const answer = await store.since(cursor)
+    if (answer.reset) return reconcile()
+    for (const denial of answer.denials) learn(denial)
+    cursor = answer.cursor
+  }
+
+  const recover = async (): Promise<void> => {
+    const loss = losses
+    let stage: RelayStage = 'subscribe'
+    try {
+      // Listen first, then read: what is denied between the two is heard, what was denied before is read.
+      await subscriptions.settle(controlTopic)
+      stage = 'catch-up'
+      await reconcile()
+      if (loss !== losses || phase !== 'started') return
+      ready = true
+      attempts = 0
+      subscriptions.settleAll()
+      onCaughtUp?.()
+    } catch (error) {
+      if (phase === 'started') onFailure(stage, error)
+    }
+  }
+
+  const next = (): void => {
+    clearTimeout(timer)
+    if (phase !== 'started') return
+    // Not ready: back off from 100 ms to 10 s, each with jitter, so that nodes do not return as one.
+    const wait = ready ? catchUpEvery : Math.min(10_000, 100 * 2 ** attempts++) * (0.5 + Math.random() / 2)
+    timer = setTimeout(() => void (ready ? refresh() : attempt()), wait)
+    timer.unref()
+  }
+
+  const refresh = async (): Promise<void> => {
+    const loss = losses
+    try {
+      await catchUp()
+      subscriptions.settleAll()
+    } catch (error) {
+      if (phase !== 'started') return
+      // Denials may be missing from now on, so nobody is admitted on a session until they are read.
+      if (loss === losses) ready = false
+      onFailure('catch-up', error)
+    }
+    next()
+  }
+
+  const attempt = (): Promise<void> => {
+    recovering ??= (async () => {
+      let loss: number
+      do {
+        loss = losses
+        if (bus.state !== 'down') await recover()
+      } while (loss !== losses && bus.state !== 'down' && phase === 'started')
+      recovering = undefined
+      next()
+    })()
+    return recovering
+  }
+
+  const onState = (state: 'up' | 'down'): void => {
+    if (state === 'down') {
+      losses++
+      ready = false
+    } else {
+      attempts = 0
+      void attempt()
+    }
+  }
+
+  return {
+    nodeId,
+    get ready() {
+      return ready
+    },
+    start() {
+      if (phase !== 'new') return recovering ?? Promise.resolve()
+      phase = 'started'
+      users.set(bus, (users.get(bus) ?? 0) + 1)
+      unwatch = bus.onState?.(onState)
+      subscriptions.want(controlTopic, undefined)
+      return attempt()
+    },
+    joinTopic: (room) => subscriptions.want(roomTopic(room), room),
+    leaveTopic: (room) => subscriptions.unwant(roomTopic(room)),
+    publish,
+    async deny(denial) {
+      learn(denial)
+      if (store === undefined) {
+        tell(denial)
+        return true
+      }
+      const stored = store.deny(denial)
+      // At once, because it is urgent; and again once it is stored: a node that subscribed after the first and read the
+      // store before the second would know of neither. Those who know already ignore it.
+      tell(denial)
+      try {
+        await stored
+      } catch (error) {
+        behind = true
+        onFailure('publish', error)
+        return false
+      }
+      tell(denial)
+      return true
+    },
+    findDenial: (subject) => ledger.find(subject, now()),
+    async close() {
+      if (phase === 'closed') return
+      const wasStarted = phase === 'started'
+      phase = 'closed'
+      ready = false
+      clearTimeout(timer)
+      unwatch?.()
+      await subscriptions.close()
+      if (!wasStarted) return
+      const left = (users.get(bus) ?? 1) - 1
+      users.set(bus, left)
+      if (left === 0) await bus.close()
+    },
+  }
+}
