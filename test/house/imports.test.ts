@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { filesBelow, importsOf, resolveImport, textOf } from './source-files.ts'
+
+/**
+ * What each part of the house may know, from the ground up. A part may import itself and everything on a lower storey;
+ * parts of one storey know nothing of each other, so that a check of the handshake can be read without the encoder.
+ */
+const storeys: readonly (readonly string[])[] = [
+  ['errors', 'session/session'],
+  ['admission', 'authentication', 'inbound', 'outbound', 'relay', 'telemetry', 'session'],
+  ['rooms', 'sanitizing'],
+  ['connection', 'session/revocation'],
+  ['options'],
+  ['plugin', 'fastify'],
+  ['index'],
+  ['testing'],
+]
+
+function storeyOf(path: string): { part: string; height: number } {
+  const inside = path.replace(/^src\//, '').replace(/\.ts$/, '')
+  const folder = inside.includes('/') ? inside.slice(0, inside.indexOf('/')) : inside
+  for (const part of [inside, folder]) {
+    const height = storeys.findIndex((storey) => storey.includes(part))
+    if (height !== -1) return { part, height }
+  }
+  return { part: inside, height: -1 }
+}
+
+/** Who may hold Fastify or `ws` values: everybody else takes plain values, and can be read and tested without a server. */
+const mayHoldServers = /^src\/(?:plugin\.ts|connection\/|testing\/)/
+
+function breaksOf(files: ReadonlyMap<string, string>): string[] {
+  const breaks: string[] = []
+  for (const [path, text] of files) {
+    const from = storeyOf(path)
+    if (from.height === -1) breaks.push(`${path} has no place in the house`)
+    for (const { specifier, typeOnly } of importsOf(text)) {
+      if (!specifier.startsWith('.')) {
+        if (/^(?:fastify|ws|@fastify\/websocket)$/.test(specifier) && !typeOnly && !mayHoldServers.test(path)) {
+          breaks.push(`${path} imports values of ${specifier}`)
+        }
+        continue
+      }
+      const target = resolveImport(path, specifier)
+      if (!files.has(target)) {
+        breaks.push(`${path} imports ${target}, which is not there`)
+        continue
+      }
+      const to = storeyOf(target)
+      if (to.part !== from.part && to.height >= from.height) breaks.push(`${path} imports ${target}: not downward`)
+    }
+  }
+  return breaks
+}
+
+function cyclesOf(files: ReadonlyMap<string, string>): string[] {
+  const cycles: string[] = []
+  const done = new Set<string>()
+  function visit(path: string, trail: readonly string[]): void {
+    const start = trail.indexOf(path)
+    if (start !== -1) {
+      cycles.push([...trail.slice(start), path].join(' -> '))
+      return
+    }
+    if (done.has(path)) return
+    for (const { specifier, typeOnly } of importsOf(files.get(path) ?? '')) {
+      // Two files may name each other's types; loading them in a circle is what breaks.
+      if (specifier.startsWith('.') && !typeOnly) visit(resolveImport(path, specifier), [...trail, path])
+    }
+    done.add(path)
+  }
+  for (const path of files.keys()) visit(path, [])
+  return cycles
+}
+
+const source = new Map(filesBelow('src').map((path) => [path, textOf(path)]))
+
+test('imports go one way through the house', () => {
+  assert.deepEqual(breaksOf(source), [])
+})
+
+test('no file loads itself through others', () => {
+  assert.deepEqual(cyclesOf(source), [])
+})
+
+test('an import up, across or of a server is seen', () => {
+  const errors = ['src/errors.ts', ''] as const
+  const up = new Map([
+    errors,
+    ['src/admission/origin.ts', "import { x } from '../rooms/rooms.ts'"],
+    ['src/rooms/rooms.ts', ''],
+  ])
+  assert.deepEqual(breaksOf(up), ['src/admission/origin.ts imports src/rooms/rooms.ts: not downward'])
+
+  const across = new Map([
+    ['src/outbound/html.ts', "import type {\n  Verdict,\n} from '../inbound/verdict.ts'"],
+    ['src/inbound/verdict.ts', ''],
+  ])
+  assert.deepEqual(breaksOf(across), ['src/outbound/html.ts imports src/inbound/verdict.ts: not downward'])
+
+  const server = new Map([['src/rooms/rooms.ts', "import { WebSocket } from 'ws'"]])
+  assert.deepEqual(breaksOf(server), ['src/rooms/rooms.ts imports values of ws'])
+
+  const unplaced = new Map([['src/elsewhere.ts', '']])
+  assert.deepEqual(breaksOf(unplaced), ['src/elsewhere.ts has no place in the house'])
+})
+
+test('near misses pass: types of a server, an import down, an example in a comment', () => {
+  const files = new Map([
+    ['src/errors.ts', ''],
+    [
+      'src/rooms/rooms.ts',
+      "import type { WebSocket } from 'ws'\nimport { e } from '../errors.ts'\n/**\n * import { x } from '../plugin.ts'\n */",
+    ],
+  ])
+  assert.deepEqual(breaksOf(files), [])
+})
+
+test('a circle of three is seen, a circle of types is none', () => {
+  const file = (name: string, next: string, word = 'import') =>
+    [`src/relay/${name}.ts`, `${word} { x } from './${next}.ts'`] as const
+  assert.equal(cyclesOf(new Map([file('a', 'b'), file('b', 'c'), file('c', 'a')])).length, 1)
+  assert.deepEqual(cyclesOf(new Map([file('a', 'b'), file('b', 'a', 'import type')])), [])
+})

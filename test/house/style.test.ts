@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { basename } from 'node:path'
+import { test } from 'node:test'
+import { filesBelow, textOf } from './source-files.ts'
+
+const code = ['.ts', '.js', '.mjs', '.cjs', '.html', '.css']
+const source = filesBelow('src')
+const everything = ['src', 'test', 'bench', 'demo'].flatMap((folder) => filesBelow(folder, code))
+
+/** Lines of the given files that match, as `path:line text`. */
+function linesMatching(paths: readonly string[], pattern: RegExp): string[] {
+  return paths.flatMap((path) =>
+    textOf(path)
+      .split('\n')
+      .flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1} ${line.trim()}`] : [])),
+  )
+}
+
+// A homoglyph or a bidi control in a source file reads as one thing and runs as another (CVE-2021-42574).
+test('source files are ASCII', () => {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant, TAB and newline included.
+  assert.deepEqual(linesMatching(everything, /[^\x00-\x7f]/), [])
+})
+
+test('files and folders are named after what they are about', () => {
+  const empty = /^(?:utils?|helpers?|common|shared|lib|core|misc|types|managers?|services?|data|info|process)$/
+  const names = source.flatMap((path) => path.split('/').map((part) => basename(part, '.ts')))
+  assert.deepEqual(
+    [...new Set(names)].filter((name) => name.split(/[-.]/).some((word) => empty.test(word))),
+    [],
+  )
+})
+
+test('exported names say more than manager, service or helper', () => {
+  const pattern =
+    /^export (?:async )?(?:const|function|class|interface|type) \w*(?:[Mm]anager|[Ss]ervice|[Uu]til|[Hh]elper|[Cc]ommon|[Ii]nfo(?![a-z])|[Pp]rocess(?![a-z])|^data|Data(?![a-z]))\w*/
+  assert.deepEqual(
+    linesMatching(source, pattern).filter((line) => !line.includes('ServiceRestart')),
+    [],
+  )
+})
+
+test('no file in src is longer than 400 lines', () => {
+  assert.deepEqual(
+    source.filter((path) => textOf(path).split('\n').length > 400),
+    [],
+  )
+})
+
+test('nothing in src escapes the type checker', () => {
+  assert.deepEqual(
+    linesMatching(source, /\bas any\b|: any\b|<any>|\bas unknown as\b|@ts-(?:ignore|expect-error|nocheck)/),
+    [],
+  )
+})
+
+// Code made out of text is what an injected string waits for (OWASP WebSocket Security Cheat Sheet: no eval).
+test('CS-17 nothing in src makes code out of text', () => {
+  assert.deepEqual(linesMatching(source, /\beval\(|\bnew Function\(|\bvm\.run|set(?:Timeout|Interval)\(\s*['"`]/), [])
+})
+
+test('no test is skipped, unfinished or alone', () => {
+  const words = 'skip|todo|only'
+  const called = new RegExp(`\\b(?:test|it|describe|suite|t|context)\\.(?:${words})\\(`)
+  const option = new RegExp(`\\{[^}]*\\b(?:${words}):\\s*(?!false)\\S`)
+  assert.deepEqual(linesMatching(filesBelow('test'), called), [])
+  assert.deepEqual(linesMatching(filesBelow('test'), option), [])
+})
