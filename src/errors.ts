@@ -6,7 +6,6 @@
 /** Handshakes refused before the upgrade: HTTP status and the generic text of the body. The reason goes to the audit event. */
 export const handshakeRefusals = {
   SWS_BAD_HANDSHAKE: { status: 400, error: 'Bad Request' },
-  SWS_UNSUPPORTED_VERSION: { status: 426, error: 'Upgrade Required' },
   SWS_NOT_A_SOCKET_ROUTE: { status: 404, error: 'Not Found' },
   SWS_INSECURE_TRANSPORT: { status: 426, error: 'Upgrade Required' },
   SWS_HOST_REFUSED: { status: 421, error: 'Misdirected Request' },

@@ -1,0 +1,116 @@
+import type { FastifyRequest } from 'fastify'
+import { badOption } from '../errors.ts'
+import { checkFetchMetadata } from './fetch-metadata.ts'
+import { checkHandshakeShape, type HandshakeFacts } from './handshake-request.ts'
+import { checkHost, compileHosts, effectiveHost, type HostPolicy, isLoopbackHost, serializeHost } from './host.ts'
+import { checkOrigin, type dangerouslyAllowAnyOrigin, type OriginFunction, type OriginPolicy } from './origin.ts'
+import { type CompiledOrigins, compileOrigins, hostsOf } from './origin-list.ts'
+import type { Refusal } from './refusal.ts'
+import { checkTransport, effectiveScheme } from './transport.ts'
+
+export interface AdmissionOptions {
+  readonly origins: 'same-origin' | readonly string[] | OriginFunction | typeof dangerouslyAllowAnyOrigin
+  readonly hosts?: readonly string[]
+  readonly allowMissingOrigin: boolean
+  readonly dangerouslyAllowNullOrigin: boolean
+  readonly allowInsecureTransport: boolean
+}
+
+/** One route's rules, finished: per request there are only look-ups. */
+export interface AdmissionPolicy {
+  readonly origins: OriginPolicy
+  readonly hosts: HostPolicy
+  readonly allowInsecureTransport: boolean
+  /** The rules as plain values, for a start-up line or a test. */
+  explain(): AdmissionExplained
+}
+
+export interface AdmissionExplained {
+  readonly origins: 'same-origin' | 'any' | 'a function' | readonly string[]
+  readonly hosts: readonly string[]
+  readonly allowMissingOrigin: boolean
+  readonly dangerouslyAllowNullOrigin: boolean
+  readonly allowInsecureTransport: boolean
+}
+
+/**
+ * @param path Where the options stand, for messages: `''`, or `'secureWs'` for a route's own.
+ * @throws SecureWsError SWS_BAD_OPTION with the full path, the value and what to write instead.
+ */
+export function compileAdmission(options: AdmissionOptions, path: string): AdmissionPolicy {
+  const at = (name: string) => (path === '' ? name : `${path}.${name}`)
+  const listed = compileOrigins(options.origins, at('origins'))
+  const origins: OriginPolicy = {
+    ...listed,
+    missing: boolean(options.allowMissingOrigin, at('allowMissingOrigin')),
+    nullOrigin: boolean(options.dangerouslyAllowNullOrigin, at('dangerouslyAllowNullOrigin')),
+  }
+  const hosts = options.hosts === undefined ? defaultHosts(listed, at) : compileHosts(options.hosts, at('hosts'))
+  const allowInsecureTransport = boolean(options.allowInsecureTransport, at('allowInsecureTransport'))
+  return {
+    origins,
+    hosts,
+    allowInsecureTransport,
+    explain: () => ({
+      origins: explainOrigins(origins),
+      hosts: [...hosts.names, ...(hosts.loopback ? ['localhost:*', '127.0.0.1:*', '[::1]:*'] : [])],
+      allowMissingOrigin: origins.missing,
+      dangerouslyAllowNullOrigin: origins.nullOrigin,
+      allowInsecureTransport,
+    }),
+  }
+}
+
+/**
+ * May this request become a WebSocket? The first refusal wins. A promise comes back only where `origins` is a function
+ * that returned one; it is not bounded here: the handshake's own deadline is.
+ */
+export function checkAdmission(
+  facts: HandshakeFacts,
+  policy: AdmissionPolicy,
+  isSocketRoute: boolean,
+  request: FastifyRequest,
+): Refusal | undefined | Promise<Refusal | undefined> {
+  const scheme = effectiveScheme(facts)
+  const host = effectiveHost(facts)
+  const own = host === undefined ? undefined : `${scheme}://${serializeHost(host, scheme)}`
+  const refusal =
+    checkHandshakeShape(facts, isSocketRoute) ??
+    checkTransport(facts, scheme, host, policy.allowInsecureTransport) ??
+    checkHost(host, scheme, policy.hosts) ??
+    checkOrigin({ value: facts.origin, fromBrowser: facts.fromBrowser, own }, policy.origins, request)
+  const last = () => checkFetchMetadata(facts, policy.origins.sameOrigin, own)
+  return refusal instanceof Promise ? refusal.then((late) => late ?? last()) : (refusal ?? last())
+}
+
+/**
+ * With no `hosts`: the hosts of the listed origins. A rule that names no host of its own (same origin, a function, every
+ * origin) leaves loopback only, so that nothing is served under an unknown name until the public one is configured.
+ */
+function defaultHosts(listed: CompiledOrigins, at: (name: string) => string): HostPolicy {
+  if (listed.exact.size === 0 && listed.wildcards.size === 0) return { names: new Set(), loopback: true }
+  const hosts = hostsOf(listed)
+  if (hosts.length === 0) {
+    throw badOption(
+      at('hosts'),
+      undefined,
+      'No entry of `origins` names a host of this server: list its names in `hosts`.',
+    )
+  }
+  // A page on localhost talks to a server on another port of localhost; a rebound name is never one of the loopback names.
+  const loopback = hosts.some(({ name }) => isLoopbackHost({ name, port: undefined }))
+  return { names: new Set(hosts.map(({ text }) => text)), loopback }
+}
+
+function explainOrigins({ sameOrigin, any, ask, exact, wildcards }: OriginPolicy): AdmissionExplained['origins'] {
+  if (sameOrigin) return 'same-origin'
+  if (any) return 'any'
+  if (ask !== undefined) return 'a function'
+  const patterns = [...wildcards].map(([parent, depth]) => parent.replace('://', depth === 'one' ? '://*.' : '://**.'))
+  return [...exact, ...patterns]
+}
+
+function boolean(value: unknown, path: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw badOption(path, value, 'Write true or false.')
+}

@@ -1,0 +1,31 @@
+import type { HandshakeFacts } from './handshake-request.ts'
+import { type Refusal, refuse } from './refusal.ts'
+
+const sites = new Set(['same-origin', 'same-site', 'cross-site', 'none'])
+
+/**
+ * Only ever one more reason to refuse: Chromium sends no Sec-Fetch-* with a WebSocket handshake, Firefox and Safari do.
+ * What a browser says about the request must fit what Origin says about the page. `own` is the origin connected to.
+ */
+export function checkFetchMetadata(
+  facts: HandshakeFacts,
+  sameOriginOnly: boolean,
+  own: string | undefined,
+): Refusal | undefined {
+  const { fetchMode, fetchSite } = facts
+  if (fetchMode !== undefined && fetchMode !== 'websocket') return refused(`Sec-Fetch-Mode ${fetchMode}`)
+  if (fetchSite === undefined) return undefined
+  if (!sites.has(fetchSite)) return refused(`Sec-Fetch-Site ${fetchSite}`)
+  // An opaque origin that was admitted by name is cross-site to everything.
+  if (sameOriginOnly && fetchSite !== 'same-origin' && facts.origin !== 'null') {
+    return refused(`Sec-Fetch-Site ${fetchSite} where only the same origin may connect`)
+  }
+  if (facts.origin === own && fetchSite === 'cross-site') {
+    return refused('Origin says same origin, Sec-Fetch-Site says cross-site')
+  }
+  return undefined
+}
+
+function refused(reason: string): Refusal {
+  return refuse('SWS_FETCH_METADATA_REFUSED', reason)
+}

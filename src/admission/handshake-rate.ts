@@ -1,0 +1,55 @@
+import { hash, randomBytes } from 'node:crypto'
+
+const minute = 60_000
+const rows = 4
+const columns = 16_384
+
+/** How often each address may begin a handshake, in memory that no number of addresses can grow. */
+export interface HandshakeRate {
+  /** Counts one attempt and returns `undefined`, or returns the milliseconds to wait: what is refused is not counted. */
+  take(address: string, now: number): number | undefined
+}
+
+/**
+ * A sliding minute per address, kept in a count-min sketch: four counters per address, chosen by a keyed hash, of which the
+ * smallest is believed. A map would have to forget somebody once it is full: dropping counters lets an attacker with many
+ * addresses reset his own, and refusing newcomers lets him lock everybody out. Here nothing is ever dropped; addresses can
+ * only share counters, which counts too much and never too little, and the key keeps anyone from choosing with whom.
+ */
+export function createHandshakeRate(perMinute: number): HandshakeRate {
+  const key = randomBytes(16).toString('hex')
+  let current = new Uint32Array(rows * columns)
+  let previous = new Uint32Array(rows * columns)
+  let window = Number.NEGATIVE_INFINITY
+
+  return {
+    take(address, now) {
+      turnTo(Math.floor(now / minute))
+      const places = placesOf(address, key)
+      // The window before fades out while this one runs: no burst of twice the limit across the boundary. A clock that was
+      // set back counts as the beginning of the window.
+      const elapsed = Math.max(0, now - window * minute)
+      const fading = least(previous, places) * (1 - elapsed / minute)
+      if (least(current, places) + fading + 1 > perMinute) return minute - elapsed
+      for (const place of places) current[place] = (current[place] ?? 0) + 1
+      return undefined
+    },
+  }
+
+  function turnTo(next: number): void {
+    if (next <= window) return
+    const old = previous
+    previous = next === window + 1 ? current : new Uint32Array(rows * columns)
+    current = old.fill(0)
+    window = next
+  }
+}
+
+function placesOf(address: string, key: string): number[] {
+  const digest = hash('sha256', key + address, 'buffer')
+  return Array.from({ length: rows }, (_, row) => row * columns + (digest.readUInt32LE(row * 4) % columns))
+}
+
+function least(counters: Uint32Array, places: readonly number[]): number {
+  return Math.min(...places.map((place) => counters[place] ?? 0))
+}

@@ -1,0 +1,185 @@
+import { listElements } from './header-list.ts'
+import { parseHost } from './host.ts'
+import { type Refusal, refuse } from './refusal.ts'
+
+/** The part of node:http's `IncomingMessage` that is read, once, by `readHandshake`. */
+export interface RawHandshake {
+  readonly method?: string | undefined
+  readonly httpVersion?: string | undefined
+  readonly url?: string | undefined
+  readonly headers: object
+  /** Missing on requests made by `injectWS`. */
+  readonly rawHeaders?: readonly string[] | undefined
+  /** Missing on requests made by `injectWS`. */
+  readonly socket?: { readonly remoteAddress?: string | undefined } | null | undefined
+}
+
+export interface Peer {
+  /** Is the other end of the connection a proxy that `trustProxy` trusts? See `peerIsTrusted`. */
+  readonly trusted: boolean
+  /** The client as Fastify resolves it (`request.ip`). */
+  readonly address: string | undefined
+}
+
+/** What a handshake said, as plain values. A header that was not sent is `undefined`, an empty one is `''`. */
+export interface HandshakeFacts {
+  readonly method: string | undefined
+  readonly httpVersion: string | undefined
+  readonly target: string | undefined
+  readonly host: string | undefined
+  readonly origin: string | undefined
+  readonly upgrade: string | undefined
+  readonly connection: string | undefined
+  readonly version: string | undefined
+  readonly key: string | undefined
+  /** `Sec-WebSocket-Protocol` as offered, in order; `undefined` when the list is malformed or names one twice. */
+  readonly protocols: readonly string[] | undefined
+  readonly contentLength: string | undefined
+  readonly transferEncoding: string | undefined
+  readonly fetchMode: string | undefined
+  readonly fetchSite: string | undefined
+  /** Any `Sec-Fetch-*` header: only browsers send them. */
+  readonly fromBrowser: boolean
+  /** Any header that a proxy adds, trusted or not. */
+  readonly forwarded: boolean
+  /** `X-Forwarded-Proto` and `X-Forwarded-Host`, joined when repeated; `undefined` unless the peer is trusted. */
+  readonly forwardedProto: string | undefined
+  readonly forwardedHost: string | undefined
+  /** The first header that may occur once and occurred more often. */
+  readonly repeated: string | undefined
+  /** TLS on this very connection. */
+  readonly encrypted: boolean
+  /** The other end of the connection: a proxy, if there is one. */
+  readonly peerAddress: string | undefined
+  /** The client, as resolved through trusted proxies. */
+  readonly address: string | undefined
+}
+
+const single = new Set([
+  'host',
+  'origin',
+  'upgrade',
+  'sec-websocket-version',
+  'sec-websocket-key',
+  'content-length',
+  'transfer-encoding',
+  'sec-fetch-mode',
+  'sec-fetch-site',
+])
+
+const lists = new Set(['connection', 'sec-websocket-protocol', 'x-forwarded-proto', 'x-forwarded-host'])
+
+const addedByProxies = new Set(['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'])
+
+/**
+ * Reads the facts from `rawHeaders`: `headers` joins two `Origin` lines, keeps the first of two `Host` lines, and inherits
+ * from a polluted Object.prototype. Only `injectWS` requests, which no client can make, fall back to it, own members only.
+ */
+export function readHandshake(raw: RawHandshake, peer: Peer): HandshakeFacts {
+  const said = new Map<string, string>()
+  let repeated: string | undefined
+  let fromBrowser = false
+  let forwarded = false
+  const lines = raw.rawHeaders ?? linesOf(raw.headers)
+  for (let index = 0; index + 1 < lines.length; index += 2) {
+    const name = (lines[index] ?? '').toLowerCase()
+    const value = lines[index + 1] ?? ''
+    if (name.startsWith('sec-fetch-')) fromBrowser = true
+    if (addedByProxies.has(name)) forwarded = true
+    const before = said.get(name)
+    if (single.has(name)) {
+      if (before === undefined) said.set(name, value)
+      else repeated ??= name
+    } else if (lists.has(name)) {
+      said.set(name, before === undefined ? value : `${before}, ${value}`)
+    }
+  }
+  return {
+    method: raw.method,
+    httpVersion: raw.httpVersion,
+    target: raw.url,
+    host: said.get('host'),
+    origin: said.get('origin'),
+    upgrade: said.get('upgrade'),
+    connection: said.get('connection'),
+    version: said.get('sec-websocket-version'),
+    key: said.get('sec-websocket-key'),
+    protocols: readProtocols(said.get('sec-websocket-protocol')),
+    contentLength: said.get('content-length'),
+    transferEncoding: said.get('transfer-encoding'),
+    fetchMode: said.get('sec-fetch-mode'),
+    fetchSite: said.get('sec-fetch-site'),
+    fromBrowser,
+    forwarded,
+    forwardedProto: peer.trusted ? said.get('x-forwarded-proto') : undefined,
+    forwardedHost: peer.trusted ? said.get('x-forwarded-host') : undefined,
+    repeated,
+    encrypted: isTls(raw.socket),
+    peerAddress: raw.socket?.remoteAddress,
+    address: peer.address,
+  }
+}
+
+/** RFC 6455 section 4.2.1, and only version 13: ws would also take 8, whose origin is in another header. */
+export function checkHandshakeShape(facts: HandshakeFacts, isSocketRoute: boolean): Refusal | undefined {
+  if (facts.method !== 'GET') return bad('the method is not GET')
+  if (facts.httpVersion !== '1.1') return bad('not HTTP/1.1')
+  // Absolute-form names a second authority beside Host, which Node does not compare (RFC 9112 section 3.2).
+  if (!facts.target?.startsWith('/')) return bad('the target is not in origin-form')
+  if (facts.repeated !== undefined) return bad(`more than one ${facts.repeated} header`)
+  if (facts.host === undefined) return bad('no Host header')
+  if (parseHost(facts.host) === undefined) return bad(`malformed Host ${facts.host}`)
+  if (facts.upgrade?.toLowerCase() !== 'websocket') return bad('Upgrade is not websocket')
+  if (!hasToken(facts.connection, 'upgrade')) return bad('Connection does not name Upgrade')
+  // Exactly these two characters: ws compares by number and so takes 013, 0xd and 1.3e1.
+  if (facts.version !== '13') return otherVersion(facts.version)
+  if (facts.key === undefined || !/^[A-Za-z0-9+/]{22}==$/.test(facts.key)) return bad('malformed Sec-WebSocket-Key')
+  if (facts.protocols === undefined) return bad('malformed Sec-WebSocket-Protocol')
+  // Node hands a body over as the first bytes of the WebSocket stream: they would be read as frames (ASVS 4.2.1).
+  if (facts.transferEncoding !== undefined) return bad('a handshake with Transfer-Encoding')
+  if (facts.contentLength !== undefined && facts.contentLength !== '0') return bad('a handshake with a body')
+  if (!isSocketRoute) return refuse('SWS_NOT_A_SOCKET_ROUTE', 'no WebSocket route has this path')
+  return undefined
+}
+
+function bad(reason: string): Refusal {
+  return refuse('SWS_BAD_HANDSHAKE', reason)
+}
+
+/** RFC 6455 section 4.4: the answer to an unknown version says which ones are known. */
+function otherVersion(version: string | undefined): Refusal {
+  const headers = { 'sec-websocket-version': '13' }
+  if (version === undefined) return refuse('SWS_BAD_HANDSHAKE', 'no Sec-WebSocket-Version header', { headers })
+  return refuse('SWS_BAD_HANDSHAKE', `Sec-WebSocket-Version ${version}`, {
+    status: 426,
+    headers: { ...headers, upgrade: 'websocket' },
+  })
+}
+
+function linesOf(headers: object): string[] {
+  return Object.entries(headers).flatMap(([name, value]: [string, unknown]) =>
+    (Array.isArray(value) ? value : [value]).flatMap((each: unknown) =>
+      // injectWS writes the version as a number.
+      typeof each === 'string' || typeof each === 'number' ? [name, String(each)] : [],
+    ),
+  )
+}
+
+/** Own property, as TLSSocket sets it: a polluted Object.prototype must not turn every connection into an encrypted one. */
+function isTls(socket: object | null | undefined): boolean {
+  return socket != null && Object.getOwnPropertyDescriptor(socket, 'encrypted')?.value === true
+}
+
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+/** Linear in the length of the header: one split and one single-class expression per element (CVE-2021-32640 was not). */
+function readProtocols(header: string | undefined): readonly string[] | undefined {
+  if (header === undefined) return []
+  const names = listElements(header)
+  if (new Set(names).size !== names.length) return undefined
+  return names.every((name) => token.test(name)) ? names : undefined
+}
+
+function hasToken(header: string | undefined, wanted: string): boolean {
+  return header !== undefined && listElements(header).some((element) => element.toLowerCase() === wanted)
+}

@@ -1,0 +1,98 @@
+import { badOption } from '../errors.ts'
+import { readConfiguredHost, serializeHost } from './host.ts'
+import { dangerouslyAllowAnyOrigin, type OriginFunction, type OriginPolicy } from './origin.ts'
+import { isOtherOrigin, readOrigin } from './web-origin.ts'
+
+/** What `origins` says, without the two flags beside it. */
+export type CompiledOrigins = Omit<OriginPolicy, 'missing' | 'nullOrigin'>
+
+/** @throws SecureWsError SWS_BAD_OPTION: a rule that admits more than it seems to must not start. */
+export function compileOrigins(origins: unknown, path: string): CompiledOrigins {
+  const nothing = { sameOrigin: false, exact: new Set<string>(), wildcards: new Map(), any: false, ask: undefined }
+  if (origins === 'same-origin') return { ...nothing, sameOrigin: true }
+  if (origins === dangerouslyAllowAnyOrigin) return { ...nothing, any: true }
+  if (isOriginFunction(origins)) return { ...nothing, ask: origins }
+  if (!Array.isArray(origins)) throw badOption(path, origins, adviceFor(origins))
+  if (origins.length === 0) throw badOption(path, origins, "List at least one origin, or write 'same-origin'.")
+  const exact = new Set<string>()
+  const wildcards = new Map<string, 'one' | 'any'>()
+  for (const [index, origin] of origins.entries()) {
+    const where = `${path}[${index}]`
+    if (typeof origin !== 'string') throw badOption(where, origin, adviceFor(origin))
+    if (origin.includes('*')) {
+      const { parent, depth } = compileWildcard(origin, where)
+      if (wildcards.get(parent) !== 'any') wildcards.set(parent, depth)
+    } else exact.add(compileOrigin(origin, where))
+  }
+  return { ...nothing, exact, wildcards }
+}
+
+/** The hosts that a list of origins names: those of the exact web origins. */
+export function hostsOf({ exact }: CompiledOrigins): { name: string; text: string }[] {
+  return [...exact].flatMap((text) => {
+    const origin = readOrigin(text)
+    return origin === undefined ? [] : [{ name: origin.name, text: serializeHost(origin, origin.scheme) }]
+  })
+}
+
+function isOriginFunction(value: unknown): value is OriginFunction {
+  return typeof value === 'function'
+}
+
+function adviceFor(origins: unknown): string {
+  if (origins === '*' || origins === true) {
+    return 'Name your origins. To admit every page, import `dangerouslyAllowAnyOrigin` and set it.'
+  }
+  if (origins instanceof RegExp) {
+    return "A pattern without anchors admits strangers. Write exact origins, 'https://*.example.org' or a function."
+  }
+  if (typeof origins === 'string') {
+    return origins.includes('://') ? `Write a list: [${JSON.stringify(origins)}].` : "Did you mean 'same-origin'?"
+  }
+  return "Write 'same-origin', a list such as ['https://app.example'], or a function."
+}
+
+function compileOrigin(text: string, path: string): string {
+  const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(text) ?? []
+  if (scheme === '') throw badOption(path, text, 'Write the scheme too, such as "https://app.example".')
+  const name = scheme.toLowerCase()
+  if (name === 'wss' || name === 'ws') {
+    throw badOption(path, text, `Origin names the page, not the socket: write "http${name.slice(2)}://...".`)
+  }
+  if (name !== 'https' && name !== 'http') return compileOtherOrigin(text, name, path)
+  const host = readConfiguredHost(rest)
+  if (host !== undefined) return `${name}://${serializeHost(host, name)}`
+  throw badOption(
+    path,
+    text,
+    'An origin is a scheme, a host and perhaps a port, and nothing after it: "https://app.example".',
+  )
+}
+
+/** `**.`: any depth. `*.`: one label, as in a TLS certificate. The rest must be a host that somebody can own. */
+function compileWildcard(text: string, path: string): { parent: string; depth: 'one' | 'any' } {
+  const [, scheme, stars, rest = ''] = /^(https?):\/\/(\*\*?)\.([^*]+)$/i.exec(text) ?? []
+  if (scheme === undefined) {
+    throw badOption(path, text, 'A wildcard is "https://*.example.org" (one label) or "https://**.example.org" (any).')
+  }
+  const parent = compileOrigin(`${scheme}://${rest}`, path)
+  const name = readOrigin(parent)?.name ?? ''
+  if (!name.includes('.') || name.endsWith('.')) {
+    throw badOption(
+      path,
+      text,
+      'Everybody can register a name under it. Name a domain of yours: "https://*.example.org".',
+    )
+  }
+  if (/^[\d.]+$|^\[/.test(name)) throw badOption(path, text, 'An address has no names in front of it.')
+  return { parent, depth: stars === '*' ? 'one' : 'any' }
+}
+
+const neverOrigins = new Set(['file', 'data', 'blob', 'filesystem', 'javascript', 'about', 'ftp', 'null'])
+
+/** Extensions and app shells: compared as a literal, because `URL` serializes them all as "null". */
+function compileOtherOrigin(text: string, scheme: string, path: string): string {
+  if (neverOrigins.has(scheme)) throw badOption(path, text, 'Browsers never send that as an Origin of its own.')
+  if (!isOtherOrigin(text)) throw badOption(path, text, 'Write it as the browser sends it: "chrome-extension://id".')
+  return text
+}

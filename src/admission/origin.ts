@@ -1,0 +1,120 @@
+import type { FastifyRequest } from 'fastify'
+import { serializeHost } from './host.ts'
+import { type Refusal, refuse } from './refusal.ts'
+import { isOtherOrigin, readOrigin, type WebOrigin } from './web-origin.ts'
+
+/** Admits every page of the web. A symbol, so that no configuration file and no environment variable can say it. */
+export const dangerouslyAllowAnyOrigin: unique symbol = Symbol('fastify-secure-ws: dangerouslyAllowAnyOrigin')
+
+/** Asked with the serialized origin (http or https, lower case, no default port). Whatever it returns but `true` refuses. */
+export type OriginFunction = (origin: string, request: FastifyRequest) => boolean | Promise<boolean>
+
+/** `origins`, `allowMissingOrigin` and `dangerouslyAllowNullOrigin` as look-ups. */
+export interface OriginPolicy {
+  readonly sameOrigin: boolean
+  readonly exact: ReadonlySet<string>
+  /** From the origin that stands behind the wildcard (`https://example.org`) to how many labels may stand in front. */
+  readonly wildcards: ReadonlyMap<string, 'one' | 'any'>
+  readonly any: boolean
+  readonly ask: OriginFunction | undefined
+  readonly missing: boolean
+  readonly nullOrigin: boolean
+}
+
+export interface OriginQuestion {
+  /** The header, or `undefined` when there was none. */
+  readonly value: string | undefined
+  readonly fromBrowser: boolean
+  /** The origin that the client connected to. */
+  readonly own: string | undefined
+}
+
+/** The heart of it: may this page talk to us with the user's cookies (cross-site WebSocket hijacking, CS-5)? */
+export function checkOrigin(
+  question: OriginQuestion,
+  policy: OriginPolicy,
+  request: FastifyRequest,
+): Refusal | undefined | Promise<Refusal | undefined> {
+  const { value } = question
+  if (value === undefined) return checkMissingOrigin(question, policy)
+  if (value === 'null') {
+    if (policy.nullOrigin) return undefined
+    return refused('Origin null', 'Sandboxed frames, data: and file: pages send it: any page can.')
+  }
+  // The common case first: a listed origin costs one look-up, however many are listed.
+  if (policy.exact.has(value)) return undefined
+  const origin = readOrigin(value)
+  if (origin === undefined) {
+    if (policy.any && isOtherOrigin(value)) return undefined
+    return refused(`Origin ${value} is not the serialization of a listed origin`)
+  }
+  if (policy.any || policy.exact.has(origin.text) || matchesWildcard(origin, policy.wildcards)) return undefined
+  if (policy.sameOrigin && origin.text === question.own) return undefined
+  if (policy.ask !== undefined) return askAbout(origin.text, policy.ask, request)
+  return refused(`Origin ${origin.text} is not allowed`, foreignAdvice(origin, question, policy))
+}
+
+function checkMissingOrigin({ fromBrowser }: OriginQuestion, policy: OriginPolicy): Refusal | undefined {
+  if (!policy.missing) return refused('no Origin', 'For clients that are not browsers, set `allowMissingOrigin: true`.')
+  // A browser that hides its origin is not a client without one.
+  if (fromBrowser) return refused('no Origin, but Sec-Fetch-* headers')
+  return undefined
+}
+
+/** Whole labels only, at least one, never across the scheme or the port: one look-up per label that the origin has. */
+function matchesWildcard(origin: WebOrigin, wildcards: OriginPolicy['wildcards']): boolean {
+  if (wildcards.size === 0) return false
+  let dot = origin.name.indexOf('.')
+  for (let labels = 1; dot !== -1; labels++) {
+    const parent = serializeHost({ name: origin.name.slice(dot + 1), port: origin.port }, origin.scheme)
+    const depth = wildcards.get(`${origin.scheme}://${parent}`)
+    if (depth === 'any' || (depth === 'one' && labels === 1)) return true
+    dot = origin.name.indexOf('.', dot + 1)
+  }
+  return false
+}
+
+function askAbout(
+  origin: string,
+  ask: OriginFunction,
+  request: FastifyRequest,
+): Refusal | undefined | Promise<Refusal | undefined> {
+  try {
+    const answer: unknown = ask(origin, request)
+    if (typeof answer === 'object' && answer !== null && 'then' in answer) return settle(origin, answer)
+    return verdict(origin, answer)
+  } catch (error) {
+    return threw(origin, error)
+  }
+}
+
+async function settle(origin: string, answer: object): Promise<Refusal | undefined> {
+  try {
+    return verdict(origin, await answer)
+  } catch (error) {
+    return threw(origin, error)
+  }
+}
+
+function verdict(origin: string, answer: unknown): Refusal | undefined {
+  if (answer === true) return undefined
+  if (answer === false) return refused(`Origin ${origin}: the \`origins\` function said no`)
+  return refused(`Origin ${origin}: the \`origins\` function returned no boolean`, 'Return true or false.')
+}
+
+function threw(origin: string, error: unknown): Refusal {
+  const what = error instanceof Error ? error.message : 'something that is no Error'
+  return refused(`Origin ${origin}: the \`origins\` function threw: ${what}`)
+}
+
+function foreignAdvice(origin: WebOrigin, { own }: OriginQuestion, policy: OriginPolicy): string {
+  if (!policy.sameOrigin) return `If this page is yours, add "${origin.text}" to \`origins\`.`
+  if (own !== undefined && origin.text === `https${own.slice(own.indexOf(':'))}`) {
+    return "Only the scheme differs. If a proxy ends TLS, name its address in Fastify's `trustProxy`."
+  }
+  return `If this page is yours, set \`origins: ["${origin.text}"]\`.`
+}
+
+function refused(reason: string, advice?: string): Refusal {
+  return refuse('SWS_ORIGIN_REFUSED', reason, advice === undefined ? {} : { advice })
+}

@@ -1,0 +1,30 @@
+import { STATUS_CODES } from 'node:http'
+import { type HandshakeRefusalCode, handshakeRefusals } from '../errors.ts'
+
+/** A handshake that may not become a socket. `status`, `code` and `headers` go out; `reason` and `advice` never do. */
+export interface Refusal {
+  readonly code: HandshakeRefusalCode
+  readonly status: number
+  /** Why, for the audit event, which quotes it: it may hold what the client wrote, raw. */
+  readonly reason: string
+  /** What the developer can change. Holds only text that passed a grammar of ours, so it is safe to print. */
+  readonly advice?: string
+  /** Lower-case names. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface RefusalDetails {
+  /** Where one code has two statuses: 426 for another protocol version, 429 for one address with too many connections. */
+  readonly status?: number
+  readonly advice?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export function refuse(code: HandshakeRefusalCode, reason: string, details: RefusalDetails = {}): Refusal {
+  return { status: handshakeRefusals[code].status, ...details, code, reason }
+}
+
+/** All that the client is told: nothing in it depends on which of several reasons applied. */
+export function refusalBody({ code, status }: Refusal): { statusCode: number; code: string; error: string } {
+  return { statusCode: status, code, error: STATUS_CODES[status] ?? handshakeRefusals[code].error }
+}

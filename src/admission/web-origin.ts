@@ -1,0 +1,29 @@
+import { type Authority, parseHost, type Scheme, serializeHost } from './host.ts'
+
+/** An http(s) origin in its one serialization. */
+export interface WebOrigin extends Authority {
+  readonly scheme: Scheme
+  readonly text: string
+}
+
+/**
+ * Reads an Origin header, or says that it is none. `new URL(value).origin` is no check: it repairs `https:/h`, backslashes,
+ * tabs, escapes and `127.1`, and calls every unknown scheme "null". So the value must be what `URL` would write (RFC 6454
+ * section 6.2); only ASCII case and a spelled-out default port may differ.
+ */
+export function readOrigin(value: string): WebOrigin | undefined {
+  const [, scheme, rest = ''] = /^(https?):\/\/(.*)$/i.exec(value) ?? []
+  if (scheme === undefined) return undefined
+  const authority = parseHost(rest)
+  if (authority === undefined) return undefined
+  const lower = scheme.toLowerCase() === 'https' ? 'https' : 'http'
+  const text = `${lower}://${serializeHost(authority, lower)}`
+  // The grammar leaves what only a parser knows: number forms of IPv4, IPv6 zeros, punycode that decodes to nothing.
+  if (URL.parse(text)?.origin !== text) return undefined
+  return { ...authority, scheme: lower, text }
+}
+
+/** An origin of a scheme that `URL` does not know, such as a browser extension's. */
+export function isOtherOrigin(value: string): boolean {
+  return /^(?!(?:https?|wss?|ftp|file):)[a-z][a-z0-9+.-]{0,63}:\/\/[a-z0-9._-]{1,253}$/.test(value)
+}
