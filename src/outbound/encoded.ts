@@ -1,0 +1,83 @@
+/** What every `Encoded` is made with. It never leaves this file, so `new Encoded(...)` from anywhere else throws. */
+const minting = Symbol('minting')
+
+// JSON.stringify gives no sign of which leaves were `Encoded`. These two tell the encoder, without a placeholder in the
+// text that a hostile string could imitate: how many were serialized so far, and the text of the most recent one.
+let serializedCount = 0
+let latestMarkup: string | undefined
+
+/**
+ * Text that is already encoded for one context, and is therefore not encoded again. `Encoded<'html'>` passes `send`
+ * untouched; made for another context it is text like any other.
+ *
+ * The text sits in a private field, so nothing that was parsed from a message can be one, whatever members it has.
+ * There are three ways to make an `Encoded<'html'>` from markup: the `html` tag, `sanitizeHtml`, `dangerouslyTrustHtml`.
+ * In `JSON.stringify` and in string concatenation it turns into its text.
+ */
+export class Encoded<Context extends string = string> {
+  readonly #text: string
+  readonly #context: Context
+
+  /** @throws TypeError unless called by this package. */
+  constructor(token: typeof minting, context: Context, text: string) {
+    if (token !== minting) throw new TypeError('Encoded cannot be constructed: use html, sanitizeHtml or encodeFor')
+    this.#context = context
+    this.#text = text
+    Object.freeze(this)
+  }
+
+  /** What the text is safe in: `html`, `attribute`, `js`, `json`, `url` or `css`. */
+  get context(): Context {
+    return this.#context
+  }
+
+  toString(): string {
+    return this.#text
+  }
+
+  toJSON(): string {
+    if (this.#context === 'html') {
+      serializedCount += 1
+      latestMarkup = this.#text
+    }
+    return this.#text
+  }
+
+  /** True for a real `Encoded` (of that context, if one is named); false for everything that only looks like one. */
+  static is(value: unknown): value is Encoded
+  static is<Wanted extends string>(value: unknown, context: Wanted): value is Encoded<Wanted>
+  static is(value: unknown, context?: string): boolean {
+    if (typeof value !== 'object' || value === null || !(#text in value)) return false
+    return context === undefined || value.#context === context
+  }
+}
+// A prototype that could be reassigned would let one line anywhere turn text into markup for every socket.
+Object.freeze(Encoded.prototype)
+Object.freeze(Encoded)
+
+/** For the encoders of this folder, which have made `text` safe in `context`. */
+export function encodedAs<Context extends string>(context: Context, text: string): Encoded<Context> {
+  return new Encoded(minting, context, text)
+}
+
+/**
+ * Takes `text` as markup, without looking at it. Only for markup that no user had a hand in; for markup that users
+ * wrote there is `sanitizeHtml`.
+ * @throws TypeError when `text` is not a string.
+ */
+export function dangerouslyTrustHtml(text: string): Encoded<'html'> {
+  if (typeof text !== 'string') throw new TypeError('dangerouslyTrustHtml takes a string')
+  return encodedAs('html', text)
+}
+
+/** How many `Encoded<'html'>` were serialized so far: a difference over a `JSON.stringify` says there was one inside. */
+export function markupSerialized(): number {
+  return serializedCount
+}
+
+/** The text of the `Encoded<'html'>` serialized last, once; setting it back is for a serialization inside another. */
+export function takeMarkup(putBack?: string): string | undefined {
+  const taken = latestMarkup
+  latestMarkup = putBack
+  return taken
+}

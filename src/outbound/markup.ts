@@ -1,0 +1,70 @@
+import { types } from 'node:util'
+import { takeMarkup } from './encoded.ts'
+import { refuseSilentLoss, stringify } from './json.ts'
+import { encodeSerialized } from './serialized.ts'
+
+const marked = 'm'
+const plain = 't'
+
+/**
+ * Serializes a value that holds `Encoded<'html'>` leaves and HTML-encodes everything else. Every string leaf, hostile or
+ * not, gets one letter in front that says what it is, so there is no text a message could contain to pass for markup;
+ * the letter is taken away again while the text is rewritten. Getters and `toJSON` run for this text once more than for
+ * the one that showed there is markup; only this one is sent.
+ */
+export function encodeAroundMarkup(value: unknown): string {
+  // A getter may send another message from inside this one: its markup must not be taken for ours, nor ours for its.
+  const outer = takeMarkup()
+  let text: string
+  try {
+    text = stringify(value, markLeaf)
+  } finally {
+    takeMarkup(outer)
+  }
+  return rewriteLeaves(text)
+}
+
+// JSON.stringify calls `toJSON`, and then at once this function with what it returned: nothing runs in between.
+function markLeaf(this: unknown, _key: string, member: unknown): unknown {
+  const markup = takeMarkup()
+  if (typeof member === 'string') return (member === markup ? marked : plain) + member
+  if (typeof member !== 'object' || member === null) return member
+  if (types.isStringObject(member)) return plain + String(member)
+  if (isRawJson(member)) {
+    const primitive: unknown = JSON.parse(JSON.stringify(member))
+    return typeof primitive === 'string' ? plain + primitive : member
+  }
+  return refuseSilentLoss(member)
+}
+
+function rewriteLeaves(text: string): string {
+  let written = ''
+  let done = 0
+  for (let open = text.indexOf('"'); open !== -1; open = text.indexOf('"', done)) {
+    const close = endOfString(text, open)
+    const isKey = text[close + 1] === ':'
+    const first = isKey ? open + 1 : open + 2
+    const content = text.slice(first, close)
+    written += text.slice(done, open + 1) + (!isKey && text[open + 1] === marked ? content : encodeSerialized(content))
+    done = close
+    written += '"'
+    done = close + 1
+  }
+  return written + text.slice(done)
+}
+
+function endOfString(text: string, open: number): number {
+  for (let quote = text.indexOf('"', open + 1); ; quote = text.indexOf('"', quote + 1)) {
+    let before = quote - 1
+    while (text[before] === '\\') before -= 1
+    // An even number of backslashes is that many halves of escaped backslashes: the quote is not escaped.
+    if ((quote - before) % 2 === 1) return quote
+  }
+}
+
+// Not every runtime has it, and the type libraries do not know it yet.
+const rawJsonTest: unknown = 'isRawJSON' in JSON ? JSON.isRawJSON : undefined
+
+function isRawJson(member: object): boolean {
+  return typeof rawJsonTest === 'function' && rawJsonTest(member) === true
+}
