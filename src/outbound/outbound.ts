@@ -59,7 +59,7 @@ export function encodeOwn(value: object, mode: EncodeMode): string {
   return encodeValue(value, mode)
 }
 
-function encodeText(text: string, mode: EncodeMode): string {
+export function encodeText(text: string, mode: EncodeMode): string {
   const wellFormed = text.toWellFormed()
   if (mode === 'html') return encodeHtml(wellFormed)
   return mode === 'json' ? escapeJsonText(wellFormed) : wellFormed

@@ -1,0 +1,43 @@
+import type { Outgoing } from './outbound.ts'
+
+/**
+ * One payload for many sockets: encoded once, and framed once, by whichever socket writes it first. Server frames are not
+ * masked (RFC 6455 section 5.1), so the very same bytes go to every member.
+ */
+export class SharedFrame {
+  readonly payload: Outgoing['payload']
+  readonly binary: boolean
+  #bytes: Buffer | undefined
+
+  constructor({ payload, binary }: Outgoing) {
+    this.payload = payload
+    this.binary = binary
+  }
+
+  /** The finished frame, or `undefined` for a Blob, whose bytes are not here yet. */
+  get bytes(): Buffer | undefined {
+    if (this.#bytes !== undefined) return this.#bytes
+    const { payload } = this
+    if (typeof payload === 'string') this.#bytes = frameOf(Buffer.from(payload), 0x1)
+    else if (Buffer.isBuffer(payload)) this.#bytes = frameOf(payload, this.binary ? 0x2 : 0x1)
+    return this.#bytes
+  }
+}
+
+/** RFC 6455 section 5.2: FIN, no extension bits, no mask, the shortest length that fits. */
+function frameOf(payload: Buffer, opcode: number): Buffer {
+  const { length } = payload
+  const offset = length < 126 ? 2 : length < 65_536 ? 4 : 10
+  const frame = Buffer.allocUnsafe(offset + length)
+  frame[0] = 0x80 | opcode
+  if (offset === 2) frame[1] = length
+  else if (offset === 4) {
+    frame[1] = 126
+    frame.writeUInt16BE(length, 2)
+  } else {
+    frame[1] = 127
+    frame.writeBigUInt64BE(BigInt(length), 2)
+  }
+  payload.copy(frame, offset)
+  return frame
+}
