@@ -73,6 +73,7 @@ export function createRelay(options: RelayOptions): Relay {
   let behind = false
   let recovering: Promise<void> | undefined
   let attempts = 0
+  let asked = false
   let timer: NodeJS.Timeout | undefined
   let unwatch: (() => void) | undefined
 
@@ -189,7 +190,9 @@ export function createRelay(options: RelayOptions): Relay {
       let loss: number
       do {
         loss = losses
-        if (bus.state !== 'down') await recover()
+        // The first time without asking: a bus connects on first use, and says `down` until then.
+        if (bus.state !== 'down' || !asked) await recover()
+        asked = true
       } while (loss !== losses && bus.state !== 'down' && phase === 'started')
       recovering = undefined
       next()
