@@ -8,9 +8,11 @@ import { filesBelow, importsOf, resolveImport, textOf } from './source-files.ts'
  */
 const storeys: readonly (readonly string[])[] = [
   ['errors', 'session/session'],
+  ['option-checks'],
   ['admission', 'authentication', 'inbound', 'outbound', 'relay', 'telemetry', 'session'],
   ['rooms', 'sanitizing'],
   ['connection', 'session/revocation'],
+  ['limits'],
   ['options'],
   ['plugin', 'fastify'],
   ['index'],
