@@ -1,0 +1,231 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { badOption } from '../errors.ts'
+import type { Session } from '../session/session.ts'
+import type { AuthenticateFunction, Authenticator, IssuedTicket, TicketRequest } from './authenticator.ts'
+import { checkedSession, isSameIdentity } from './checked-session.ts'
+import { RefusedCredential } from './credential.ts'
+
+export type { AuthenticateFunction, Authenticator, IssuedTicket, TicketRequest } from './authenticator.ts'
+
+/** The `authenticate` option. A list is asked in order; one that throws refuses, it does not fall through. */
+export type AuthenticateOption =
+  | Authenticator
+  | AuthenticateFunction
+  | readonly (Authenticator | AuthenticateFunction)[]
+  | false
+
+export interface Refused {
+  readonly refused: true
+  /** For the operator, in our own words: no piece of a credential. */
+  readonly reason: string
+  /** True when a look-up failed, so that nobody knows whether the credential is good: our fault, not the client's. */
+  readonly fault: boolean
+  /** Which authenticator refused; left out when none recognised the request. */
+  readonly method?: string
+}
+
+/** `session` is `null` only when the route is anonymous. `method` names the authenticator that knew the session. */
+export interface Authenticated {
+  readonly refused?: never
+  readonly session: Session | null
+  readonly method: string
+}
+
+export type AuthenticationVerdict = Authenticated | Refused
+
+/** What a compiled `authenticate` option is about, for the report at startup. */
+export interface AuthenticationPlan {
+  readonly anonymous: boolean
+  readonly ambient: boolean
+  readonly methods: readonly string[]
+  readonly loosened: readonly string[]
+}
+
+export interface Authentication {
+  readonly anonymous: boolean
+  readonly ambient: boolean
+  /** Without a promise where the authenticator needs none. Never throws, never rejects. */
+  authenticate(request: FastifyRequest): AuthenticationVerdict | Promise<AuthenticationVerdict>
+  /**
+   * The session an open socket carries on with, or `null` when it has ended, has expired, or came back as somebody else.
+   * Rejects when the look-up fails: the caller decides how long an unanswered question may stay open.
+   */
+  revalidate(session: Session, method: string): Promise<Session | null>
+  /** The session with the new token's times; `null` when the method has no tokens, or the token is another subject's. */
+  refresh(session: Session, method: string, token: string): Promise<Session | null>
+  /** Asks everyone but the ticket authenticator itself, so that no ticket can be changed for another one. Absent without one. */
+  readonly issueTicket?: (request: FastifyRequest, ask: TicketRequest) => Promise<IssuedTicket | Refused>
+  /** The offered sub-protocols that carry a credential: to be removed before the server chooses one. */
+  credentialProtocols(offered: readonly string[]): readonly string[]
+  install(app: FastifyInstance): Promise<void>
+  explain(): AuthenticationPlan
+}
+
+interface Step {
+  readonly method: string
+  readonly authenticator: Authenticator
+}
+
+/**
+ * Makes the `authenticate` option a finished list of steps.
+ * @throws SecureWsError `SWS_BAD_OPTION` when it is missing, empty, or holds something that cannot authenticate.
+ */
+export function compileAuthentication(option: unknown, path: string, now: () => number = Date.now): Authentication {
+  const anonymous = option === false
+  const steps = anonymous ? [] : stepsOf(option, path)
+  const authenticators = steps.map((step) => step.authenticator)
+  const ambient = authenticators.some((one) => one.ambient)
+  const byMethod = new Map(steps.map((step) => [step.method, step.authenticator]))
+  const issueTicket = ticketIssuer(steps, now)
+  return {
+    anonymous,
+    ambient,
+    authenticate: anonymous ? () => nobody : (request) => authenticateBy(steps, request, now),
+    async revalidate(session, method) {
+      const authenticator = byMethod.get(method)
+      if (anonymous || authenticator === undefined) return null
+      const answer = authenticator.revalidate === undefined ? true : await authenticator.revalidate(session)
+      return continued(session, answer === true ? session : answer || null, now())
+    },
+    async refresh(session, method, token) {
+      const refreshed = await byMethod.get(method)?.refresh?.(session, token)
+      return continued(session, refreshed, now())
+    },
+    ...(issueTicket === undefined ? {} : { issueTicket }),
+    credentialProtocols(offered) {
+      return authenticators.flatMap((one) => one.credentialProtocols?.(offered) ?? [])
+    },
+    async install(app) {
+      for (const one of authenticators) await one.install?.(app)
+    },
+    explain: () => ({
+      anonymous,
+      ambient,
+      methods: steps.map((step) => step.method),
+      loosened: authenticators.flatMap((one) => one.loosened ?? []),
+    }),
+  }
+}
+
+const nobody: Authenticated = { session: null, method: 'none' }
+
+function authenticateBy(
+  steps: readonly Step[],
+  request: FastifyRequest,
+  now: () => number,
+): AuthenticationVerdict | Promise<AuthenticationVerdict> {
+  for (const [at, { method, authenticator }] of steps.entries()) {
+    try {
+      const found = authenticator.authenticate(request)
+      if (isThenable(found)) {
+        return Promise.resolve(found).then(
+          (session) => verdictOn(session, method, now()) ?? authenticateBy(steps.slice(at + 1), request, now),
+          (error: unknown) => refusedBy(error, method),
+        )
+      }
+      const verdict = verdictOn(found, method, now())
+      if (verdict !== undefined) return verdict
+    } catch (error) {
+      return refusedBy(error, method)
+    }
+  }
+  return { refused: true, reason: 'no known credential', fault: false }
+}
+
+/** Query builders answer with thenables that are no `Promise`. */
+function isThenable(found: unknown): found is PromiseLike<unknown> {
+  return typeof found === 'object' && found !== null && 'then' in found && typeof found.then === 'function'
+}
+
+function verdictOn(found: unknown, method: string, now: number): AuthenticationVerdict | undefined {
+  try {
+    const session = checkedSession(found, now)
+    return session === null ? undefined : { session, method }
+  } catch (error) {
+    return refusedBy(error, method)
+  }
+}
+
+/** Of a foreign error only the class and code are told: its message may quote the credential. */
+function refusedBy(error: unknown, method: string): Refused {
+  if (error instanceof RefusedCredential)
+    return { refused: true, reason: `${method}: ${error.message}`, fault: false, method }
+  const kind = error instanceof Error && /^[A-Za-z]\w{0,63}$/.test(error.name) ? error.name : 'something'
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const shown = /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? ` (${code})` : ''
+  return { refused: true, reason: `${method}: threw ${kind}${shown}`, fault: true, method }
+}
+
+function continued(current: Session, next: unknown, now: number): Session | null {
+  try {
+    const session = checkedSession(next, now)
+    return session !== null && isSameIdentity(current, session) ? session : null
+  } catch {
+    return null
+  }
+}
+
+function ticketIssuer(steps: readonly Step[], now: () => number): Authentication['issueTicket'] {
+  const tickets = steps.find(({ authenticator }) => authenticator.issue !== undefined)?.authenticator
+  if (tickets?.issue === undefined) return undefined
+  const { issueFor } = tickets
+  const askers =
+    issueFor === undefined
+      ? steps.filter(({ authenticator }) => authenticator.issue === undefined)
+      : [{ method: issueFor.name, authenticator: issueFor }]
+  const issue = tickets.issue.bind(tickets)
+  return async (request, ask) => {
+    const verdict = await authenticateBy(askers, request, now)
+    if (verdict.refused) return verdict
+    if (verdict.session === null) return { refused: true, reason: 'a ticket needs a session', fault: false }
+    return issue(verdict.session, ask, askers.find((asker) => asker.method === verdict.method)?.authenticator)
+  }
+}
+
+const threeWays =
+  'There is no default, because a socket that anybody may open is a decision. Write one of: ' +
+  '`authenticate: cookieSession({ secret, load })` for browsers, ' +
+  '`authenticate: bearer({ jwks, algorithms, issuer, audience })` for JSON Web Tokens, ' +
+  'or `authenticate: false` to let everybody in without a session.'
+
+function stepsOf(option: unknown, path: string): readonly Step[] {
+  if (option === undefined) throw badOption(path, option, threeWays)
+  if (!Array.isArray(option)) return [stepOf(option, path, new Set())]
+  if (option.length === 0) throw badOption(path, option, `An empty list lets nobody in. ${threeWays}`)
+  const taken = new Set<string>()
+  return option.map((member, at) => stepOf(member, `${path}[${at}]`, taken))
+}
+
+function stepOf(member: unknown, path: string, taken: Set<string>): Step {
+  const authenticator = isAuthenticateFunction(member) ? byFunction(member) : member
+  if (!isAuthenticator(authenticator)) throw badOption(path, member, adviceFor(member))
+  let method = authenticator.name
+  // Two of one kind (two issuers, say) are told apart, or a session would be revalidated by the wrong one.
+  for (let count = 2; taken.has(method); count++) method = `${authenticator.name}#${count}`
+  taken.add(method)
+  return { method, authenticator }
+}
+
+/** Where a function takes its credential from is unknown, so it counts as ambient. */
+function byFunction(authenticate: AuthenticateFunction): Authenticator {
+  return { name: 'function', ambient: true, authenticate }
+}
+
+function isAuthenticateFunction(member: unknown): member is AuthenticateFunction {
+  return typeof member === 'function'
+}
+
+function isAuthenticator(member: unknown): member is Authenticator {
+  if (typeof member !== 'object' || member === null) return false
+  if (!('name' in member) || typeof member.name !== 'string' || !/^[A-Za-z][\w.-]{0,63}$/.test(member.name))
+    return false
+  if (!('ambient' in member) || typeof member.ambient !== 'boolean') return false
+  return 'authenticate' in member && typeof member.authenticate === 'function'
+}
+
+function adviceFor(member: unknown): string {
+  if (member === false)
+    return 'In a list `false` would let in everybody whom the others do not know. Write `authenticate: false` alone.'
+  if (member === true) return `True says nothing about who may enter. ${threeWays}`
+  return 'Write an authenticator (`cookieSession(...)`, `bearer(...)`, ...), or a function `(request) => Session | null`.'
+}

@@ -1,0 +1,59 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Session } from '../session/session.ts'
+
+type MaybePromise<T> = T | Promise<T>
+
+/** What user functions may answer for "nobody": `Map.get` and `find` answer `undefined`. */
+export type FoundSession = Session | null | undefined
+
+/**
+ * One way to say who is asking.
+ *
+ * `authenticate` returns a session, or `null` when the request carries no credential of this kind (or names a session that
+ * is no longer known): the next of a list is then asked. It throws when there is a credential and it is wrong: the
+ * handshake is refused, whatever else it carries.
+ */
+export interface Authenticator {
+  /** Shown in audit events. */
+  readonly name: string
+  /**
+   * True when a browser attaches the credential by itself, to requests of any page (cookie, Basic, client certificate).
+   * Such a credential is refused together with open origins: that combination is cross-site WebSocket hijacking.
+   */
+  readonly ambient: boolean
+  /** Options in use that weaken a guard, for the one warning at startup. */
+  readonly loosened?: readonly string[]
+  /** Which of the offered sub-protocols carry a credential of this kind: never echoed, never logged. */
+  credentialProtocols?(offered: readonly string[]): readonly string[]
+  authenticate(request: FastifyRequest): MaybePromise<FoundSession>
+  /** Asked again while the socket is open. False, `null` or `undefined`: the session has ended. */
+  revalidate?(session: Session): MaybePromise<boolean | FoundSession>
+  /** A session by its id, for stores that keep no objects. */
+  load?(sessionId: string): MaybePromise<FoundSession>
+  /** A new token for an open socket; `null` unless it is for the same subject. */
+  refresh?(session: Session, token: string): MaybePromise<Session | null>
+  /** Issues a ticket; `by` is the authenticator that knew the session. Only `ticket` has it. */
+  issue?(session: Session, ask: TicketRequest, by?: Authenticator): Promise<IssuedTicket>
+  /** Who may ask for a ticket, when that is not another member of the same list. Only `ticket` has it. */
+  readonly issueFor?: Authenticator
+  install?(app: FastifyInstance): MaybePromise<void>
+}
+
+export type AuthenticateFunction = (request: FastifyRequest) => MaybePromise<FoundSession>
+
+export interface TicketRequest {
+  /** The admitted `Origin` of the request that asks; `null` when it had none. */
+  readonly origin: string | null
+  /** The path (`/rooms/7`) or the route (`/rooms/:id`) that the ticket is for. */
+  readonly route: string
+  /** Milliseconds, default 30,000, at most 300,000. */
+  readonly ttl?: number
+}
+
+export interface IssuedTicket {
+  readonly ticket: string
+  /** The entry for the client: `new WebSocket(url, ['chat', protocol])`. */
+  readonly protocol: string
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number
+}

@@ -1,0 +1,79 @@
+import type { FastifyRequest } from 'fastify'
+
+/**
+ * Thrown by an authenticator that found a credential of its kind and says no. The message is our own words, never a piece
+ * of the credential: it goes into the audit event as it is.
+ */
+export class RefusedCredential extends Error {
+  override readonly name = 'RefusedCredential'
+}
+
+/**
+ * Every line of a header, in order, as it was sent. Read from `rawHeaders`: the parsed `headers` keep the first of two
+ * `Authorization` lines, join two `Cookie` lines, and inherit from a polluted `Object.prototype`.
+ * `name` is in lower case. A request without `rawHeaders` (injectWS) is read from the own properties of `headers`.
+ */
+export function headerLines(request: Pick<FastifyRequest, 'raw'>, name: string): readonly string[] {
+  const lines: string[] = []
+  const { rawHeaders, headers } = request.raw
+  if (Array.isArray(rawHeaders)) {
+    for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+      const value = rawHeaders[at + 1]
+      const key = rawHeaders[at]
+      if (value !== undefined && key?.length === name.length && key.toLowerCase() === name) lines.push(value)
+    }
+    return lines
+  }
+  const value = Object.hasOwn(headers, name) ? headers[name] : undefined
+  return value === undefined ? [] : [value].flat()
+}
+
+/** The one line of a header; `undefined` when there is none. Two are refused: which of them counts is what smuggling is about. */
+export function onlyHeader(request: Pick<FastifyRequest, 'raw'>, name: string): string | undefined {
+  const lines = headerLines(request, name)
+  if (lines.length > 1) throw new RefusedCredential(`two ${name} headers`)
+  return lines[0]
+}
+
+/** The sub-protocols a client offers. Several lines are one list (RFC 6455 section 11.3.4). */
+export function offeredProtocols(request: Pick<FastifyRequest, 'raw'>): readonly string[] {
+  return headerLines(request, 'sec-websocket-protocol').flatMap((line) => line.split(',').map(withoutOuterSpace))
+}
+
+/**
+ * The credential in `Sec-WebSocket-Protocol: chat, <prefix><credential>`: the only header a browser lets a page choose for
+ * a WebSocket. `undefined` when no entry has the prefix; two are refused.
+ */
+export function protocolCredential(request: Pick<FastifyRequest, 'raw'>, prefix: string): string | undefined {
+  const carrying = offeredProtocols(request).filter((entry) => entry.startsWith(prefix))
+  if (carrying.length > 1) throw new RefusedCredential(`two sub-protocols with the prefix ${prefix}`)
+  return carrying[0]?.slice(prefix.length)
+}
+
+/** The offered sub-protocols that carry a credential. In any case of letters: a misspelt one must not be echoed either. */
+export function protocolsWithPrefix(offered: readonly string[], prefix: string): readonly string[] {
+  return offered.filter((entry) => entry.toLowerCase().startsWith(prefix))
+}
+
+/** The credential of `Authorization: <scheme> <credential>`; `undefined` for another scheme, or none (RFC 9110 section 11.4). */
+export function authorizationCredential(request: Pick<FastifyRequest, 'raw'>, scheme: string): string | undefined {
+  const line = onlyHeader(request, 'authorization')
+  if (line === undefined) return undefined
+  const space = line.indexOf(' ')
+  const named = space === -1 ? line : line.slice(0, space)
+  if (named.toLowerCase() !== scheme) return undefined
+  return space === -1 ? '' : withoutOuterSpace(line.slice(space + 1))
+}
+
+/** Only space and tab, the optional white space of HTTP: `trim()` also removes U+00A0 and thereby makes two names one. */
+export function withoutOuterSpace(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && isSpace(text.charCodeAt(start))) start++
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09
+}

@@ -1,0 +1,42 @@
+import { badOption } from '../errors.ts'
+
+/**
+ * Refuses options that are not an object, and members nobody reads: a misspelt `audiance` would otherwise be a check that
+ * is silently left out.
+ * @throws SecureWsError `SWS_BAD_OPTION` with the full path and the nearest known name.
+ */
+export function refuseUnknownOptions(path: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw badOption(path, options, `Write an object with ${listed(known)}.`)
+  }
+  for (const [key, value] of Object.entries(options)) {
+    if (known.includes(key)) continue
+    const near = known.find((name) => distance(key.toLowerCase(), name.toLowerCase()) <= 2)
+    const advice = near === undefined ? '' : `did you mean \`${near}\`? `
+    throw badOption(`${path}.${key}`, value, `No such option; ${advice}Known are ${listed(known)}.`)
+  }
+}
+
+/** An option that is a function, or left out. */
+export function refuseNoFunction(path: string, value: unknown, example: string, required = false): void {
+  if (typeof value === 'function' || (value === undefined && !required)) return
+  throw badOption(path, value, `Write a function, for example ${example}.`)
+}
+
+function listed(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(', ')
+}
+
+/** Levenshtein's distance, one row at a time. */
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column)
+  for (const [index, letter] of [...from].entries()) {
+    const next = [index + 1]
+    for (let column = 1; column <= to.length; column++) {
+      const replaced = (row[column - 1] ?? 0) + (letter === to[column - 1] ? 0 : 1)
+      next.push(Math.min(replaced, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[to.length] ?? 0
+}
