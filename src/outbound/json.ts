@@ -25,8 +25,7 @@ export function stringify(value: unknown, replacer?: (this: unknown, key: string
   try {
     text = typeof value === 'function' ? undefined : JSON.stringify(value, replacer)
   } catch (cause) {
-    if (cause instanceof SecureWsError) throw cause
-    throw new SecureWsError('SWS_NOT_ENCODABLE', `The value cannot be sent as JSON: ${reasonOf(cause)}`, { cause })
+    throw notEncodable(cause)
   }
   if (text === undefined) {
     throw new SecureWsError(
@@ -53,6 +52,14 @@ export function refuseSilentLoss(member: unknown): unknown {
   )
 }
 
+// Not every runtime has it, and the type libraries do not know it yet.
+const rawJsonTest: unknown = 'isRawJSON' in JSON ? JSON.isRawJSON : undefined
+
+/** True for what `JSON.rawJSON` makes: a primitive that brings its own JSON text. */
+export function isRawJson(member: object): boolean {
+  return typeof rawJsonTest === 'function' && rawJsonTest(member) === true
+}
+
 const unsafeInScript = /[<>&\u2028\u2029]/
 const everyUnsafeInScript = /[<>&\u2028\u2029]/g
 const escapes: Readonly<Record<string, string>> = {
@@ -71,9 +78,9 @@ export function escapeJsonText(json: string): string {
   return unsafeInScript.test(json) ? json.replace(everyUnsafeInScript, (char) => escapes[char] ?? '') : json
 }
 
-function reasonOf(cause: unknown): string {
-  if (cause instanceof RangeError) return 'it is nested too deeply'
-  return cause instanceof TypeError && !types.isProxy(cause)
-    ? (String(cause.message).split('\n')[0] ?? '')
-    : 'a member threw'
+/** What a member threw while it was read, as the one error a caller of `send` has to know. */
+export function notEncodable(cause: unknown): SecureWsError {
+  if (cause instanceof SecureWsError) return cause
+  const reason = cause instanceof Error ? String(cause.message).split('\n')[0] : 'a member threw'
+  return new SecureWsError('SWS_NOT_ENCODABLE', `The value cannot be sent as JSON: ${reason}`, { cause })
 }

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import { takeMarkup } from './encoded.ts'
-import { refuseSilentLoss, stringify } from './json.ts'
+import { isRawJson, refuseSilentLoss, stringify } from './json.ts'
 import { encodeSerialized } from './serialized.ts'
 
 const marked = 'm'
@@ -60,11 +60,4 @@ function endOfString(text: string, open: number): number {
     // An even number of backslashes is that many halves of escaped backslashes: the quote is not escaped.
     if ((quote - before) % 2 === 1) return quote
   }
-}
-
-// Not every runtime has it, and the type libraries do not know it yet.
-const rawJsonTest: unknown = 'isRawJSON' in JSON ? JSON.isRawJSON : undefined
-
-function isRawJson(member: object): boolean {
-  return typeof rawJsonTest === 'function' && rawJsonTest(member) === true
 }

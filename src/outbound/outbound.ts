@@ -4,6 +4,7 @@ import { Encoded, markupSerialized } from './encoded.ts'
 import { encodeHtml } from './html.ts'
 import { escapeJsonText, serialize } from './json.ts'
 import { encodeAroundMarkup } from './markup.ts'
+import { compileSends, type DeclaredOutput, type SanitizeHtml, type Sends } from './schema.ts'
 import { encodeSerialized } from './serialized.ts'
 
 /** What happens to text on its way out: for `innerHTML`, for `textContent` and frameworks that escape, or nothing. */
@@ -14,51 +15,92 @@ export type Bytes = ArrayBuffer | SharedArrayBuffer | ArrayBufferView
 /** One frame, ready for ws. Bytes with `binary: false` are UTF-8 text. */
 export type Outgoing = { readonly payload: string | Bytes | Blob; readonly binary: boolean }
 
-/** What a route declares under `secureWs.sends`: the schema of each message it may send, without its `type`. */
-export type Sends = Readonly<Record<string, { readonly schema: object }>>
+export type { SanitizeHtml, Sends }
 
 export type OutboundOptions = {
   readonly encode: EncodeMode
   readonly sends: Sends | undefined
   /** Where these options stand, for error texts: `secureWs` of a route. */
   readonly path: string
-  readonly sanitizeHtml: (dirty: string) => string | Promise<string>
+  readonly sanitizeHtml: SanitizeHtml
   readonly warn: (text: string) => void
 }
 
 /** The finished options of one route. */
 export type OutboundPolicy = {
   readonly mode: EncodeMode
+  readonly declare: DeclaredOutput | undefined
+  /** Looks at text that is about to be encoded, until it has warned once. */
   readonly noteText: (text: string) => void
 }
 
+/** @throws SecureWsError SWS_BAD_OPTION */
 export function compileOutbound(options: OutboundOptions): OutboundPolicy {
-  return { mode: checkedMode(options.encode, `${options.path}.encode`), noteText: () => {} }
+  const { encode, sends, path, sanitizeHtml, warn } = options
+  return {
+    mode: checkedMode(encode, `${path}.encode`),
+    declare: sends === undefined ? undefined : compileSends(sends, `${path}.sends`, sanitizeHtml),
+    noteText: process.env.NODE_ENV === 'production' ? () => {} : warnOnceOfJson(path, warn),
+  }
 }
 
+/**
+ * Turns what a handler sends into one frame:
+ * - a string, or an `Encoded` made for another context than the mode's, is one text leaf
+ * - an `Encoded` made for the mode's context is text, untouched
+ * - bytes and Blob are binary, untouched; with `binary: false` they are UTF-8 text, and encoded
+ * - anything else is JSON, its strings and keys encoded; `Encoded<'html'>` inside stays markup in `html` mode
+ *
+ * In `html` mode `& < > " '` are encoded. In `json` mode `< > & U+2028 U+2029` are escaped as in JSON, in text frames,
+ * too: text that is JSON keeps its value, other text shows the escapes, and no frame ever holds markup.
+ * Text frames are well-formed UTF-8; a lone surrogate becomes U+FFFD (in JSON it is an escape, and stays).
+ * Where the route has `sends`, text is refused, and objects are what it declares; only then, or for a Blob sent as
+ * text, may the answer be a promise.
+ *
+ * @throws SecureWsError SWS_NOT_ENCODABLE, SWS_UNDECLARED_TYPE, SWS_INVALID_OUTPUT, SWS_UNSAFE_URL, SWS_BAD_OPTION for
+ *   an unknown `override`: nothing was sent then
+ */
 export function encodeOutgoing(
   value: unknown,
   policy: OutboundPolicy,
   override?: EncodeMode,
+  binary?: boolean,
 ): Outgoing | Promise<Outgoing> {
   const mode = override === undefined ? policy.mode : checkedMode(override, 'send(value, { encode })')
-  if (isBytes(value) || value instanceof Blob) return { payload: value, binary: true }
-  if (typeof value === 'string') {
-    policy.noteText(value)
-    return { payload: encodeText(value, mode), binary: false }
+  if (value instanceof Blob) {
+    if (binary !== false) return { payload: value, binary: true }
+    return value.arrayBuffer().then((bytes) => encodeOutgoing(bytes, policy, override, false))
   }
-  if (Encoded.is(value)) {
-    const text = String(value)
-    return { payload: Encoded.is(value, mode) ? text.toWellFormed() : encodeText(text, mode), binary: false }
+  if (isBytes(value)) {
+    if (binary !== false) return { payload: value, binary: true }
+    return encodeOutgoing(textOf(value), policy, override)
   }
-  return { payload: encodeValue(value, mode), binary: false }
+  if (policy.declare !== undefined) {
+    const declared = policy.declare(value)
+    const frame = (message: object): Outgoing => ({ payload: encodeValue(message, mode), binary: binary === true })
+    return declared instanceof Promise ? declared.then(frame) : frame(declared)
+  }
+  return { payload: encodeFreely(value, mode, policy), binary: binary === true }
 }
 
-/** Replies and errors that the connection builds itself: encoded like everything, exempt from `sends`. */
+/**
+ * Replies and errors that the connection builds itself: encoded like everything, exempt from `sends`.
+ * @throws SecureWsError SWS_NOT_ENCODABLE
+ */
 export function encodeOwn(value: object, mode: EncodeMode): string {
   return encodeValue(value, mode)
 }
 
+function encodeFreely(value: unknown, mode: EncodeMode, policy: OutboundPolicy): string {
+  if (typeof value === 'string') {
+    if (mode === 'html') policy.noteText(value)
+    return encodeText(value, mode)
+  }
+  if (!Encoded.is(value)) return encodeValue(value, mode)
+  return Encoded.is(value, mode) ? String(value).toWellFormed() : encodeText(String(value), mode)
+}
+
+/** One text leaf, for a frame or a close reason. */
 export function encodeText(text: string, mode: EncodeMode): string {
   const wellFormed = text.toWellFormed()
   if (mode === 'html') return encodeHtml(wellFormed)
@@ -73,8 +115,29 @@ function encodeValue(value: unknown, mode: EncodeMode): string {
   return markupSerialized() === before ? encodeSerialized(json) : encodeAroundMarkup(value)
 }
 
+// Not TextDecoder, which drops a byte order mark and so changes the text. Invalid UTF-8 becomes U+FFFD.
+function textOf(bytes: Bytes): string {
+  const view = ArrayBuffer.isView(bytes)
+  return view ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString() : Buffer.from(bytes).toString()
+}
+
 function isBytes(value: unknown): value is Bytes {
   return ArrayBuffer.isView(value) || isAnyArrayBuffer(value)
+}
+
+/** A handler that serializes by itself gets its quotes encoded, and its client text that no longer parses. */
+function warnOnceOfJson(path: string, warn: (text: string) => void): (text: string) => void {
+  let warned = false
+  return (text) => {
+    if (warned || !/^\s*[{[]/.test(text)) return
+    try {
+      JSON.parse(text)
+    } catch {
+      return
+    }
+    warned = true
+    warn(`${path}: a string that is JSON was sent, and encoded as text. Pass send() the object, not its JSON`)
+  }
 }
 
 function checkedMode(mode: unknown, path: string): EncodeMode {

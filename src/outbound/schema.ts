@@ -1,0 +1,163 @@
+import { Ajv, type ValidateFunction } from 'ajv'
+import { fullFormats } from 'ajv-formats/dist/formats.js'
+import { badOption, SecureWsError } from '../errors.ts'
+import { type Encoded, encodedAs } from './encoded.ts'
+import { notEncodable } from './json.ts'
+import { copyOutputSchema, isSchema, type OutputSchema, pointedAt } from './output-schema.ts'
+import { compileProjection, type Place, type Project, type Special } from './projection.ts'
+import { isSafeUrl, unsafeUrl } from './url.ts'
+
+/** What a route declares under `secureWs.sends`: the schema of each message it may send, without its `type`. */
+export type Sends = { readonly [type: string]: { readonly schema: object } }
+
+/** A message with only what is declared, checked, its markup fields `Encoded`. Waits only for the sanitizer. */
+export type DeclaredOutput = (value: unknown) => object | Promise<object>
+
+export type SanitizeHtml = (dirty: string) => string | Encoded<'html'> | Promise<string | Encoded<'html'>>
+
+/** The connection's own answers. A client could not tell them from a message of the route. */
+const reserved = new Set(['error', 'reply'])
+
+/**
+ * Compiles `sends`. A schema describes the message without its `type`; it may name `type` as well. What it does not
+ * declare is dropped; `additionalProperties: true` (or a schema) keeps the rest.
+ * - `contentMediaType: 'text/html'`: an `Encoded<'html'>` stays, a string is sanitized
+ * - `format: 'uri'` and the like: http, https, mailto or relative
+ * - any other string is text, also when it comes from an `Encoded`: which members are markup is said here only
+ *
+ * @throws SecureWsError SWS_BAD_OPTION here; on sending SWS_UNDECLARED_TYPE, SWS_INVALID_OUTPUT, SWS_UNSAFE_URL,
+ *   SWS_NOT_ENCODABLE, and whatever the sanitizer throws
+ */
+export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeHtml): DeclaredOutput {
+  if (!isSchema(sends)) throw badOption(path, sends, 'Write { said: { schema: Type.Object({ ... }) } }.')
+  const declared = new Map<string, Declared>()
+  for (const [type, declaration] of Object.entries(sends)) declared.set(type, compileType(type, declaration, path))
+  const names = [...declared.keys()].join(', ') || 'none'
+  return (value) => {
+    const specials: Special[] = []
+    let type: unknown
+    let output: Declared | undefined
+    let copy: Record<string, unknown> = {}
+    try {
+      const message = bodyOf(value)
+      type = message.type
+      output = typeof type === 'string' ? declared.get(type) : undefined
+      if (output === undefined) throw undeclared(names)
+      copy = Object.assign({}, output.project(message, undefined, specials), { type })
+    } catch (cause) {
+      throw notEncodable(cause)
+    }
+    if (!output.namesType) delete copy.type
+    if (!output.validate(copy)) throw invalid(type, output.validate)
+    for (const { kind, given, place } of specials) {
+      if (kind === 'url' && !isSafeUrl(String(given))) throw unsafeUrl(`${nameOf(place)} of "${type}"`)
+    }
+    return withMarkup({ type, ...copy }, specials, sanitizeHtml)
+  }
+}
+
+function bodyOf(value: unknown): { readonly type?: unknown } {
+  if (typeof value !== 'object' || value === null) return {}
+  const body: unknown = 'toJSON' in value && typeof value.toJSON === 'function' ? value.toJSON('') : value
+  return typeof body === 'object' && body !== null ? body : {}
+}
+
+// What was given is not repeated: it may be what a user wrote.
+function undeclared(names: string): SecureWsError {
+  return new SecureWsError('SWS_UNDECLARED_TYPE', `This route sends objects whose type is declared in sends: ${names}`)
+}
+
+function invalid(type: unknown, { errors }: ValidateFunction): SecureWsError {
+  const { instancePath = '', message = '' } = errors?.[0] ?? {}
+  return new SecureWsError(
+    'SWS_INVALID_OUTPUT',
+    `The message "${type}" is not as declared: ${instancePath || 'it'} ${message}`,
+  )
+}
+
+type Declared = { readonly project: Project; readonly validate: ValidateFunction; readonly namesType: boolean }
+
+let ajv: Ajv | undefined
+let compiledTypes = 0
+
+function compileType(type: string, declaration: unknown, path: string): Declared {
+  const at = `${path}.${type}`
+  if (type === '' || reserved.has(type)) throw badOption(at, type, 'Use another name: replies and errors are ours.')
+  if (!isSchema(declaration) || !isSchema(declaration.schema)) {
+    throw badOption(`${at}.schema`, isSchema(declaration) ? declaration.schema : declaration, 'Write a schema.')
+  }
+  const stray = Object.keys(declaration).find((name) => name !== 'schema')
+  if (stray !== undefined) throw badOption(`${at}.${stray}`, declaration[stray], 'Only `schema` is known here.')
+  const schema = copyOutputSchema(declaration.schema, `${at}.schema`)
+  ajv ??= strictAjv()
+  compiledTypes += 1
+  const key = `sends-${compiledTypes}`
+  try {
+    ajv.addSchema(schema, key)
+    const compile = (pointer: string): ValidateFunction => {
+      const validate = ajv?.getSchema(pointer === '#' ? key : `${key}${pointer}`)
+      if (validate === undefined) throw new TypeError(`there is no schema at ${pointer}`)
+      return validate
+    }
+    const validate = compile('#')
+    const project = compileProjection(schema, (pointer) => compile(pointer), `${at}.schema`)
+    return { project, validate, namesType: namesType(schema, schema) }
+  } catch (cause) {
+    if (cause instanceof SecureWsError) throw cause
+    throw badOption(`${at}.schema`, schema, `It does not compile: ${cause instanceof Error ? cause.message : cause}.`)
+  } finally {
+    ajv.removeSchema(key)
+  }
+}
+
+function strictAjv(): Ajv {
+  const made = new Ajv({
+    strict: true,
+    strictTypes: false,
+    strictTuples: false,
+    strictRequired: false,
+    ownProperties: true,
+  })
+  for (const [name, format] of Object.entries(fullFormats)) made.addFormat(name, format)
+  // Checked on the way out by `isSafeUrl`, which also takes relative URLs.
+  for (const name of ['uri', 'uri-reference', 'iri', 'iri-reference', 'url']) made.addFormat(name, true)
+  // A schema shared with `receives` may carry it; cleaning happens on the way in.
+  made.addKeyword('sanitize')
+  return made
+}
+
+function namesType(schema: unknown, root: OutputSchema, depth = 0): boolean {
+  if (!isSchema(schema) || depth > 8) return false
+  if (isSchema(schema.properties) && Object.hasOwn(schema.properties, 'type')) return true
+  const parts: unknown[] = [schema.allOf, schema.anyOf, schema.oneOf].filter(Array.isArray).flat()
+  if (typeof schema.$ref === 'string') parts.push(pointedAt(root, schema.$ref))
+  return parts.some((part) => namesType(part, root, depth + 1))
+}
+
+function withMarkup(
+  message: object,
+  specials: readonly Special[],
+  sanitizeHtml: SanitizeHtml,
+): object | Promise<object> {
+  const waiting: Promise<void>[] = []
+  for (const { kind, place, given } of specials) {
+    if (kind !== 'html') continue
+    const clean = typeof given === 'string' ? sanitizeHtml(given) : given
+    if (clean instanceof Promise) waiting.push(clean.then((text) => put(message, place, text)))
+    else put(message, place, clean)
+  }
+  return waiting.length === 0 ? message : Promise.all(waiting).then(() => message)
+}
+
+function put(message: object, place: Place, clean: string | Encoded<'html'>): void {
+  const holder = place.above === undefined ? message : holderOf(message, place.above)
+  Reflect.set(holder, place.key, typeof clean === 'string' ? encodedAs('html', clean) : clean)
+}
+
+function holderOf(message: object, place: Place): object {
+  return Reflect.get(place.above === undefined ? message : holderOf(message, place.above), place.key) as object
+}
+
+function nameOf(place: Place): string {
+  return place.above === undefined ? String(place.key) : `${nameOf(place.above)}.${place.key}`
+}
