@@ -10,7 +10,7 @@ export interface IoRedisClient {
   unsubscribe(...channels: string[]): Promise<unknown>
   ssubscribe(...channels: string[]): Promise<unknown>
   sunsubscribe(...channels: string[]): Promise<unknown>
-  on(event: string, listener: (...args: never[]) => void): unknown
+  on(event: string, listener: (...args: unknown[]) => void): unknown
   readonly status: string
   readonly isCluster?: boolean
 }
@@ -74,7 +74,7 @@ export function openIoRedis(template: IoRedisClient): RedisConnection {
       await (cluster ? client.sunsubscribe(channel) : client.unsubscribe(channel))
     },
     onPayload(listener) {
-      client.on(cluster ? 'smessage' : 'message', listener)
+      client.on(cluster ? 'smessage' : 'message', (channel, payload) => listener(String(channel), String(payload)))
     },
     async close() {
       changed = () => {}

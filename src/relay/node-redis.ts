@@ -10,7 +10,7 @@ export interface NodeRedisClient {
   unsubscribe(channel: string): Promise<unknown>
   sSubscribe(channel: string, listener: (payload: string, channel: string) => void): Promise<unknown>
   sUnsubscribe(channel: string): Promise<unknown>
-  on(event: string, listener: (...args: never[]) => void): unknown
+  on(event: string, listener: (...args: unknown[]) => void): unknown
   readonly isReady: boolean
 }
 
@@ -35,8 +35,8 @@ export function openNodeRedis(template: NodeRedisClient): RedisConnection {
   // node-redis throws an `error` nobody listens to. Which one it was shows in what fails because of it.
   for (const event of ['error', 'ready', 'reconnecting', 'end']) client.on(event, () => changed())
   if (cluster) {
-    const note = (change: 'add' | 'delete') => (node: { host?: string; port?: number } | undefined) => {
-      broken[change](`${node?.host}:${node?.port}`)
+    const note = (change: 'add' | 'delete') => (node: unknown) => {
+      broken[change](`${Reflect.get(Object(node), 'host')}:${Reflect.get(Object(node), 'port')}`)
       changed()
     }
     client.on('node-reconnecting', note('add'))
