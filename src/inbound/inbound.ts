@@ -1,42 +1,59 @@
+import { badOption, CloseCode } from '../errors.ts'
 import type { Session } from '../session/session.ts'
-import type { Bucket, Rate } from './rate.ts'
+import type { Allowance, InboundState } from './allowance.ts'
+import { createInboundState, noteRefusal, refuseFast, refuseFastType } from './allowance.ts'
+import { refuseUnauthorized } from './authorize.ts'
+import { compileBinary, readBinary } from './binary.ts'
+import type { SanitizeHtml } from './cleaning.ts'
+import { sanitizeMessage } from './cleaning.ts'
+import { refuseStaleSession } from './fresh-auth.ts'
+import { parseMessage, readText } from './parse.ts'
+import type { Rate } from './rate.ts'
+import { compilePerMinute, compileRate } from './rate.ts'
+import type { CompiledRule, ReceiveRule } from './receive-rule.ts'
+import { compileRules, explainRule } from './receive-rule.ts'
 import type { ReplayGuard } from './replay.ts'
-import type { InboundVerdict, RefusedMessage } from './verdict.ts'
+import { createReplayGuard, refuseReplay } from './replay.ts'
+import type { InboundVerdict, Refusal, RefusedMessage } from './verdict.ts'
+import { refuse } from './verdict.ts'
 
-export interface ReceiveRule {
-  readonly schema: object
-  // Method syntax on purpose: a route's own function asks for narrower types than this folder knows.
-  authorize?(session: Session | null, message: object, request: object): boolean | Promise<boolean>
-  readonly rate?: Rate
-  readonly replay?: { readonly window: number }
-  readonly freshAuth?: number
-}
+export type { InboundState, ReceiveRule }
+export { createInboundState, noteRefusal }
 
 export interface InboundLimits {
   readonly messages: Rate
+  /** Bytes per second. `burst` must not be below `limits.messageBytes`, or the largest message never passes. */
   readonly bytes: Rate
+  /** Objects and arrays open at once, the message included. At most 1,000. */
   readonly messageDepth: number
+  /** Refused messages and frames over a rate. One more, and the socket closes: 4429 if that one was too fast, else 1008. */
   readonly refusals: { readonly perMinute: number }
 }
 
 export interface InboundOptions {
+  /** Left out (and `binary` too): a raw route, for which only `admitRawFrame` is asked. */
   readonly receives: Readonly<Record<string, ReceiveRule>> | undefined
   readonly binary: readonly string[] | undefined
   readonly limits: InboundLimits
+  /** Where the route's options stand, for errors: everything below is `<path>.receives`, `<path>.limits` and so on. */
   readonly path: string
-  readonly sanitizeHtml: (dirty: string) => string | Promise<string>
+  readonly sanitizeHtml: SanitizeHtml
   /** Shared by all routes of one plugin instance. Left out, the route has one of its own. */
   readonly replayGuard?: ReplayGuard
 }
 
-export interface InboundPolicy {
+/** What a route receives, as finished values. */
+export interface InboundPolicy extends Allowance {
+  readonly types: ReadonlyMap<string, CompiledRule> | undefined
+  readonly binary: ReadonlySet<string> | undefined
+  readonly depth: number
+  readonly replayGuard: ReplayGuard
+  readonly sanitizeHtml: SanitizeHtml
+  /** The policy as plain values: for a written contract, and for tests. */
   explain(): object
 }
 
-export interface InboundState {
-  messages: Bucket | undefined
-}
-
+/** The socket as this folder sees it. */
 export interface InboundSocket {
   readonly policy: InboundPolicy
   readonly state: InboundState
@@ -44,42 +61,173 @@ export interface InboundSocket {
   readonly request: object
 }
 
-export function compileInbound(_options: InboundOptions): InboundPolicy {
-  return { explain: () => ({}) }
+/** @throws SWS_BAD_OPTION with the option's full path */
+export function compileInbound(options: InboundOptions): InboundPolicy {
+  const { receives, limits, path, sanitizeHtml, replayGuard = createReplayGuard() } = options
+  const types = receives === undefined ? undefined : compileRules(receives, `${path}.receives`)
+  const binary = compileBinary(options.binary, `${path}.binary`)
+  const { messageDepth: depth } = limits
+  if (!Number.isSafeInteger(depth) || depth < 1 || depth > 1000) {
+    throw badOption(`${path}.limits.messageDepth`, depth, 'Write a whole number from 1 to 1,000.')
+  }
+  return {
+    types,
+    binary,
+    depth,
+    messages: compileRate(limits.messages, `${path}.limits.messages`),
+    bytes: compileRate(limits.bytes, `${path}.limits.bytes`),
+    refusals: compilePerMinute(limits.refusals?.perMinute, `${path}.limits.refusals.perMinute`),
+    replayGuard,
+    sanitizeHtml,
+    explain: () => ({
+      receives: types && Object.fromEntries(Array.from(types, ([type, rule]) => [type, explainRule(rule)])),
+      binary: binary && [...binary],
+      limits,
+    }),
+  }
 }
 
-export function createInboundState(_policy: InboundPolicy, _now: number): InboundState {
-  return { messages: undefined }
+/** A message on its way: what the steps look at. */
+interface Arrival {
+  readonly rule: CompiledRule
+  readonly id: string | number | undefined
+  /** As written, envelope included. */
+  readonly body: Readonly<Record<string, unknown>>
+  /** Without the envelope: what is validated, authorised and delivered. */
+  readonly message: object
+  readonly socket: InboundSocket
+  readonly now: number
 }
 
+type Step = (arrival: Arrival) => Refusal | undefined | Promise<Refusal | undefined>
+
+/** What a message of a declared type passes, in this order: cheap before dear, and `authorize` sees what the listener will get. */
+const steps: readonly Step[] = [
+  ({ rule, socket, now }) => rule.pace && refuseFastType(rule.type, rule.pace, socket.state, now),
+  ({ rule, message }) => rule.schema.refuse(message),
+  refuseUsedNonce,
+  ({ rule, socket, now }) =>
+    rule.freshAuth === undefined ? undefined : refuseStaleSession(socket.session, rule.freshAuth, now),
+  ({ rule, message, socket }) => sanitizeMessage(message, rule.schema, socket.policy.sanitizeHtml),
+  ({ rule, message, socket }) =>
+    rule.authorize && refuseUnauthorized(rule.authorize, socket.session, message, socket.request),
+]
+
+/**
+ * One frame in, one verdict out; a promise only where a declared step has to wait. Call it once per frame, one after the other,
+ * and look again whether the socket may still receive before delivering: rights can be taken away while a promise is pending.
+ *
+ * @param now milliseconds since the epoch
+ */
 export function receive(
-  _frame: Buffer,
-  _isBinary: boolean,
-  _socket: InboundSocket,
-  _now: number,
+  frame: Buffer,
+  isBinary: boolean,
+  socket: InboundSocket,
+  now: number,
 ): InboundVerdict | Promise<InboundVerdict> {
-  return { kind: 'refuse', code: 'SWS_INTERNAL', reason: 'not built yet' }
+  const tooFast = refuseFast(frame.length, socket.policy, socket.state, now)
+  if (tooFast !== undefined) return refused(tooFast, socket, now)
+  return isBinary ? receiveBinary(frame, socket, now) : receiveText(frame, socket, now)
 }
 
-/** `undefined`: let the frame through. */
+function receiveText(frame: Buffer, socket: InboundSocket, now: number): InboundVerdict | Promise<InboundVerdict> {
+  const { types, depth } = socket.policy
+  if (types === undefined) {
+    return refused(refuse('SWS_BAD_MESSAGE', 'text on a binary route', CloseCode.UnsupportedData), socket, now)
+  }
+  const text = readText(frame)
+  if (typeof text !== 'string') return refused(text, socket, now)
+  const parsed = parseMessage(text, depth)
+  if ('code' in parsed) return refused(parsed, socket, now)
+  const { type, id, body } = parsed
+  const rule = types.get(type)
+  if (rule === undefined) {
+    return refused(refuse('SWS_UNKNOWN_TYPE', 'not a type this route receives'), socket, now, { id, messageType: type })
+  }
+  return walk({ rule, id, body, message: withoutEnvelope(body, rule), socket, now }, 0)
+}
+
+/** Takes the steps from `first` on; the rest of the way waits only behind a step that returned a promise. */
+function walk(arrival: Arrival, first: number): InboundVerdict | Promise<InboundVerdict> {
+  for (let at = first; at < steps.length; at++) {
+    const outcome = steps[at]?.(arrival)
+    if (outcome === undefined) continue
+    if (outcome instanceof Promise) {
+      return outcome.then((refusal) => (refusal === undefined ? walk(arrival, at + 1) : turnedAway(refusal, arrival)))
+    }
+    return turnedAway(outcome, arrival)
+  }
+  const { rule, id, message } = arrival
+  return id === undefined
+    ? { kind: 'deliver', type: rule.type, message }
+    : { kind: 'deliver', type: rule.type, message, id }
+}
+
+function refuseUsedNonce({ rule, body, socket, now }: Arrival): ReturnType<Step> {
+  if (rule.replayWindow === undefined) return undefined
+  // An anonymous socket is its own session: its state lives exactly as long.
+  const owner = socket.session?.id ?? socket.state
+  return refuseReplay({ nonce: body.nonce, at: body.at }, rule.replayWindow, owner, socket.policy.replayGuard, now)
+}
+
+function withoutEnvelope(body: Readonly<Record<string, unknown>>, rule: CompiledRule): object {
+  const { type, id, ...message } = body
+  if (rule.replayWindow === undefined) return message
+  const { nonce, at, ...rest } = message
+  return rest
+}
+
+async function receiveBinary(frame: Buffer, socket: InboundSocket, now: number): Promise<InboundVerdict> {
+  const { binary } = socket.policy
+  if (binary === undefined) {
+    return refused(refuse('SWS_BINARY_REFUSED', 'binary on a text route', CloseCode.UnsupportedData), socket, now)
+  }
+  const read = await readBinary(frame, binary)
+  return 'code' in read ? refused(read, socket, now) : read
+}
+
+/**
+ * A frame of a raw route: its pace and its bytes, nothing else; `undefined` lets it through. Too fast ends the socket at once
+ * (4429): a raw protocol has no error message of ours, and a frame dropped from its middle would be a silent corruption.
+ */
 export function admitRawFrame(
-  _bytes: number,
-  _policy: InboundPolicy,
-  _state: InboundState,
-  _now: number,
+  bytes: number,
+  policy: InboundPolicy,
+  state: InboundState,
+  now: number,
 ): RefusedMessage | undefined {
-  return { kind: 'refuse', code: 'SWS_INTERNAL', reason: 'not built yet' }
+  const tooFast = refuseFast(bytes, policy, state, now)
+  return tooFast && { kind: 'refuse', ...tooFast, close: CloseCode.TooFast }
 }
 
-/** `undefined`: nothing to do. */
-export function countControlFrame(
-  _policy: InboundPolicy,
-  _state: InboundState,
-  _now: number,
-): RefusedMessage | undefined {
-  return undefined
+/**
+ * A ping or a pong costs one message (RS-01, RS-02); `undefined`: nothing to do. Give a refusal without `close` no answer: a
+ * control frame has none, and must not be turned into traffic.
+ */
+export function countControlFrame(policy: InboundPolicy, state: InboundState, now: number): RefusedMessage | undefined {
+  const tooFast = refuseFast(0, policy, state, now)
+  return tooFast && refused(tooFast, { policy, state }, now)
 }
 
-export function noteRefusal(_state: InboundState, _policy: InboundPolicy, _now: number): boolean {
-  return true
+function turnedAway(refusal: Refusal, { rule, id, socket, now }: Arrival): RefusedMessage {
+  return refused(refusal, socket, now, { id, messageType: rule.type })
+}
+
+function refused(
+  refusal: Refusal,
+  { policy, state }: Pick<InboundSocket, 'policy' | 'state'>,
+  now: number,
+  { id, messageType }: { id?: string | number | undefined; messageType?: string } = {},
+): RefusedMessage {
+  // Our own failures are not the client's: they use up nothing.
+  const oneTooMany = refusal.code !== 'SWS_INTERNAL' && noteRefusal(state, policy, now)
+  const budgetClose = refusal.code === 'SWS_TOO_FAST' ? CloseCode.TooFast : CloseCode.PolicyViolation
+  const close = refusal.close ?? (oneTooMany ? budgetClose : undefined)
+  return {
+    kind: 'refuse',
+    ...refusal,
+    ...(id === undefined ? {} : { id }),
+    ...(messageType === undefined ? {} : { messageType }),
+    ...(close === undefined ? {} : { close }),
+  }
 }

@@ -1,0 +1,39 @@
+import type { Session } from '../session/session.ts'
+import type { Refusal } from './verdict.ts'
+import { refuse } from './verdict.ts'
+
+export type Authorize = (session: Session | null, message: object, request: object) => unknown
+
+/**
+ * Asked for every message, about the very object the listener would get. Only `true` is yes: a truthy mistake (a row, an object,
+ * a forgotten `await`) is no. While an async answer waits, rights may be taken away: whoever delivers must look at the socket once
+ * more before the listener runs.
+ */
+export function refuseUnauthorized(
+  authorize: Authorize,
+  session: Session | null,
+  message: object,
+  request: object,
+): Refusal | undefined | Promise<Refusal | undefined> {
+  let answer: unknown
+  try {
+    answer = authorize(session, message, request)
+    if (!isThenable(answer)) return judge(answer)
+  } catch (cause) {
+    return failed(cause)
+  }
+  return Promise.resolve(answer).then(judge, failed)
+}
+
+function judge(answer: unknown): Refusal | undefined {
+  if (answer === true) return undefined
+  return refuse('SWS_FORBIDDEN', answer === false ? 'authorize: no' : 'authorize: answered neither true nor false')
+}
+
+function failed(cause: unknown): Refusal {
+  return { ...refuse('SWS_INTERNAL', 'authorize: threw'), cause }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}

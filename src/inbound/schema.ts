@@ -1,0 +1,72 @@
+import { badOption } from '../errors.ts'
+import type { Plan } from './cleaning-plan.ts'
+import { planCleaning } from './cleaning-plan.ts'
+import { closeSchema, inPlace, takesObjects } from './closed-schema.ts'
+import { compileValidator } from './compiler.ts'
+import type { PlainSchema } from './plain-schema.ts'
+import { copySchema, isSchema } from './plain-schema.ts'
+import type { Refusal } from './verdict.ts'
+import { refuse } from './verdict.ts'
+
+/** A schema ready for messages. */
+export interface MessageSchema {
+  refuse(message: object): Refusal | undefined
+  /** What to sanitize once the schema has said yes; `undefined` when nothing is to be sanitized. */
+  readonly cleaning: Plan | undefined
+}
+
+/**
+ * Compiles a message's schema: JSON Schema 2019-09 and draft-07 (what TypeBox writes), strict, without coercion and defaults,
+ * every object closed unless it says otherwise (`closeSchema`). It describes the message without its envelope, so it may not
+ * name a member of `envelope`.
+ *
+ * @throws SWS_BAD_OPTION for a schema that is wrong, or asks for what is not checked
+ */
+export function compileSchema(schema: unknown, envelope: readonly string[], path: string): MessageSchema {
+  const plain = copySchema(schema, path)
+  if (!takesObjects(plain, plain)) {
+    throw badOption(path, plain, "A message is an object: write `Type.Object({ ... })` or `{ type: 'object', ... }`.")
+  }
+  refuseEnvelope(plain, { root: plain, envelope, path, seen: new Set() })
+  const validate = compile(plain, closeSchema(plain, path), path)
+  return {
+    cleaning: planCleaning(plain, path),
+    refuse(message) {
+      if (validate(message)) return undefined
+      const error = validate.errors?.[0]
+      // Where in the schema, never where in the message: a path into the message has names the client chose.
+      return refuse('SWS_INVALID_MESSAGE', `schema: ${error?.keyword ?? 'refused'} at ${error?.schemaPath ?? '#'}`)
+    },
+  }
+}
+
+function compile(plain: PlainSchema, closed: PlainSchema, path: string) {
+  try {
+    return compileValidator(plain, closed)
+  } catch (error) {
+    throw badOption(path, plain, `It does not compile: ${error instanceof Error ? error.message : String(error)}.`)
+  }
+}
+
+interface EnvelopeCheck {
+  readonly root: PlainSchema
+  readonly envelope: readonly string[]
+  readonly path: string
+  readonly seen: Set<PlainSchema>
+}
+
+/** The envelope never reaches the schema, so naming a member of it would describe a message that cannot exist. */
+function refuseEnvelope(schema: PlainSchema, check: EnvelopeCheck): void {
+  if (check.seen.has(schema)) return
+  check.seen.add(schema)
+  for (const name of check.envelope) {
+    const described = isSchema(schema.properties) && Object.hasOwn(schema.properties, name)
+    if (!described && !(Array.isArray(schema.required) && schema.required.includes(name))) continue
+    throw badOption(
+      `${check.path}.properties.${name}`,
+      name,
+      'It belongs to the envelope, and is checked and taken off before the schema: leave it out, or choose another name.',
+    )
+  }
+  for (const same of inPlace(schema, check.root)) refuseEnvelope(same, check)
+}
