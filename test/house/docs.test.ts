@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { createHmac } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { after, before, test } from 'node:test'
+import { promisify } from 'node:util'
+import WebSocket from 'ws'
+import { requireBuild } from '../harness/built.ts'
+import { filesBelow, root, textOf } from './source-files.ts'
+
+const run = promisify(execFile)
+
+interface Block {
+  readonly line: number
+  readonly code: string
+}
+
+/** The `ts` blocks of a page, each with the declarations of the comment `<!-- given ... -->` right above it, if any. */
+function blocksOf(page: string): Block[] {
+  const pattern = /(?:<!-- given\n([\s\S]*?)-->\s*)?^```ts\n([\s\S]*?)^```$/gm
+  return [...page.matchAll(pattern)].map(({ 1: given = '', 2: code = '', index }) => ({
+    line: page.slice(0, index).split('\n').length,
+    // `export {}`: each block is a module of its own and may use `await`.
+    code: `${given}\n${code}\nexport {}\n`,
+  }))
+}
+
+const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', ...filesBelow('docs', ['.md'])]
+
+// A stranger's project: the built package by its name, beside what it depends on.
+let folder = ''
+
+before(async () => {
+  requireBuild()
+  folder = await mkdtemp(join(tmpdir(), 'secure-ws-docs-'))
+  const modules = join(folder, 'node_modules')
+  await mkdir(modules)
+  for (const name of await readdir(join(root, 'node_modules'))) {
+    if (!name.startsWith('.')) await symlink(join(root, 'node_modules', name), join(modules, name))
+  }
+  await symlink(root, join(modules, 'fastify-secure-ws'))
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+})
+
+after(() => rm(folder, { recursive: true, force: true }))
+
+/** What `tsc` says about the blocks of one page: one program, as a page is one story. */
+async function complaintsAbout(name: string, blocks: readonly Block[]): Promise<string> {
+  const project = join(folder, name.replaceAll(/\W/g, '-'))
+  await mkdir(project)
+  for (const { line, code } of blocks) await writeFile(join(project, `line-${line}.ts`), code)
+  const compilerOptions = {
+    target: 'es2024',
+    module: 'nodenext',
+    types: ['node'],
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+  }
+  await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions }))
+  try {
+    await run(join(root, 'node_modules/.bin/tsc'), ['-p', project])
+    return ''
+  } catch (error) {
+    return error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error)
+  }
+}
+
+for (const page of pages) {
+  const blocks = blocksOf(textOf(page))
+  if (blocks.length === 0) continue
+  test(`the ${blocks.length} examples of ${page} compile`, async () => {
+    assert.equal(await complaintsAbout(page, blocks), '')
+  })
+}
+
+test('an example that does not compile is seen', async () => {
+  const page = 'Text\n\n<!-- given\ndeclare const n: number\n-->\n```ts\nconst s: string = n\n```\n'
+  assert.match(await complaintsAbout('wrong.md', blocksOf(page)), /line-3\.ts\(3,7\).*TS2322/)
+})
+
+test('the first example of the README runs, lets in whom it should and nobody else', async (t) => {
+  const [quickStart] = blocksOf(textOf('README.md'))
+  assert.ok(quickStart)
+  const listen = 'await app.listen({ port: 3000 })'
+  assert.ok(quickStart.code.includes(listen))
+  const code = quickStart.code.replace(listen, "console.log(await app.listen({ port: 0, host: '127.0.0.1' }))")
+  const file = join(folder, 'quick-start.ts')
+  await writeFile(file, code)
+  const secret = 'a secret that is long enough for a test'
+  const server = spawn(process.execPath, [file], {
+    env: { ...process.env, COOKIE_SECRET: secret },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.after(() => server.kill())
+  const port = await new Promise<string>((resolve, reject) => {
+    createInterface(server.stdout).on('line', (line) => {
+      if (line.startsWith('http://')) resolve(new URL(line).port)
+    })
+    server.on('exit', () => reject(new Error('the example ended')))
+  })
+
+  const id = /new Map\(\[\['([^']+)'/.exec(quickStart.code)?.[1]
+  assert.ok(id)
+  const signature = createHmac('sha256', secret).update(id).digest('base64').replace(/=+$/, '')
+  const cookie = `__Host-session=${encodeURIComponent(`${id}.${signature}`)}`
+  const origin = `http://localhost:${port}`
+  const host = `localhost:${port}`
+  const url = `ws://127.0.0.1:${port}/echo`
+
+  const socket = new WebSocket(url, { origin, headers: { cookie, host } })
+  t.after(() => socket.terminate())
+  const answer = await new Promise((resolve, reject) => {
+    socket.on('open', () => socket.send('<b>hello</b>'))
+    socket.on('message', (frame) => resolve(String(frame)))
+    socket.on('error', reject)
+  })
+  assert.equal(answer, 'ada said &lt;b&gt;hello&lt;/b&gt;')
+
+  assert.equal(await statusOf(url, { origin: 'https://evil.example', headers: { cookie, host } }), 403)
+  assert.equal(await statusOf(url, { origin, headers: { host } }), 401)
+  assert.equal(await statusOf(url, { origin, headers: { cookie: `${cookie}x`, host } }), 401)
+  assert.equal(await statusOf(url, { headers: { cookie, host } }), 403)
+})
+
+function statusOf(url: string, options: WebSocket.ClientOptions): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url, options)
+    socket.on('open', () => {
+      socket.terminate()
+      resolve(101)
+    })
+    socket.on('unexpected-response', (request, response) => {
+      request.destroy()
+      resolve(response.statusCode)
+    })
+    socket.on('error', reject)
+  })
+}
+
+test('every file that a page names is there', () => {
+  const missing = pages.flatMap((page) => {
+    const text = textOf(page)
+    const named = [...text.matchAll(/(?<![\w/.-])((?:src|test|demo|bench|docs|\.github|\.ci)\/[\w./-]*\w)/g)]
+    const linked = [...text.matchAll(/\]\((?!https?:|#|\.\.\/\.\.)([^)#]+)/g)].map((match) => ({
+      1: join(page.includes('/') ? 'docs' : '', match[1] ?? ''),
+    }))
+    return [...named, ...linked].map((match) => match[1] ?? '').filter((path) => !existsSync(join(root, path)))
+  })
+  assert.deepEqual(missing, [])
+})
+
+// A row that names a test in which the requirement does not occur promises what nobody looks at.
+test('every row of docs/assurance.md names a test that names the requirement', () => {
+  const rows = [...textOf('docs/assurance.md').matchAll(/^\| ([\w.-]+) \|.*\| (.*) \|$/gm)].filter(([row]) =>
+    row.includes('test/'),
+  )
+  assert.ok(rows.length > 0)
+  const wrong = rows.flatMap(([, id = '', tests = '']) => {
+    const files = [...tests.matchAll(/test\/[\w./-]+\.ts/g)].map(([path]) => path)
+    const word = new RegExp(`(?<![\\w.-])${id.replaceAll('.', '\\.')}(?![\\w-]|\\.\\d)`)
+    return files
+      .filter((path) => !existsSync(join(root, path)) || !word.test(textOf(path)))
+      .map((path) => `${id}: ${path}`)
+  })
+  assert.deepEqual(wrong, [])
+})
