@@ -6,7 +6,7 @@ const sameSite = here.hostname === new URL(url).hostname
 document.querySelector('#origin').textContent = location.origin
 document.querySelector('#attempt').textContent = `new WebSocket('${url}')`
 document.querySelector('#cookie').textContent = sameSite
-  ? "This origin has the chat's host name and another port. For cookies that is the same site: your browser sent the chat's session cookie along, SameSite=Strict or not. Only the Origin check stands in the way."
+  ? "This origin has the chat's host name and another port. For cookies that is the same site, as a sibling sub-domain is: your browser sent the chat's session cookie along, SameSite=Strict or not. Only the Origin check stands in the way."
   : "This origin is another site. SameSite keeps the chat's cookie away from here too; the Origin check comes first."
 
 const other = document.querySelector('#other')
