@@ -14,6 +14,9 @@ const storeys: readonly (readonly string[])[] = [
   ['connection', 'session/revocation'],
   ['limits'],
   ['options'],
+  ['route-policy'],
+  ['guard', 'node'],
+  ['instance'],
   ['plugin', 'fastify'],
   ['index'],
   ['testing'],
@@ -36,7 +39,10 @@ function breaksOf(files: ReadonlyMap<string, string>): string[] {
   const breaks: string[] = []
   for (const [path, text] of files) {
     const from = storeyOf(path)
-    if (from.height === -1) breaks.push(`${path} has no place in the house`)
+    if (from.height === -1) {
+      breaks.push(`${path} has no place in the house`)
+      continue
+    }
     for (const { specifier, typeOnly } of importsOf(text)) {
       if (!specifier.startsWith('.')) {
         if (/^(?:fastify|ws|@fastify\/websocket)$/.test(specifier) && !typeOnly && !mayHoldServers.test(path)) {
