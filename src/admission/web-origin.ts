@@ -18,7 +18,7 @@ export function readOrigin(value: string): WebOrigin | undefined {
   if (authority === undefined) return undefined
   const lower = scheme.toLowerCase() === 'https' ? 'https' : 'http'
   const text = `${lower}://${serializeHost(authority, lower)}`
-  // The grammar leaves what only a parser knows: number forms of IPv4, IPv6 zeros, punycode that decodes to nothing.
+  // The grammar leaves what only a parser knows: the number forms of IPv4 and the zeros of IPv6.
   if (URL.parse(text)?.origin !== text) return undefined
   return { ...authority, scheme: lower, text }
 }

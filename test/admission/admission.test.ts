@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type AdmissionOptions, checkAdmission, compileAdmission } from '../../src/admission/admission.ts'
+import { dangerouslyAllowAnyOrigin } from '../../src/admission/origin.ts'
+import { anyRequest, factsOf, type Given } from './facts.ts'
+import { strict } from './guarded-server.ts'
+
+const request = await anyRequest()
+
+/** What a handshake with this Host and these rules is refused with. */
+function codeOf(options: Partial<AdmissionOptions>, given: Given): string | undefined {
+  const policy = compileAdmission({ origins: 'same-origin', ...strict, ...options }, '')
+  const verdict = checkAdmission(factsOf(given), policy, true, request)
+  assert.ok(!(verdict instanceof Promise))
+  return verdict?.code
+}
+
+const at = (Host: string, Origin = 'https://app.example'): Given => ({ headers: { Host, Origin } })
+
+test('the first refusal wins, cheap before dear', () => {
+  const policy = compileAdmission({ origins: ['https://app.example'], ...strict }, '')
+  const headers = { Host: 'evil.example', Origin: 'https://evil.example', 'Sec-Fetch-Mode': 'navigate' }
+  const verdicts = [
+    checkAdmission(factsOf({ method: 'POST', tls: false, headers }), policy, false, request),
+    checkAdmission(factsOf({ tls: false, headers }), policy, false, request),
+    checkAdmission(factsOf({ tls: false, headers }), policy, true, request),
+    checkAdmission(factsOf({ headers }), policy, true, request),
+    checkAdmission(factsOf({ headers: { ...headers, Host: 'app.example' } }), policy, true, request),
+    checkAdmission(factsOf({ headers: { 'Sec-Fetch-Mode': 'navigate' } }), policy, true, request),
+    checkAdmission(factsOf(), policy, true, request),
+  ]
+  assert.deepEqual(
+    verdicts.map((verdict) => (verdict instanceof Promise ? 'late' : verdict?.code)),
+    [
+      'SWS_BAD_HANDSHAKE',
+      'SWS_NOT_A_SOCKET_ROUTE',
+      'SWS_INSECURE_TRANSPORT',
+      'SWS_HOST_REFUSED',
+      'SWS_ORIGIN_REFUSED',
+      'SWS_FETCH_METADATA_REFUSED',
+      undefined,
+    ],
+  )
+})
+
+test('hosts left out: those of the listed origins, nothing else', () => {
+  const origins = ['https://app.example', 'https://admin.example:8443', 'https://*.tenants.example']
+  assert.equal(codeOf({ origins }, at('app.example')), undefined)
+  assert.equal(codeOf({ origins }, at('admin.example:8443')), undefined)
+  for (const host of ['admin.example', 'a.tenants.example', 'tenants.example', 'localhost', '203.0.113.7']) {
+    assert.equal(codeOf({ origins }, at(host)), 'SWS_HOST_REFUSED', host)
+  }
+})
+
+test('hosts left out, a loopback origin: loopback on any port, for a page served by another port', () => {
+  const origins = ['http://localhost:5173']
+  const given = { tls: false, peerAddress: '127.0.0.1', headers: { Origin: 'http://localhost:5173' } }
+  assert.equal(codeOf({ origins }, { ...given, headers: { ...given.headers, Host: 'localhost:3000' } }), undefined)
+  const rebound = { ...given, tls: true, headers: { ...given.headers, Host: 'rebind.example:3000' } }
+  assert.equal(codeOf({ origins }, rebound), 'SWS_HOST_REFUSED')
+})
+
+// Without a public name configured, a page that made its own name resolve to this server must not be served.
+for (const [name, origins] of [
+  ["'same-origin'", 'same-origin'],
+  ['a function', () => true],
+  ['every origin', dangerouslyAllowAnyOrigin],
+] as const) {
+  test(`CS-5 hosts left out with ${name}: loopback names only, on any port`, () => {
+    for (const host of ['localhost:3000', '127.0.0.1', '[::1]:8443']) {
+      assert.equal(codeOf({ origins }, at(host, `https://${host}`)), undefined, host)
+    }
+    for (const host of [
+      'rebind.example',
+      'localhost.evil.example',
+      'evil.localhost:3000',
+      '0.0.0.0:3000',
+      '192.168.0.7',
+    ]) {
+      assert.equal(codeOf({ origins }, at(host, `https://${host}`)), 'SWS_HOST_REFUSED', host)
+    }
+  })
+}
+
+for (const origins of [['https://*.example.org'], ['chrome-extension://abcdef']]) {
+  test(`origins: ${origins} names no host of ours, so hosts must be given`, () => {
+    assert.throws(() => compileAdmission({ origins, ...strict }, 'secureWs'), {
+      code: 'SWS_BAD_OPTION',
+      message: /option `hosts` is missing/,
+    })
+    assert.ok(compileAdmission({ origins, hosts: ['app.example'], ...strict }, 'secureWs'))
+  })
+}
+
+// 'false' from an environment variable is true to JavaScript.
+for (const name of ['allowMissingOrigin', 'dangerouslyAllowNullOrigin', 'allowInsecureTransport']) {
+  test(`${name} is a boolean and nothing like one`, () => {
+    for (const value of ['false', 'true', 0, 1, null, undefined, {}]) {
+      assert.throws(() => compileAdmission({ origins: 'same-origin', ...strict, [name]: value }, 'secureWs'), {
+        code: 'SWS_BAD_OPTION',
+        message: new RegExp(`option \`secureWs\\.${name}\` is `),
+      })
+    }
+  })
+}
+
+test('a route and the server each have their own rules, compiled once', () => {
+  const origins = ['https://app.example']
+  const first = compileAdmission({ origins, ...strict }, '')
+  const second = compileAdmission({ origins: ['https://other.example'], hosts: ['app.example'], ...strict }, 'secureWs')
+  // What the caller does to his list later has no effect: a policy is finished.
+  origins.push('https://other.example')
+  const code = (policy: typeof first, Origin: string) => {
+    const verdict = checkAdmission(factsOf({ headers: { Origin } }), policy, true, request)
+    return verdict instanceof Promise ? 'late' : verdict?.code
+  }
+  assert.equal(code(first, 'https://app.example'), undefined)
+  assert.equal(code(first, 'https://other.example'), 'SWS_ORIGIN_REFUSED')
+  assert.equal(code(second, 'https://app.example'), 'SWS_ORIGIN_REFUSED')
+  assert.equal(code(second, 'https://other.example'), undefined)
+})
+
+test('an async function is waited for, and fetch metadata is checked after it', async () => {
+  const policy = compileAdmission({ origins: async () => true, hosts: ['app.example'], ...strict }, '')
+  const fine = checkAdmission(factsOf(), policy, true, request)
+  const navigation = checkAdmission(factsOf({ headers: { 'Sec-Fetch-Mode': 'navigate' } }), policy, true, request)
+  assert.ok(fine instanceof Promise && navigation instanceof Promise)
+  assert.equal(await fine, undefined)
+  assert.equal((await navigation)?.code, 'SWS_FETCH_METADATA_REFUSED')
+})
+
+test('an async function is not asked about what is refused before it', () => {
+  let asked = 0
+  const origins = async () => {
+    asked++
+    return true
+  }
+  assert.equal(codeOf({ origins, hosts: ['app.example'] }, at('evil.example')), 'SWS_HOST_REFUSED')
+  assert.equal(codeOf({ origins, hosts: ['app.example'] }, { tls: false }), 'SWS_INSECURE_TRANSPORT')
+  assert.equal(asked, 0)
+})
+
+test('explain says the rules as plain values', () => {
+  const origins = ['https://app.example', 'https://*.example.org', 'https://**.example.net:8443']
+  assert.deepEqual(compileAdmission({ origins, hosts: ['app.example'], ...strict }, '').explain(), {
+    origins,
+    hosts: ['app.example'],
+    ...strict,
+  })
+  for (const [given, said] of [
+    ['same-origin', 'same-origin'],
+    [dangerouslyAllowAnyOrigin, 'any'],
+    [() => true, 'a function'],
+  ] as const) {
+    const explained = compileAdmission({ origins: given, ...strict }, '').explain()
+    assert.equal(explained.origins, said)
+    assert.deepEqual(explained.hosts, ['localhost:*', '127.0.0.1:*', '[::1]:*'])
+    assert.deepEqual(structuredClone(explained), explained)
+  }
+})

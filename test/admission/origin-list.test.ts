@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { compileOrigins } from '../../src/admission/origin-list.ts'
+
+for (const [origin, text] of [
+  ['https://app.example', 'https://app.example'],
+  ['HTTPS://App.Example:443', 'https://app.example'],
+  ['http://localhost:3000', 'http://localhost:3000'],
+  ['http://[::1]:3000', 'http://[::1]:3000'],
+  ['https://b\u00fccher.example', 'https://xn--bcher-kva.example'],
+  ['chrome-extension://abcdef', 'chrome-extension://abcdef'],
+] as const) {
+  test(`${origin} is listed as ${text}`, () => {
+    assert.deepEqual([...compileOrigins([origin], 'origins').exact], [text])
+  })
+}
+
+test('of two wildcards of one domain the deeper one holds, in either order', () => {
+  for (const origins of [
+    ['https://*.example.org', 'https://**.example.org'],
+    ['https://**.example.org', 'https://*.example.org'],
+  ]) {
+    assert.deepEqual([...compileOrigins(origins, 'origins').wildcards], [['https://example.org', 'any']])
+  }
+})
+
+// What the developer wrote, and what the message must tell him to write.
+const wrong: readonly (readonly [unknown, RegExp])[] = [
+  [undefined, /'same-origin'/],
+  [null, /'same-origin'/],
+  [true, /dangerouslyAllowAnyOrigin/],
+  [false, /'same-origin'/],
+  ['*', /dangerouslyAllowAnyOrigin/],
+  ['same', /Did you mean 'same-origin'/],
+  ['https://app.example', /Write a list: \["https:\/\/app\.example"\]/],
+  [/app\.example/, /\/app\\\\\.example\/.*function/],
+  [{}, /a list such as/],
+  [Symbol('any'), /a list such as/],
+  [[], /at least one/],
+]
+for (const [origins, message] of wrong) {
+  test(`origins: ${String(origins)} fails at start-up with advice`, () => {
+    assert.throws(() => compileOrigins(origins, 'secureWs.origins'), { code: 'SWS_BAD_OPTION', message })
+    assert.throws(() => compileOrigins(origins, 'secureWs.origins'), /option `secureWs\.origins` is /)
+  })
+}
+
+const wrongEntries: readonly (readonly [unknown, RegExp])[] = [
+  ['*', /dangerouslyAllowAnyOrigin/],
+  ['app.example', /the scheme too/],
+  ['//app.example', /the scheme too/],
+  ['', /the scheme too/],
+  ['null', /dangerouslyAllowNullOrigin/],
+  ['wss://app.example', /"https:\/\/\.\.\."/],
+  ['ws://app.example', /"http:\/\/\.\.\."/],
+  ['https://app.example/', /Did you mean "https:\/\/app\.example"/],
+  ['https://app.example/chat', /Did you mean "https:\/\/app\.example"/],
+  ['https://app.example?x', /Did you mean "https:\/\/app\.example"/],
+  ['https://user@app.example', /Did you mean "https:\/\/app\.example"/],
+  ['https://app.example ', /Did you mean/],
+  ['https://app.example:0443', /Did you mean/],
+  ['https://app.example:99999', /Did you mean/],
+  ['https://127.1', /Did you mean "https:\/\/127\.0\.0\.1"/],
+  ['https://app%2eexample', /Did you mean/],
+  ['https:\\\\app.example', /the scheme too/],
+  ['https://', /Did you mean/],
+  ['file://', /never send/],
+  ['data:text/html,x', /the scheme too/],
+  ['chrome-extension://ABC/x', /as the browser sends it/],
+  ['https://*', /one label/],
+  ['https://**', /one label/],
+  ['https://*.com', /domain of yours/],
+  ['https://**.com', /domain of yours/],
+  ['https://*.com.', /domain of yours/],
+  ['https://*.localhost', /domain of yours/],
+  ['*.example.org', /one label/],
+  ['https://a*.example.org', /one label/],
+  ['https://a.*.example.org', /one label/],
+  ['https://*.*.example.org', /one label/],
+  ['https://***.example.org', /one label/],
+  ['https://*example.org', /one label/],
+  ['https://*.example.org/x', /no path/],
+  ['https://*.example.org:*', /one label/],
+  ['*://a.example.org', /one label/],
+  ['https://*.1.2.3.4', /names in front/],
+  ['chrome-extension://*', /one label/],
+  [/app/, /function/],
+  [7, /a list such as/],
+  [undefined, /a list such as/],
+]
+for (const [origin, message] of wrongEntries) {
+  test(`an origin ${JSON.stringify(String(origin))} fails at start-up with its path and advice`, () => {
+    const origins = ['https://app.example', origin]
+    assert.throws(() => compileOrigins(origins, 'origins'), { code: 'SWS_BAD_OPTION', message })
+    assert.throws(() => compileOrigins(origins, 'origins'), /option `origins\[1\]` is /)
+  })
+}
