@@ -5,7 +5,7 @@ import secureWs, { type AuditEvent, cookieSession } from 'fastify-secure-ws'
 import { Type } from 'typebox'
 import type { Certificate } from './certificate.ts'
 import { asEvent, eventSchema } from './events.ts'
-import { addPages, cookieName } from './pages.ts'
+import { addPages } from './pages.ts'
 import { Sessions } from './sessions.ts'
 
 export interface ChatOptions {
@@ -17,12 +17,11 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
   const app = Fastify({ https: { ...certificate } }).withTypeProvider<TypeBoxTypeProvider>()
   const sessions = new Sessions()
   // A new secret at each start: cookies of the last run are worth nothing.
-  const secret = randomBytes(32).toString('base64url')
+  const signedIn = cookieSession({ secret: randomBytes(32), load: (id) => sessions.find(id) })
 
   await app.register(secureWs, {
     // Everything else is the default: this origin only, TLS only, all limits.
-    authenticate: cookieSession({ secret, cookie: cookieName, load: (id) => sessions.find(id) }),
-    cookie: { secret },
+    authenticate: signedIn,
     helmet: {
       contentSecurityPolicy: {
         useDefaults: false,
@@ -101,6 +100,6 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
     },
   )
 
-  await addPages(app, { sessions, attackerUrl })
+  await addPages(app, { sessions, signedIn, attackerUrl })
   return app
 }

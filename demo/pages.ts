@@ -1,11 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import type {} from '@fastify/cookie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { encodeFor, type Session } from 'fastify-secure-ws'
+import { type cookieSession, encodeFor, type Session } from 'fastify-secure-ws'
 import type { Sessions } from './sessions.ts'
-
-/** `__Host-`: only this host can have set it, over TLS, for every path; a sibling name cannot plant one. */
-export const cookieName = '__Host-session'
 
 const assets = [
   ['/chat.js', 'text/javascript; charset=utf-8'],
@@ -14,11 +10,12 @@ const assets = [
 
 export interface PagesOptions {
   readonly sessions: Sessions
+  readonly signedIn: ReturnType<typeof cookieSession>
   readonly attackerUrl: string
 }
 
 /** The sign-in page, the chat page, and the two forms. The sockets are in chat.ts. */
-export async function addPages(app: FastifyInstance, { sessions, attackerUrl }: PagesOptions): Promise<void> {
+export async function addPages(app: FastifyInstance, { sessions, signedIn, attackerUrl }: PagesOptions): Promise<void> {
   const signInPage = await page('sign-in.html')
   const chatPage = await page('chat.html')
   for (const [path, type] of assets) {
@@ -26,15 +23,15 @@ export async function addPages(app: FastifyInstance, { sessions, attackerUrl }: 
     app.get(path, (_request, reply) => reply.type(type).send(text))
   }
 
-  app.get('/', (request, reply) => {
+  app.get('/', async (request, reply) => {
     // One name for one origin: the cookie, the CSP and the socket all belong to `localhost`.
     if (request.hostname !== 'localhost') return reply.redirect(`${originOf(request)}/`)
-    const session = sessionOf(request)
+    const session = await sessionOf(request)
     reply.type('text/html; charset=utf-8').header('cache-control', 'no-store')
     if (session === null) return reply.send(signInPage)
     return reply.send(
       chatPage
-        .replaceAll('{{name}}', () => encodeFor.html(session.userId))
+        .replaceAll('{{name}}', () => encodeFor.html(session.userId ?? ''))
         .replaceAll('{{attacker}}', () => encodeFor.html(attackerUrl)),
     )
   })
@@ -50,36 +47,36 @@ export async function addPages(app: FastifyInstance, { sessions, attackerUrl }: 
     if (request.headers.origin !== originOf(request)) await reply.code(403).send({ error: 'Forbidden' })
   }
 
-  app.post('/sign-in', { onRequest: fromHere }, (request, reply) => {
+  app.post('/sign-in', { onRequest: fromHere }, async (request, reply) => {
     const name = nameIn(request.body)
     if (name === null) return reply.code(400).type('text/html; charset=utf-8').send(signInPage)
-    const earlier = sessionOf(request)
-    if (earlier !== null) sessions.end(earlier.id)
+    await signOut(request)
     // A new id at each sign-in, so that an id planted before it is worth nothing (session fixation).
-    reply.setCookie(cookieName, sessions.open(name).id, {
-      signed: true,
-      path: '/',
-      secure: true,
-      httpOnly: true,
-      sameSite: 'strict',
-    })
+    signedIn.setSessionCookie(reply, sessions.open(name).id)
     return reply.redirect('/', 303)
   })
 
   app.post('/sign-out', { onRequest: fromHere }, async (request, reply) => {
-    const session = sessionOf(request)
-    if (session !== null) {
-      // The store first: a socket that opens between the two finds nothing to open with.
-      sessions.end(session.id)
-      await app.secureWs.revoke({ sessionId: session.id })
-    }
-    reply.clearCookie(cookieName, { path: '/', secure: true, httpOnly: true, sameSite: 'strict' })
+    await signOut(request)
+    signedIn.clearSessionCookie(reply)
     return reply.redirect('/', 303)
   })
 
-  function sessionOf(request: FastifyRequest): (Session & { readonly userId: string }) | null {
-    const { valid, value } = request.unsignCookie(request.cookies[cookieName] ?? '')
-    return valid && value !== null ? sessions.find(value) : null
+  async function signOut(request: FastifyRequest): Promise<void> {
+    const session = await sessionOf(request)
+    if (session === null) return
+    // The store first: a socket that opens between the two finds nothing to open with.
+    sessions.end(session.id)
+    await app.secureWs.revoke({ sessionId: session.id })
+  }
+
+  /** The pages ask the authenticator that the sockets ask: there is one way to be signed in. */
+  async function sessionOf(request: FastifyRequest): Promise<Session | null> {
+    try {
+      return (await signedIn.authenticate(request)) ?? null
+    } catch {
+      return null
+    }
   }
 }
 

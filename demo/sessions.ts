@@ -5,7 +5,7 @@ const hour = 3_600_000
 
 /** Signed-in visitors, in memory. There are no passwords: whoever types a name has it. That is the one thing not to copy. */
 export class Sessions {
-  readonly #open = new Map<string, Session & { readonly userId: string }>()
+  readonly #open = new Map<string, Session>()
 
   open(name: string): Session {
     const id = randomBytes(32).toString('base64url')
@@ -15,7 +15,7 @@ export class Sessions {
   }
 
   /** The session behind a cookie whose signature was checked, or `null`. */
-  find(id: string): (Session & { readonly userId: string }) | null {
+  find(id: string): Session | null {
     const session = this.#open.get(id)
     if (session === undefined) return null
     if (session.expiresAt !== undefined && session.expiresAt > Date.now()) return session
