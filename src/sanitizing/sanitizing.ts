@@ -1,0 +1,166 @@
+import { availableParallelism } from 'node:os'
+import { badOption, SecureWsError } from '../errors.ts'
+import { checkKeys, isPlainObject, join } from '../option-checks.ts'
+import { dangerouslyTrustHtml, type Encoded } from '../outbound/encoded.ts'
+import { compileProfile, type OwnProfile, type Profile } from './profile.ts'
+import { createVerdictCache } from './verdict-cache.ts'
+import { createWorkerPool, type Outcome } from './worker-pool.ts'
+
+export type { OwnProfile }
+
+/** The `sanitize` option. Every document is one string of HTML that a user wrote. */
+export interface SanitizeOptions {
+  /**
+   * What stays: `'basic'` text formatting and links, `'rich'` also headings, tables and `https:` images, or an own
+   * DOMPurify configuration. Links always get `rel="noopener noreferrer nofollow"`. Default `'basic'`.
+   */
+  readonly profile?: 'basic' | 'rich' | OwnProfile
+  /** Worker threads at most, 1 to 64. Default 2, or 1 where there are fewer than 3 processors. */
+  readonly threads?: number
+  /** Documents that may wait for a thread; beyond that they are refused. Default 1,000. */
+  readonly queue?: number
+  /** UTF-8 bytes of one document. Default 65,536, as many as a message may have: what fits in one is decided on its merits. */
+  readonly inputBytes?: number
+  /** Milliseconds for one document; then its thread is ended, and it is refused. Default 1,000. */
+  readonly timeLimit?: number
+  /** Documents whose outcome is remembered; 0 for none. Default 1,000. */
+  readonly cache?: number
+}
+
+/** The finished `sanitize` option. */
+export interface SanitizePolicy {
+  readonly profile: Profile
+  readonly threads: number
+  readonly queue: number
+  readonly inputBytes: number
+  readonly timeLimit: number
+  readonly cache: number
+}
+
+export interface Sanitizer {
+  /**
+   * Clean HTML for `innerHTML` of an ordinary element (not for an attribute, a script or a style sheet). At once for text
+   * without markup, which stays as it is, and for what is remembered.
+   * @throws SecureWsError `SWS_SANITIZE_REFUSED`, at once or as a rejection, never the document
+   */
+  sanitize(dirty: string): string | Promise<string>
+  /**
+   * Starts a worker, so that the first document finds it ready, and proves that DOMPurify works here.
+   * @throws SecureWsError `SWS_SANITIZE_REFUSED`
+   */
+  start(): Promise<void>
+  /** Ends the workers; documents that wait are refused, as is all markup from now on. */
+  close(): Promise<void>
+  stats(): SanitizerStats
+}
+
+export interface SanitizerStats {
+  readonly threads: number
+  readonly waiting: number
+  /** Workers ended because a document took too long or broke them. */
+  readonly replaced: number
+  readonly cached: number
+  readonly cacheHits: number
+  readonly refused: number
+}
+
+const numbers = [
+  ['threads', 1, 64],
+  ['queue', 1, 1_000_000],
+  ['inputBytes', 1, 16_777_216],
+  ['timeLimit', 10, 60_000],
+  ['cache', 0, 1_000_000],
+] as const
+
+/** @throws SecureWsError `SWS_BAD_OPTION` with the full path, the value and what to write instead. */
+export function compileSanitizing(options: unknown, path = 'sanitize'): SanitizePolicy {
+  if (!isPlainObject(options)) throw badOption(path, options, "Write an object such as { profile: 'basic' }.")
+  checkKeys(options, ['profile', ...numbers.map(([key]) => key)], path)
+  const policy = {
+    threads: availableParallelism() < 3 ? 1 : 2,
+    queue: 1_000,
+    inputBytes: 65_536,
+    timeLimit: 1_000,
+    cache: 1_000,
+  }
+  for (const [key, least, most] of numbers) {
+    const value = options[key]
+    if (value === undefined) continue
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
+      throw badOption(join(path, key), value, `Write a whole number from ${least} to ${most}.`)
+    }
+    policy[key] = value
+  }
+  return Object.freeze({ ...policy, profile: compileProfile(options.profile ?? 'basic', join(path, 'profile')) })
+}
+
+/** @param onRefused hears the reason of every refusal, for the audit event; it holds nothing of the document. */
+export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: string) => void): Sanitizer {
+  const pool = createWorkerPool(policy)
+  const cache = createVerdictCache(policy.cache)
+  const underway = new Map<string, Promise<Outcome>>()
+  const counts = { cacheHits: 0, refused: 0 }
+  let closed = false
+
+  function sanitize(dirty: string): string | Promise<string> {
+    if (typeof dirty !== 'string') throw refuse('not a string')
+    // Without a tag there is nothing to remove, and DOMPurify returns the text as it is, too. A `&` stays what it was: in
+    // the content of an element, a character reference makes text and never a tag.
+    if (!dirty.includes('<')) return dirty
+    if (closed) throw refuse('the sanitizer is closed')
+    if (dirty.length > policy.inputBytes || Buffer.byteLength(dirty) > policy.inputBytes) {
+      throw refuse(`larger than ${policy.inputBytes} bytes`)
+    }
+    const known = cache.get(dirty)
+    if (known === undefined) return ask(dirty).then(unwrap)
+    counts.cacheHits += 1
+    return unwrap(known)
+  }
+
+  /** The same document twice at once is cleaned once: a post that goes to several routes, or a flood of one. */
+  function ask(dirty: string): Promise<Outcome> {
+    const asked = underway.get(dirty)
+    if (asked !== undefined) return asked
+    const asking = pool.clean(dirty).then((outcome) => {
+      underway.delete(dirty)
+      cache.set(dirty, outcome)
+      return outcome
+    })
+    underway.set(dirty, asking)
+    return asking
+  }
+
+  function unwrap(outcome: Outcome): string {
+    if ('refused' in outcome) throw refuse(outcome.refused)
+    return outcome.clean
+  }
+
+  function refuse(reason: string): SecureWsError {
+    counts.refused += 1
+    onRefused(reason)
+    return new SecureWsError('SWS_SANITIZE_REFUSED', `fastify-secure-ws: the sanitizer refused a document: ${reason}`)
+  }
+
+  return {
+    sanitize,
+    start: async () => void unwrap(await pool.start()),
+    async close() {
+      closed = true
+      cache.clear()
+      await pool.close()
+    },
+    stats: () => ({ ...pool.stats(), ...counts, cached: cache.size }),
+  }
+}
+
+let everyday: Sanitizer | undefined
+
+/**
+ * Cleans HTML that a user wrote with the `'basic'` profile, for the whole program: its workers start with the first call,
+ * keep the program alive only while they work, and end when idle.
+ * @throws SecureWsError `SWS_SANITIZE_REFUSED` as a rejection: too large, too deep, too slow, or beyond cleaning.
+ */
+export async function sanitizeHtml(dirty: string): Promise<Encoded<'html'>> {
+  everyday ??= createSanitizer(compileSanitizing({}), () => {})
+  return dangerouslyTrustHtml(await everyday.sanitize(dirty))
+}

@@ -1,0 +1,250 @@
+import { Worker } from 'node:worker_threads'
+import type { Profile } from './profile.ts'
+
+/** A document for a worker. */
+export interface Question {
+  readonly id: number
+  readonly dirty: string
+}
+
+/** What a worker says: once that it is ready (or never will be), then one line per document. */
+export type Answer =
+  | { readonly ready: true }
+  | { readonly unusable: string }
+  | { readonly id: number; readonly clean: string }
+  | { readonly id: number; readonly refused: string }
+
+export type Outcome = { readonly clean: string } | { readonly refused: string; readonly because: Because }
+/** `document`: the document is at fault, and would be refused again. `time`: it took too long. `pool`: try again later. */
+export type Because = 'document' | 'time' | 'pool'
+
+export interface WorkerPoolOptions {
+  readonly profile: Profile
+  readonly threads: number
+  /** Documents that may wait. */
+  readonly queue: number
+  /** Milliseconds for one document, from the moment its worker turns to it. */
+  readonly timeLimit: number
+  /** Milliseconds without work after which a worker ends. */
+  readonly idle?: number
+  readonly workerUrl?: URL
+}
+
+export interface WorkerPool {
+  clean(dirty: string): Promise<Outcome>
+  /** Starts one worker, and says whether the sanitizer works here. */
+  start(): Promise<Outcome>
+  close(): Promise<void>
+  stats(): { threads: number; waiting: number; replaced: number }
+}
+
+interface Job extends Question {
+  readonly since: number
+  readonly settle: (outcome: Outcome) => void
+}
+
+interface Thread {
+  readonly worker: Worker
+  /** Handed over and not answered yet; the worker is at the first one. */
+  readonly jobs: Job[]
+  ready: boolean
+  deadline: NodeJS.Timeout
+}
+
+/** One message to a worker carries as many small documents as this, or one large one: the large are not to delay the small. */
+const batchDocuments = 16
+const batchLength = 16_384
+/** Loading jsdom takes half a second on an idle machine. */
+const startLimit = 15_000
+/** After a worker could not start, documents are refused for this long before the next one is tried. */
+const startPause = 5_000
+
+/**
+ * Threads that clean documents. An own pool, because what is needed is not in a task queue: the clock of a document runs
+ * from when its worker turns to it (not while it waits, nor while jsdom is loaded), and when it runs out the worker is
+ * ended and replaced, that one document is refused, and the others of its batch go back to the front of the queue.
+ *
+ * Threads start with the first document, keep the program alive only while they have work, and end when idle.
+ */
+export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
+  const { profile, threads: size, queue: queueSize, timeLimit, idle = 300_000 } = options
+  const workerUrl = options.workerUrl ?? besideThisFile
+  const waiting: Job[] = []
+  const threads = new Set<Thread>()
+  const ending = new Set<Promise<unknown>>()
+  let nextId = 0
+  let replaced = 0
+  let closed = false
+  let broken: { readonly until: number; readonly outcome: Outcome } | undefined
+
+  function ask(dirty: string): Promise<Outcome> {
+    if (closed) return Promise.resolve(poolRefusal('the sanitizer is closed'))
+    if (broken !== undefined && performance.now() < broken.until) return Promise.resolve(broken.outcome)
+    if (waiting.length >= queueSize) return Promise.resolve(poolRefusal('the queue of the sanitizer is full'))
+    return new Promise((settle) => {
+      waiting.push({ id: nextId++, dirty, since: performance.now(), settle })
+      assign()
+    })
+  }
+
+  function assign(): void {
+    for (const thread of threads) {
+      if (waiting.length === 0) return
+      if (thread.ready && thread.jobs.length === 0) give(thread)
+    }
+    if (waiting.length === 0) return
+    const starting = [...threads].filter(({ ready }) => !ready).length
+    if (threads.size < size && waiting.length > starting * batchDocuments) startThread()
+  }
+
+  function give(thread: Thread): void {
+    const fair = Math.min(batchDocuments, Math.ceil(waiting.length / size))
+    let length = 0
+    while (thread.jobs.length < fair) {
+      const job = waiting[0]
+      if (job === undefined || (length > 0 && length + job.dirty.length > batchLength)) break
+      waiting.shift()
+      // Behind many slow documents even a bounded queue is a long wait, and whoever sent this has long given up.
+      if (performance.now() - job.since > startLimit + 10 * timeLimit) {
+        job.settle(poolRefusal('waited too long for the sanitizer'))
+        continue
+      }
+      length += job.dirty.length
+      thread.jobs.push(job)
+    }
+    clearTimeout(thread.deadline)
+    if (thread.jobs.length === 0) {
+      rest(thread)
+      return
+    }
+    thread.worker.ref()
+    thread.worker.postMessage(thread.jobs.map(({ id, dirty }) => ({ id, dirty })))
+    watch(thread)
+  }
+
+  /** Starts the clock of the document the worker is at; `settleFirst`, `give` and `end` stop it. */
+  function watch(thread: Thread): void {
+    const [job] = thread.jobs
+    thread.deadline = setTimeout(() => {
+      // When this thread was busy itself, the answer may lie in its mailbox, which is read after timers: look once more.
+      setImmediate(() => {
+        if (job === undefined || thread.jobs[0] !== job || !threads.has(thread)) return
+        thread.jobs.shift()
+        replaced += 1
+        end(thread)
+        job.settle({ refused: `took longer than ${timeLimit} ms`, because: 'time' })
+        assign()
+      })
+    }, timeLimit)
+  }
+
+  function settleFirst(thread: Thread, answer: Extract<Answer, { id: number }>): void {
+    clearTimeout(thread.deadline)
+    const job = thread.jobs.shift()
+    // Answers come in the order of the questions; anything else is not to be trusted with anybody's document.
+    if (job?.id !== answer.id) {
+      if (job !== undefined) thread.jobs.unshift(job)
+      fail(thread, 'a worker of the sanitizer lost count')
+      return
+    }
+    job.settle('clean' in answer ? { clean: answer.clean } : { refused: answer.refused, because: 'document' })
+    if (thread.jobs.length > 0) watch(thread)
+    else if (waiting.length > 0) give(thread)
+    else rest(thread)
+  }
+
+  function rest(thread: Thread): void {
+    thread.worker.unref()
+    thread.deadline = setTimeout(() => end(thread), idle).unref()
+  }
+
+  function startThread(): void {
+    let worker: Worker
+    try {
+      // No environment and none of the program's own flags: a thread that reads hostile documents has no use for the
+      // secrets in one, or for the preloaded modules of the other. It may run out of memory alone.
+      worker = new Worker(workerUrl, {
+        workerData: { profile },
+        env: {},
+        execArgv: [],
+        name: 'fastify-secure-ws sanitizer',
+        resourceLimits: { maxOldGenerationSizeMb: 256 },
+      })
+    } catch {
+      cannotStart('a worker of the sanitizer could not be started')
+      return
+    }
+    const thread: Thread = {
+      worker,
+      jobs: [],
+      ready: false,
+      deadline: setTimeout(() => fail(thread, 'a worker of the sanitizer did not start in time'), startLimit),
+    }
+    threads.add(thread)
+    worker.on('message', (answer: Answer) => {
+      if (!threads.has(thread)) return
+      if ('ready' in answer) {
+        thread.ready = true
+        broken = undefined
+        clearTimeout(thread.deadline)
+        if (waiting.length > 0) give(thread)
+        else rest(thread)
+      } else if ('unusable' in answer) fail(thread, `the sanitizer does not work here: ${answer.unusable}`)
+      else settleFirst(thread, answer)
+    })
+    worker.on('error', () => fail(thread, 'a worker of the sanitizer failed'))
+    worker.on('exit', () => fail(thread, 'a worker of the sanitizer ended'))
+  }
+
+  /** A worker that broke: while starting, everything waiting is refused; at a document, that one is. */
+  function fail(thread: Thread, reason: string): void {
+    if (!threads.has(thread)) return
+    const culprit = thread.jobs.shift()
+    end(thread)
+    if (!thread.ready) {
+      cannotStart(reason)
+      return
+    }
+    replaced += 1
+    culprit?.settle({ refused: reason, because: 'document' })
+    assign()
+  }
+
+  function cannotStart(reason: string): void {
+    const outcome = poolRefusal(reason)
+    broken = { until: performance.now() + startPause, outcome }
+    // Another thread may have come up before: then it goes on, and serves them.
+    if ([...threads].some(({ ready }) => ready)) return
+    for (const job of waiting.splice(0)) job.settle(outcome)
+  }
+
+  function end(thread: Thread): void {
+    clearTimeout(thread.deadline)
+    threads.delete(thread)
+    waiting.unshift(...thread.jobs.splice(0))
+    const ended = thread.worker.terminate()
+    ending.add(ended)
+    void ended.finally(() => ending.delete(ended))
+  }
+
+  async function close(): Promise<void> {
+    closed = true
+    for (const thread of [...threads]) end(thread)
+    for (const job of waiting.splice(0)) job.settle(poolRefusal('the sanitizer is closed'))
+    await Promise.all(ending)
+  }
+
+  return {
+    clean: ask,
+    start: () => ask('<p>'),
+    close,
+    stats: () => ({ threads: threads.size, waiting: waiting.length, replaced }),
+  }
+}
+
+function poolRefusal(refused: string): Outcome {
+  return { refused, because: 'pool' }
+}
+
+/** `worker.ts` when this is TypeScript run by Node, `worker.js` in the package. */
+const besideThisFile = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
