@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { createArrivals } from './arrival.ts'
 import { type Bus, controlTopic, roomTopic } from './bus.ts'
-import { createDenialLedger, type Denial, type DenialLedger, type DenialSubject } from './denials.ts'
+import { createCatchUp } from './catch-up.ts'
+import { createDenialLedger, type Denial, type DenialSubject } from './denials.ts'
 import { envelopeLimit, type RelayMessage, sealEnvelope } from './envelope.ts'
+import { createReadiness } from './readiness.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
 export type { RelayMessage } from './envelope.ts'
@@ -62,20 +64,9 @@ export function createRelay(options: RelayOptions): Relay {
   } = options
   const store = bus.stores?.denials
   const judge = createArrivals({ nodeId, clockSkew: bus.clockSkew ?? 30_000, keys: bus.secret })
-  const ledger: DenialLedger = createDenialLedger()
+  const ledger = createDenialLedger()
   let sequence = 0
   let phase: 'new' | 'started' | 'closed' = 'new'
-  let ready = false
-  /** Counts losses of the bus, so that a recovery that was overtaken by the next loss cannot declare itself done. */
-  let losses = 0
-  let cursor: string | undefined
-  /** The store refused a denial that this node has in force: the next look at the store puts it there. */
-  let behind = false
-  let recovering: Promise<void> | undefined
-  let attempts = 0
-  let asked = false
-  let timer: NodeJS.Timeout | undefined
-  let unwatch: (() => void) | undefined
 
   const receive = (room: string | undefined, topic: string, payload: string): void => {
     const arrival = judge(topic, room, payload, now())
@@ -118,110 +109,46 @@ export function createRelay(options: RelayOptions): Relay {
 
   const tell = (denial: Denial): void => publish({ kind: 'identity', verb: 'close', subject: denial })
 
-  /** Everything the store has, and into the store everything it has not (it was emptied, failed over, or away). */
-  const reconcile = async (): Promise<void> => {
-    if (store === undefined) return
-    const answer = await store.since(undefined)
-    const kept = new Map(answer.denials.map((denial) => [`${denial.kind}:${denial.id}`, denial]))
-    for (const denial of answer.denials) learn(denial)
-    const missing = ledger.all(now()).filter((mine) => {
-      const theirs = kept.get(`${mine.kind}:${mine.id}`)
-      return theirs === undefined || theirs.at < mine.at || theirs.until < mine.until
-    })
-    if (missing.length > 0) await store.deny(...missing)
-    // A node that came up in between has caught up with an empty store: it must hear what was missing.
-    for (const denial of missing) tell(denial)
-    cursor = answer.cursor
-    behind = false
-  }
+  const catchUp = createCatchUp({ store, ledger, now, learn, tell })
 
-  const catchUp = async (): Promise<void> => {
-    if (store === undefined) return
-    if (behind) return reconcile()
-    const answer = await store.since(cursor)
-    if (answer.reset) return reconcile()
-    for (const denial of answer.denials) learn(denial)
-    cursor = answer.cursor
-  }
-
-  const recover = async (): Promise<void> => {
-    const loss = losses
-    let stage: RelayStage = 'subscribe'
+  const reported = async (stage: RelayStage, step: () => Promise<void>): Promise<void> => {
     try {
-      // Listen first, then read: what is denied between the two is heard, what was denied before is read.
-      await subscriptions.settle(controlTopic)
-      stage = 'catch-up'
-      await reconcile()
-      if (loss !== losses || phase !== 'started') return
-      ready = true
-      attempts = 0
-      subscriptions.settleAll()
-      onCaughtUp?.()
+      await step()
     } catch (error) {
       if (phase === 'started') onFailure(stage, error)
+      throw error
     }
   }
 
-  const next = (): void => {
-    clearTimeout(timer)
-    if (phase !== 'started') return
-    // Not ready: back off from 100 ms to 10 s, each with jitter, so that nodes do not return as one.
-    const wait = ready ? catchUpEvery : Math.min(10_000, 100 * 2 ** attempts++) * (0.5 + Math.random() / 2)
-    timer = setTimeout(() => void (ready ? refresh() : attempt()), wait)
-    timer.unref()
-  }
-
-  const refresh = async (): Promise<void> => {
-    const loss = losses
-    try {
-      await catchUp()
+  const readiness = createReadiness({
+    bus,
+    every: catchUpEvery,
+    async recover() {
+      // Listen first, then read: what is denied between the two is heard, what was denied before is read.
+      await reported('subscribe', () => subscriptions.settle(controlTopic))
+      await reported('catch-up', catchUp.reconcile)
+    },
+    async refresh() {
+      await reported('catch-up', catchUp.read)
       subscriptions.settleAll()
-    } catch (error) {
-      if (phase !== 'started') return
-      // Denials may be missing from now on, so nobody is admitted on a session until they are read.
-      if (loss === losses) ready = false
-      onFailure('catch-up', error)
-    }
-    next()
-  }
-
-  const attempt = (): Promise<void> => {
-    recovering ??= (async () => {
-      let loss: number
-      do {
-        loss = losses
-        // The first time without asking: a bus connects on first use, and says `down` until then.
-        if (bus.state !== 'down' || !asked) await recover()
-        asked = true
-      } while (loss !== losses && bus.state !== 'down' && phase === 'started')
-      recovering = undefined
-      next()
-    })()
-    return recovering
-  }
-
-  const onState = (state: 'up' | 'down'): void => {
-    if (state === 'down') {
-      losses++
-      ready = false
-    } else {
-      attempts = 0
-      void attempt()
-    }
-  }
+    },
+    onReady() {
+      subscriptions.settleAll()
+      onCaughtUp?.()
+    },
+  })
 
   return {
     nodeId,
     get ready() {
-      return ready
+      return readiness.ready
     },
-    start() {
-      if (phase !== 'new') return recovering ?? Promise.resolve()
+    async start() {
+      if (phase !== 'new') return
       phase = 'started'
       users.set(bus, (users.get(bus) ?? 0) + 1)
-      unwatch = bus.onState?.(onState)
       subscriptions.want(controlTopic, undefined)
-      return attempt()
+      await readiness.start()
     },
     joinTopic: (room) => subscriptions.want(roomTopic(room), room),
     leaveTopic: (room) => subscriptions.unwant(roomTopic(room)),
@@ -239,7 +166,7 @@ export function createRelay(options: RelayOptions): Relay {
       try {
         await stored
       } catch (error) {
-        behind = true
+        catchUp.missed()
         onFailure('publish', error)
         return false
       }
@@ -251,9 +178,7 @@ export function createRelay(options: RelayOptions): Relay {
       if (phase === 'closed') return
       const wasStarted = phase === 'started'
       phase = 'closed'
-      ready = false
-      clearTimeout(timer)
-      unwatch?.()
+      readiness.stop()
       await subscriptions.close()
       if (!wasStarted) return
       const left = (users.get(bus) ?? 1) - 1

@@ -1,0 +1,63 @@
+import type { Denial, DenialLedger, DenialStore } from './denials.ts'
+
+export interface CatchUpOptions {
+  readonly store: DenialStore | undefined
+  readonly ledger: DenialLedger
+  readonly now: () => number
+  /** A denial the store has. */
+  readonly learn: (denial: Denial) => void
+  /** A denial the store had not. */
+  readonly tell: (denial: Denial) => void
+}
+
+/** Keeping what this node knows and what the store holds the same, in both directions. */
+export interface CatchUp {
+  /** What the store has heard of since the last time. */
+  read(): Promise<void>
+  /** Everything the store has, and into the store everything it has not: it was emptied, failed over, or away. */
+  reconcile(): Promise<void>
+  /** The store refused a denial that is in force here: the next `read` puts it there. */
+  missed(): void
+}
+
+export function createCatchUp({ store, ledger, now, learn, tell }: CatchUpOptions): CatchUp {
+  let cursor: string | undefined
+  let behind = false
+
+  const reconcile = async (): Promise<void> => {
+    if (store === undefined) return
+    // Before the look, so that a denial refused during it is not forgotten.
+    behind = false
+    try {
+      const answer = await store.since(undefined)
+      const kept = new Map(answer.denials.map((denial) => [`${denial.kind}:${denial.id}`, denial]))
+      for (const denial of answer.denials) learn(denial)
+      const missing = ledger.all(now()).filter((mine) => {
+        const theirs = kept.get(`${mine.kind}:${mine.id}`)
+        return theirs === undefined || theirs.at < mine.at || theirs.until < mine.until
+      })
+      if (missing.length > 0) await store.deny(...missing)
+      // A node that came up in between has caught up with an empty store: it must hear what was missing.
+      for (const denial of missing) tell(denial)
+      cursor = answer.cursor
+    } catch (error) {
+      behind = true
+      throw error
+    }
+  }
+
+  return {
+    reconcile,
+    async read() {
+      if (store === undefined) return
+      if (behind) return reconcile()
+      const answer = await store.since(cursor)
+      if (answer.reset) return reconcile()
+      for (const denial of answer.denials) learn(denial)
+      cursor = answer.cursor
+    },
+    missed() {
+      behind = true
+    },
+  }
+}
