@@ -4,6 +4,7 @@ import type { Session } from '../session/session.ts'
 import type { AuthenticateFunction, Authenticator, IssuedTicket, TicketRequest } from './authenticator.ts'
 import { checkedSession, isSameIdentity } from './checked-session.ts'
 import { RefusedCredential } from './credential.ts'
+import { shapeOf } from './known-options.ts'
 
 export type { AuthenticateFunction, Authenticator, IssuedTicket, TicketRequest } from './authenticator.ts'
 
@@ -198,7 +199,7 @@ function stepsOf(option: unknown, path: string): readonly Step[] {
 
 function stepOf(member: unknown, path: string, taken: Set<string>): Step {
   const authenticator = isAuthenticateFunction(member) ? byFunction(member) : member
-  if (!isAuthenticator(authenticator)) throw badOption(path, member, adviceFor(member))
+  if (!isAuthenticator(authenticator)) throw badOption(path, shapeOf(member), adviceFor(member))
   let method = authenticator.name
   // Two of one kind (two issuers, say) are told apart, or a session would be revalidated by the wrong one.
   for (let count = 2; taken.has(method); count++) method = `${authenticator.name}#${count}`

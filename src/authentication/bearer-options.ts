@@ -1,0 +1,135 @@
+import type { KeyObject } from 'node:crypto'
+import type { JWTVerifyGetKey, JWTVerifyOptions } from 'jose'
+import { badOption } from '../errors.ts'
+import { isSymmetric, knownAlgorithms } from './algorithms.ts'
+import type { BearerOptions } from './bearer.ts'
+import { keySet } from './key-set.ts'
+import { refuseNoFunction, refuseUnknownOptions, shapeOf } from './known-options.ts'
+import { verificationKey } from './verification-key.ts'
+
+/** The options of `bearer` as finished values. */
+export interface BearerPlan {
+  readonly keys: readonly (KeyObject | JWTVerifyGetKey)[]
+  readonly verify: JWTVerifyOptions
+  readonly from: ReadonlySet<string>
+  readonly queryName: string | undefined
+  readonly clockTolerance: number
+  readonly session: BearerOptions['session']
+  readonly revalidate: BearerOptions['revalidate']
+}
+
+const known = [
+  'key',
+  'jwks',
+  'algorithms',
+  'issuer',
+  'audience',
+  'clockTolerance',
+  'typ',
+  'from',
+  'dangerouslyAllowQueryToken',
+  'session',
+  'revalidate',
+]
+const mostKeys = 8
+
+/** @throws SecureWsError `SWS_BAD_OPTION` */
+export function bearerPlan(options: BearerOptions, prefix: string): BearerPlan {
+  refuseUnknownOptions('bearer', options, known)
+  const { clockTolerance = 5, typ, dangerouslyAllowQueryToken: queryName, session, revalidate } = options
+  const algorithms = algorithmsOf(options.algorithms)
+  const issuer = namesOf(
+    'bearer.issuer',
+    options.issuer,
+    'Write the `iss` of your issuer, for example `https://login.example/`.',
+  )
+  const audience = namesOf('bearer.audience', options.audience, 'Write the `aud` that stands for this server.')
+  const piped = issuer.find((one) => one.includes('|'))
+  if (piped !== undefined) throw badOption('bearer.issuer', piped, 'A `|` would make user ids ambiguous.')
+  if (typeof clockTolerance !== 'number' || !(clockTolerance >= 0 && clockTolerance <= 300)) {
+    throw badOption('bearer.clockTolerance', clockTolerance, 'Write seconds from 0 to 300.')
+  }
+  if (typ !== undefined && (typeof typ !== 'string' || typ === ''))
+    throw badOption('bearer.typ', typ, "Write for example 'at+jwt'.")
+  if (queryName !== undefined && (typeof queryName !== 'string' || queryName === '')) {
+    throw badOption(
+      'bearer.dangerouslyAllowQueryToken',
+      queryName,
+      "Write the parameter's name, for example 'access_token'.",
+    )
+  }
+  refuseNoFunction('bearer.session', session, '`(claims) => ({ id: claims.jti, userId: claims.sub })`')
+  refuseNoFunction('bearer.revalidate', revalidate, '`(session) => !denied.has(session.tokenId)`')
+  return {
+    keys: keysOf(options, algorithms),
+    verify: {
+      algorithms: [...algorithms],
+      issuer: [...issuer],
+      audience: [...audience],
+      clockTolerance,
+      requiredClaims: ['exp', 'sub'],
+      ...(typ === undefined ? {} : { typ }),
+    },
+    from: waysOf(options.from, prefix),
+    queryName,
+    clockTolerance,
+    session,
+    revalidate,
+  }
+}
+
+function algorithmsOf(algorithms: unknown): readonly string[] {
+  const advice = `Write a list such as ['RS256']; known are ${knownAlgorithms.join(', ')}.`
+  if (!isNameList(algorithms)) throw badOption('bearer.algorithms', algorithms, advice)
+  for (const [at, name] of algorithms.entries()) {
+    if (!knownAlgorithms.includes(name)) throw badOption(`bearer.algorithms[${at}]`, name, advice)
+  }
+  if (algorithms.some(isSymmetric) && !algorithms.every(isSymmetric)) {
+    throw badOption(
+      'bearer.algorithms',
+      algorithms,
+      'HS* and public-key algorithms together invite a token signed with the public key.',
+    )
+  }
+  return algorithms
+}
+
+function keysOf({ key, jwks }: BearerOptions, algorithms: readonly string[]): readonly (KeyObject | JWTVerifyGetKey)[] {
+  if ((key === undefined) === (jwks === undefined)) {
+    throw badOption(
+      'bearer.key',
+      key === undefined ? undefined : 'given together with `jwks`',
+      'Write either `key` or `jwks`.',
+    )
+  }
+  if (jwks !== undefined) {
+    if (algorithms.some(isSymmetric))
+      throw badOption('bearer.jwks', 'used with HS*', 'A key set holds public keys. Write `key`.')
+    return [keySet(jwks, 'bearer.jwks')]
+  }
+  if (!Array.isArray(key)) return [verificationKey(key, algorithms, 'bearer.key')]
+  if (key.length === 0 || key.length > mostKeys)
+    throw badOption('bearer.key', shapeOf(key), `Write 1 to ${mostKeys} keys.`)
+  return key.map((one, at) => verificationKey(one, algorithms, `bearer.key[${at}]`))
+}
+
+function namesOf(path: string, option: unknown, advice: string): readonly string[] {
+  const names = typeof option === 'string' ? [option] : option
+  if (!isNameList(names)) throw badOption(path, option, advice)
+  return names
+}
+
+function waysOf(from: unknown, prefix: string): ReadonlySet<string> {
+  const ways = new Set(['authorization', 'protocol'])
+  if (from === undefined) return ways
+  if (isNameList(from) && from.every((way) => ways.has(way))) return new Set(from)
+  throw badOption(
+    'bearer.from',
+    from,
+    `Write a list of 'authorization' and 'protocol' (an entry \`${prefix}<token>\`).`,
+  )
+}
+
+function isNameList(list: unknown): list is readonly string[] {
+  return Array.isArray(list) && list.length > 0 && list.every((one) => typeof one === 'string' && one !== '')
+}

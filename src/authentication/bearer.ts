@@ -1,0 +1,138 @@
+import type { KeyObject } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
+import type { Session } from '../session/session.ts'
+import type { Authenticator, FoundSession } from './authenticator.ts'
+import { type BearerPlan, bearerPlan } from './bearer-options.ts'
+import { authorizationCredential, protocolCredential, protocolsWithPrefix, RefusedCredential } from './credential.ts'
+import type { KeySet } from './key-set.ts'
+import { tokenSession } from './token-session.ts'
+import type { VerificationKey } from './verification-key.ts'
+
+export interface BearerOptions {
+  /** The key, or several while one replaces the other. Give either `key` or `jwks`. */
+  readonly key?: VerificationKey | readonly VerificationKey[]
+  /** The issuer's key set, by URL or as it is. */
+  readonly jwks?: KeySet
+  /** The JWS algorithms that count, for example `['RS256']`. Never taken from the token, never HS* together with others. */
+  readonly algorithms: readonly string[]
+  /** `iss` must be (one of) this. */
+  readonly issuer: string | readonly string[]
+  /** `aud` must be, or hold, (one of) this. */
+  readonly audience: string | readonly string[]
+  /** Seconds that clocks may differ, default 5, at most 300. */
+  readonly clockTolerance?: number
+  /** The header's `typ`, for example `'at+jwt'`, so that an ID token is not taken for an access token. Default: any. */
+  readonly typ?: string
+  /** Default both: `Authorization: Bearer <token>`, and `Sec-WebSocket-Protocol: chat, bearer.<token>` for browsers. */
+  readonly from?: readonly ('authorization' | 'protocol')[]
+  /** The name of a query parameter that may carry the token. URLs end up in logs of proxies, of Fastify, of everybody. */
+  readonly dangerouslyAllowQueryToken?: string
+  /** The session of verified claims. Default: see `tokenSession`. */
+  readonly session?: (claims: JWTPayload) => FoundSession | Promise<FoundSession>
+  /** Asked again while connected: a deny list for tokens, say. Default: the token counts until `expiresAt`. */
+  readonly revalidate?: (session: Session) => boolean | FoundSession | Promise<boolean | FoundSession>
+}
+
+/** The entry of `Sec-WebSocket-Protocol` that carries a token is this and the token. */
+export const bearerPrefix = 'bearer.'
+const longestToken = 8_192
+const compact = /^[\w-]+\.[\w-]+\.[\w-]+$/
+
+/** What the issuer's server did, rather than the token. */
+const faults = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID'])
+
+/**
+ * JSON Web Tokens (RFC 7519, RFC 8725; ASVS 5.0 V9). Keys come from the options alone: `jku`, `x5u`, `jwk` and `x5c` in a
+ * token are not read, and its `kid` only chooses among known keys. `exp` is required.
+ * @throws SecureWsError `SWS_BAD_OPTION`
+ */
+export function bearer(options: BearerOptions): Authenticator {
+  const plan = bearerPlan(options, bearerPrefix)
+  const { revalidate, queryName } = plan
+
+  async function sessionOf(token: string): Promise<FoundSession> {
+    if (token.length > longestToken) throw new RefusedCredential('a token that is too long')
+    if (!compact.test(token)) throw new RefusedCredential('a malformed token')
+    const claims = await verified(token, plan)
+    // Checked also when `session` makes the session: what it would be given is then known to be well formed.
+    const byClaims = tokenSession(claims, token, plan.clockTolerance, Date.now())
+    return plan.session === undefined ? byClaims : plan.session(claims)
+  }
+
+  return {
+    name: 'bearer',
+    ambient: false,
+    loosened: queryName === undefined ? [] : ['bearer.dangerouslyAllowQueryToken'],
+    credentialProtocols: (offered) => protocolsWithPrefix(offered, bearerPrefix),
+    authenticate(request) {
+      const token = onlyToken(request, plan)
+      return token === undefined ? null : sessionOf(token)
+    },
+    async refresh(session, token) {
+      try {
+        const next = await sessionOf(token)
+        // Another subject's token must not take over a socket that stands in this one's rooms (OWASP: token rotation).
+        if (!next || next.userId === undefined || next.userId !== session.userId) return null
+        // A token's own session gets a new id with every `jti`; the socket keeps the one it is known by. A session that the
+        // application made is left as it is, and must have the id itself.
+        return plan.session === undefined ? { ...next, id: session.id } : next
+      } catch (error) {
+        if (error instanceof RefusedCredential) return null
+        throw error
+      }
+    },
+    ...(revalidate === undefined ? {} : { revalidate }),
+  }
+}
+
+/** RFC 6750 section 2: a request carries a token in one way only. Two are refused, whether or not they are equal. */
+function onlyToken(request: FastifyRequest, plan: BearerPlan): string | undefined {
+  const tokens = [
+    plan.from.has('authorization') ? authorizationCredential(request, 'bearer') : undefined,
+    plan.from.has('protocol') ? protocolCredential(request, bearerPrefix) : undefined,
+    ...(plan.queryName === undefined ? [] : queryTokens(request, plan.queryName)),
+  ].filter((one) => one !== undefined)
+  if (tokens.length > 1) throw new RefusedCredential('two tokens')
+  return tokens[0]
+}
+
+/** Not `request.query`: its parser is the application's, and may answer with lists and objects. */
+function queryTokens(request: FastifyRequest, name: string): readonly string[] {
+  const url = request.raw.url ?? ''
+  const at = url.indexOf('?')
+  return at === -1 ? [] : new URLSearchParams(url.slice(at + 1)).getAll(name)
+}
+
+async function verified(token: string, { keys, verify }: BearerPlan): Promise<JWTPayload> {
+  for (const [at, key] of keys.entries()) {
+    try {
+      return await verifiedBy(token, key, verify)
+    } catch (error) {
+      const isLast = at === keys.length - 1
+      // Only a signature of another key leads to the next key; a token that is expired is so for every key.
+      if (!isLast && error instanceof errors.JWSSignatureVerificationFailed) continue
+      if (error instanceof errors.JOSEError && !faults.has(error.code)) throw new RefusedCredential(reasonOf(error))
+      throw error
+    }
+  }
+  throw new RefusedCredential('a token without a key')
+}
+
+async function verifiedBy(
+  token: string,
+  key: KeyObject | JWTVerifyGetKey,
+  verify: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  // The same call twice, because its overloads take a key or a function, and not either of them.
+  const { payload } =
+    typeof key === 'function' ? await jwtVerify(token, key, verify) : await jwtVerify(token, key, verify)
+  return payload
+}
+
+/** The claim's name is one that jose looked for, so it is not the client's text. */
+function reasonOf(error: InstanceType<typeof errors.JOSEError>): string {
+  const claim =
+    error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired ? ` \`${error.claim}\`` : ''
+  return `a refused token (${error.code}${claim})`
+}

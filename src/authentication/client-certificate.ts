@@ -1,0 +1,74 @@
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
+import type { FastifyRequest } from 'fastify'
+import type { Session } from '../session/session.ts'
+import type { Authenticator, FoundSession } from './authenticator.ts'
+import { RefusedCredential } from './credential.ts'
+import { refuseNoFunction, refuseUnknownOptions } from './known-options.ts'
+
+export interface ClientCertificateOptions {
+  /**
+   * The session of a certificate whose chain this server has verified. Decide by `fingerprint256`, or by issuer and serial
+   * number; a `subject.CN` is unique only if your authority makes it so, and is an array when there are several.
+   */
+  readonly load: (certificate: DetailedPeerCertificate, request: FastifyRequest) => FoundSession | Promise<FoundSession>
+  readonly revalidate?: (session: Session) => boolean | FoundSession | Promise<boolean | FoundSession>
+}
+
+/**
+ * Mutual TLS that ends at this server (`https: { requestCert: true, ca }`). A certificate the TLS layer did not verify is
+ * refused, also with `rejectUnauthorized: false`. Headers in which a proxy passes a certificate on are not read: anybody
+ * can write them. The session ends with the next revalidation after the certificate did; give it an `expiresAt` for sooner.
+ * @throws SecureWsError `SWS_BAD_OPTION`
+ */
+export function clientCertificate(options: ClientCertificateOptions): Authenticator {
+  refuseUnknownOptions('clientCertificate', options, ['load', 'revalidate'])
+  const { load, revalidate } = options
+  refuseNoFunction('clientCertificate.load', load, '`(certificate) => devices.get(certificate.fingerprint256)`', true)
+  refuseNoFunction('clientCertificate.revalidate', revalidate, '`(session) => devices.has(session.userId)`')
+  // Kept beside the session, because it may be frozen, shared, or an instance with private fields.
+  const certificateEnds = new WeakMap<Session, number>()
+
+  function remember(session: FoundSession, endsAt: number): FoundSession {
+    if (typeof session === 'object' && session !== null) certificateEnds.set(session, endsAt)
+    return session
+  }
+
+  return {
+    name: 'clientCertificate',
+    ambient: true,
+    authenticate(request) {
+      const socket = request.raw.socket
+      if (!isTls(socket)) return null
+      const certificate = socket.getPeerCertificate(true)
+      // Node answers with an empty object when the client sent none.
+      if (certificate === null || certificate === undefined || Object.keys(certificate).length === 0) return null
+      if (!socket.authorized) throw new RefusedCredential('a client certificate that was not verified')
+      const endsAt = Date.parse(certificate.valid_to)
+      if (!isValidAt(Date.now(), Date.parse(certificate.valid_from), endsAt)) {
+        throw new RefusedCredential('a client certificate outside its time of validity')
+      }
+      const found = load(certificate, request)
+      return found instanceof Promise ? found.then((session) => remember(session, endsAt)) : remember(found, endsAt)
+    },
+    revalidate(session) {
+      const endsAt = certificateEnds.get(session)
+      if (endsAt !== undefined && endsAt <= Date.now()) return false
+      return revalidate?.(session) ?? true
+    },
+  }
+}
+
+/** A resumed TLS session is not verified again, so a certificate may have ended since (RFC 8446 section 4.6.1). NaN: no. */
+export function isValidAt(now: number, from: number, to: number): boolean {
+  return from <= now && now < to
+}
+
+function isTls(socket: unknown): socket is TLSSocket {
+  return (
+    typeof socket === 'object' &&
+    socket !== null &&
+    'encrypted' in socket &&
+    socket.encrypted === true &&
+    'getPeerCertificate' in socket
+  )
+}

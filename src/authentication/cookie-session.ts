@@ -1,0 +1,172 @@
+import { Signer } from '@fastify/cookie'
+import type { FastifyReply } from 'fastify'
+import { badOption } from '../errors.ts'
+import type { Session } from '../session/session.ts'
+import type { Authenticator, FoundSession } from './authenticator.ts'
+import { cookieValue } from './cookie-header.ts'
+import { headerLines, RefusedCredential } from './credential.ts'
+import { refuseNoFunction, refuseUnknownOptions } from './known-options.ts'
+
+export interface CookieSessionOptions {
+  /**
+   * At least 32 bytes, for HMAC-SHA-256. A list rotates: the first signs, all of them verify. Use it for nothing else, or
+   * choose `cookie.signs: 'name-and-value'`.
+   */
+  readonly secret: string | Buffer | readonly (string | Buffer)[] | undefined
+  readonly cookie?: SessionCookieOptions
+  /** The session of a cookie whose signature is right; `null` or `undefined` when it is not known (any more). */
+  readonly load: (id: string) => FoundSession | Promise<FoundSession>
+  /** Asked again while connected. Default: `load` again, with the same cookie value. */
+  readonly revalidate?: (session: Session) => boolean | FoundSession | Promise<boolean | FoundSession>
+}
+
+export interface SessionCookieOptions {
+  /** Default `__Host-session`. Must begin with `__Host-`: browsers then take it only from this very host, over TLS, for `/`. */
+  readonly name?: string
+  /** Lets `name` go without `__Host-`. Any sibling subdomain can then plant a session cookie of its own (fixation). */
+  readonly dangerouslyAllowUnprefixedName?: boolean
+  /** Seconds until browsers forget the cookie. Default: when they close. The session's own end is `expiresAt`. */
+  readonly maxAge?: number
+  /**
+   * What the signature covers. `'value'` (default) is what @fastify/cookie signs, so `reply.setCookie(name, id, { signed: true })`
+   * with the same secret is understood; but then a value signed for another cookie with that secret is also a signed value
+   * here, and `load` is asked for it. `'name-and-value'` refuses it; set the cookie with `setSessionCookie` then.
+   */
+  readonly signs?: 'value' | 'name-and-value'
+}
+
+export interface CookieSession extends Authenticator {
+  readonly cookieName: string
+  /** Appends `Set-Cookie` with the signed id: Secure, HttpOnly, SameSite=Strict, Path=/, no Domain. Call it with a new id after every login. */
+  setSessionCookie(reply: Pick<FastifyReply, 'header'>, id: string): void
+  /** Makes the browser forget the cookie. It ends no session: delete it from your store, and `revoke` it. */
+  clearSessionCookie(reply: Pick<FastifyReply, 'header'>): void
+}
+
+const leastSecretBytes = 32
+const longestId = 512
+/** A signed, percent-encoded id of 512 characters fits; a longer value is refused before any HMAC. */
+const longestValue = 4096
+/** RFC 6265 section 4.1.1: a cookie's name is an HTTP token. */
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const howToMakeOne = 'Write at least 32 random bytes, made with `openssl rand -base64 32` and kept out of the code.'
+
+/**
+ * Sessions named by a signed cookie (ASVS 5.0 V7, OWASP Session Management). The signature only keeps guesses away from
+ * `load`; what counts is what `load` knows, so a deleted session is over at once for new handshakes.
+ * @throws SecureWsError `SWS_BAD_OPTION` for a short secret, a name without `__Host-`, an unknown option.
+ */
+export function cookieSession(options: CookieSessionOptions): CookieSession {
+  const path = 'cookieSession'
+  refuseUnknownOptions(path, options, ['secret', 'cookie', 'load', 'revalidate'])
+  refuseNoFunction(`${path}.load`, options.load, '`(id) => sessions.get(id)`', true)
+  refuseNoFunction(`${path}.revalidate`, options.revalidate, '`(session) => sessions.has(session.id)`')
+  const { load } = options
+  const cookie = compiledCookie(options.cookie, `${path}.cookie`)
+  const signer = new Signer(secretsOf(options.secret, `${path}.secret`))
+  const signedName = cookie.signs === 'name-and-value' ? `${cookie.name}=` : ''
+  // The cookie may name a row whose session has an id of its own: revalidation must ask `load` for what the cookie said.
+  const loadedBy = new WeakMap<Session, string>()
+
+  function remember(session: FoundSession, id: string): FoundSession {
+    if (typeof session === 'object' && session !== null) loadedBy.set(session, id)
+    return session
+  }
+
+  function loadAgain(id: string): FoundSession | Promise<FoundSession> {
+    const found = load(id)
+    return found instanceof Promise ? found.then((session) => remember(session, id)) : remember(found, id)
+  }
+
+  return {
+    name: 'cookieSession',
+    ambient: true,
+    cookieName: cookie.name,
+    loosened: cookie.loosened,
+    authenticate(request) {
+      const value = cookieValue(headerLines(request, 'cookie'), cookie.name)
+      if (value === undefined) return null
+      return loadAgain(signedId(value, signer, signedName))
+    },
+    load: loadAgain,
+    revalidate: options.revalidate ?? ((session) => loadAgain(loadedBy.get(session) ?? session.id)),
+    setSessionCookie(reply, id) {
+      if (typeof id !== 'string' || id.length === 0 || id.length > longestId || !id.isWellFormed()) {
+        throw badOption('setSessionCookie.id', typeof id, `Write a well-formed string of 1 to ${longestId} characters.`)
+      }
+      // The name is signed in front of the id and left out of the cookie, which has it already.
+      const signed = signer.sign(signedName + id).slice(signedName.length)
+      reply.header('set-cookie', `${cookie.name}=${encodeURIComponent(signed)}${cookie.maxAge}${attributes}`)
+    },
+    clearSessionCookie(reply) {
+      reply.header('set-cookie', `${cookie.name}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT${attributes}`)
+    },
+  }
+}
+
+const attributes = '; Path=/; Secure; HttpOnly; SameSite=Strict'
+
+function signedId(value: string, signer: InstanceType<typeof Signer>, signedName: string): string {
+  if (value.length > longestValue) throw new RefusedCredential('a session cookie that is too long')
+  const { valid, value: unsigned } = signer.unsign(signedName + decoded(value))
+  if (!valid) throw new RefusedCredential('a session cookie with a wrong signature')
+  const id = unsigned.slice(signedName.length)
+  if (id.length === 0 || id.length > longestId) throw new RefusedCredential('a session cookie without a usable id')
+  return id
+}
+
+function decoded(value: string): string {
+  if (!value.includes('%')) return value
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    throw new RefusedCredential('a session cookie that cannot be decoded')
+  }
+}
+
+function compiledCookie(options: SessionCookieOptions = {}, path: string) {
+  refuseUnknownOptions(path, options, ['name', 'dangerouslyAllowUnprefixedName', 'maxAge', 'signs'])
+  const { name = '__Host-session', dangerouslyAllowUnprefixedName = false, maxAge, signs = 'value' } = options
+  if (typeof name !== 'string' || !token.test(name))
+    throw badOption(`${path}.name`, name, 'Write a name such as `__Host-session`.')
+  if (typeof dangerouslyAllowUnprefixedName !== 'boolean') {
+    throw badOption(
+      `${path}.dangerouslyAllowUnprefixedName`,
+      dangerouslyAllowUnprefixedName,
+      'Write true, or leave it out.',
+    )
+  }
+  const prefixed = name.startsWith('__Host-')
+  if (!prefixed && !dangerouslyAllowUnprefixedName) {
+    throw badOption(
+      `${path}.name`,
+      name,
+      'Write a name that begins with `__Host-`, or add `dangerouslyAllowUnprefixedName: true`.',
+    )
+  }
+  if (maxAge !== undefined && (!Number.isSafeInteger(maxAge) || maxAge < 1)) {
+    throw badOption(`${path}.maxAge`, maxAge, 'Write a whole number of seconds, at least 1.')
+  }
+  if (signs !== 'value' && signs !== 'name-and-value')
+    throw badOption(`${path}.signs`, signs, "Write 'value' or 'name-and-value'.")
+  return {
+    name,
+    signs,
+    maxAge: maxAge === undefined ? '' : `; Max-Age=${maxAge}`,
+    loosened: prefixed ? [] : [`${path}.dangerouslyAllowUnprefixedName`],
+  }
+}
+
+/** All as bytes, so that a list may mix strings and buffers. The errors never show a secret, not even a short one. */
+function secretsOf(secret: unknown, path: string): Buffer[] {
+  const list: unknown[] = Array.isArray(secret) ? secret : [secret]
+  if (list.length === 0) throw badOption(path, secret, howToMakeOne)
+  return list.map((one, at) => {
+    const where = Array.isArray(secret) ? `${path}[${at}]` : path
+    if (typeof one !== 'string' && !Buffer.isBuffer(one))
+      throw badOption(where, one === undefined ? one : typeof one, howToMakeOne)
+    const bytes = Buffer.from(one)
+    if (bytes.length < leastSecretBytes) throw badOption(where, `${bytes.length} bytes long`, howToMakeOne)
+    return bytes
+  })
+}
