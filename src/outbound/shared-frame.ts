@@ -1,4 +1,4 @@
-import type { Outgoing } from './outbound.ts'
+import type { Bytes, Outgoing } from './outbound.ts'
 
 /**
  * One payload for many sockets: encoded once, and framed once, by whichever socket writes it first. Server frames are not
@@ -18,10 +18,16 @@ export class SharedFrame {
   get bytes(): Buffer | undefined {
     if (this.#bytes !== undefined) return this.#bytes
     const { payload } = this
-    if (typeof payload === 'string') this.#bytes = frameOf(Buffer.from(payload), 0x1)
-    else if (Buffer.isBuffer(payload)) this.#bytes = frameOf(payload, this.binary ? 0x2 : 0x1)
+    if (payload instanceof Blob) return undefined
+    this.#bytes = frameOf(bytesOf(payload), this.binary ? 0x2 : 0x1)
     return this.#bytes
   }
+}
+
+function bytesOf(payload: string | Bytes): Buffer {
+  if (typeof payload === 'string') return Buffer.from(payload)
+  if (ArrayBuffer.isView(payload)) return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
+  return Buffer.from(payload)
 }
 
 /** RFC 6455 section 5.2: FIN, no extension bits, no mask, the shortest length that fits. */

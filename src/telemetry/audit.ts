@@ -49,7 +49,9 @@ export interface AuditEvent {
 }
 
 /** What a caller knows; `at` and quoting are added here, so that no caller can forget either. */
-export type AuditEntry = Omit<AuditEvent, 'at' | 'session' | 'suppressed'> & { readonly sessionId?: string | undefined }
+export type AuditEntry = { readonly type: AuditType; readonly sessionId?: string | undefined } & {
+  readonly [Key in Exclude<keyof AuditEvent, 'type' | 'at' | 'session' | 'suppressed'>]?: AuditEvent[Key] | undefined
+}
 
 /** The part of a pino logger that is used. */
 export interface AuditLogger {
@@ -118,7 +120,7 @@ function toEvent({ sessionId, ...entry }: AuditEntry, now: number): AuditEvent {
     Object.entries({ ...entry, at, ...session })
       .filter(([, value]) => value !== undefined)
       .map(([key, value]) => [key, typeof value === 'string' ? quoted(value) : value]),
-  ) as typeof entry & { at: string }
+  ) as object as AuditEvent
 }
 
 /** Returns how many lines were held back since the last one, or `undefined` when this one is to be held back too. */

@@ -1,0 +1,68 @@
+/** A frame as it came: text and binary are told apart by the flag. */
+export interface Frame {
+  readonly bytes: Buffer
+  readonly isBinary: boolean
+}
+
+export interface InboxOptions {
+  /** Stop reading when this many frames wait, */
+  readonly frames: number
+  /** or this many bytes. What one read of the kernel held (64 KiB) may come on top. */
+  readonly bytes: number
+  /** One frame from start to end; the next one waits for the promise. Must not throw or reject. */
+  readonly take: (frame: Frame) => void | Promise<void>
+  readonly hold: () => void
+  readonly release: () => void
+}
+
+/**
+ * Serial per socket: one frame at a time, in order. While a step waits, up to a bound of frames queue up; then the reader is
+ * paused and TCP slows the client down, so that memory stays flat however fast it sends.
+ */
+export class Inbox {
+  readonly #options: InboxOptions
+  #queue: Frame[] | undefined
+  #bytes = 0
+  #busy = false
+  #holding = false
+
+  constructor(options: InboxOptions) {
+    this.#options = options
+  }
+
+  push(frame: Frame): void {
+    if (this.#busy) {
+      this.#queue ??= []
+      this.#queue.push(frame)
+      this.#bytes += frame.bytes.length
+      if (!this.#holding && (this.#queue.length >= this.#options.frames || this.#bytes >= this.#options.bytes)) {
+        this.#holding = true
+        this.#options.hold()
+      }
+      return
+    }
+    const waiting = this.#options.take(frame)
+    if (waiting === undefined) return
+    this.#busy = true
+    void this.#run(waiting)
+  }
+
+  /** Nothing that waits is delivered any more. */
+  clear(): void {
+    this.#queue = undefined
+    this.#bytes = 0
+  }
+
+  async #run(waiting: Promise<void>): Promise<void> {
+    await waiting
+    for (let frame = this.#queue?.shift(); frame !== undefined; frame = this.#queue?.shift()) {
+      this.#bytes -= frame.bytes.length
+      await this.#options.take(frame)
+    }
+    this.#queue = undefined
+    this.#busy = false
+    if (!this.#holding) return
+    this.#holding = false
+    this.#options.release()
+  }
+}

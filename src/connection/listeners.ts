@@ -1,0 +1,50 @@
+import type { EventEmitter } from 'node:events'
+
+/**
+ * Calls the listeners of one event in order, the next one when the one before has finished, and returns what the last of
+ * them returned. EventEmitter's own `emit` drops a returned promise: its rejection would be an unhandledRejection, which
+ * ends the process (CS-25). Here it rejects to the caller, and a synchronous chain stays synchronous.
+ */
+export function callListeners(emitter: EventEmitter, event: string, args: readonly unknown[]): unknown {
+  const listeners = emitter.rawListeners(event)
+  let value: unknown
+  for (let index = 0; index < listeners.length; index++) {
+    value = listeners[index]?.apply(emitter, args as unknown[])
+    if (isThenable(value)) return settle(emitter, listeners.slice(index + 1), args, value)
+  }
+  return value
+}
+
+/** Calls every listener at once, as `emit` does, and hands each failure to `onFault`. */
+export function emitContained(
+  emitter: EventEmitter,
+  event: string,
+  args: readonly unknown[],
+  onFault: (error: unknown) => void,
+): boolean {
+  const listeners = emitter.rawListeners(event)
+  for (const listener of listeners) {
+    try {
+      const value: unknown = listener.apply(emitter, args as unknown[])
+      if (isThenable(value)) value.then(undefined, onFault)
+    } catch (error) {
+      onFault(error)
+    }
+  }
+  return listeners.length > 0
+}
+
+async function settle(
+  emitter: EventEmitter,
+  rest: ReturnType<EventEmitter['rawListeners']>,
+  args: readonly unknown[],
+  first: PromiseLike<unknown>,
+): Promise<unknown> {
+  let value = await first
+  for (const listener of rest) value = await listener.apply(emitter, args)
+  return value
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}

@@ -1,0 +1,211 @@
+import type { EventEmitter } from 'node:events'
+import {
+  admitRawFrame,
+  countControlFrame,
+  createInboundState,
+  type InboundPolicy,
+  type InboundState,
+  noteRefusal,
+  receive,
+} from '../inbound/inbound.ts'
+import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
+import type { Session } from '../session/session.ts'
+import { type Frame, Inbox } from './inbox.ts'
+import { callListeners, emitContained, isThenable } from './listeners.ts'
+
+export interface ReceivingOptions {
+  readonly socket: EventEmitter
+  readonly policy: InboundPolicy
+  /** Declared message types; `undefined` on a raw route, where text frames are handed out as ws does. */
+  readonly types: ReadonlySet<string> | undefined
+  /** Binary frames are checked and handed out as `binary`; on a raw route without it they go out as they came. */
+  readonly binary: boolean
+  readonly session: Session | null
+  readonly request: object
+  readonly now: () => number
+  readonly queue: { readonly frames: number; readonly bytes: number }
+  readonly hold: () => void
+  readonly release: () => void
+  readonly answer: (message: object) => void
+  readonly onRefused: (refusal: RefusedMessage, tooMany: boolean) => void
+  readonly onFault: (error: unknown, messageType: string | undefined) => void
+}
+
+/** The way in of one socket: serial, and shut for good by `end()` however many frames are still in flight. */
+export class Receiving {
+  readonly #options: ReceivingOptions
+  readonly #state: InboundState
+  readonly #inbox: Inbox
+  #ended = false
+  #opening = true
+  #settled = false
+  #waiters: (() => void)[] | undefined
+
+  constructor(options: ReceivingOptions) {
+    this.#options = options
+    this.#state = createInboundState(options.policy, options.now())
+    this.#inbox = new Inbox({
+      ...options.queue,
+      take: (frame) => this.#take(frame),
+      hold: options.hold,
+      release: options.release,
+    })
+    // Nothing is read until somebody listens: early frames wait in the kernel, neither lost nor early (X-4).
+    options.hold()
+  }
+
+  frame(bytes: Buffer, isBinary: boolean): void {
+    if (!this.#ended) this.#inbox.push({ bytes, isBinary })
+  }
+
+  /** RS-01, RS-02: a flood of pings or pongs is a flood. */
+  controlFrame(): void {
+    const { policy, now } = this.#options
+    const refusal = this.#ended ? undefined : countControlFrame(policy, this.#state, now())
+    if (refusal !== undefined) this.#refuse(refusal)
+  }
+
+  listenerAdded(event: string): void {
+    const { types, binary } = this.#options
+    const awaited = types === undefined ? event === 'message' : types.has(event)
+    if (awaited || (binary && event === 'binary')) this.open()
+    this.#wake()
+  }
+
+  /** The handler has returned, or its promise has settled: whoever did not listen by now is missing. */
+  handlerSettled(): readonly string[] {
+    this.#settled = true
+    const { types, socket } = this.#options
+    if (types !== undefined) this.open()
+    this.#wake()
+    return types === undefined ? [] : [...types].filter((type) => socket.listenerCount(type) === 0)
+  }
+
+  /** Starts reading. Called again at the latest when the handshake's own time is over, so that a close frame is seen. */
+  open(): void {
+    if (!this.#opening) return
+    this.#opening = false
+    this.#options.release()
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#inbox.clear()
+    this.#wake()
+  }
+
+  #take(frame: Frame): void | Promise<void> {
+    if (this.#ended) return
+    const { policy, types, binary, session, request, now } = this.#options
+    if (frame.isBinary ? types === undefined && !binary : types === undefined) return this.#takeRaw(frame)
+    const verdict = receive(frame.bytes, frame.isBinary, { policy, state: this.#state, session, request }, now())
+    return isThenable(verdict) ? this.#later(verdict) : this.#apply(verdict)
+  }
+
+  #takeRaw({ bytes, isBinary }: Frame): void {
+    const { socket, policy, now, onFault } = this.#options
+    const refusal = admitRawFrame(bytes.length, policy, this.#state, now())
+    if (refusal === undefined) emitContained(socket, 'message', [bytes, isBinary], (error) => onFault(error, undefined))
+    else this.#refuse(refusal)
+  }
+
+  async #later(verdict: PromiseLike<InboundVerdict>): Promise<void> {
+    const ready = await verdict.then(undefined, (cause: unknown): RefusedMessage => {
+      return { kind: 'refuse', code: 'SWS_INTERNAL', reason: 'a check rejected', cause }
+    })
+    await this.#apply(ready)
+  }
+
+  #apply(verdict: InboundVerdict): void | Promise<void> {
+    // Revoked, closed or drained while a check was waiting: the right is gone, so is the message (design: races to close).
+    if (this.#ended) return
+    if (verdict.kind === 'refuse') return this.#refuse(verdict)
+    if (verdict.kind === 'deliver-binary') return this.#call('binary', [verdict.bytes, verdict.mime], undefined)
+    return this.#call(verdict.type, [verdict.message], verdict)
+  }
+
+  #call(event: string, args: readonly unknown[], message: DeliveredMessage | undefined): void | Promise<void> {
+    const { socket } = this.#options
+    if (socket.listenerCount(event) === 0) return this.#withoutListener(event, args, message)
+    let value: unknown
+    try {
+      value = callListeners(socket, event, args)
+    } catch (error) {
+      return this.#fault(error, event, message)
+    }
+    if (!isThenable(value)) return this.#reply(value, message)
+    return Promise.resolve(value).then(
+      (settled) => this.#reply(settled, message),
+      (error: unknown) => this.#fault(error, event, message),
+    )
+  }
+
+  /** An async handler may still be on its way to `on(type)`; the message waits for it as long as the handler runs. */
+  #withoutListener(
+    event: string,
+    args: readonly unknown[],
+    message: DeliveredMessage | undefined,
+  ): void | Promise<void> {
+    if (this.#settled) {
+      this.#refuse({
+        kind: 'refuse',
+        code: 'SWS_NO_LISTENER',
+        reason: 'declared, but the handler attached no listener',
+        messageType: event,
+        ...idOf(message),
+      })
+      return
+    }
+    this.#waiters ??= []
+    const waiters = this.#waiters
+    return new Promise<void>((resolve) => waiters.push(resolve)).then(() =>
+      this.#ended ? undefined : this.#call(event, args, message),
+    )
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters
+    this.#waiters = undefined
+    for (const wake of waiters ?? []) wake()
+  }
+
+  #reply(value: unknown, message: DeliveredMessage | undefined): void {
+    if (this.#ended || message?.id === undefined) return
+    this.#answer({ type: 'reply', id: message.id, value })
+  }
+
+  #fault(error: unknown, event: string, message: DeliveredMessage | undefined): void {
+    if (this.#ended) return
+    if (message !== undefined) this.#answer({ type: 'error', code: 'SWS_INTERNAL', ...idOf(message) })
+    this.#options.onFault(error, event)
+  }
+
+  /** A return value that cannot be encoded is the listener's mistake, and is reported as one. */
+  #answer(message: Answer): void {
+    try {
+      this.#options.answer(message)
+    } catch (error) {
+      this.#options.answer({ type: 'error', code: 'SWS_INTERNAL', ...idOf(message) })
+      this.#options.onFault(error, undefined)
+    }
+  }
+
+  #refuse(refusal: RefusedMessage): void {
+    const { policy, now, types, answer, onRefused } = this.#options
+    const tooMany = noteRefusal(this.#state, policy, now())
+    // Raw routes speak a protocol of their own, in which our JSON would be noise: there the close code is the answer.
+    if (types !== undefined) answer({ type: 'error', code: refusal.code, ...idOf(refusal) })
+    onRefused(refusal, tooMany)
+  }
+}
+
+interface Answer {
+  readonly type: 'reply' | 'error'
+  readonly id?: string | number
+  readonly code?: string
+  readonly value?: unknown
+}
+
+function idOf(message: { readonly id?: string | number } | undefined): { readonly id?: string | number } {
+  return message?.id === undefined ? {} : { id: message.id }
+}

@@ -1,0 +1,124 @@
+import { SecureWsError } from '../errors.ts'
+import type { Outgoing } from '../outbound/outbound.ts'
+import { SharedFrame } from '../outbound/shared-frame.ts'
+import { exceedsOutbound } from './backpressure.ts'
+import { isThenable } from './listeners.ts'
+import { Outbox } from './outbox.ts'
+
+export type SendCallback = (error?: Error) => void
+
+/** What ws takes besides `binary`, which is the encoder's to say. */
+export interface FrameOptions {
+  readonly compress?: boolean | undefined
+  readonly fin?: boolean | undefined
+}
+
+/** What sending needs of a WebSocket: of ws, `secure-socket.ts` is the only file that knows more. */
+export interface Wire {
+  readonly open: boolean
+  /** Bytes handed over and not yet in the kernel. */
+  readonly waiting: number
+  write(outgoing: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void
+  /** Writes finished bytes; `false` when something (compression, a Blob) is in front of them and `write` must be used. */
+  writeFrame(frame: Buffer): boolean
+}
+
+interface Pending {
+  readonly outgoing: Outgoing | SharedFrame
+  readonly options?: FrameOptions | undefined
+  readonly callback?: SendCallback | undefined
+}
+
+export interface SendingOptions {
+  readonly wire: Wire
+  readonly outboundBytes: number
+  /** Called when a payload does not fit; `true`: drop it and go on, `false`: the connection is being closed. */
+  readonly onSlow: (reason: string) => void
+  readonly onSent: () => void
+}
+
+/** The way out of one socket: in order, bounded, counted. */
+export class Sending {
+  readonly #wire: Wire
+  readonly #outboundBytes: number
+  readonly #onSlow: (reason: string) => void
+  readonly #onSent: () => void
+  #outbox: Outbox<Pending> | undefined
+
+  constructor({ wire, outboundBytes, onSlow, onSent }: SendingOptions) {
+    this.#wire = wire
+    this.#outboundBytes = outboundBytes
+    this.#onSlow = onSlow
+    this.#onSent = onSent
+  }
+
+  /** A payload of this socket alone. A promise that rejects is a refused payload: the callback gets the error. */
+  send(
+    outgoing: Outgoing | Promise<Outgoing>,
+    options: FrameOptions | undefined,
+    callback: SendCallback | undefined,
+    onRefused: (error: unknown) => void,
+  ): void {
+    if (!isThenable(outgoing)) {
+      this.#push({ outgoing, options, callback })
+      return
+    }
+    this.#push(
+      outgoing.then(
+        (ready): Pending => ({ outgoing: ready, options, callback }),
+        (error: unknown) => {
+          onRefused(error)
+          callback?.(error instanceof Error ? error : new Error('refused', { cause: error }))
+          return undefined
+        },
+      ),
+    )
+  }
+
+  /** A payload many sockets get. A promise of `undefined` is one that was refused; whoever made it has reported that. */
+  deliver(frame: SharedFrame | Promise<SharedFrame | undefined>): void {
+    if (isThenable(frame)) this.#push(frame.then((ready) => (ready === undefined ? undefined : { outgoing: ready })))
+    else this.#push({ outgoing: frame })
+  }
+
+  clear(): void {
+    this.#outbox?.clear()
+  }
+
+  #push(pending: Pending | PromiseLike<Pending | undefined>): void {
+    if (this.#outbox === undefined) {
+      // Only sockets that ever wait for a sanitizer have an outbox.
+      if (!isThenable(pending)) {
+        this.#write(pending)
+        return
+      }
+      this.#outbox = new Outbox((item) => this.#write(item))
+    }
+    this.#outbox.push(pending)
+  }
+
+  #write({ outgoing, options, callback }: Pending): void {
+    if (!this.#wire.open) {
+      if (callback !== undefined) process.nextTick(callback, closedError())
+      return
+    }
+    const { payload } = outgoing
+    const size = typeof payload === 'string' || 'byteLength' in payload ? payload : { byteLength: payload.size }
+    if (exceedsOutbound(this.#wire.waiting, size, this.#outboundBytes)) {
+      this.#onSlow(`over ${this.#outboundBytes} bytes waiting (limits.outboundBytes)`)
+      if (callback !== undefined) process.nextTick(callback, slowError())
+      return
+    }
+    this.#onSent()
+    if (outgoing instanceof SharedFrame && outgoing.bytes !== undefined && this.#wire.writeFrame(outgoing.bytes)) return
+    this.#wire.write(outgoing, options, callback)
+  }
+}
+
+export function closedError(): SecureWsError {
+  return new SecureWsError('SWS_CLOSED', 'This socket is closing or closed: nothing is sent on it any more.')
+}
+
+function slowError(): SecureWsError {
+  return new SecureWsError('SWS_CLOSED', 'The client reads too slowly: this message was not sent.')
+}

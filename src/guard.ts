@@ -1,0 +1,274 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type AdmissionPolicy, checkAdmission } from './admission/admission.ts'
+import type { Capacity, Holders, Slot } from './admission/capacity.ts'
+import { type HandshakeFacts, readHandshake } from './admission/handshake-request.ts'
+import { clientAddress, peerIsTrusted } from './admission/peer.ts'
+import { type Refusal, refusalBody, refuse } from './admission/refusal.ts'
+import { chooseProtocol } from './admission/sub-protocol.ts'
+import type { Admitted } from './connection/connection.ts'
+import { isThenable } from './connection/listeners.ts'
+import type { RoutePolicy } from './route-policy.ts'
+import type { Session } from './session/session.ts'
+import type { Audit } from './telemetry/audit.ts'
+
+export interface GuardSurroundings {
+  readonly now: () => number
+  readonly audit: Audit
+  /** For paths that are no socket routes: what they are refused with depends on the plugin's own rules. */
+  readonly admission: AdmissionPolicy
+  readonly policyOf: (request: FastifyRequest) => RoutePolicy | undefined
+  readonly handshakeTimeout: number
+  readonly capacity: Capacity
+  readonly perSession: Holders
+  readonly admissions: Admissions
+  /** A reason to admit nobody now: draining, or a bus that has not caught up. */
+  readonly unavailable: (needsSession: boolean) => string | undefined
+  readonly isDenied: (session: Session) => boolean
+  readonly development: boolean
+}
+
+/** Who may become a socket, by stream and by request: ws asks by either. An admission is taken once. */
+export class Admissions {
+  readonly #byStream = new WeakMap<Duplex, Admitted>()
+  readonly #byRequest = new WeakMap<IncomingMessage, Admitted>()
+
+  grant(stream: Duplex, request: IncomingMessage, admitted: Admitted): void {
+    this.#byStream.set(stream, admitted)
+    this.#byRequest.set(request, admitted)
+  }
+
+  take(stream: Duplex): Admitted | undefined {
+    const admitted = this.#byStream.get(stream)
+    this.#byStream.delete(stream)
+    return admitted
+  }
+
+  protocolOf(request: IncomingMessage): string | undefined {
+    return this.#byRequest.get(request)?.protocol
+  }
+}
+
+/** One handshake on its way through the checks. */
+interface Handshake {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly stream: Duplex
+  readonly facts: HandshakeFacts
+  readonly policy: RoutePolicy
+  readonly startedAt: number
+  session: Session | null
+  method: string
+  protocol: string | undefined
+}
+
+type Verdict = Refusal | undefined
+type Step = (handshake: Handshake) => Verdict | Promise<Verdict>
+
+/**
+ * The one `onRequest` hook. Every upgrade passes it, whatever its path and method; nothing else does. It refuses before the
+ * first byte of a 101, in the order of the list below, cheap before dear.
+ */
+export function createGuard(surroundings: GuardSurroundings) {
+  const { now, audit, admissions, capacity, perSession, handshakeTimeout } = surroundings
+
+  const steps: readonly Step[] = [
+    ({ facts, policy, request }) => checkAdmission(facts, policy.admission, true, request),
+    ({ policy }) => unavailable(policy),
+    (handshake) => reserveConnection(handshake),
+    (handshake) => authenticate(handshake),
+    (handshake) => reserveSession(handshake),
+    (handshake) => selectProtocol(handshake),
+    (handshake) => authorize(handshake),
+    ({ session }) => denied(session),
+  ]
+
+  function unavailable({ authentication }: RoutePolicy): Verdict {
+    const reason = surroundings.unavailable(!authentication.anonymous)
+    return reason === undefined ? undefined : refuse('SWS_UNAVAILABLE', reason, { headers: { 'retry-after': '5' } })
+  }
+
+  /** The place belongs to the TCP connection: refused, reset, upgraded and closed, or timed out, it ends with `close`. */
+  function reserveConnection({ stream, facts }: Handshake): Verdict {
+    const { slot, refusal } = capacity.reserve(facts.address, now())
+    if (slot === undefined) return refusal
+    releaseWith(stream, slot)
+    return undefined
+  }
+
+  function authenticate(handshake: Handshake): Verdict | Promise<Verdict> {
+    const verdict = handshake.policy.authentication.authenticate(handshake.request)
+    return isThenable(verdict) ? verdict.then(identify) : identify(verdict)
+
+    function identify(said: Awaited<typeof verdict>): Verdict {
+      if (said.refused) return refuse('SWS_UNAUTHENTICATED', said.reason)
+      handshake.session = said.session
+      handshake.method = said.method
+      return said.session === null ? undefined : denied(said.session)
+    }
+  }
+
+  function reserveSession({ session, stream, policy }: Handshake): Verdict {
+    if (session === null) return undefined
+    const { slot, refusal } = perSession.reserve(session.id, policy.limits.connectionsPerSession)
+    if (slot === undefined) return refusal
+    releaseWith(stream, slot)
+    return undefined
+  }
+
+  function selectProtocol(handshake: Handshake): Verdict {
+    const { facts, policy } = handshake
+    const offered = facts.protocols ?? []
+    const credentials = policy.authentication.credentialProtocols(offered)
+    const chosen = chooseProtocol(
+      offered.filter((name) => !credentials.includes(name)),
+      policy.protocols,
+    )
+    if (chosen.refusal !== undefined) return chosen.refusal
+    handshake.protocol = chosen.protocol
+    return undefined
+  }
+
+  function authorize({ policy, session, request }: Handshake): Verdict | Promise<Verdict> {
+    if (policy.authorize === undefined) return undefined
+    // Hooks run before validation; `authorize` is promised the params and query its schema describes, coerced as declared.
+    for (const part of ['params', 'querystring'] as const) {
+      const validate = request.getValidationFunction(part)
+      const value = part === 'params' ? request.params : request.query
+      if (validate !== undefined && validate(value) !== true)
+        return refuse('SWS_BAD_HANDSHAKE', `${part} do not fit the schema`)
+    }
+    const allowed = policy.authorize(session, request)
+    return isThenable(allowed) ? allowed.then(permit) : permit(allowed)
+  }
+
+  /** Race: revoked while a step waited. Asked again after each wait, and once more when the socket joins its identity. */
+  function denied(session: Session | null): Verdict {
+    if (session === null || !surroundings.isDenied(session)) return undefined
+    return refuse('SWS_UNAUTHENTICATED', 'the session, its user or its token was revoked')
+  }
+
+  function run(handshake: Handshake, from: number): Verdict | Promise<Verdict> {
+    for (let index = from; index < steps.length; index++) {
+      const verdict = steps[index]?.(handshake)
+      if (isThenable(verdict)) {
+        return verdict.then((late) => {
+          // The client has reset, or the deadline has answered: whatever was reserved went with the stream.
+          if (handshake.stream.destroyed || handshake.reply.sent) return undefined
+          return late ?? run(handshake, index + 1)
+        })
+      }
+      if (verdict !== undefined) return verdict
+    }
+    return undefined
+  }
+
+  function answer(request: FastifyRequest, reply: FastifyReply, facts: HandshakeFacts, refusal: Refusal): void {
+    if (reply.sent) return
+    audit(
+      {
+        type: 'handshake.refused',
+        code: refusal.code,
+        reason: refusal.reason,
+        route: request.routeOptions.url,
+        address: facts.address,
+        origin: facts.origin,
+      },
+      request.log,
+    )
+    if (refusal.advice !== undefined) {
+      request.log[surroundings.development ? 'info' : 'debug'](
+        { code: refusal.code },
+        `fastify-secure-ws: ${refusal.advice}`,
+      )
+    }
+    reply
+      .code(refusal.status)
+      .headers({ ...refusal.headers, connection: 'close', 'cache-control': 'no-store' })
+      .type('application/json; charset=utf-8')
+      .send(JSON.stringify(refusalBody(refusal)))
+  }
+
+  return function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+    if (!request.ws) {
+      done()
+      return
+    }
+    const startedAt = now()
+    const { raw } = request
+    const stream: Duplex = reply.raw.socket ?? raw.socket
+    const facts = readHandshake(raw, { trusted: peerIsTrusted(request), address: clientAddress(request) })
+    const policy = request.is404 ? undefined : surroundings.policyOf(request)
+    if (policy === undefined) {
+      void Promise.resolve(checkAdmission(facts, surroundings.admission, false, request)).then((refusal) =>
+        answer(request, reply, facts, refusal ?? refuse('SWS_NOT_A_SOCKET_ROUTE', 'no WebSocket route has this path')),
+      )
+      return
+    }
+    const handshake: Handshake = {
+      request,
+      reply,
+      stream,
+      facts,
+      policy,
+      startedAt,
+      session: null,
+      method: 'anonymous',
+      protocol: undefined,
+    }
+
+    // The clock runs until the stream is a socket or gone, so it covers the hooks that come after this one as well (X-3).
+    const deadline = setTimeout(() => {
+      answer(request, reply, facts, refuse('SWS_HANDSHAKE_TIMEOUT', `no decision within ${handshakeTimeout} ms`))
+    }, handshakeTimeout)
+    const stopClock = () => clearTimeout(deadline)
+    stream.once('close', stopClock)
+
+    const admit = () => {
+      admissions.grant(stream, raw, {
+        session: handshake.session,
+        policy: policy.socket,
+        request,
+        log: request.log,
+        method: handshake.method,
+        address: facts.address,
+        origin: facts.origin,
+        protocol: handshake.protocol,
+        startedAt,
+        opened: () => {
+          stopClock()
+          stream.off('close', stopClock)
+        },
+      })
+      done()
+    }
+    const conclude = (refusal: Verdict) => {
+      if (stream.destroyed || reply.sent) return
+      if (refusal === undefined) admit()
+      else answer(request, reply, facts, refusal)
+    }
+    try {
+      const verdict = run(handshake, 0)
+      if (isThenable(verdict)) verdict.then(conclude, (error: unknown) => conclude(failed(error)))
+      else conclude(verdict)
+    } catch (error) {
+      conclude(failed(error))
+    }
+  }
+}
+
+/** A check that throws is a check that did not pass (ASVS 16.5.3). Only the name of the error is safe to repeat. */
+function failed(error: unknown): Refusal {
+  return refuse('SWS_FORBIDDEN', `a check threw ${error instanceof Error ? error.name : typeof error}`)
+}
+
+function permit(allowed: unknown): Verdict {
+  return allowed === true ? undefined : refuse('SWS_FORBIDDEN', "the route's `authorize` said no")
+}
+
+function releaseWith(stream: Duplex, slot: Slot): void {
+  // `close` was emitted before we asked: nobody would ever give the place back.
+  if (stream.destroyed) slot.release()
+  else stream.once('close', () => slot.release())
+}

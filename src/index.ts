@@ -1,0 +1,30 @@
+// Exported by name, never `*`: what is not here is not promised.
+import './fastify.ts'
+import plugin from './plugin.ts'
+
+export default plugin
+
+export { dangerouslyAllowAnyOrigin, type OriginFunction } from './admission/origin.ts'
+export type {
+  AuthenticateFunction,
+  AuthenticateOption,
+  Authenticator,
+  IssuedTicket,
+} from './authentication/authentication.ts'
+export type { SendOptions } from './connection/secure-socket.ts'
+export { CloseCode, SecureWsError, type SecureWsErrorCode } from './errors.ts'
+export type { SecureSocket } from './fastify.ts'
+export type { SecureWsInstance, SocketDescription, Stats } from './instance.ts'
+export type { LimitOptions } from './limits.ts'
+export type { SecureWsOptions, SessionOptions } from './options.ts'
+export { dangerouslyTrustHtml, Encoded } from './outbound/encoded.ts'
+export type { EncodeMode } from './outbound/outbound.ts'
+export { html } from './outbound/template.ts'
+export type { Bus } from './relay/bus.ts'
+export { memoryBus } from './relay/memory-bus.ts'
+export type { Audience, BroadcastOptions } from './rooms/audience.ts'
+export type { Grant } from './rooms/rooms.ts'
+export type { Session } from './session/session.ts'
+export type { AuditEvent, AuditType } from './telemetry/audit.ts'
+/** `require('fastify-secure-ws')` returns the plugin itself (Node >= 22.12). */
+export { plugin as 'module.exports', plugin as secureWs }

@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { Connection } from './connection/connection.ts'
+import { CloseCode, SecureWsError } from './errors.ts'
+import { type Bus, roomTopic } from './relay/bus.ts'
+import { type Denial, denialOf } from './relay/denials.ts'
+import { createRelay, type RelayMessage } from './relay/relay.ts'
+import { type Audience, type BroadcastOptions, createAudience, deliverTo } from './rooms/audience.ts'
+import { packBroadcast, unpackBroadcast } from './rooms/broadcast.ts'
+import type { Identities } from './rooms/identities.ts'
+import type { Rooms } from './rooms/rooms.ts'
+import type { Session } from './session/session.ts'
+import type { Audit } from './telemetry/audit.ts'
+
+/** Whose sockets: exactly one of the three. */
+export type Subject =
+  | { readonly sessionId: string; readonly userId?: never; readonly tokenId?: never }
+  | { readonly userId: string; readonly sessionId?: never; readonly tokenId?: never }
+  | { readonly tokenId: string; readonly sessionId?: never; readonly userId?: never }
+
+export interface NodeOptions {
+  readonly bus: Bus
+  readonly now: () => number
+  readonly audit: Audit
+  readonly identities: Identities<Connection>
+  /** How long a credential without an end of its own could live, in ms. */
+  readonly lifetime: number
+  readonly rooms: (onFirst: (room: string) => void, onLast: (room: string) => void) => Rooms<Connection>
+  readonly reauthorize: (connections: Iterable<Connection>) => void
+}
+
+/** This node among the others: its rooms, who was revoked, and what it tells and hears over the relay. */
+export function createNode({ bus, now, audit, identities, lifetime, rooms: makeRooms, reauthorize }: NodeOptions) {
+  const seen = new LRUCache<string, true>({ max: 10_000 })
+  const relay = createRelay({
+    bus,
+    now,
+    onMessage: hear,
+    onFailure: (stage, error) => audit({ type: 'relay.failed', code: stage, reason: nameOf(error) }),
+  })
+  const rooms = makeRooms(
+    (room) => relay.joinTopic(room),
+    (room) => relay.leaveTopic(room),
+  )
+
+  function hear(message: RelayMessage): void {
+    if (message.kind === 'room') hearBroadcast(message.frame)
+    else if (message.verb === 'close') closeDenied(message.subject)
+    else reauthorize(identities.of(`${message.subject.kind}:${message.subject.id}`))
+  }
+
+  function hearBroadcast(frame: string): void {
+    const broadcast = unpackBroadcast(frame)
+    if (broadcast === undefined) throw new SecureWsError('SWS_INVALID_OUTPUT', 'a broadcast that is none')
+    if (broadcast.rooms.length > 1) {
+      if (seen.has(broadcast.id)) return
+      seen.set(broadcast.id, true)
+    }
+    const members = new Set(broadcast.rooms.flatMap((room) => [...rooms.members(room)]))
+    for (const member of members) if (broadcast.except.includes(member.id)) members.delete(member)
+    deliverTo(members, broadcast.message, { ...(broadcast.encode && { encode: broadcast.encode }) })
+  }
+
+  /** A denial is in force: what it hits is shut before this returns, and nothing is handled or sent on it any more. */
+  function closeDenied(denial: Denial): void {
+    for (const connection of [...identities.of(`${denial.kind}:${denial.id}`)]) {
+      const { session } = connection
+      if (session === null || isLaterThan(denial, session)) continue
+      connection.end(CloseCode.Unauthorized, `${denial.kind} revoked`)
+      // A user may sign in again; these very sessions may not come back, whether or not they say when they began.
+      if (denial.kind === 'user') void relay.deny(denialOf('session', session.id, denial.at, denial.until))
+    }
+  }
+
+  function publish(names: readonly string[], except: readonly string[], message: unknown, options: BroadcastOptions) {
+    const heard = names.filter(
+      (room) => (bus.audience?.(roomTopic(room)) ?? 2) > (rooms.members(room).size > 0 ? 1 : 0),
+    )
+    if (heard.length === 0) return
+    if (options.perMember !== undefined) {
+      throw new SecureWsError(
+        'SWS_NOT_ENCODABLE',
+        "perMember is a function and does not travel to other nodes. Send to each user's own room instead.",
+      )
+    }
+    const frame = packBroadcast({ id: randomUUID(), rooms: names, except, encode: options.encode, message })
+    for (const room of heard) relay.publish({ kind: 'room', room, frame })
+  }
+
+  return {
+    rooms,
+    get ready() {
+      return relay.ready
+    },
+    start: () => relay.start(),
+    close: () => relay.close(),
+    audience: (names: readonly string[], except: readonly string[] = []): Audience =>
+      createAudience({ rooms, publish }, names, except),
+    isDenied: ({ id, userId, tokenId, authenticatedAt }: Session): boolean =>
+      relay.findDenial({ sessionId: id, userId, tokenId, authenticatedAt }) !== undefined,
+    async revoke(subject: Subject, until: number | undefined): Promise<void> {
+      const [kind, id] = checkSubject(subject)
+      const at = now()
+      // With an end it is a ban: nobody of this identity comes back before, however freshly authenticated.
+      await relay.deny(denialOf(kind, id, until ?? at, until ?? at + lifetime))
+    },
+    /** Asks again, here and everywhere, what a user may do. */
+    reauthorize(subject: Subject): void {
+      const [kind, id] = checkSubject(subject)
+      const told = denialOf(kind, id, now(), now())
+      reauthorize(identities.of(`${told.kind}:${told.id}`))
+      relay.publish({ kind: 'identity', verb: 'reauthorize', subject: told })
+    },
+    socketsOf(subject: Subject): readonly Connection[] {
+      const [kind, id] = checkSubject(subject)
+      const { id: digest } = denialOf(kind, id, 0, 0)
+      return [...identities.of(`${kind}:${digest}`)]
+    },
+  }
+}
+
+export type Node = ReturnType<typeof createNode>
+
+function isLaterThan(denial: Denial, { authenticatedAt }: Session): boolean {
+  return denial.kind === 'user' && authenticatedAt !== undefined && authenticatedAt > denial.at
+}
+
+function checkSubject(subject: Subject): [Denial['kind'], string] {
+  const given = Object.entries({ session: subject?.sessionId, user: subject?.userId, token: subject?.tokenId }).filter(
+    (entry): entry is [Denial['kind'], string] => typeof entry[1] === 'string' && entry[1] !== '',
+  )
+  const [only] = given
+  if (only === undefined || given.length > 1) {
+    throw new SecureWsError(
+      'SWS_BAD_SUBJECT',
+      'Name one of { sessionId }, { userId } or { tokenId }, as a non-empty string.',
+    )
+  }
+  return only
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : typeof error
+}

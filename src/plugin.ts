@@ -1,0 +1,216 @@
+import cookie from '@fastify/cookie'
+import helmet from '@fastify/helmet'
+import websocket from '@fastify/websocket'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import type { ServerOptions, WebSocket } from 'ws'
+import { createCapacity, createHolders } from './admission/capacity.ts'
+import type { Connection } from './connection/connection.ts'
+import { type SecureWebSocketClass, secureSocketClass } from './connection/secure-socket.ts'
+import { createSweep } from './connection/sweep.ts'
+import { SecureWsError } from './errors.ts'
+import { Admissions, createGuard } from './guard.ts'
+import { createReplayGuard } from './inbound/replay.ts'
+import { createInstance } from './instance.ts'
+import type { Limits } from './limits.ts'
+import { createNode } from './node.ts'
+import { resolveOptions, type SecureWsOptions } from './options.ts'
+import { createIdentities } from './rooms/identities.ts'
+import { createRooms } from './rooms/rooms.ts'
+import { compileRoute, loosenedBy, type RoutePolicy, refuseHijacking } from './route-policy.ts'
+import { createSanitizer } from './sanitizing/sanitizing.ts'
+import { type Audit, createAudit } from './telemetry/audit.ts'
+
+/** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
+export const policyKey = Symbol('fastify-secure-ws.policy')
+
+type SecureWebSocket = InstanceType<SecureWebSocketClass>
+type SocketHandler = (this: FastifyInstance, socket: WebSocket, request: FastifyRequest) => unknown
+
+/**
+ * Turns every `{ websocket: true }` route into a secure one. The order below matters: our `onRoute` before
+ * @fastify/websocket's, which swallows the handler; our drain before its `preClose`, which cuts without a code; our guard
+ * after its `onRequest`, which says what is an upgrade.
+ */
+async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise<void> {
+  refuseOtherRegistrations(app)
+  const settings = resolveOptions(options)
+  const { limits } = settings
+  refuseHijacking(settings.admissionPolicy, settings.authentication, settings.dangerouslyAllowAmbientCredentials, '')
+
+  const now = Date.now
+  const audit = createAudit({ logger: app.log, listener: settings.audit })
+  const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
+  const identities = createIdentities<Connection>()
+  const routes: RoutePolicy[] = []
+  const admissions = new Admissions()
+  const capacity = createCapacity(limits)
+
+  const replayGuard = createReplayGuard()
+  const node = createNode({
+    bus: settings.bus,
+    now,
+    audit,
+    identities,
+    lifetime: limits.lifetime,
+    reauthorize: () => {},
+    rooms: (onFirst, onLast) => createRooms<Connection>({ roomsPerSocket: limits.roomsPerSocket, onFirst, onLast }),
+  })
+  const { rooms } = node
+  const sweep = createSweep<Connection>(sweepEvery(limits), now, () => {})
+  const instance = createInstance({ node, sweep, capacity, routes, settings, limits, audit })
+
+  if (!app.hasPlugin('@fastify/cookie')) await app.register(cookie, settings.cookie)
+  if (settings.helmet !== false && !app.hasPlugin('@fastify/helmet')) await app.register(helmet, settings.helmet)
+  await settings.authentication.install(app)
+
+  app.addHook('onRoute', (route) => {
+    const declared: DeclaredRoute = route
+    if (!declared.websocket && declared.wsHandler === undefined) {
+      if (declared.secureWs === undefined) return
+      throw new SecureWsError(
+        'SWS_BAD_OPTION',
+        `fastify-secure-ws: route ${route.url} has \`secureWs\` options and is no WebSocket route. Add \`websocket: true\`.`,
+      )
+    }
+    if (route.method === 'HEAD') return
+    const policy = compileRoute(route.url, declared.secureWs, {
+      settings,
+      replayGuard,
+      sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
+      warn: (text) => app.log.warn(text),
+    })
+    routes.push(policy)
+    route.config = { ...route.config, [policyKey]: policy }
+    const member = declared.websocket ? 'handler' : 'wsHandler'
+    const handler = declared[member]
+    // What is no function is @fastify/websocket's to refuse.
+    if (isSocketHandler(handler)) declared[member] = attended(handler)
+  })
+
+  app.addHook('preClose', () => instance.api.drain())
+
+  await app.register(websocket, {
+    // What reaches it is the client's doing (a reset, a broken frame), which ws has answered; a handler's own failure
+    // was taken care of by `attended`.
+    errorHandler: (error, _socket, request) => request.log.debug({ err: error }, 'fastify-secure-ws: a socket failed'),
+    ...settings.websocket,
+    options: {
+      perMessageDeflate: false,
+      closeTimeout: 5_000,
+      ...settings.websocket.options,
+      maxPayload: Math.max(limits.messageBytes, settings.websocket.options?.maxPayload ?? 0),
+      handleProtocols: (_offered, request) => admissions.protocolOf(request) ?? false,
+      WebSocket: secureSocketClass({
+        take: (stream) => admissions.take(stream),
+        to: (connection, room) => node.audience([room], [connection.id]),
+        surroundings: {
+          now,
+          audit,
+          expiryGrace: settings.session.expiryGrace,
+          rooms,
+          identities,
+          sweep,
+          isDenied: (session) => node.isDenied(session),
+          onClosed: () => {},
+        },
+      }) as object as NonNullable<ServerOptions['WebSocket']>,
+    },
+  })
+
+  app.addHook(
+    'onRequest',
+    createGuard({
+      now,
+      audit,
+      admission: settings.admissionPolicy,
+      policyOf: (request) => Reflect.get(request.routeOptions.config, policyKey) as RoutePolicy | undefined,
+      handshakeTimeout: limits.handshake,
+      capacity,
+      perSession: createHolders('session'),
+      admissions,
+      unavailable: (needsSession) => instance.unavailable(needsSession),
+      isDenied: (session) => node.isDenied(session),
+      development: process.env.NODE_ENV !== 'production',
+    }),
+  )
+  app.decorate('secureWs', instance.api)
+
+  app.addHook('onReady', async () => {
+    await node.start()
+    warnOnce(app, audit, [
+      ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
+      ...(settings.helmet === false ? ['helmet: false (refusals carry no security headers)'] : []),
+      ...routes.flatMap(({ loosened, socket }) => loosened.map((line) => `${socket.route} ${line}`)),
+    ])
+  })
+  app.addHook('onClose', async () => {
+    sweep.close()
+    await sanitizer.close()
+    await node.close()
+  })
+}
+
+/** The members of a route that matter here; `handler` of a `websocket: true` route takes a socket, whatever Fastify's type says. */
+interface DeclaredRoute {
+  websocket?: unknown
+  secureWs?: unknown
+  handler?: unknown
+  wsHandler?: unknown
+}
+
+function isSocketHandler(value: unknown): value is SocketHandler {
+  return typeof value === 'function'
+}
+
+/** The handler as the user wrote it, watched: when it has returned, whoever did not listen by then is missing. */
+function attended(handler: SocketHandler): SocketHandler {
+  return function (socket, request) {
+    const { connection } = socket as SecureWebSocket
+    try {
+      const result = handler.call(this, socket, request)
+      if (!(result instanceof Promise)) {
+        connection.handlerSettled()
+        return result
+      }
+      return result.then(
+        () => connection.handlerSettled(),
+        (error: unknown) => {
+          connection.handlerFailed(error)
+          throw error
+        },
+      )
+    } catch (error) {
+      connection.handlerFailed(error)
+      throw error
+    }
+  }
+}
+
+function warnOnce(app: FastifyInstance, audit: Audit, loosened: readonly string[]): void {
+  if (loosened.length === 0) return
+  app.log.warn({ loosened }, `fastify-secure-ws: ${loosened.length} guard(s) loosened: ${loosened.join('; ')}`)
+  for (const reason of loosened) audit({ type: 'options.loosened', reason })
+}
+
+function refuseOtherRegistrations(app: FastifyInstance): void {
+  if (app.hasDecorator('secureWs')) {
+    throw new SecureWsError(
+      'SWS_BAD_OPTION',
+      "fastify-secure-ws: registered twice on one server. Register it once, and put what differs into each route's `secureWs`.",
+    )
+  }
+  if (!app.hasDecorator('websocketServer')) return
+  throw new SecureWsError(
+    'SWS_WEBSOCKET_ALREADY_REGISTERED',
+    'fastify-secure-ws: @fastify/websocket is registered already. Remove that line and hand its options to `websocket`: this plugin registers it, because the socket class is its own.',
+  )
+}
+
+/** Fine enough for the shortest limit, and once a second at most. */
+function sweepEvery({ heartbeat, idle, lifetime, partialMessage, writeTimeout, handshake }: Limits): number {
+  const shortest = Math.min(heartbeat.every, heartbeat.timeout, idle, lifetime, partialMessage, writeTimeout, handshake)
+  return Math.min(1_000, Math.max(20, Math.floor(shortest / 4)))
+}
+
+export default fastifyPlugin(secureWs, { fastify: '5.x', name: 'fastify-secure-ws' })

@@ -1,0 +1,111 @@
+import { type EncodeMode, encodeOutgoing, type OutboundPolicy } from '../outbound/outbound.ts'
+import { SharedFrame } from '../outbound/shared-frame.ts'
+import type { Session } from '../session/session.ts'
+import { roomName } from './room-name.ts'
+import type { Member, Rooms } from './rooms.ts'
+
+/** A member that messages can be sent to. */
+export interface Recipient extends Member {
+  /** What its route declares; members with the same policy share one encoding and one frame. */
+  readonly outbound: OutboundPolicy
+  /** A promise of `undefined` is a payload that was refused. */
+  deliver(frame: SharedFrame | Promise<SharedFrame | undefined>): void
+  outputRefused(error: unknown): void
+}
+
+export interface BroadcastOptions {
+  /** Instead of the route's, for this one message. */
+  readonly encode?: EncodeMode
+  /**
+   * Asked once per member: `undefined` leaves this one out, another value is sent to this one alone, the message itself is
+   * shared with everybody else (ASVS 8.2.3: two viewers of one room see different fields). It must not wait. With more
+   * than one node it is refused: a function does not travel.
+   */
+  readonly perMember?: (session: Session | null, message: unknown) => unknown
+}
+
+/** Some rooms, some sockets left out, and one verb. Immutable: each call makes a new one. */
+export interface Audience {
+  /** Members of this room too; who is in both gets a message once. */
+  to(room: string): Audience
+  except(socket: { readonly id: string }): Audience
+  /**
+   * Encoded once per kind of route among the members, framed once, written to each.
+   *
+   * @throws SecureWsError when the message cannot be encoded, or a member's route does not declare it: nobody gets it then.
+   */
+  send(message: unknown, options?: BroadcastOptions): void
+}
+
+export interface AudienceSource<M extends Recipient> {
+  readonly rooms: Pick<Rooms<M>, 'members'>
+  /** To the other nodes; local delivery has not waited for it. */
+  readonly publish?: (
+    rooms: readonly string[],
+    except: readonly string[],
+    message: unknown,
+    options: BroadcastOptions,
+  ) => void
+}
+
+export function createAudience<M extends Recipient>(
+  source: AudienceSource<M>,
+  rooms: readonly string[],
+  except: readonly string[] = [],
+): Audience {
+  return {
+    to: (room) => createAudience(source, [...rooms, roomName(room)], except),
+    except: (socket) => createAudience(source, rooms, [...except, socket.id]),
+    send(message, options = {}) {
+      deliverTo(membersOf(source, rooms, except), message, options)
+      source.publish?.(rooms, except, message, options)
+    },
+  }
+}
+
+/** Encodes everything before the first byte goes out, so that a mistake of the caller reaches nobody. */
+export function deliverTo(members: Iterable<Recipient>, message: unknown, options: BroadcastOptions): void {
+  const encodings = new Map<OutboundPolicy, SharedFrame | Promise<SharedFrame | undefined>>()
+  const deliveries: [Recipient, SharedFrame | Promise<SharedFrame | undefined>][] = []
+  for (const member of members) {
+    const own = options.perMember === undefined ? message : options.perMember(member.session, message)
+    if (own === undefined && options.perMember !== undefined) continue
+    if (own !== message) {
+      deliveries.push([member, encode(own, member, options)])
+      continue
+    }
+    let frame = encodings.get(member.outbound)
+    if (frame === undefined) {
+      frame = encode(message, member, options)
+      encodings.set(member.outbound, frame)
+    }
+    deliveries.push([member, frame])
+  }
+  for (const [member, frame] of deliveries) member.deliver(frame)
+}
+
+function encode(
+  message: unknown,
+  member: Recipient,
+  { encode: mode }: BroadcastOptions,
+): SharedFrame | Promise<SharedFrame | undefined> {
+  const outgoing = encodeOutgoing(message, member.outbound, mode)
+  if (!(outgoing instanceof Promise)) return new SharedFrame(outgoing)
+  // Reported once, not once per member.
+  return outgoing.then(
+    (ready) => new SharedFrame(ready),
+    (error: unknown) => member.outputRefused(error) as undefined,
+  )
+}
+
+function membersOf<M extends Recipient>(
+  { rooms }: AudienceSource<M>,
+  names: readonly string[],
+  except: readonly string[],
+): Iterable<M> {
+  const [only, ...more] = names
+  if (only === undefined) return []
+  let members: Iterable<M> = rooms.members(only)
+  if (more.length > 0) members = new Set(names.flatMap((name) => [...rooms.members(name)]))
+  return except.length === 0 ? members : [...members].filter(({ id }) => !except.includes(id))
+}

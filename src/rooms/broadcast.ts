@@ -1,0 +1,76 @@
+import { SecureWsError } from '../errors.ts'
+import { dangerouslyTrustHtml, Encoded } from '../outbound/encoded.ts'
+import type { EncodeMode } from '../outbound/outbound.ts'
+
+/** One `send` to an audience, as another node gets it: the value, not its encoding, which each node does at its own exit. */
+export interface Broadcast {
+  /** The same on every topic it is published to: a node in two of the rooms delivers it once. */
+  readonly id: string
+  readonly rooms: readonly string[]
+  readonly except: readonly string[]
+  readonly encode?: EncodeMode | undefined
+  readonly message: unknown
+}
+
+// A key no JSON text of ours has otherwise: an object of the application that uses it is refused below, so data can never
+// become markup on the way (design: an object from the wire can never become one).
+const markupKey = '\u0000sws.html'
+const bytesKey = '\u0000sws.bytes'
+
+/** @throws SecureWsError `SWS_NOT_ENCODABLE` for what JSON cannot hold. */
+export function packBroadcast({ message, ...rest }: Broadcast): string {
+  const ours = new WeakSet<object>()
+  const mark = (key: string, text: string) => {
+    const marked = { [key]: text }
+    ours.add(marked)
+    return marked
+  }
+  function replace(this: Record<string, unknown>, key: string, value: unknown): unknown {
+    if ((key === markupKey || key === bytesKey) && !ours.has(this)) {
+      throw new SecureWsError('SWS_NOT_ENCODABLE', 'A message to a room has a key that is reserved between nodes.')
+    }
+    // JSON.stringify has called toJSON before it calls us: the holder still has the original.
+    const original = this[key]
+    if (Encoded.is(original, 'html')) return mark(markupKey, String(original))
+    if (ArrayBuffer.isView(original)) {
+      const bytes = Buffer.from(original.buffer, original.byteOffset, original.byteLength)
+      return mark(bytesKey, bytes.toString('base64'))
+    }
+    return value
+  }
+  return JSON.stringify({ ...rest, message }, replace)
+}
+
+/** Total: what is no broadcast of ours is `undefined`. */
+export function unpackBroadcast(text: string): Broadcast | undefined {
+  let parsed: unknown
+  try {
+    parsed = text.includes('"\\u0000sws.') ? JSON.parse(text, revive) : JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  return isBroadcast(parsed) ? parsed : undefined
+}
+
+function revive(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const entry = Object.entries(value)[0]
+  if (entry === undefined || typeof entry[1] !== 'string') return value
+  if (entry[0] === markupKey) return dangerouslyTrustHtml(entry[1])
+  return entry[0] === bytesKey ? Buffer.from(entry[1], 'base64') : value
+}
+
+function isBroadcast(value: unknown): value is Broadcast {
+  if (typeof value !== 'object' || value === null || !('message' in value)) return false
+  const { id, rooms, except, encode } = value as Record<string, unknown>
+  return (
+    typeof id === 'string' &&
+    isNames(rooms) &&
+    isNames(except) &&
+    (encode === undefined || encode === 'html' || encode === 'json' || encode === 'none')
+  )
+}
+
+function isNames(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string')
+}
