@@ -14,9 +14,13 @@ import { SecureWsError } from '../errors.ts'
  */
 export function serialize(value: unknown): string {
   const text = stringify(value)
-  // Only an empty object can be one that lost its content, and a text without `{}` has none.
-  if (text.includes('{}')) stringify(value, (_key, member) => refuseSilentLoss(member))
+  refuseLoss(value, text)
   return text
+}
+
+/** Only an empty object can be one that lost its content, and a text without `{}` has none. @throws SWS_NOT_ENCODABLE */
+export function refuseLoss(value: unknown, text: string): void {
+  if (text.includes('{}')) stringify(value, (_key, member) => refuseLossOf(member))
 }
 
 /** JSON.stringify whose every failure is an SWS_NOT_ENCODABLE. */
@@ -37,7 +41,7 @@ export function stringify(value: unknown, replacer?: (this: unknown, key: string
 }
 
 /** Returns `member`, unless JSON would write `{}` for something that holds more. @throws SWS_NOT_ENCODABLE */
-export function refuseSilentLoss(member: unknown): unknown {
+export function refuseLossOf(member: unknown): unknown {
   if (typeof member !== 'object' || member === null || Array.isArray(member) || types.isBoxedPrimitive(member)) {
     return member
   }

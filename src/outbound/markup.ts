@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import { takeMarkup } from './encoded.ts'
-import { isRawJson, refuseSilentLoss, stringify } from './json.ts'
-import { encodeSerialized } from './serialized.ts'
+import { isRawJson, refuseLossOf, stringify } from './json.ts'
+import { encodePiece } from './serialized.ts'
 
 const marked = 'm'
 const plain = 't'
@@ -34,7 +34,7 @@ function markLeaf(this: unknown, _key: string, member: unknown): unknown {
     const primitive: unknown = JSON.parse(JSON.stringify(member))
     return typeof primitive === 'string' ? plain + primitive : member
   }
-  return refuseSilentLoss(member)
+  return refuseLossOf(member)
 }
 
 function rewriteLeaves(text: string): string {
@@ -45,8 +45,7 @@ function rewriteLeaves(text: string): string {
     const isKey = text[close + 1] === ':'
     const first = isKey ? open + 1 : open + 2
     const content = text.slice(first, close)
-    written += text.slice(done, open + 1) + (!isKey && text[open + 1] === marked ? content : encodeSerialized(content))
-    done = close
+    written += text.slice(done, open + 1) + (!isKey && text[open + 1] === marked ? content : encodePiece(content))
     written += '"'
     done = close + 1
   }

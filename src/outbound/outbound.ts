@@ -2,10 +2,10 @@ import { isAnyArrayBuffer } from 'node:util/types'
 import { badOption } from '../errors.ts'
 import { Encoded, markupSerialized } from './encoded.ts'
 import { encodeHtml } from './html.ts'
-import { escapeJsonText, serialize } from './json.ts'
+import { escapeJsonText, refuseLoss, serialize, stringify } from './json.ts'
 import { encodeAroundMarkup } from './markup.ts'
 import { compileSends, type DeclaredOutput, type SanitizeHtml, type Sends } from './schema.ts'
-import { encodeSerialized } from './serialized.ts'
+import { encodeSerialized, isSuspect } from './serialized.ts'
 
 /** What happens to text on its way out: for `innerHTML`, for `textContent` and frameworks that escape, or nothing. */
 export type EncodeMode = 'html' | 'json' | 'none'
@@ -67,12 +67,10 @@ export function encodeOutgoing(
   binary?: boolean,
 ): Outgoing | Promise<Outgoing> {
   const mode = override === undefined ? policy.mode : checkedMode(override, 'send(value, { encode })')
-  if (value instanceof Blob) {
+  if (isBinary(value)) {
     if (binary !== false) return { payload: value, binary: true }
-    return value.arrayBuffer().then((bytes) => encodeOutgoing(bytes, policy, override, false))
-  }
-  if (isBytes(value)) {
-    if (binary !== false) return { payload: value, binary: true }
+    if (value instanceof Blob)
+      return value.arrayBuffer().then((bytes) => encodeOutgoing(bytes, policy, override, false))
     return encodeOutgoing(textOf(value), policy, override)
   }
   if (policy.declare !== undefined) {
@@ -88,10 +86,10 @@ export function encodeOutgoing(
  * @throws SecureWsError SWS_NOT_ENCODABLE
  */
 export function encodeOwn(value: object, mode: EncodeMode): string {
-  return encodeValue(value, mode)
+  return encodeValue(value, mode).toString()
 }
 
-function encodeFreely(value: unknown, mode: EncodeMode, policy: OutboundPolicy): string {
+function encodeFreely(value: unknown, mode: EncodeMode, policy: OutboundPolicy): string | Buffer {
   if (typeof value === 'string') {
     if (mode === 'html') policy.noteText(value)
     return encodeText(value, mode)
@@ -107,11 +105,13 @@ export function encodeText(text: string, mode: EncodeMode): string {
   return mode === 'json' ? escapeJsonText(wellFormed) : wellFormed
 }
 
-function encodeValue(value: unknown, mode: EncodeMode): string {
+function encodeValue(value: unknown, mode: EncodeMode): string | Buffer {
+  if (mode === 'none') return serialize(value)
+  if (mode === 'json') return escapeJsonText(serialize(value))
   const before = markupSerialized()
-  const json = serialize(value)
-  if (mode === 'none') return json
-  if (mode === 'json') return escapeJsonText(json)
+  const json = stringify(value)
+  if (!isSuspect(json)) return json
+  refuseLoss(value, json)
   return markupSerialized() === before ? encodeSerialized(json) : encodeAroundMarkup(value)
 }
 
@@ -121,8 +121,12 @@ function textOf(bytes: Bytes): string {
   return view ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString() : Buffer.from(bytes).toString()
 }
 
-function isBytes(value: unknown): value is Bytes {
-  return ArrayBuffer.isView(value) || isAnyArrayBuffer(value)
+function isBinary(value: unknown): value is Bytes | Blob {
+  if (typeof value !== 'object' || value === null) return false
+  // Nearly everything sent is one of these, and the questions below cost as much as a small message.
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === Array.prototype) return false
+  return ArrayBuffer.isView(value) || isAnyArrayBuffer(value) || value instanceof Blob
 }
 
 /** A handler that serializes by itself gets its quotes encoded, and its client text that no longer parses. */
