@@ -29,6 +29,7 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
           defaultSrc: ["'none'"],
           scriptSrc: ["'self'"],
           styleSrc: ["'self'"],
+          imgSrc: ["'self'"],
           connectSrc: [(request) => `wss://localhost:${request.socket.localPort}`],
           formAction: ["'self'"],
           baseUri: ["'none'"],

@@ -6,6 +6,7 @@ import type { Sessions } from './sessions.ts'
 const assets = [
   ['/chat.js', 'text/javascript; charset=utf-8'],
   ['/chat.css', 'text/css; charset=utf-8'],
+  ['/icon.svg', 'image/svg+xml'],
 ] as const
 
 export interface PagesOptions {

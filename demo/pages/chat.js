@@ -10,6 +10,7 @@ const endings = new Map([
   [3003, 'You may not be here any more.'],
   [1008, 'Closed: too many refused messages.'],
   [1009, 'Closed: message too big.'],
+  [4429, 'Closed: too fast.'],
 ])
 
 let chat
@@ -61,7 +62,7 @@ const attempts = {
   extra: () => send({ type: 'say', text: 'hello', admin: true }),
   type: () => send({ type: 'shutdown' }),
   fast: () => {
-    for (let n = 1; n <= 20; n++) say(`message ${n} of 20`)
+    for (let n = 1; n <= 15; n++) say(`message ${n} of 15`)
   },
 }
 for (const button of document.querySelectorAll('[data-try]')) {

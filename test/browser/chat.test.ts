@@ -141,10 +141,10 @@ test('what nobody declared is refused, and the socket lives', async (t) => {
   await lineWith(page, 'refused: SWS_INVALID_MESSAGE').waitFor()
   await page.getByRole('button', { name: 'Send an unknown type' }).click()
   await lineWith(page, 'refused: SWS_UNKNOWN_TYPE').waitFor()
-  await page.getByRole('button', { name: 'Twenty messages' }).click()
+  await page.getByRole('button', { name: 'Fifteen messages' }).click()
   await lineWith(page, 'refused: SWS_TOO_FAST').first().waitFor()
   await eventWith(page, 'message.refused', 'SWS_TOO_FAST').first().waitFor()
-  await lineWith(page, 'message 1 of 20').waitFor()
+  await lineWith(page, 'message 1 of 15').waitFor()
   assert.equal(await page.locator('#state').getAttribute('data-state'), 'open')
 })
 
