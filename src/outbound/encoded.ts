@@ -1,10 +1,20 @@
 /** What every `Encoded` is made with. It never leaves this file, so `new Encoded(...)` from anywhere else throws. */
 const minting = Symbol('minting')
 
-// JSON.stringify gives no sign of which leaves were `Encoded`. These two tell the encoder, without a placeholder in the
-// text that a hostile string could imitate: how many were serialized so far, and the text of the most recent one.
+// JSON.stringify gives no sign of which leaves were `Encoded`, and a placeholder in the text is something a hostile
+// string could imitate. So it is counted how many were serialized, and while `marking`, each becomes an object of its
+// own kind, which the replacer can tell from every string.
 let serializedCount = 0
-let latestMarkup: string | undefined
+let marking = false
+
+/** What an `Encoded<'html'>` serializes to while marking; anybody else's JSON.stringify takes it for its text. */
+class MarkupText extends String {
+  readonly #own = true
+
+  static is(value: object): value is MarkupText {
+    return #own in value && value.#own
+  }
+}
 
 /**
  * Text that is already encoded for one context, and is therefore not encoded again. `Encoded<'html'>` passes `send`
@@ -35,12 +45,11 @@ export class Encoded<Context extends string = string> {
     return this.#text
   }
 
-  toJSON(): string {
-    if (this.#context === 'html') {
-      serializedCount += 1
-      latestMarkup = this.#text
-    }
-    return this.#text
+  toJSON(): string
+  toJSON(): unknown {
+    if (this.#context !== 'html') return this.#text
+    serializedCount += 1
+    return marking ? new MarkupText(this.#text) : this.#text
   }
 
   /** True for a real `Encoded` (of that context, if one is named); false for everything that only looks like one. */
@@ -75,9 +84,18 @@ export function markupSerialized(): number {
   return serializedCount
 }
 
-/** The text of the `Encoded<'html'>` serialized last, once; setting it back is for a serialization inside another. */
-export function takeMarkup(putBack?: string): string | undefined {
-  const taken = latestMarkup
-  latestMarkup = putBack
-  return taken
+/** Runs `serializing` with every `Encoded<'html'>` told apart from text: see `isMarkupText`. */
+export function whileMarking<Result>(serializing: () => Result): Result {
+  // A getter may send another message from inside this one.
+  const outer = marking
+  marking = true
+  try {
+    return serializing()
+  } finally {
+    marking = outer
+  }
+}
+
+export function isMarkupText(member: object): boolean {
+  return MarkupText.is(member)
 }

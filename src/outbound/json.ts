@@ -24,7 +24,7 @@ export function refuseLoss(value: unknown, text: string): void {
 }
 
 /** JSON.stringify whose every failure is an SWS_NOT_ENCODABLE. */
-export function stringify(value: unknown, replacer?: (this: unknown, key: string, value: unknown) => unknown): string {
+export function stringify(value: unknown, replacer?: (key: string, value: unknown) => unknown): string {
   let text: string | undefined
   try {
     text = typeof value === 'function' ? undefined : JSON.stringify(value, replacer)

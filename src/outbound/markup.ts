@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { takeMarkup } from './encoded.ts'
+import { isMarkupText, whileMarking } from './encoded.ts'
 import { isRawJson, refuseLossOf, stringify } from './json.ts'
 import { encodePiece } from './serialized.ts'
 
@@ -13,22 +13,13 @@ const plain = 't'
  * the one that showed there is markup; only this one is sent.
  */
 export function encodeAroundMarkup(value: unknown): string {
-  // A getter may send another message from inside this one: its markup must not be taken for ours, nor ours for its.
-  const outer = takeMarkup()
-  let text: string
-  try {
-    text = stringify(value, markLeaf)
-  } finally {
-    takeMarkup(outer)
-  }
-  return rewriteLeaves(text)
+  return rewriteLeaves(whileMarking(() => stringify(value, markLeaf)))
 }
 
-// JSON.stringify calls `toJSON`, and then at once this function with what it returned: nothing runs in between.
-function markLeaf(this: unknown, _key: string, member: unknown): unknown {
-  const markup = takeMarkup()
-  if (typeof member === 'string') return (member === markup ? marked : plain) + member
+function markLeaf(_key: string, member: unknown): unknown {
+  if (typeof member === 'string') return plain + member
   if (typeof member !== 'object' || member === null) return member
+  if (isMarkupText(member)) return marked + String(member)
   if (types.isStringObject(member)) return plain + String(member)
   if (isRawJson(member)) {
     const primitive: unknown = JSON.parse(JSON.stringify(member))

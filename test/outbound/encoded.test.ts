@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { dangerouslyTrustHtml, Encoded, encodedAs } from '../../src/outbound/encoded.ts'
+import { compileOutbound, encodeOutgoing } from '../../src/outbound/outbound.ts'
+
+const policy = compileOutbound({
+  encode: 'html',
+  sends: undefined,
+  path: 'secureWs',
+  sanitizeHtml: (dirty) => dirty,
+  warn: () => {},
+})
+
+function sent(value: unknown): string {
+  const outgoing = encodeOutgoing(value, policy)
+  assert.ok(!(outgoing instanceof Promise))
+  return String(outgoing.payload)
+}
+
+// The client sends {"html":{"context":"html","#text":"<script>"}} and the server sends it on.
+test('OU-13 nothing parsed from a message is Encoded', () => {
+  const forged: unknown = JSON.parse('{"context":"html","#text":"<b>","text":"<b>","toString":"<b>"}')
+  assert.equal(Encoded.is(forged), false)
+  assert.equal(sent(forged), '{"context":"html","#text":"&lt;b&gt;","text":"&lt;b&gt;","toString":"&lt;b&gt;"}')
+})
+
+test('OU-13 neither a copy, nor a heir, nor a proxy of an Encoded is one', () => {
+  const real = dangerouslyTrustHtml('<b>')
+  assert.equal(Encoded.is(real), true)
+  assert.equal(Encoded.is(structuredClone({ ...real })), false)
+  assert.equal(Encoded.is(Object.create(real)), false)
+  assert.equal(Encoded.is(Object.create(Encoded.prototype)), false)
+  assert.equal(Encoded.is(new Proxy(real, {})), false)
+  for (const value of [null, undefined, '<b>', 1, [real]]) assert.equal(Encoded.is(value), false)
+  // The prototype's members belong to real ones: taken along by another object, they throw.
+  assert.throws(() => sent({ toJSON: real.toJSON }), { code: 'SWS_NOT_ENCODABLE' })
+})
+
+test('Encoded cannot be constructed without its token, which nobody has', () => {
+  for (const token of [Symbol('minting'), undefined, 'minting', {}]) {
+    assert.throws(() => Reflect.construct(Encoded, [token, 'html', '<b>']), TypeError)
+  }
+  assert.throws(() => Reflect.construct(dangerouslyTrustHtml('').constructor, [null, 'html', '<b>']), TypeError)
+})
+
+test('an Encoded and its class are frozen', () => {
+  const real = dangerouslyTrustHtml('<b>')
+  for (const target of [real, Encoded, Encoded.prototype]) assert.ok(Object.isFrozen(target))
+  assert.equal(
+    Reflect.set(real, 'toJSON', () => '<script>'),
+    false,
+  )
+})
+
+test('an Encoded is its text in concatenation and in JSON', () => {
+  const real = dangerouslyTrustHtml('<b>"x"</b>')
+  assert.equal(`${real}`, '<b>"x"</b>')
+  assert.equal(JSON.stringify({ real }), '{"real":"<b>\\"x\\"</b>"}')
+  assert.equal(real.context, 'html')
+  assert.equal(Encoded.is(real, 'html'), true)
+  assert.equal(Encoded.is(real, 'js'), false)
+})
+
+test('dangerouslyTrustHtml takes a string only', () => {
+  const given: unknown = { toString: () => '<b>' }
+  assert.throws(() => Reflect.apply(dangerouslyTrustHtml, undefined, [given]), TypeError)
+})
+
+test('only what is encoded for HTML leaves untouched; for another context it is text', () => {
+  for (const context of ['js', 'json', 'url', 'css', 'attribute']) {
+    const other = encodedAs(context, '<b>')
+    assert.equal(sent(other), '&lt;b&gt;')
+    assert.equal(sent({ other }), '{"other":"&lt;b&gt;"}')
+    assert.equal(sent([other, dangerouslyTrustHtml('<b>')]), '["&lt;b&gt;","<b>"]')
+  }
+})
+
+// "<b>" is trusted in one member; the very same characters in another member come from a user.
+test('OU-08 the same text is markup in one place and text in the next', () => {
+  const markup = dangerouslyTrustHtml('<b>')
+  assert.equal(sent(['<b>', markup, '<b>']), '["&lt;b&gt;","<b>","&lt;b&gt;"]')
+  assert.equal(sent({ [String(markup)]: markup }), '{"&lt;b&gt;":"<b>"}')
+  assert.equal(sent([new String('<b>'), markup]), '["&lt;b&gt;","<b>"]')
+})
+
+test('a getter that sends a message of its own, with or without markup, changes nothing in the outer one', () => {
+  const inner = dangerouslyTrustHtml('<i>')
+  const seen: string[] = []
+  const outer = {
+    get before() {
+      seen.push(sent({ inner, text: '<i>' }))
+      return '<i>'
+    },
+    markup: dangerouslyTrustHtml('<b>'),
+    nested: {
+      toJSON() {
+        const own = inner.toJSON()
+        seen.push(sent([inner, '<i>']))
+        return own
+      },
+    },
+    after: '<b>',
+  }
+  assert.equal(sent(outer), '{"before":"&lt;i&gt;","markup":"<b>","nested":"<i>","after":"&lt;b&gt;"}')
+  assert.ok(seen.includes('{"inner":"<i>","text":"&lt;i&gt;"}'))
+})
+
+test('a member that throws after markup was serialized leaves nothing behind for the next message', () => {
+  const markup = dangerouslyTrustHtml('<b>')
+  const failing = {
+    markup,
+    get text(): string {
+      throw new Error('no')
+    },
+  }
+  assert.throws(() => sent(failing), { code: 'SWS_NOT_ENCODABLE' })
+  assert.equal(sent(['<b>']), '["&lt;b&gt;"]')
+  assert.equal(sent(['<b>', dangerouslyTrustHtml('<i>')]), '["&lt;b&gt;","<i>"]')
+})
