@@ -92,7 +92,7 @@ describe('BR-03: signed, but odd', () => {
   /** As if a node with the secret had gone mad: what is inside must hold by itself. */
   const header = (fields: string, frame = '') => {
     const sealed = sealEnvelope(topic, roomEnvelope, undefined)
-    return sealed.slice(0, 'sws1..'.length) + fields + '\n' + frame
+    return `${sealed.slice(0, 'sws1..'.length)}${fields}\n${frame}`
   }
   const base = '"node":"n1","sequence":1,"at":1'
   const denial = JSON.stringify(denialOf('session', 's', 1, 2))
