@@ -1,6 +1,6 @@
 // The bare import matters: overloads that are declared later are tried first, so @fastify/websocket's declarations must come
 // before ours, whichever of the two packages the user imports first.
-import '@fastify/websocket'
+import type {} from '@fastify/websocket'
 import type {
   ContextConfigDefault,
   FastifyBaseLogger,

@@ -1,5 +1,4 @@
 // Exported by name, never `*`: what is not here is not promised.
-import './fastify.ts'
 import plugin from './plugin.ts'
 
 export default plugin
@@ -17,13 +16,16 @@ export type { SecureSocket } from './fastify.ts'
 export type { SecureWsInstance, SocketDescription, Stats } from './instance.ts'
 export type { LimitOptions } from './limits.ts'
 export type { SecureWsOptions, SessionOptions } from './options.ts'
+export { encodeFor } from './outbound/encode-for.ts'
 export { dangerouslyTrustHtml, Encoded } from './outbound/encoded.ts'
 export type { EncodeMode } from './outbound/outbound.ts'
 export { html } from './outbound/template.ts'
 export type { Bus } from './relay/bus.ts'
 export { memoryBus } from './relay/memory-bus.ts'
+export { redisBus } from './relay/redis-bus.ts'
 export type { Audience, BroadcastOptions } from './rooms/audience.ts'
 export type { Grant } from './rooms/rooms.ts'
+export { sanitizeHtml } from './sanitizing/sanitizing.ts'
 export type { Session } from './session/session.ts'
 export type { AuditEvent, AuditType } from './telemetry/audit.ts'
 /** `require('fastify-secure-ws')` returns the plugin itself (Node >= 22.12). */

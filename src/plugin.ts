@@ -1,12 +1,13 @@
+import type { IncomingMessage } from 'node:http'
 import cookie from '@fastify/cookie'
 import helmet from '@fastify/helmet'
-import websocket from '@fastify/websocket'
+import websocket, { type WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import type { ServerOptions, WebSocket } from 'ws'
+import type { WebSocket } from 'ws'
 import { createCapacity, createHolders } from './admission/capacity.ts'
 import type { Connection } from './connection/connection.ts'
-import { type SecureWebSocketClass, secureSocketClass } from './connection/secure-socket.ts'
+import { type ConnectedSocket, secureSocketClass } from './connection/secure-socket.ts'
 import { createSweep } from './connection/sweep.ts'
 import { SecureWsError } from './errors.ts'
 import { Admissions, createGuard } from './guard.ts'
@@ -24,7 +25,7 @@ import { type Audit, createAudit } from './telemetry/audit.ts'
 /** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
 export const policyKey = Symbol('fastify-secure-ws.policy')
 
-type SecureWebSocket = InstanceType<SecureWebSocketClass>
+type SocketClass = NonNullable<NonNullable<WebsocketPluginOptions['options']>['WebSocket']>
 type SocketHandler = (this: FastifyInstance, socket: WebSocket, request: FastifyRequest) => unknown
 
 /**
@@ -90,32 +91,33 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   app.addHook('preClose', () => instance.api.drain())
 
+  const socketOptions = {
+    perMessageDeflate: false,
+    closeTimeout: 5_000,
+    ...settings.websocket.options,
+    maxPayload: Math.max(limits.messageBytes, settings.websocket.options?.maxPayload ?? 0),
+    handleProtocols: (_offered: Set<string>, request: IncomingMessage) => admissions.protocolOf(request) ?? false,
+    WebSocket: secureSocketClass({
+      take: (stream) => admissions.take(stream),
+      to: (connection, room) => node.audience([room], [connection.id]),
+      surroundings: {
+        now,
+        audit,
+        expiryGrace: settings.session.expiryGrace,
+        rooms,
+        identities,
+        sweep,
+        isDenied: (session) => node.isDenied(session),
+        onClosed: () => {},
+      },
+    }) as object as SocketClass,
+  }
   await app.register(websocket, {
     // What reaches it is the client's doing (a reset, a broken frame), which ws has answered; a handler's own failure
     // was taken care of by `attended`.
     errorHandler: (error, _socket, request) => request.log.debug({ err: error }, 'fastify-secure-ws: a socket failed'),
     ...settings.websocket,
-    options: {
-      perMessageDeflate: false,
-      closeTimeout: 5_000,
-      ...settings.websocket.options,
-      maxPayload: Math.max(limits.messageBytes, settings.websocket.options?.maxPayload ?? 0),
-      handleProtocols: (_offered, request) => admissions.protocolOf(request) ?? false,
-      WebSocket: secureSocketClass({
-        take: (stream) => admissions.take(stream),
-        to: (connection, room) => node.audience([room], [connection.id]),
-        surroundings: {
-          now,
-          audit,
-          expiryGrace: settings.session.expiryGrace,
-          rooms,
-          identities,
-          sweep,
-          isDenied: (session) => node.isDenied(session),
-          onClosed: () => {},
-        },
-      }) as object as NonNullable<ServerOptions['WebSocket']>,
-    },
+    options: socketOptions,
   })
 
   app.addHook(
@@ -166,7 +168,7 @@ function isSocketHandler(value: unknown): value is SocketHandler {
 /** The handler as the user wrote it, watched: when it has returned, whoever did not listen by then is missing. */
 function attended(handler: SocketHandler): SocketHandler {
   return function (socket, request) {
-    const { connection } = socket as SecureWebSocket
+    const { connection } = socket as ConnectedSocket
     try {
       const result = handler.call(this, socket, request)
       if (!(result instanceof Promise)) {

@@ -44,7 +44,7 @@ interface WsSender {
  * The socket class for one server, handed to @fastify/websocket through its `WebSocket` option. It is a `ws` WebSocket, so
  * everything that takes one works; what goes in and out passes `Connection`.
  */
-export function secureSocketClass(source: SocketSource) {
+export function secureSocketClass(source: SocketSource): SecureSocketClass {
   return class SecureWebSocket extends WebSocket {
     declare readonly _receiver: WsReceiver | null
     declare readonly _sender: WsSender | null
@@ -234,7 +234,11 @@ export function secureSocketClass(source: SocketSource) {
   }
 }
 
-export type SecureWebSocketClass = ReturnType<typeof secureSocketClass>
+/** A ws socket whose state is within reach of the plugin. */
+export interface ConnectedSocket extends WebSocket {
+  readonly connection: Connection
+}
+export type SecureSocketClass = new (...parameters: ConstructorParameters<typeof WebSocket>) => ConnectedSocket
 
 interface SetSocket {
   setSocket(this: WebSocket, stream: Duplex, head: Buffer, options: object): void

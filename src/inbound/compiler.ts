@@ -45,7 +45,8 @@ function createCompiler(strictTypes: boolean): Ajv2019 {
     ownProperties: true,
     $data: false,
     validateFormats: true,
-    addUsedSchema: false,
+    // Would refuse `required` beside `if`, where the property is described elsewhere.
+    strictRequired: false,
     logger: false,
   })
   for (const keyword of ['maxLength', 'minLength'] as const) {

@@ -27,7 +27,7 @@ class TooMuch extends Error {}
 export function structureRefusal(html: string, limits: StructureLimits = structureLimits): string | undefined {
   try {
     const document = parse(html, { scriptingEnabled: false, treeAdapter: countingAdapter(limits) })
-    // Foster parenting and the adoption agency move finished subtrees, so the open elements are not the whole truth.
+    // An end tag of a form takes it out of the open elements and leaves what is inside open: the tree is deeper than those.
     return depthOf(document, limits.depth) > limits.depth ? tooDeep(limits) : undefined
   } catch (error) {
     if (error instanceof TooMuch) return error.message
