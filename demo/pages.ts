@@ -32,8 +32,8 @@ export async function addPages(app: FastifyInstance, { sessions, signedIn, attac
     if (session === null) return reply.send(signInPage)
     return reply.send(
       chatPage
-        .replaceAll('{{name}}', () => encodeFor.html(session.userId ?? ''))
-        .replaceAll('{{attacker}}', () => encodeFor.html(attackerUrl)),
+        .replaceAll('{{name}}', () => String(encodeFor.html(session.userId ?? '')))
+        .replaceAll('{{attacker}}', () => String(encodeFor.html(attackerUrl))),
     )
   })
 

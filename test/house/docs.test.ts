@@ -48,8 +48,16 @@ before(async () => {
 
 after(() => rm(folder, { recursive: true, force: true }))
 
-/** What `tsc` says about the blocks of one page: one program, as a page is one story. */
-async function complaintsAbout(name: string, blocks: readonly Block[]): Promise<string> {
+/** What `tsc` says about the blocks of one page. A block that declares the `Session` of its story is a program of its own. */
+async function complaintsAbout(page: string, blocks: readonly Block[]): Promise<string> {
+  const alone = blocks.filter(({ code }) => code.includes('declare module'))
+  const together = blocks.filter((block) => !alone.includes(block))
+  const programs = [together, ...alone.map((block) => [block])].filter((program) => program.length > 0)
+  const said = await Promise.all(programs.map((program, index) => complaintsOf(`${page}-${index}`, program)))
+  return said.join('')
+}
+
+async function complaintsOf(name: string, blocks: readonly Block[]): Promise<string> {
   const project = join(folder, name.replaceAll(/\W/g, '-'))
   await mkdir(project)
   for (const { line, code } of blocks) await writeFile(join(project, `line-${line}.ts`), code)

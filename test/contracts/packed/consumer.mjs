@@ -1,11 +1,14 @@
 // A stranger's server in ESM: one route, one socket, one encoded answer.
 import assert from 'node:assert/strict'
 import Fastify from 'fastify'
-import secureWs, { CloseCode, encodeFor, SecureWsError } from 'fastify-secure-ws'
+import secureWs, { CloseCode, encodeFor, SecureWsError, sanitizeHtml } from 'fastify-secure-ws'
 import WebSocket from 'ws'
 
 assert.equal(CloseCode.Unauthorized, 3000)
-assert.equal(encodeFor.html('<b>'), '&lt;b&gt;')
+assert.equal(String(encodeFor.html('<b>')), '&lt;b&gt;')
+// Long enough for a worker thread, whose file must be in the package.
+const dirty = `<p onclick="alert(1)">${'long text '.repeat(200)}</p>`
+assert.equal(String(await sanitizeHtml(dirty)), dirty.replace(' onclick="alert(1)"', ''))
 assert.equal(typeof (await import('fastify-secure-ws/testing')), 'object')
 await assert.rejects(Fastify().register(secureWs, {}).ready(), SecureWsError)
 
