@@ -10,6 +10,14 @@ export type {
   Authenticator,
   IssuedTicket,
 } from './authentication/authentication.ts'
+export { basic } from './authentication/basic.ts'
+export { bearer } from './authentication/bearer.ts'
+export { clientCertificate } from './authentication/client-certificate.ts'
+export { cookieSession } from './authentication/cookie-session.ts'
+export { fromRequest } from './authentication/from-request.ts'
+export { redisTickets } from './authentication/redis-ticket-store.ts'
+export { ticket } from './authentication/ticket.ts'
+export { memoryTickets, type StoredTicket, type TicketStore } from './authentication/ticket-store.ts'
 export type { SendOptions } from './connection/secure-socket.ts'
 export { CloseCode, SecureWsError, type SecureWsErrorCode } from './errors.ts'
 export type { SecureSocket } from './fastify.ts'
