@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createReplayGuard, refuseReplay } from '../../src/inbound/replay.ts'
+
+const now = 1_800_000_000_000
+const window = 30_000
+const nonce = 'n-0123456789'
+
+describe('refuseReplay', () => {
+  async function codeOf(
+    mark: { nonce: unknown; at: unknown },
+    guard = createReplayGuard(),
+    owner: string | object = 's1',
+    at = now,
+  ) {
+    return (await refuseReplay(mark, window, owner, guard, at))?.code
+  }
+
+  it('MS-13 refuses a nonce the session has used, on whatever socket', async () => {
+    const guard = createReplayGuard()
+    assert.equal(await codeOf({ nonce, at: now }, guard), undefined)
+    assert.equal(await codeOf({ nonce, at: now }, guard), 'SWS_REPLAYED')
+    assert.equal(await codeOf({ nonce, at: now + 1 }, guard), 'SWS_REPLAYED')
+    assert.equal(await codeOf({ nonce: `${nonce}x`, at: now }, guard), undefined)
+    assert.equal(await codeOf({ nonce, at: now }, guard, 's2'), undefined)
+  })
+
+  it('CS-16 refuses what is older or further ahead than the window, to the millisecond', async () => {
+    assert.equal(await codeOf({ nonce, at: now - window - 1 }), 'SWS_REPLAYED')
+    assert.equal(await codeOf({ nonce, at: now - window }), undefined)
+    assert.equal(await codeOf({ nonce, at: now + window }), undefined)
+    assert.equal(await codeOf({ nonce, at: now + window + 1 }), 'SWS_REPLAYED')
+  })
+
+  // Sent with a clock that runs ahead, then again when the window around "now" has passed but the one around `at` has not.
+  it('CS-16 remembers a nonce for as long as its message would be in time', async () => {
+    const guard = createReplayGuard()
+    const at = now + window
+    assert.equal(await codeOf({ nonce, at }, guard), undefined)
+    for (const later of [1, window, 2 * window]) {
+      assert.equal(await codeOf({ nonce, at }, guard, 's1', now + later), 'SWS_REPLAYED', `${later} ms later`)
+    }
+  })
+
+  it('refuses marks of a wrong shape without remembering them', async () => {
+    const guard = { remember: () => assert.fail('asked the guard') }
+    for (const wrong of [undefined, '', 'short-7', 'x'.repeat(129), 12345678, ['12345678'], null]) {
+      assert.equal(
+        (await refuseReplay({ nonce: wrong, at: now }, window, 's1', guard, now))?.code,
+        'SWS_INVALID_MESSAGE',
+      )
+    }
+    for (const wrong of [undefined, String(now), null, Number.NaN, Number.POSITIVE_INFINITY]) {
+      assert.equal((await refuseReplay({ nonce, at: wrong }, window, 's1', guard, now))?.code, 'SWS_INVALID_MESSAGE')
+    }
+  })
+
+  it('ASVS 2.3.4 lets exactly one of fifty at once through', async () => {
+    const guard = createReplayGuard()
+    const codes = await Promise.all(Array.from({ length: 50 }, () => codeOf({ nonce, at: now }, guard)))
+    assert.equal(codes.filter((code) => code === undefined).length, 1)
+  })
+
+  it('refuses when a guard on another node fails, or answers something else', async () => {
+    const down = { remember: () => Promise.reject(new Error('no connection')) }
+    assert.equal(await codeOf({ nonce, at: now }, down), 'SWS_INTERNAL')
+    const odd = { remember: () => Promise.resolve(JSON.parse('"ok"')) }
+    assert.equal(await codeOf({ nonce, at: now }, odd), 'SWS_INTERNAL')
+  })
+})
+
+describe('createReplayGuard', () => {
+  it('refuses instead of forgetting when a session, or all of them, use more than it holds', () => {
+    const guard = createReplayGuard({ capacity: 5, perSession: 3 })
+    for (const each of ['a', 'b', 'c']) assert.equal(guard.remember('s1', each, now + window, now), 'fresh')
+    assert.equal(guard.remember('s1', 'd', now + window, now), 'owner-full')
+    assert.equal(guard.remember('s2', 'a', now + window, now), 'fresh')
+    assert.equal(guard.remember('s2', 'b', now + window, now), 'fresh')
+    assert.equal(guard.remember('s3', 'a', now + window, now), 'full')
+    assert.equal(guard.remember('s1', 'a', now + window, now), 'seen')
+  })
+
+  it('has room again once what it holds is too old to be replayed', () => {
+    const guard = createReplayGuard({ capacity: 5, perSession: 3 })
+    for (const each of ['a', 'b', 'c']) guard.remember('s1', each, now + window, now)
+    for (const each of ['a', 'b']) guard.remember('s2', each, now + window, now)
+    const later = now + window + 1
+    for (const each of ['d', 'e', 'f']) assert.equal(guard.remember('s1', each, later + window, later), 'fresh')
+    for (const each of ['d', 'e']) assert.equal(guard.remember('s3', each, later + window, later), 'fresh')
+  })
+
+  it('keeps an anonymous socket apart from a session, and from another socket', () => {
+    const guard = createReplayGuard()
+    const [one, other] = [{}, {}]
+    assert.equal(guard.remember(one, nonce, now + window, now), 'fresh')
+    assert.equal(guard.remember(other, nonce, now + window, now), 'fresh')
+    assert.equal(guard.remember('[object Object]', nonce, now + window, now), 'fresh')
+    assert.equal(guard.remember(one, nonce, now + window, now), 'seen')
+  })
+
+  it('holds no more than what can still be replayed while sessions come and go', () => {
+    const guard = createReplayGuard({ capacity: 330, perSession: 10 })
+    // 10,000 sessions of one nonce each, 100 ms apart: 300 of them can still be replayed at any time.
+    for (let each = 0; each < 10_000; each++) {
+      const at = now + each * 100
+      assert.equal(guard.remember(`s${each}`, nonce, at + window - 1, at), 'fresh')
+    }
+  })
+})
