@@ -52,13 +52,17 @@ export function redisBus(options: RedisBusOptions): RedisBus {
 function connectBus(source: RedisSource, channel: string, secret: readonly KeyObject[], clockSkew: number): RedisBus {
   const writer = source.open()
   const reader = source.open()
-  const commands = redisCommands({
-    ...writer,
-    get up() {
+  const ofWriter = redisCommands(writer)
+  const commands: RedisCommands = {
+    send(...command) {
       open()
-      return writer.up
+      return ofWriter.send(...command)
     },
-  })
+    run(...call) {
+      open()
+      return ofWriter.run(...call)
+    },
+  }
   const deliveries = new Map<string, Set<(payload: string) => void>>()
   const stateListeners = new Set<(state: BusState) => void>()
   let phase: 'new' | 'open' | 'closed' = 'new'
@@ -135,11 +139,9 @@ function connectBus(source: RedisSource, channel: string, secret: readonly KeyOb
       presence: redisPresence(commands, channel),
     },
     get state() {
-      open()
       return state
     },
     onState(listener) {
-      open()
       stateListeners.add(listener)
       return () => void stateListeners.delete(listener)
     },

@@ -24,6 +24,7 @@ const open = (by: () => Pick<RedisBusOptions, 'url' | 'client'>) => async (): Pr
   await redis.cli('FLUSHALL')
   const near = redisBus({ ...by(), channel: 'shop', secret })
   const far = redisBus({ ...by(), channel: 'shop', secret })
+  await Promise.all([near, far].map((bus) => bus.subscribe('control', () => {})))
   await until(() => near.state === 'up' && far.state === 'up', 'both nodes had Redis')
   return {
     buses: [near, far],
