@@ -45,11 +45,15 @@ export function createHandshakeRate(perMinute: number): HandshakeRate {
   }
 }
 
-function placesOf(address: string, key: string): number[] {
+function placesOf(address: string, key: string): readonly number[] {
   const digest = hash('sha256', key + address, 'buffer')
-  return Array.from({ length: rows }, (_, row) => row * columns + (digest.readUInt32LE(row * 4) % columns))
+  const places: number[] = []
+  for (let row = 0; row < rows; row++) places.push(row * columns + (digest.readUInt32LE(row * 4) % columns))
+  return places
 }
 
 function least(counters: Uint32Array, places: readonly number[]): number {
-  return Math.min(...places.map((place) => counters[place] ?? 0))
+  let smallest = Number.POSITIVE_INFINITY
+  for (const place of places) smallest = Math.min(smallest, counters[place] ?? 0)
+  return smallest
 }

@@ -55,21 +55,26 @@ export interface HandshakeFacts {
   readonly address: string | undefined
 }
 
-const single = new Set([
-  'host',
-  'origin',
-  'upgrade',
-  'sec-websocket-version',
-  'sec-websocket-key',
-  'content-length',
-  'transfer-encoding',
-  'sec-fetch-mode',
-  'sec-fetch-site',
+/** How each header that is read may occur: once, as a list over several lines, or only noticed. All others are skipped. */
+const occurrence: ReadonlyMap<string, 'once' | 'list' | 'noticed'> = new Map([
+  ['host', 'once'],
+  ['origin', 'once'],
+  ['upgrade', 'once'],
+  ['connection', 'list'],
+  ['sec-websocket-version', 'once'],
+  ['sec-websocket-key', 'once'],
+  ['sec-websocket-protocol', 'list'],
+  ['content-length', 'once'],
+  ['transfer-encoding', 'once'],
+  ['sec-fetch-mode', 'once'],
+  ['sec-fetch-site', 'once'],
+  ['forwarded', 'noticed'],
+  ['x-forwarded-for', 'noticed'],
+  ['x-forwarded-proto', 'list'],
+  ['x-forwarded-host', 'list'],
 ])
 
-const lists = new Set(['connection', 'sec-websocket-protocol', 'x-forwarded-proto', 'x-forwarded-host'])
-
-const addedByProxies = new Set(['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'])
+const proxyHeaders = ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host']
 
 /**
  * Reads the facts from `rawHeaders`: `headers` joins two `Origin` lines, keeps the first of two `Host` lines, and inherits
@@ -79,20 +84,17 @@ export function readHandshake(raw: RawHandshake, peer: Peer): HandshakeFacts {
   const said = new Map<string, string>()
   let repeated: string | undefined
   let fromBrowser = false
-  let forwarded = false
   const lines = raw.rawHeaders ?? linesOf(raw.headers)
   for (let index = 0; index + 1 < lines.length; index += 2) {
     const name = (lines[index] ?? '').toLowerCase()
-    const value = lines[index + 1] ?? ''
     if (name.startsWith('sec-fetch-')) fromBrowser = true
-    if (addedByProxies.has(name)) forwarded = true
+    const may = occurrence.get(name)
+    if (may === undefined) continue
+    const value = lines[index + 1] ?? ''
     const before = said.get(name)
-    if (single.has(name)) {
-      if (before === undefined) said.set(name, value)
-      else repeated ??= name
-    } else if (lists.has(name)) {
-      said.set(name, before === undefined ? value : `${before}, ${value}`)
-    }
+    if (before === undefined) said.set(name, value)
+    else if (may === 'list') said.set(name, `${before}, ${value}`)
+    else if (may === 'once') repeated ??= name
   }
   return {
     method: raw.method,
@@ -110,7 +112,7 @@ export function readHandshake(raw: RawHandshake, peer: Peer): HandshakeFacts {
     fetchMode: said.get('sec-fetch-mode'),
     fetchSite: said.get('sec-fetch-site'),
     fromBrowser,
-    forwarded,
+    forwarded: proxyHeaders.some((name) => said.has(name)),
     forwardedProto: peer.trusted ? said.get('x-forwarded-proto') : undefined,
     forwardedHost: peer.trusted ? said.get('x-forwarded-host') : undefined,
     repeated,

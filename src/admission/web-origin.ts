@@ -6,12 +6,16 @@ export interface WebOrigin extends Authority {
   readonly text: string
 }
 
+/** `https://`, a DNS name with its last dot, a port: six kilobytes of origin are not worth parsing. */
+const longest = 8 + 254 + 6
+
 /**
  * Reads an Origin header, or says that it is none. `new URL(value).origin` is no check: it repairs `https:/h`, backslashes,
  * tabs, escapes and `127.1`, and calls every unknown scheme "null". So the value must be what `URL` would write (RFC 6454
  * section 6.2); only ASCII case and a spelled-out default port may differ.
  */
 export function readOrigin(value: string): WebOrigin | undefined {
+  if (value.length > longest) return undefined
   const [, scheme, rest = ''] = /^(https?):\/\/(.*)$/i.exec(value) ?? []
   if (scheme === undefined) return undefined
   const authority = parseHost(rest)
