@@ -68,7 +68,7 @@ const numbers = [
   ['threads', 1, 64],
   ['queue', 1, 1_000_000],
   ['inputBytes', 1, 16_777_216],
-  ['timeLimit', 10, 60_000],
+  ['timeLimit', 50, 60_000],
   ['cache', 0, 1_000_000],
 ] as const
 

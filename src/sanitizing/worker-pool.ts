@@ -70,6 +70,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const { profile, threads: size, queue: queueSize, timeLimit, idle = 300_000 } = options
   const workerUrl = options.workerUrl ?? besideThisFile
   const waiting: Job[] = []
+  /** Who waits for a worker to come up, with nothing to clean. */
+  const starters: ((outcome: Outcome) => void)[] = []
   const threads = new Set<Thread>()
   const ending = new Set<Promise<unknown>>()
   let nextId = 0
@@ -77,13 +79,23 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   let closed = false
   let broken: { readonly until: number; readonly outcome: Outcome } | undefined
 
-  function ask(dirty: string): Promise<Outcome> {
+  function clean(dirty: string): Promise<Outcome> {
     if (closed) return Promise.resolve(poolRefusal('the sanitizer is closed'))
     if (broken !== undefined && performance.now() < broken.until) return Promise.resolve(broken.outcome)
     if (waiting.length >= queueSize) return Promise.resolve(poolRefusal('the queue of the sanitizer is full'))
     return new Promise((settle) => {
       waiting.push({ id: nextId++, dirty, since: performance.now(), settle })
       assign()
+    })
+  }
+
+  function start(): Promise<Outcome> {
+    if (closed) return Promise.resolve(poolRefusal('the sanitizer is closed'))
+    if (broken !== undefined && performance.now() < broken.until) return Promise.resolve(broken.outcome)
+    if ([...threads].some(({ ready }) => ready)) return Promise.resolve({ clean: '' })
+    return new Promise((settle) => {
+      starters.push(settle)
+      if (threads.size === 0) startThread()
     })
   }
 
@@ -186,6 +198,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       if ('ready' in answer) {
         thread.ready = true
         broken = undefined
+        for (const settle of starters.splice(0)) settle({ clean: '' })
         clearTimeout(thread.deadline)
         if (waiting.length > 0) give(thread)
         else rest(thread)
@@ -215,7 +228,12 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     broken = { until: performance.now() + startPause, outcome }
     // Another thread may have come up before: then it goes on, and serves them.
     if ([...threads].some(({ ready }) => ready)) return
+    refuseAll(outcome)
+  }
+
+  function refuseAll(outcome: Outcome): void {
     for (const job of waiting.splice(0)) job.settle(outcome)
+    for (const settle of starters.splice(0)) settle(outcome)
   }
 
   function end(thread: Thread): void {
@@ -230,13 +248,13 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   async function close(): Promise<void> {
     closed = true
     for (const thread of [...threads]) end(thread)
-    for (const job of waiting.splice(0)) job.settle(poolRefusal('the sanitizer is closed'))
+    refuseAll(poolRefusal('the sanitizer is closed'))
     await Promise.all(ending)
   }
 
   return {
-    clean: ask,
-    start: () => ask('<p>'),
+    clean,
+    start,
     close,
     stats: () => ({ threads: threads.size, waiting: waiting.length, replaced }),
   }

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { structureRefusal } from '../../src/sanitizing/structure.ts'
+
+const limits = { depth: 10, elements: 50, attributes: 4 }
+const refusal = (html: string) => structureRefusal(html, limits)
+const within = (html: string) => assert.equal(refusal(html), undefined, html)
+
+// html and body are two of the ten.
+test('OU-14 nesting is refused one level beyond the limit, closed or not', () => {
+  within('<div>'.repeat(8))
+  within('<div>'.repeat(8) + '</div>'.repeat(8))
+  assert.equal(refusal('<div>'.repeat(9)), 'nested deeper than 10')
+  assert.equal(refusal('<div>'.repeat(9) + '</div>'.repeat(9)), 'nested deeper than 10')
+})
+
+test('end tags that close nothing take no depth off', () => {
+  // A scanner that counts tags sees depth 1 here; the parser ignores the end tags.
+  assert.match(refusal('<div></span></p1>'.repeat(9)) ?? '', /deeper/)
+  // The near miss: paragraphs end each other without end tags.
+  within('<p>'.repeat(40))
+  within(`<ul>${'<li>'.repeat(40)}`)
+})
+
+test('svg, math, template and table content count as well', () => {
+  for (const tag of ['svg', 'math', 'template', 'table><tr><td', 'svg><foreignObject', 'b']) {
+    assert.match(refusal(`<${tag}>`.repeat(12)) ?? '', /deeper|elements/, tag)
+    within(`<${tag}>`)
+  }
+})
+
+test('formatting elements that the parser repeats are counted as often as they come out', () => {
+  // 8 + 45 tags; each paragraph gets its own copies of what is still open.
+  const repeated = `${['b', 'i', 'u', 's', 'em'].map((tag) => `<p><${tag}>`).join('')}${'<p>x'.repeat(12)}`
+  assert.ok((repeated.match(/<\w/g) ?? []).length < limits.elements)
+  assert.equal(refusal(repeated), 'more than 50 elements')
+})
+
+test('depth is measured on the finished tree, not only by what is open', () => {
+  // An end tag of a form takes it out of the open elements, while what is inside stays open: two levels for one.
+  within('<form><div></form>'.repeat(4))
+  assert.equal(refusal('<form><div></form>'.repeat(5)), 'nested deeper than 10')
+})
+
+test('attributes are refused on one element, not over all', () => {
+  within('<p a b c d><p a b c d>')
+  assert.equal(refusal('<p a b c d e>'), 'more than 4 attributes on one element')
+  // Repeated names make one attribute.
+  within('<p a a a a a a>')
+  // Later body tags add to the first.
+  assert.match(refusal('<body a b c><body d e>') ?? '', /attributes/)
+})
+
+test('what is no element does not count', () => {
+  within('<'.repeat(1000))
+  within(`<!--${'<div>'.repeat(100)}-->`)
+  within(`<textarea>${'<div>'.repeat(100)}</textarea>`)
+  within('a < b && c > d')
+})

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { test } from 'node:test'
+import { createVerdictCache } from '../../src/sanitizing/verdict-cache.ts'
+
+test('what is about the document is remembered, what is about the moment is not', () => {
+  const cache = createVerdictCache(10)
+  cache.set('<a>', { clean: '<a></a>' })
+  cache.set('<b>', { refused: 'nested', because: 'document' })
+  cache.set('<i>', { refused: 'full', because: 'pool' })
+  assert.deepEqual(cache.get('<a>'), { clean: '<a></a>' })
+  assert.deepEqual(cache.get('<b>'), { refused: 'nested', because: 'document' })
+  assert.equal(cache.get('<i>'), undefined)
+})
+
+// Whoever knows the key of another document must not get, or plant, its outcome.
+test('a short text never stands for the long one it is the digest of', () => {
+  const cache = createVerdictCache(10)
+  const long = `<p>${'x'.repeat(2_000)}`
+  cache.set(long, { clean: 'long' })
+  assert.deepEqual(cache.get(long), { clean: 'long' })
+  assert.equal(cache.get(`<${hash('sha256', long, 'base64')}`), undefined)
+  assert.equal(cache.get(`${long} `), undefined)
+})
+
+test('entries and total size are bounded', () => {
+  const few = createVerdictCache(3)
+  for (let index = 0; index < 10; index++) few.set(`<p>${index}`, { clean: 'x' })
+  assert.equal(few.size, 3)
+  const large = createVerdictCache(1_000)
+  for (let index = 0; index < 20; index++) large.set(`<p>${index}`, { clean: 'x'.repeat(1_000_000) })
+  assert.ok(large.size <= 8, `${large.size}`)
+  const none = createVerdictCache(0)
+  none.set('<p>', { clean: 'x' })
+  assert.equal(none.get('<p>'), undefined)
+})
