@@ -4,6 +4,7 @@ import { Ajv2019 } from 'ajv/dist/2019.js'
 import { messageFormats } from './formats.ts'
 import type { PlainSchema } from './plain-schema.ts'
 import { isSchema, keywordRoles } from './plain-schema.ts'
+import { mostVisits, visitKeyword, visits } from './visits.ts'
 
 /**
  * Our own compiler, and nobody else's: Fastify's coerces `"5"` to 5, fills in defaults and drops what it does not know (MS-08).
@@ -11,12 +12,29 @@ import { isSchema, keywordRoles } from './plain-schema.ts'
  */
 const compilers = { strictTypes: createCompiler(true), closedUnions: createCompiler(false) }
 
+/** Why ajv said no: where in the schema, not where in the message. */
+export interface Fault {
+  readonly keyword: string
+  readonly schemaPath: string
+}
+
 /**
  * @param written the schema as its author wrote it: types must be explicit (`{ minLength: 1 }` alone would take a number)
  * @param closed what is compiled. Closing a bare `anyOf` puts a keyword for objects beside no `type`, so this one may do that
  * @throws Error, ajv's own
  */
-export function compileValidator(written: PlainSchema, closed: PlainSchema): ValidateFunction {
+export function compileValidator(written: PlainSchema, closed: PlainSchema): (message: object) => Fault | undefined {
+  const validate = compileEither(written, closed)
+  return (message) => {
+    visits.count = 0
+    const valid = validate(message)
+    // Looked at even after a yes: inside a `not`, a visit too many would have been one.
+    if (visits.count > mostVisits) return { keyword: 'too much work', schemaPath: '#' }
+    return valid ? undefined : (validate.errors?.[0] ?? { keyword: 'refused', schemaPath: '#' })
+  }
+}
+
+function compileEither(written: PlainSchema, closed: PlainSchema): ValidateFunction {
   if (!usesUnevaluated(closed)) return compileOnce(compilers.strictTypes, closed)
   compileOnce(compilers.strictTypes, withoutUnevaluated(written))
   return compileOnce(compilers.closedUnions, closed)
@@ -54,6 +72,14 @@ function createCompiler(strictTypes: boolean): Ajv2019 {
     ajv.addKeyword(lengthKeyword(keyword))
   }
   ajv.addKeyword({ keyword: 'sanitize', schemaType: 'array' })
+  ajv.addKeyword({
+    keyword: visitKeyword,
+    schemaType: 'boolean',
+    before: '$ref',
+    code(cxt: KeywordCxt) {
+      cxt.fail(_`++${cxt.gen.scopeValue('obj', { ref: visits })}.count > ${mostVisits}`)
+    },
+  })
   for (const [name, format] of messageFormats) ajv.addFormat(name, format)
   return ajv
 }

@@ -11,14 +11,14 @@ import { parseMessage, readText } from './parse.ts'
 import type { Rate } from './rate.ts'
 import { compilePerMinute, compileRate } from './rate.ts'
 import type { CompiledRule, ReceiveRule } from './receive-rule.ts'
-import { compileRules, explainRule } from './receive-rule.ts'
+import { compileRules, explainRule, refreshRule, refreshType } from './receive-rule.ts'
 import type { ReplayGuard } from './replay.ts'
 import { createReplayGuard, refuseReplay } from './replay.ts'
 import type { InboundVerdict, Refusal, RefusedMessage } from './verdict.ts'
 import { refuse } from './verdict.ts'
 
 export type { InboundState, ReceiveRule }
-export { createInboundState, noteRefusal }
+export { createInboundState, noteRefusal, refreshType }
 
 export interface InboundLimits {
   readonly messages: Rate
@@ -38,6 +38,8 @@ export interface InboundOptions {
   /** Where the route's options stand, for errors: everything below is `<path>.receives`, `<path>.limits` and so on. */
   readonly path: string
   readonly sanitizeHtml: SanitizeHtml
+  /** Adds the one inbound type of our own: a new token for the open session. Only where an authenticator has tokens. */
+  readonly refreshable?: boolean
   /** Shared by all routes of one plugin instance. Left out, the route has one of its own. */
   readonly replayGuard?: ReplayGuard
 }
@@ -65,6 +67,7 @@ export interface InboundSocket {
 export function compileInbound(options: InboundOptions): InboundPolicy {
   const { receives, limits, path, sanitizeHtml, replayGuard = createReplayGuard() } = options
   const types = receives === undefined ? undefined : compileRules(receives, `${path}.receives`)
+  if (types !== undefined && options.refreshable === true) types.set(refreshType, refreshRule())
   const binary = compileBinary(options.binary, `${path}.binary`)
   const { messageDepth: depth } = limits
   if (!Number.isSafeInteger(depth) || depth < 1 || depth > 1000) {

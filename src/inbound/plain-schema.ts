@@ -1,6 +1,7 @@
 import { badOption } from '../errors.ts'
 import { isCatastrophic } from './pattern.ts'
 import { textSteps } from './sanitize-text.ts'
+import { visitKeyword } from './visits.ts'
 
 /** A JSON Schema as plain own data: what ajv compiles, what the cleaning plan is read from. */
 export interface PlainSchema {
@@ -88,7 +89,9 @@ function copyOne(schema: PlainSchema, at: Position): PlainSchema {
   for (const [keyword, value] of Object.entries(schema)) {
     const below = step(here, keyword)
     const kept = copyKeyword(keyword, value, schema, below)
-    if (kept !== undefined) copy.push([keyword, kept])
+    if (kept === undefined) continue
+    copy.push([keyword, kept])
+    if (keyword === '$ref') copy.push([visitKeyword, true])
   }
   return Object.fromEntries(copy)
 }
@@ -126,7 +129,7 @@ function copyKeyword(keyword: string, value: unknown, schema: PlainSchema, at: P
     case 'dependencies':
       throw badOption(at.path, value, 'Write `dependentRequired` or `dependentSchemas`.')
     default:
-      if (keyword.startsWith('$') && keyword !== '$comment') {
+      if ((keyword.startsWith('$') && keyword !== '$comment') || keyword === visitKeyword) {
         throw badOption(
           at.path,
           value,
@@ -142,7 +145,7 @@ function copyRole(role: string, keyword: string, value: unknown, at: Position): 
   if (role === 'members' || role === 'dependents' || role === 'definitions') {
     if (!isSchema(value)) throw badOption(at.path, value, 'Write an object of schemas.')
     return Object.fromEntries(
-      Object.entries(value).map(([name, each]) => {
+      tagsFirst(value).map(([name, each]) => {
         if (name === '__proto__') throw badOption(at.path, name, 'No message can have a member of this name.')
         if (keyword === 'patternProperties') checkPattern(name, `${at.path}[${JSON.stringify(name)}]`)
         return [name, copyEither(each, step(inside, name))]
@@ -151,6 +154,12 @@ function copyRole(role: string, keyword: string, value: unknown, at: Position): 
   }
   if (Array.isArray(value)) return value.map((each, index) => copyEither(each, step(inside, String(index))))
   return copyEither(value, inside)
+}
+
+/** ajv checks in the order of writing: what tells the branches of a union apart goes first, before anything is descended into. */
+function tagsFirst(schemas: PlainSchema): [string, unknown][] {
+  const isTag = ([, schema]: [string, unknown]) => isSchema(schema) && ('const' in schema || 'enum' in schema)
+  return Object.entries(schemas).sort((one, other) => Number(isTag(other)) - Number(isTag(one)))
 }
 
 function copyEither(schema: unknown, at: Position): unknown {

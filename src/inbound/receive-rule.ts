@@ -65,11 +65,27 @@ const ruleKeys = ['schema', 'authorize', 'rate', 'replay', 'freshAuth']
  * @param receives own enumerable members only. Names such as `toString` or `constructor` are fine: they are looked up in a Map
  * @throws SWS_BAD_OPTION
  */
-export function compileRules(receives: unknown, path: string): ReadonlyMap<string, CompiledRule> {
+export function compileRules(receives: unknown, path: string): Map<string, CompiledRule> {
   if (typeof receives !== 'object' || receives === null || Array.isArray(receives)) {
     throw badOption(path, receives, 'Write an object of message types: `{ say: { schema: ... } }`.')
   }
   return new Map(Object.entries(receives).map(([type, rule]) => [type, compileRule(type, rule, `${path}.${type}`)]))
+}
+
+/** The message that carries a new token for the session that is open: `{ type: 'refresh', token }`. */
+export const refreshType = 'refresh'
+
+/** As strict as any: one token, no larger than a header line could be. */
+export function refreshRule(): CompiledRule {
+  const token = { type: 'string', minLength: 1, maxLength: 16_384 }
+  return {
+    type: refreshType,
+    schema: compileSchema({ type: 'object', properties: { token }, required: ['token'] }, ['type', 'id'], refreshType),
+    authorize: undefined,
+    pace: compileRate({ perSecond: 1, burst: 5 }, refreshType),
+    replayWindow: undefined,
+    freshAuth: undefined,
+  }
 }
 
 function compileRule(type: string, rule: unknown, path: string): CompiledRule {

@@ -32,10 +32,9 @@ export function compileSchema(schema: unknown, envelope: readonly string[], path
   return {
     cleaning: planCleaning(plain, path),
     refuse(message) {
-      if (validate(message)) return undefined
-      const error = validate.errors?.[0]
+      const fault = validate(message)
       // Where in the schema, never where in the message: a path into the message has names the client chose.
-      return refuse('SWS_INVALID_MESSAGE', `schema: ${error?.keyword ?? 'refused'} at ${error?.schemaPath ?? '#'}`)
+      return fault && refuse('SWS_INVALID_MESSAGE', `schema: ${fault.keyword} at ${fault.schemaPath}`)
     },
   }
 }
