@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { after, before } from 'node:test'
+import { after, before, test } from 'node:test'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { redisTickets } from '../../src/authentication/redis-ticket-store.ts'
@@ -16,7 +17,7 @@ const secret = 'a secret of the contracts, 32 bytes'
 
 let redis: RedisServer
 before(async () => {
-  redis = await startRedis({ acl: ['user default on nopass ~* &* +@all', user] })
+  redis = await startRedis({ acl: [user] })
 })
 after(() => redis.close())
 
@@ -50,3 +51,27 @@ contracts(
   'redis, by a client of ioredis',
   open(() => ({ client: new Redis(url(), { lazyConnect: true }) })),
 )
+
+test('13.2.2: this user can do nothing else, and nothing outside its prefix', async () => {
+  const client = createClient({ url: url() })
+  client.on('error', () => {})
+  await client.connect()
+  assert.equal(await client.sendCommand(['PING']), 'PONG')
+  for (const command of [
+    ['KEYS', '*'],
+    ['FLUSHALL'],
+    ['CONFIG', 'GET', '*'],
+    ['CLIENT', 'LIST'],
+    ['GET', 'shop:x'],
+    ['SET', 'shop2:x', 'y'],
+    ['GETDEL', 'other:ticket:x'],
+    ['EVAL', "return redis.call('SET', 'other:x', 'y')", '0'],
+    ['PUBLISH', 'shop2:control', 'x'],
+    ['SPUBLISH', 'other:control', 'x'],
+    ['SUBSCRIBE', 'other:control'],
+    ['PSUBSCRIBE', '*'],
+  ]) {
+    await assert.rejects(client.sendCommand(command), /NOPERM|No permissions|can't access/, command.join(' '))
+  }
+  client.destroy()
+})

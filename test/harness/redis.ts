@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { generate } from 'selfsigned'
 
 export interface RedisServerOptions {
-  /** Lines of an ACL file. Without one the default user may do everything. */
+  /** Users of an ACL file: the default user is off then, and `cli` is an administrator. Without, everybody may do everything. */
   readonly acl?: readonly string[]
   /** TLS only, with a certificate for `localhost` made for this server. */
   readonly tls?: boolean
@@ -29,7 +29,7 @@ export interface RedisServer {
   /** Starts again on the same port, empty. */
   start(): Promise<void>
   restart(): Promise<void>
-  /** redis-cli as the default user. */
+  /** redis-cli, with every right. */
   cli(...args: readonly string[]): Promise<string>
   /** Stops it and removes its folder. */
   close(): Promise<void>
@@ -52,7 +52,10 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     ...(options.acl ? ['aclfile users.acl'] : []),
     ...(options.config ?? []),
   ]
-  if (options.acl) await writeFile(join(folder, 'users.acl'), `${options.acl.join('\n')}\n`)
+  if (options.acl) {
+    const users = ['user default off', 'user admin on >admin ~* &* +@all', ...options.acl]
+    await writeFile(join(folder, 'users.acl'), `${users.join('\n')}\n`)
+  }
   await writeFile(join(folder, 'redis.conf'), `${lines.join('\n')}\n`)
 
   let child = await launch(folder)
@@ -71,6 +74,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
 
   const scheme = options.tls ? 'rediss' : 'redis'
   const cliTls = options.tls ? ['--tls', '--insecure'] : []
+  const cliUser = options.acl ? ['--user', 'admin', '--pass', 'admin', '--no-auth-warning'] : []
   return {
     port,
     url: `${scheme}://127.0.0.1:${port}`,
@@ -88,7 +92,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     async cli(...args) {
       const { stdout } = await promisify(execFile)(
         'redis-cli',
-        ['-h', '127.0.0.1', '-p', String(port), ...cliTls, ...args],
+        ['-h', '127.0.0.1', '-p', String(port), ...cliTls, ...cliUser, ...args],
         {
           maxBuffer: 64 * 1024 * 1024,
         },
