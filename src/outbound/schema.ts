@@ -43,7 +43,7 @@ export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeH
       type = message.type
       output = typeof type === 'string' ? declared.get(type) : undefined
       if (output === undefined) throw undeclared(names)
-      copy = Object.assign({}, output.project(message, undefined, specials), { type })
+      copy = Object.assign(Object.create(null), output.project(message, undefined, specials), { type })
     } catch (cause) {
       throw notEncodable(cause)
     }

@@ -30,7 +30,8 @@ export function encodeWholeUrl(url: string): string {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
 const repaired = /[\u0000-\u001f\u007f\\]|^ | $/
 const schemeOf = /^([A-Za-z][A-Za-z0-9+.-]*):/
-const colonInFirstSegment = /^[^/?#]*:/
+// `&` as well: a client that puts the URL into markup unencoded would read `&colon;` and `&#58;` as a colon.
+const colonInFirstSegment = /^[^/?#]*[:&]/
 
 /**
  * True for `http:` and `https:` with a host, `mailto:`, and references relative to the page. Everything a browser would

@@ -92,7 +92,7 @@ test('OU-02 OU-07 rewriting the text equals walking the value', () => {
     fc.property(anyValue.filter(notText), (value) => {
       assert.equal(sent(value), JSON.stringify(walk(value)))
     }),
-    { numRuns: 12_000 },
+    { numRuns: 13_000 },
   )
 })
 
@@ -115,18 +115,32 @@ test('the three ways to rewrite agree: jumping, filling, and piece by piece', ()
       assert.equal(encodePiece(json), wanted)
       if (!isSuspect(json)) assert.equal(json, wanted)
     }),
-    { numRuns: 4_000 },
+    { numRuns: 1_000 },
   )
 })
 
-test('OU-09 in json mode the value is equal after JSON.parse, and no character is left that a script could end at', () => {
+// Compared as text: V8 13.6 reads the key "\u2028" as a single backslash if it has just seen an object with that key.
+test('OU-09 in json mode nothing but the five escapes is added, and no character is left that a script could end at', () => {
+  const escaped = /\\(?:u(003c|003e|0026|2028|2029)|.)/gs
   fc.assert(
     fc.property(anyValue.filter(notText), (value) => {
       const text = sent(value, 'json')
-      assert.deepEqual(JSON.parse(text), JSON.parse(JSON.stringify(value)))
       assert.doesNotMatch(text, /[<>&\u2028\u2029]/)
+      const undone = text.replace(escaped, (found, hex) =>
+        hex ? String.fromCharCode(Number.parseInt(hex, 16)) : found,
+      )
+      assert.equal(undone, JSON.stringify(value))
     }),
-    { numRuns: 4_000 },
+    { numRuns: 1_000 },
+  )
+})
+
+test('OU-09 in json mode every string is equal after JSON.parse', () => {
+  fc.assert(
+    fc.property(fc.array(hostile), (strings) => {
+      assert.deepEqual(JSON.parse(sent(strings, 'json')), strings)
+    }),
+    { numRuns: 1_000 },
   )
 })
 
