@@ -1,4 +1,5 @@
 import { badOption } from '../errors.ts'
+import { isInheritedName, ownNamesKeyword } from './own-names.ts'
 import type { PlainSchema } from './plain-schema.ts'
 import { followRef, isSchema, keywordRoles } from './plain-schema.ts'
 
@@ -23,7 +24,9 @@ function closeValue(schema: PlainSchema, whole: Whole): PlainSchema {
   const inner = closeParts(schema, whole)
   if ('additionalProperties' in schema || 'unevaluatedProperties' in schema) return inner
   if (!takesObjects(schema, whole.root)) return inner
-  return { ...inner, [isComposed(schema) ? 'unevaluatedProperties' : 'additionalProperties']: false }
+  if (!isComposed(schema)) return { ...inner, additionalProperties: false }
+  refuseInheritedNames(schema, whole, new Set())
+  return { ...inner, unevaluatedProperties: false, [ownNamesKeyword]: true }
 }
 
 /** Closes what is below, not `schema` itself: one of several about the same value would shut out the others' properties. */
@@ -47,7 +50,23 @@ function closeParts(schema: PlainSchema, whole: Whole): PlainSchema {
         return [keyword, value]
     }
   })
+  if ('unevaluatedProperties' in schema) closed.push([ownNamesKeyword, true])
   return Object.fromEntries(closed)
+}
+
+/** Such a message would be refused every time: better said at startup. */
+function refuseInheritedNames(schema: PlainSchema, whole: Whole, seen: Set<PlainSchema>): void {
+  if (seen.has(schema)) return
+  seen.add(schema)
+  const inherited = Object.keys(isSchema(schema.properties) ? schema.properties : {}).find(isInheritedName)
+  if (inherited !== undefined) {
+    throw badOption(
+      whole.path,
+      inherited,
+      'Every object inherits this name, so it cannot be told apart in a union, an intersection or behind `$ref`: choose another.',
+    )
+  }
+  for (const same of inPlace(schema, whole.root)) refuseInheritedNames(same, whole, seen)
 }
 
 function each(value: unknown, close: (schema: PlainSchema) => PlainSchema): unknown {

@@ -2,6 +2,7 @@ import type { CodeKeywordDefinition, KeywordCxt, ValidateFunction } from 'ajv'
 import { _ } from 'ajv'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { messageFormats } from './formats.ts'
+import { hasInheritedName, ownNamesKeyword } from './own-names.ts'
 import type { PlainSchema } from './plain-schema.ts'
 import { isSchema, keywordRoles } from './plain-schema.ts'
 import { mostVisits, visitKeyword, visits } from './visits.ts'
@@ -71,6 +72,14 @@ function createCompiler(strictTypes: boolean): Ajv2019 {
     ajv.removeKeyword(keyword)
     ajv.addKeyword(lengthKeyword(keyword))
   }
+  ajv.addKeyword({
+    keyword: ownNamesKeyword,
+    type: 'object',
+    schemaType: 'boolean',
+    code(cxt: KeywordCxt) {
+      cxt.fail(_`${cxt.gen.scopeValue('func', { ref: hasInheritedName })}(${cxt.data})`)
+    },
+  })
   ajv.addKeyword({ keyword: 'sanitize', schemaType: 'array' })
   ajv.addKeyword({
     keyword: visitKeyword,

@@ -129,7 +129,7 @@ function copyKeyword(keyword: string, value: unknown, schema: PlainSchema, at: P
     case 'dependencies':
       throw badOption(at.path, value, 'Write `dependentRequired` or `dependentSchemas`.')
     default:
-      if ((keyword.startsWith('$') && keyword !== '$comment') || keyword === visitKeyword) {
+      if ((keyword.startsWith('$') && keyword !== '$comment') || keyword.startsWith('sws:')) {
         throw badOption(
           at.path,
           value,

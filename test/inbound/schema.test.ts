@@ -162,6 +162,25 @@ describe('a closed schema', () => {
     )
   })
 
+  // ajv keeps the evaluated names in a plain object, where `toString` is found without ever having been evaluated.
+  it('MS-07 refuses unknown properties with names that every object inherits', () => {
+    const [a, b] = [
+      object({ a: { type: 'string' } }, { required: ['a'] }),
+      object({ b: { type: 'number' } }, { required: ['b'] }),
+    ]
+    const numbers = object({}, { patternProperties: { '^n': { type: 'number' } } })
+    for (const name of ['toString', 'constructor', 'valueOf', 'hasOwnProperty', 'isPrototypeOf', 'unknown']) {
+      takes({ anyOf: [a, b] }, [{ a: 'x' }, { a: 'x', b: 1 }], [{ a: 'x', [name]: 1 }])
+      takes({ allOf: [a, b] }, [{ a: 'x', b: 1 }], [{ a: 'x', b: 1, [name]: 1 }])
+      takes({ anyOf: [numbers, b] }, [{ n1: 1 }], [{ n1: 1, [name]: 1 }])
+      takes({ anyOf: [a, b], unevaluatedProperties: false }, [{ a: 'x' }], [{ a: 'x', [name]: 1 }])
+      takes(object({ x: { oneOf: [a, b] } }), [{ x: { a: 'x' } }], [{ x: { a: 'x', [name]: 1 } }])
+      takes(a, [{ a: 'x' }], [{ a: 'x', [name]: 1 }])
+    }
+    wrong({ anyOf: [object({ constructor: { type: 'string' } }), b] }, /constructor/)
+    takes(object({ constructor: { type: 'string' } }), [{ constructor: 'Lotus' }], [])
+  })
+
   it('closes through $ref, and leaves the definition open for others to extend', () => {
     const schema = {
       $defs: { base: object({ a: { type: 'string' } }) },
