@@ -142,10 +142,9 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       setImmediate(() => {
         if (job === undefined || thread.jobs[0] !== job || !threads.has(thread)) return
         thread.jobs.shift()
-        replaced += 1
         end(thread)
         job.settle({ refused: `took longer than ${timeLimit} ms`, because: 'time' })
-        assign()
+        replace()
       })
     }, timeLimit)
   }
@@ -218,9 +217,15 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       cannotStart(reason)
       return
     }
-    replaced += 1
     culprit?.settle({ refused: reason, because: 'document' })
+    replace()
+  }
+
+  /** Also without work: whoever comes next is not to wait for jsdom because of somebody else's document. */
+  function replace(): void {
+    replaced += 1
     assign()
+    if (threads.size === 0 && !closed) startThread()
   }
 
   function cannotStart(reason: string): void {
