@@ -172,7 +172,7 @@ function firstAccepting(
     for (const branch of branches) {
       const found: Special[] = []
       const copy = branch.project(member, place, found)
-      if (copy === undefined || !branch.accepts(copy)) continue
+      if (!branch.accepts(copy)) continue
       specials.push(...found)
       return copy
     }
