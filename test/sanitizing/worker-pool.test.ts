@@ -81,6 +81,8 @@ test('the queue is bounded: one too many is refused, the others are served', asy
 test('a clock that rings late, because this thread was busy, harms no worker that had answered', async () => {
   const one = pool({ timeLimit: 50 })
   await one.start()
+  // After an immediate come the timers, and only then the messages.
+  await new Promise((resolve) => setImmediate(resolve))
   const answered = one.clean('a')
   const until = performance.now() + 150
   while (performance.now() < until);
