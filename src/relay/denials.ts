@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 
 /**
  * One revocation. `session` and `token`: refused until `until`. `user`: every session of the account that was authenticated
- * at or before `at` (or does not say when) is refused until `until`; signing in again afterwards works.
+ * at or before `at` is refused until `until`; signing in again afterwards works, unless `at` is `until` (a ban).
  */
 export interface Denial {
   readonly kind: 'session' | 'user' | 'token'
@@ -56,10 +56,15 @@ export function denialKeys(subject: DenialSubject): string[] {
   return keys
 }
 
-/** A user's denial hits whatever was authenticated no later than it; a session that does not say when is hit too. */
+/**
+ * A denied user may sign in again, so a denial of a user hits the sessions that were authenticated no later than it; one
+ * whose `at` is its `until` is a ban, and hits them all. A session that does not say when it was authenticated cannot be
+ * told from a new one: only a ban hits it, besides the denials of those very sessions that nodes with its sockets add.
+ */
 export function isHitBy(denial: Denial, authenticatedAt: number | undefined, now: number): boolean {
   if (denial.until <= now) return false
-  return denial.kind !== 'user' || authenticatedAt === undefined || authenticatedAt <= denial.at
+  if (denial.kind !== 'user' || denial.at >= denial.until) return true
+  return authenticatedAt !== undefined && authenticatedAt <= denial.at
 }
 
 /** What one node knows by heart: asked on every handshake without waiting, and put back into a store that lost it. */

@@ -8,7 +8,8 @@ import { redisTickets } from '../../src/authentication/redis-ticket-store.ts'
 import { roomTopic } from '../../src/relay/bus.ts'
 import { denialOf } from '../../src/relay/denials.ts'
 import { sealEnvelope } from '../../src/relay/envelope.ts'
-import { type RedisBus, type RedisBusOptions, redisBus } from '../../src/relay/redis-bus.ts'
+import { connectRedisBus, type RedisBus, type RedisBusOptions, redisBus } from '../../src/relay/redis-bus.ts'
+import { compileRedisBus } from '../../src/relay/redis-bus-options.ts'
 import { redisSource } from '../../src/relay/redis-client.ts'
 import { redisCommands } from '../../src/relay/redis-commands.ts'
 import type { RelayOptions } from '../../src/relay/relay.ts'
@@ -300,6 +301,22 @@ describe('SE-08: Redis goes away', () => {
     }
     await until(() => node.relay.ready, 'it was ready again')
     assert.equal(await node.bus.stores?.denials.isDenied({ sessionId: 's' }), true)
+  })
+
+  test('13.2.6: it stops answering while nobody asks it anything: noticed by its missing PONG', async () => {
+    const plan = compileRedisBus({ url: redis.url, channel: 'app', secret })
+    const node = listening(connectRedisBus(plan, { every: 30, timeout: 60 }))
+    open.push(node)
+    await node.relay.start()
+    assert.equal(node.relay.ready, true)
+    process.kill(redis.pid, 'SIGSTOP')
+    try {
+      await until(() => !node.relay.ready, 'it had noticed')
+    } finally {
+      process.kill(redis.pid, 'SIGCONT')
+    }
+    await until(() => node.relay.ready, 'it was ready again')
+    assert.equal(node.caughtUp >= 2, true)
   })
 
   test('13.2.6: commands without an answer are bounded in number, size and time', async () => {
