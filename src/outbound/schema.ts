@@ -116,7 +116,6 @@ function strictAjv(): Ajv {
     strictTypes: false,
     strictTuples: false,
     strictRequired: false,
-    ownProperties: true,
   })
   for (const [name, format] of Object.entries(fullFormats)) made.addFormat(name, format)
   // Checked on the way out by `isSafeUrl`, which also takes relative URLs.
