@@ -142,10 +142,10 @@ describe('CS-13 fuzzing', () => {
           }
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 150 },
     )
     // Otherwise the property would hold for a reader that always says one thing.
-    assert.ok(delivered > 100 && refused > 100, `${delivered} delivered, ${refused} refused`)
+    assert.ok(delivered > 40 && refused > 40, `${delivered} delivered, ${refused} refused`)
   })
 
   it('gives every sequence of bytes a verdict, and delivers only what it says', () => {
