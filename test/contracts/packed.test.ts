@@ -48,6 +48,18 @@ test('the packed package works in a CommonJS project', async () => {
   assert.equal(stderr, '')
 })
 
+for (const compiler of ['typescript', 'typescript-5.9']) {
+  test(`the types of the packed package check, with ${compiler}`, async () => {
+    // Without the declarations of dependencies: those of TypeBox alone take longer than this whole suite.
+    const options =
+      '--skipLibCheck --noEmit --strict --target es2024 --module nodenext --types node --lib es2024'.split(' ')
+    const tsc = join(root, 'node_modules', compiler, 'bin/tsc')
+    // A complaint is on stdout, and in the error that `run` throws.
+    const { stdout } = await run(process.execPath, [tsc, ...options, 'consumer.mts'], { cwd: project })
+    assert.equal(stdout, '')
+  })
+}
+
 test('the package holds what it runs, and nothing else', async () => {
   const inside = await readdir(join(project, 'node_modules/fastify-secure-ws'), {
     recursive: true,
