@@ -4,6 +4,8 @@ import type {} from '@fastify/websocket'
 import type {
   ContextConfigDefault,
   FastifyBaseLogger,
+  FastifyInstance,
+  FastifyRequest,
   FastifySchema,
   FastifyTypeProvider,
   FastifyTypeProviderDefault,
@@ -13,48 +15,166 @@ import type {
   RawServerDefault,
   RouteGenericInterface,
 } from 'fastify'
-import type { CallValidatorTypeProvider } from 'fastify/types/type-provider.js'
+import type { CallSerializerTypeProvider, CallValidatorTypeProvider } from 'fastify/types/type-provider.js'
 import type { WebSocket } from 'ws'
+import type { AuthenticateOption } from './authentication/authentication.ts'
 import type { SendOptions } from './connection/secure-socket.ts'
 import type { SendCallback } from './connection/sending.ts'
 import type { SecureWsInstance } from './instance.ts'
 import type { RouteOverrides } from './options.ts'
 import type { Encoded } from './outbound/encoded.ts'
 import type { Bytes } from './outbound/outbound.ts'
-import type { Audience } from './rooms/audience.ts'
+import type { BroadcastOptions } from './rooms/audience.ts'
 import type { Grant } from './rooms/rooms.ts'
 import type { Session } from './session/session.ts'
 
-/** Nothing declared. */
-type None = Record<never, never>
+/** What `Messages` and `Sends` are where a route declares nothing, or where type arguments are written and nothing is inferred. */
+type Anything = Record<string, unknown>
 
-type IsEmpty<T> = [keyof T] extends [never] ? true : false
+type IsDeclared<T> = string extends keyof T ? false : true
+
+/** The keywords of a JSON Schema that say more about an object than is read here. */
+type BeyondProperties =
+  | 'additionalProperties'
+  | 'unevaluatedProperties'
+  | 'patternProperties'
+  | 'allOf'
+  | 'anyOf'
+  | 'oneOf'
+  | 'if'
+  | 'dependentSchemas'
+  | '$ref'
+
+type RequiredOf<Schema> = Schema extends { required: readonly (infer Name)[] }
+  ? string extends Name
+    ? never
+    : Name
+  : never
+
+type Properties<Schema> = Schema extends { properties: infer Each }
+  ? { -readonly [Name in keyof Each as Name extends RequiredOf<Schema> ? Name : never]: PlainMessage<Each[Name]> } & {
+      -readonly [Name in keyof Each as Name extends RequiredOf<Schema> ? never : Name]?: PlainMessage<Each[Name]>
+    }
+  : unknown
+
+/** One object type instead of an intersection: what an editor shows. */
+type Flat<T> = { [Name in keyof T]: T[Name] }
+
+type PlainObject<Schema> = Flat<
+  Properties<Schema> &
+    (Schema extends { additionalProperties: false }
+      ? unknown
+      : keyof Schema & BeyondProperties extends never
+        ? unknown
+        : Record<string, unknown>)
+>
+
+type PlainOfType<Type, Schema> = Type extends 'string'
+  ? string
+  : Type extends 'number' | 'integer'
+    ? number
+    : Type extends 'boolean'
+      ? boolean
+      : Type extends 'null'
+        ? null
+        : Type extends 'array'
+          ? Schema extends { items: infer Item }
+            ? PlainMessage<Item>[]
+            : unknown[]
+          : Type extends 'object'
+            ? PlainObject<Schema>
+            : unknown
+
+/**
+ * What a plain JSON Schema admits, for instances without a type provider: `type`, `properties`, `required`, `items`,
+ * `enum`, `const`, `anyOf` and `oneOf` are read. Whatever else it says only narrows that, so the type is never too narrow;
+ * it is `unknown` for a schema that was widened (`const schema = { type: 'string' }` without `as const`).
+ */
+type PlainMessage<Schema> = Schema extends { const: infer Value }
+  ? Value
+  : Schema extends { enum: readonly (infer Value)[] }
+    ? Value
+    : Schema extends { type: readonly (infer Type)[] }
+      ? PlainOfType<Type, Schema>
+      : Schema extends { type: infer Type }
+        ? PlainOfType<Type, Schema> | (Schema extends { nullable: true } ? null : never)
+        : Schema extends { anyOf: readonly (infer Part)[] } | { oneOf: readonly (infer Part)[] }
+          ? PlainMessage<Part>
+          : unknown
+
+/** What the type provider says; where it says nothing (Fastify's default provider), what the schema itself says. */
+type ReadAs<Provided, Schema> = unknown extends Provided ? PlainMessage<Schema> : Provided
+
+/** The parts of the request, read the same way; what the user wrote as type arguments stands. */
+type PlainPart<Provider extends FastifyTypeProvider, Schema> =
+  unknown extends CallValidatorTypeProvider<Provider, Schema> ? PlainMessage<Schema> : unknown
+
+type RouteRequest<
+  Generic extends RouteGenericInterface,
+  RawServer extends RawServerBase,
+  RawRequest extends RawRequestDefaultExpression<RawServer>,
+  Schema extends FastifySchema,
+  Provider extends FastifyTypeProvider,
+  ContextConfig,
+  Logger extends FastifyBaseLogger,
+> = FastifyRequest<
+  Generic & {
+    Params: PlainPart<Provider, Schema['params']>
+    Querystring: PlainPart<Provider, Schema['querystring']>
+    Headers: PlainPart<Provider, Schema['headers']>
+  },
+  RawServer,
+  RawRequest,
+  Schema,
+  Provider,
+  ContextConfig,
+  Logger
+>
+
+/** A message as its listener gets it: without `type` and `id`. */
+type IncomingMessage<Provider extends FastifyTypeProvider, Schema> = ReadAs<
+  CallValidatorTypeProvider<Provider, Schema>,
+  Schema
+>
 
 /** A string of a declared output may also come as finished markup. */
 type OrEncoded<T> = T extends string
-  ? T | Encoded<'html'>
-  : T extends readonly (infer Item)[]
-    ? readonly OrEncoded<Item>[]
+  ? string extends T
+    ? T | Encoded<'html'>
+    : T
+  : T extends readonly unknown[]
+    ? { readonly [Index in keyof T]: OrEncoded<T[Index]> }
     : T extends object
       ? { [Key in keyof T]: OrEncoded<T[Key]> }
       : T
 
-/** The union of what a route may send: one member per declared type. */
+/** Nothing can be said of it: any members. */
+type OrAnything<T> = unknown extends T ? Anything : T
+
+/** The union of what a route may send: one member per declared type, and bytes, which no schema describes. */
 export type OutgoingMessage<Provider extends FastifyTypeProvider, Sends> =
-  IsEmpty<Sends> extends true
+  IsDeclared<Sends> extends false
     ? unknown
-    : {
-        [Type in keyof Sends]: { type: Type } & OrEncoded<CallValidatorTypeProvider<Provider, Sends[Type]>>
-      }[keyof Sends]
+    :
+        | {
+            [Type in keyof Sends]: { readonly type: Type } & OrEncoded<
+              OrAnything<ReadAs<CallSerializerTypeProvider<Provider, Sends[Type]>, Sends[Type]>>
+            >
+          }[keyof Sends]
+        | Bytes
+        | Blob
+
+/** Anonymous routes have no session; `Auth` is what the route itself says, not what it inherits. */
+type SessionOf<Auth> = [Auth] extends [false] ? null : Session
 
 /** `secureWs.receives` of a route. */
-export type ReceiveRules<Provider extends FastifyTypeProvider, Messages, Request> = {
+export type ReceiveRules<Provider extends FastifyTypeProvider, Messages, Auth, Request> = {
   readonly [Type in keyof Messages]: {
     readonly schema: Messages[Type]
     /** Asked for each message after it was validated; anything but `true` refuses it. */
     readonly authorize?: (
-      session: Session,
-      message: CallValidatorTypeProvider<Provider, Messages[Type]>,
+      session: SessionOf<Auth>,
+      message: IncomingMessage<Provider, Messages[Type]>,
       request: Request,
     ) => boolean | Promise<boolean>
     /** Token bucket per socket. */
@@ -67,10 +187,12 @@ export type ReceiveRules<Provider extends FastifyTypeProvider, Messages, Request
 }
 
 /** `secureWs` of a route. */
-export interface RouteSecureWs<Provider extends FastifyTypeProvider, Messages, Sends, Request> extends RouteOverrides {
+export interface RouteSecureWs<Provider extends FastifyTypeProvider, Messages, Sends, Auth, Request>
+  extends Omit<RouteOverrides, 'authenticate'> {
+  readonly authenticate?: Auth
   /** May this session open a socket here? Asked before the upgrade; anything but `true` refuses with 403. */
-  readonly authorize?: (session: Session, request: Request) => boolean | Promise<boolean>
-  readonly receives?: ReceiveRules<Provider, Messages, Request>
+  readonly authorize?: (session: SessionOf<Auth>, request: Request) => boolean | Promise<boolean>
+  readonly receives?: ReceiveRules<Provider, Messages, Auth, Request>
   readonly sends?: { readonly [Type in keyof Sends]: { readonly schema: Sends[Type] } }
   /** Media types of binary frames that may come in, told by their first bytes. */
   readonly binary?: readonly string[]
@@ -78,12 +200,20 @@ export interface RouteSecureWs<Provider extends FastifyTypeProvider, Messages, S
   readonly protocols?: readonly string[]
 }
 
+/** Some rooms, as an `Audience`, and what the socket's own route may send to them. */
+export interface RouteAudience<Outgoing> {
+  to(room: string): RouteAudience<Outgoing>
+  except(socket: { readonly id: string }): RouteAudience<Outgoing>
+  /** @throws SecureWsError when the message cannot be encoded, or a member's route does not declare it: nobody gets it then. */
+  send(message: Outgoing, options?: BroadcastOptions): void
+}
+
 /** What every socket has besides what ws gives it. */
-interface SecureMembers<Outgoing> {
+interface SecureMembers<Outgoing, Auth> {
   /** 128 random bits: names this socket in audit events and in `app.secureWs.sockets()`. */
   readonly id: string
   /** There from the first moment. `null` where `authenticate` is `false`. */
-  readonly session: Session
+  readonly session: SessionOf<Auth>
   readonly rooms: ReadonlySet<string>
   /**
    * Strings are text and are encoded; anything else is JSON whose leaves and keys are encoded; bytes pass as they are.
@@ -95,7 +225,7 @@ interface SecureMembers<Outgoing> {
   join(room: string, grant?: Grant): void
   leave(room: string): void
   /** All members of a room but this socket, on every node. */
-  to(room: string): Audience
+  to(room: string): RouteAudience<Outgoing>
 }
 
 type Listening = 'on' | 'once' | 'addListener' | 'prependListener' | 'prependOnceListener' | 'off' | 'removeListener'
@@ -108,36 +238,36 @@ interface Listen<Provider extends FastifyTypeProvider, Messages, Self> {
   (event: 'binary', listener: (bytes: Buffer, mediaType: string) => unknown): Self
   <Type extends keyof Messages & string>(
     type: Type,
-    listener: (message: CallValidatorTypeProvider<Provider, Messages[Type]>) => unknown,
+    listener: (message: IncomingMessage<Provider, Messages[Type]>) => unknown,
   ): Self
 }
 
-type RawSocket<Outgoing> = Omit<WebSocket, 'send'> &
-  SecureMembers<Outgoing> & {
-    on(event: 'binary', listener: (bytes: Buffer, mediaType: string) => unknown): RawSocket<Outgoing>
-  }
+/** ws's own members last: of two overloads that fit, the first is taken. Without `sends` it is a `WebSocket` to everybody. */
+type RawSocket<Sends, Outgoing, Auth> = SecureMembers<Outgoing, Auth> & {
+  on(event: 'binary', listener: (bytes: Buffer, mediaType: string) => unknown): RawSocket<Sends, Outgoing, Auth>
+} & (IsDeclared<Sends> extends true ? Omit<WebSocket, 'send'> : WebSocket)
 
-type DeclaredSocket<Provider extends FastifyTypeProvider, Messages, Outgoing> = Omit<
+type DeclaredSocket<Provider extends FastifyTypeProvider, Messages, Outgoing, Auth> = Omit<
   WebSocket,
   'send' | 'onmessage' | 'addEventListener' | Listening
 > &
-  SecureMembers<Outgoing> & {
-    [Verb in Listening]: Listen<Provider, Messages, DeclaredSocket<Provider, Messages, Outgoing>>
+  SecureMembers<Outgoing, Auth> & {
+    [Verb in Listening]: Listen<Provider, Messages, DeclaredSocket<Provider, Messages, Outgoing, Auth>>
   }
 
 /** The socket a handler gets: a `ws` WebSocket with a session, rooms and an encoder; typed by what its route declares. */
 export type SecureSocket<
   Provider extends FastifyTypeProvider = FastifyTypeProviderDefault,
-  Messages = None,
-  Sends = None,
+  Messages = Anything,
+  Sends = Anything,
+  Auth = AuthenticateOption,
 > =
-  IsEmpty<Messages> extends true
-    ? RawSocket<IsEmpty<Sends> extends true ? unknown : OutgoingMessage<Provider, Sends> | Bytes | Blob>
-    : DeclaredSocket<
-        Provider,
-        Messages,
-        IsEmpty<Sends> extends true ? unknown : OutgoingMessage<Provider, Sends> | Bytes | Blob
-      >
+  IsDeclared<Messages> extends true
+    ? DeclaredSocket<Provider, Messages, OutgoingMessage<Provider, Sends>, Auth>
+    : RawSocket<Sends, OutgoingMessage<Provider, Sends>, Auth>
+
+/** A handler's own failure is an audit event; what it returns is nobody's. */
+type SocketHandler<Socket, Request> = (this: FastifyInstance, socket: Socket, request: Request) => unknown
 
 declare module 'fastify' {
   interface FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider> {
@@ -147,8 +277,9 @@ declare module 'fastify' {
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
       const SchemaCompiler extends FastifySchema = FastifySchema,
-      const Messages = Record<never, never>,
-      const Sends = Record<never, never>,
+      const Messages = Anything,
+      const Sends = Anything,
+      const Auth extends AuthenticateOption = AuthenticateOption,
     >(
       opts: Omit<
         RouteOptions<
@@ -161,44 +292,59 @@ declare module 'fastify' {
           TypeProvider,
           Logger
         >,
-        'handler' | 'websocket' | 'wsHandler' | 'secureWs'
+        'handler' | 'websocket' | 'wsHandler'
       > & {
         websocket: true
         secureWs?: RouteSecureWs<
           TypeProvider,
           Messages,
           Sends,
-          FastifyRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
+          Auth,
+          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         >
-        handler: (
-          this: FastifyInstance,
-          socket: SecureSocket<TypeProvider, Messages, Sends>,
-          request: FastifyRequest<
-            RouteGeneric,
-            RawServer,
-            RawRequest,
-            SchemaCompiler,
-            TypeProvider,
-            ContextConfig,
-            Logger
-          >,
-        ) => void | Promise<void>
+        handler: SocketHandler<
+          SecureSocket<TypeProvider, Messages, Sends, Auth>,
+          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
+        >
       },
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
-  }
 
-  interface RouteOptions<
-    RawServer extends RawServerBase = RawServerDefault,
-    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
-    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
-    RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
-    ContextConfig = ContextConfigDefault,
-    SchemaCompiler = FastifySchema,
-    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
-    Logger extends FastifyBaseLogger = FastifyBaseLogger,
-  > {
-    /** For routes with a `wsHandler`; what `receives` declares is checked at run time and not inferred here. */
-    secureWs?: RouteSecureWs<FastifyTypeProviderDefault, Record<string, object>, Record<string, object>, FastifyRequest>
+    /** One path for both: `handler` answers plain requests, `wsHandler` gets the sockets. */
+    route<
+      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
+      ContextConfig = ContextConfigDefault,
+      const SchemaCompiler extends FastifySchema = FastifySchema,
+      const Messages = Anything,
+      const Sends = Anything,
+      const Auth extends AuthenticateOption = AuthenticateOption,
+    >(
+      opts: Omit<
+        RouteOptions<
+          RawServer,
+          RawRequest,
+          RawReply,
+          RouteGeneric,
+          ContextConfig,
+          SchemaCompiler,
+          TypeProvider,
+          Logger
+        >,
+        'websocket' | 'wsHandler'
+      > & {
+        websocket?: false
+        secureWs?: RouteSecureWs<
+          TypeProvider,
+          Messages,
+          Sends,
+          Auth,
+          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
+        >
+        wsHandler: SocketHandler<
+          SecureSocket<TypeProvider, Messages, Sends, Auth>,
+          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
+        >
+      },
+    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
   }
 
   interface RouteShorthandMethod<
@@ -212,8 +358,9 @@ declare module 'fastify' {
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,
       const SchemaCompiler extends FastifySchema = FastifySchema,
-      const Messages = Record<never, never>,
-      const Sends = Record<never, never>,
+      const Messages = Anything,
+      const Sends = Anything,
+      const Auth extends AuthenticateOption = AuthenticateOption,
     >(
       path: string,
       opts: RouteShorthandOptions<
@@ -231,22 +378,14 @@ declare module 'fastify' {
           TypeProvider,
           Messages,
           Sends,
-          FastifyRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
+          Auth,
+          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         >
       },
-      handler: (
-        this: FastifyInstance,
-        socket: SecureSocket<TypeProvider, Messages, Sends>,
-        request: FastifyRequest<
-          RouteGeneric,
-          RawServer,
-          RawRequest,
-          SchemaCompiler,
-          TypeProvider,
-          ContextConfig,
-          Logger
-        >,
-      ) => void | Promise<void>,
+      handler: SocketHandler<
+        SecureSocket<TypeProvider, Messages, Sends, Auth>,
+        RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
+      >,
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
   }
 }

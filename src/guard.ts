@@ -2,12 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type AdmissionPolicy, checkAdmission } from './admission/admission.ts'
-import type { Capacity, Holders, Slot } from './admission/capacity.ts'
+import type { Capacity, Reservation, Slot } from './admission/capacity.ts'
 import { type HandshakeFacts, readHandshake } from './admission/handshake-request.ts'
 import { clientAddress, peerIsTrusted } from './admission/peer.ts'
 import { type Refusal, refusalBody, refuse } from './admission/refusal.ts'
 import { chooseProtocol } from './admission/sub-protocol.ts'
-import type { Admitted } from './connection/connection.ts'
+import type { Caps } from './caps.ts'
+import type { Admitted } from './connection/admitted.ts'
 import { isThenable } from './connection/listeners.ts'
 import type { RoutePolicy } from './route-policy.ts'
 import type { Session } from './session/session.ts'
@@ -21,7 +22,9 @@ export interface GuardSurroundings {
   readonly policyOf: (request: FastifyRequest) => RoutePolicy | undefined
   readonly handshakeTimeout: number
   readonly capacity: Capacity
-  readonly perSession: Holders
+  readonly caps: Caps
+  /** The handshake rate across nodes; `undefined` when there is only this one. */
+  readonly sharedRate: ((address: string | undefined) => Promise<Refusal | undefined>) | undefined
   readonly admissions: Admissions
   /** A reason to admit nobody now: draining, or a bus that has not caught up. */
   readonly unavailable: (needsSession: boolean) => string | undefined
@@ -59,6 +62,7 @@ interface Handshake {
   readonly policy: RoutePolicy
   readonly startedAt: number
   session: Session | null
+  place: Slot | undefined
   method: string
   protocol: string | undefined
 }
@@ -71,12 +75,13 @@ type Step = (handshake: Handshake) => Verdict | Promise<Verdict>
  * first byte of a 101, in the order of the list below, cheap before dear.
  */
 export function createGuard(surroundings: GuardSurroundings) {
-  const { now, audit, admissions, capacity, perSession, handshakeTimeout } = surroundings
+  const { now, audit, admissions, capacity, caps, sharedRate, handshakeTimeout } = surroundings
 
   const steps: readonly Step[] = [
     ({ facts, policy, request }) => checkAdmission(facts, policy.admission, true, request),
     ({ policy }) => unavailable(policy),
     (handshake) => reserveConnection(handshake),
+    ({ facts }) => sharedRate?.(facts.address),
     (handshake) => authenticate(handshake),
     (handshake) => reserveSession(handshake),
     (handshake) => selectProtocol(handshake),
@@ -109,12 +114,18 @@ export function createGuard(surroundings: GuardSurroundings) {
     }
   }
 
-  function reserveSession({ session, stream, policy }: Handshake): Verdict {
+  function reserveSession(handshake: Handshake): Verdict | Promise<Verdict> {
+    const { session, stream, policy } = handshake
     if (session === null) return undefined
-    const { slot, refusal } = perSession.reserve(session.id, policy.limits.connectionsPerSession)
-    if (slot === undefined) return refusal
-    releaseWith(stream, slot)
-    return undefined
+    const place = caps.reserve(session, policy.limits)
+    return isThenable(place) ? place.then(settle) : settle(place)
+
+    function settle({ slot, refusal }: Reservation): Verdict {
+      if (slot === undefined) return refusal
+      releaseWith(stream, slot)
+      handshake.place = slot
+      return undefined
+    }
   }
 
   function selectProtocol(handshake: Handshake): Verdict {
@@ -214,6 +225,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       policy,
       startedAt,
       session: null,
+      place: undefined,
       method: 'anonymous',
       protocol: undefined,
     }
@@ -236,6 +248,7 @@ export function createGuard(surroundings: GuardSurroundings) {
         origin: facts.origin,
         protocol: handshake.protocol,
         startedAt,
+        yieldPlace: () => handshake.place?.release(),
         opened: () => {
           stopClock()
           stream.off('close', stopClock)

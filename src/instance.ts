@@ -1,12 +1,13 @@
 import type { FastifyRequest } from 'fastify'
 import type { Capacity } from './admission/capacity.ts'
 import type { IssuedTicket } from './authentication/authentication.ts'
+import type { Caps } from './caps.ts'
 import type { Connection } from './connection/connection.ts'
 import { createDrain } from './connection/drain.ts'
 import type { Sweep } from './connection/sweep.ts'
 import { badOption, SecureWsError } from './errors.ts'
 import type { Limits } from './limits.ts'
-import type { Node, Subject } from './node.ts'
+import type { Node, RoomMember, Subject } from './node.ts'
 import type { Settings } from './options.ts'
 import type { Audience } from './rooms/audience.ts'
 import type { RoutePolicy } from './route-policy.ts'
@@ -29,6 +30,9 @@ export interface Stats {
   /** Sockets and handshakes that hold a place. */
   readonly connections: number
   readonly addresses: number
+  /** Sessions and users that hold a place. */
+  readonly sessions: number
+  readonly users: number
 }
 
 /** What `app.secureWs` offers. */
@@ -48,6 +52,11 @@ export interface SecureWsInstance {
     request: FastifyRequest,
     options: { readonly route: string; readonly ttl?: number },
   ): Promise<IssuedTicket>
+  /**
+   * Who is in a room, on every node: one entry per socket. A node that was killed is out of it after 30 seconds at the latest.
+   * @throws SecureWsError `SWS_BAD_ROOM`
+   */
+  members(room: string): Promise<readonly RoomMember[]>
   /** The open sockets of this node. */
   sockets(of?: { readonly userId?: string; readonly sessionId?: string }): readonly SocketDescription[]
   stats(): Stats
@@ -61,13 +70,14 @@ export interface InstanceSurroundings {
   readonly node: Node
   readonly sweep: Sweep<Connection>
   readonly capacity: Capacity
+  readonly caps: Caps
   readonly routes: readonly RoutePolicy[]
   readonly settings: Settings
   readonly limits: Limits
   readonly audit: Audit
 }
 
-export function createInstance({ node, sweep, capacity, routes, settings, limits, audit }: InstanceSurroundings) {
+export function createInstance({ node, sweep, capacity, caps, routes, settings, limits, audit }: InstanceSurroundings) {
   const drain = createDrain({ limits: limits.drain, connections: () => sweep.items })
 
   const api: SecureWsInstance = {
@@ -80,6 +90,7 @@ export function createInstance({ node, sweep, capacity, routes, settings, limits
       audit({ type: 'session.revoked', sessionId: subject.sessionId, user: subject.userId })
     },
     reauthorize: (subject) => node.reauthorize(subject),
+    members: (room) => node.members(room),
     async issueTicket(request, { route, ttl }) {
       const { issueTicket } = settings.authentication
       if (issueTicket === undefined) {
@@ -114,7 +125,7 @@ export function createInstance({ node, sweep, capacity, routes, settings, limits
         session,
       }))
     },
-    stats: () => ({ sockets: sweep.size, rooms: node.rooms.size, ...capacity.counts() }),
+    stats: () => ({ sockets: sweep.size, rooms: node.rooms.size, ...capacity.counts(), ...caps.counts() }),
     explain: () => routes.map((route) => route.explain()),
     drain: () => drain.start(),
   }

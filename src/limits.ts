@@ -1,5 +1,6 @@
 import type { CapacityLimits } from './admission/capacity.ts'
-import type { ConnectionLimits } from './connection/connection.ts'
+import type { CapLimits } from './caps.ts'
+import type { ConnectionLimits } from './connection/admitted.ts'
 import { badOption } from './errors.ts'
 import type { InboundLimits } from './inbound/inbound.ts'
 import { checkKeys, isPlainObject, join } from './option-checks.ts'
@@ -14,8 +15,7 @@ export interface DrainLimits {
 }
 
 /** Every limit, in bytes, milliseconds and counts. */
-export interface Limits extends CapacityLimits, ConnectionLimits, InboundLimits {
-  readonly connectionsPerSession: number
+export interface Limits extends CapacityLimits, CapLimits, ConnectionLimits, InboundLimits {
   readonly roomsPerSocket: number
   readonly drain: DrainLimits
 }
@@ -38,6 +38,7 @@ export const defaultLimits: Limits = {
   connections: 10_000,
   connectionsPerAddress: 100,
   connectionsPerSession: 10,
+  connectionsPerUser: 50,
   handshakesPerMinutePerAddress: 120,
   messageBytes: 65_536,
   messageDepth: 32,

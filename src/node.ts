@@ -1,14 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { addressKey } from './admission/address.ts'
+import { type Refusal, refuse } from './admission/refusal.ts'
 import type { Connection } from './connection/connection.ts'
 import { CloseCode, SecureWsError } from './errors.ts'
 import { type Bus, roomTopic } from './relay/bus.ts'
 import { type Denial, denialOf } from './relay/denials.ts'
+import { createLeases } from './relay/leases.ts'
 import { createRelay, type RelayMessage } from './relay/relay.ts'
 import { type Audience, type BroadcastOptions, createAudience, deliverTo } from './rooms/audience.ts'
 import { packBroadcast, unpackBroadcast } from './rooms/broadcast.ts'
 import type { Identities } from './rooms/identities.ts'
-import type { Rooms } from './rooms/rooms.ts'
+import { createPresence, type RoomMember } from './rooms/presence.ts'
+import { roomName } from './rooms/room-name.ts'
+import { createRooms, type Rooms } from './rooms/rooms.ts'
+import type { Revalidation } from './session/revalidation.ts'
 import type { Session } from './session/session.ts'
 import type { Audit } from './telemetry/audit.ts'
 
@@ -25,28 +31,53 @@ export interface NodeOptions {
   readonly identities: Identities<Connection>
   /** How long a credential without an end of its own could live, in ms. */
   readonly lifetime: number
-  readonly rooms: (onFirst: (room: string) => void, onLast: (room: string) => void) => Rooms<Connection>
-  readonly reauthorize: (connections: Iterable<Connection>) => void
+  readonly roomsPerSocket: number
+  readonly revalidation: Revalidation
+  /** Every open socket of this node. */
+  readonly sockets: () => Iterable<Connection>
 }
 
 /** This node among the others: its rooms, who was revoked, and what it tells and hears over the relay. */
-export function createNode({ bus, now, audit, identities, lifetime, rooms: makeRooms, reauthorize }: NodeOptions) {
+export function createNode(options: NodeOptions) {
+  const { bus, now, audit, identities, lifetime, roomsPerSocket, revalidation, sockets } = options
+  const nodeId = randomUUID()
   const seen = new LRUCache<string, true>({ max: 10_000 })
   const relay = createRelay({
     bus,
     now,
+    nodeId,
     onMessage: hear,
-    onFailure: (stage, error) => audit({ type: 'relay.failed', code: stage, reason: nameOf(error) }),
+    // While the bus was away, rights may have changed without a word: everybody is asked again, a bounded number at a time.
+    onCaughtUp: () => askAgain(sockets()),
+    onFailure: failed,
   })
-  const rooms = makeRooms(
-    (room) => relay.joinTopic(room),
-    (room) => relay.leaveTopic(room),
-  )
+  const { stores } = bus
+  const presence = stores && createPresence({ store: stores.presence, onFailure: (error) => failed('presence', error) })
+  // One process needs no shared counters: its own are exact, and cost no round trip.
+  const leases =
+    stores === undefined || bus.name === 'memory'
+      ? undefined
+      : createLeases({ counters: stores.counters, nodeId, onFailure: (error) => failed('caps', error) })
+  const rooms: Rooms<Connection> = createRooms({
+    roomsPerSocket,
+    onFirst: (room) => relay.joinTopic(room),
+    onLast: (room) => relay.leaveTopic(room),
+    onJoined: (member, room) => presence?.enter(member, room),
+    onLeft: (member, room) => presence?.leave(member, room),
+  })
+
+  function failed(stage: string, error: unknown): void {
+    audit({ type: 'relay.failed', code: stage, reason: nameOf(error) })
+  }
+
+  function askAgain(connections: Iterable<Connection>): void {
+    for (const connection of connections) revalidation.request(connection)
+  }
 
   function hear(message: RelayMessage): void {
     if (message.kind === 'room') hearBroadcast(message.frame)
     else if (message.verb === 'close') closeDenied(message.subject)
-    else reauthorize(identities.of(`${message.subject.kind}:${message.subject.id}`))
+    else askAgain(identities.of(`${message.subject.kind}:${message.subject.id}`))
   }
 
   function hearBroadcast(frame: string): void {
@@ -93,7 +124,30 @@ export function createNode({ bus, now, audit, identities, lifetime, rooms: makeR
       return relay.ready
     },
     start: () => relay.start(),
-    close: () => relay.close(),
+    async close(): Promise<void> {
+      await presence?.close()
+      await leases?.close()
+      await relay.close()
+    },
+    leases,
+    /** The handshake rate that holds across nodes. When the store is away the local one goes on alone. */
+    sharedRate: (perMinute: number) => {
+      if (leases === undefined || stores === undefined) return undefined
+      return async (address: string | undefined): Promise<Refusal | undefined> => {
+        const key = `handshakes:${addressKey(address)}`
+        const within = await stores.counters.hit(key, 60_000, perMinute, now()).catch((error: unknown) => {
+          failed('rate', error)
+          return true
+        })
+        if (within) return undefined
+        return refuse('SWS_TOO_MANY_HANDSHAKES', `${key} on all nodes`, { headers: { 'retry-after': '60' } })
+      }
+    },
+    async members(room: string): Promise<readonly RoomMember[]> {
+      const name = roomName(room)
+      if (presence !== undefined) return presence.members(name)
+      return [...rooms.members(name)].map(({ id, session }) => ({ socket: id, userId: session?.userId }))
+    },
     audience: (names: readonly string[], except: readonly string[] = []): Audience =>
       createAudience({ rooms, publish }, names, except),
     isDenied: ({ id, userId, tokenId, authenticatedAt }: Session): boolean =>
@@ -108,7 +162,7 @@ export function createNode({ bus, now, audit, identities, lifetime, rooms: makeR
     reauthorize(subject: Subject): void {
       const [kind, id] = checkSubject(subject)
       const told = denialOf(kind, id, now(), now())
-      reauthorize(identities.of(`${told.kind}:${told.id}`))
+      askAgain(identities.of(`${told.kind}:${told.id}`))
       relay.publish({ kind: 'identity', verb: 'reauthorize', subject: told })
     },
     socketsOf(subject: Subject): readonly Connection[] {
@@ -119,6 +173,7 @@ export function createNode({ bus, now, audit, identities, lifetime, rooms: makeR
   }
 }
 
+export type { RoomMember }
 export type Node = ReturnType<typeof createNode>
 
 function isLaterThan(denial: Denial, { authenticatedAt }: Session): boolean {

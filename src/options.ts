@@ -3,6 +3,7 @@ import type { FastifyHelmetOptions } from '@fastify/helmet'
 import type { WebsocketPluginOptions } from '@fastify/websocket'
 import { type AdmissionOptions, type AdmissionPolicy, compileAdmission } from './admission/admission.ts'
 import { type AuthenticateOption, type Authentication, compileAuthentication } from './authentication/authentication.ts'
+import type { WhenFull } from './caps.ts'
 import { badOption } from './errors.ts'
 import { type LimitOptions, type Limits, type RouteLimitOptions, resolveLimits } from './limits.ts'
 import { checkKeys, isPlainObject } from './option-checks.ts'
@@ -45,6 +46,8 @@ export interface SessionOptions {
   readonly revalidateEvery?: number
   /** How long after `expiresAt` a socket is closed, in ms. Default 0. */
   readonly expiryGrace?: number
+  /** One more socket of a session or user that has all it may have: refused with 429, or the oldest one is closed. Default `'refuse'`. */
+  readonly whenFull?: WhenFull
 }
 
 /** Options a route may say differently, under its own `secureWs`. */
@@ -123,7 +126,7 @@ export function resolveOptions(options: unknown): Settings {
   const session = given.session ?? {}
   if (!isPlainObject(session))
     throw badOption('session', session, 'Write { revalidateEvery: 300_000, expiryGrace: 0 }.')
-  checkKeys(session, ['revalidateEvery', 'expiryGrace'], 'session')
+  checkKeys(session, ['revalidateEvery', 'expiryGrace', 'whenFull'], 'session')
   return {
     admission,
     admissionPolicy: compileAdmission(admission, ''),
@@ -132,6 +135,7 @@ export function resolveOptions(options: unknown): Settings {
     session: {
       revalidateEvery: milliseconds(session.revalidateEvery, 300_000, 'session.revalidateEvery'),
       expiryGrace: milliseconds(session.expiryGrace, 0, 'session.expiryGrace'),
+      whenFull: oneOf(session.whenFull, ['refuse', 'evict-oldest'], 'refuse', 'session.whenFull'),
     },
     encode: oneOf(given.encode, ['html', 'json', 'none'], 'html', 'encode'),
     slowReader: oneOf(given.slowReader, ['close', 'drop'], 'close', 'slowReader'),

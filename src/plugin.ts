@@ -5,7 +5,8 @@ import websocket, { type WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { WebSocket } from 'ws'
-import { createCapacity, createHolders } from './admission/capacity.ts'
+import { createCapacity } from './admission/capacity.ts'
+import { createCaps } from './caps.ts'
 import type { Connection } from './connection/connection.ts'
 import { type ConnectedSocket, secureSocketClass } from './connection/secure-socket.ts'
 import { createSweep } from './connection/sweep.ts'
@@ -17,9 +18,9 @@ import type { Limits } from './limits.ts'
 import { createNode } from './node.ts'
 import { resolveOptions, type SecureWsOptions } from './options.ts'
 import { createIdentities } from './rooms/identities.ts'
-import { createRooms } from './rooms/rooms.ts'
 import { compileRoute, loosenedBy, type RoutePolicy, refuseHijacking } from './route-policy.ts'
 import { createSanitizer } from './sanitizing/sanitizing.ts'
+import { createRevalidation } from './session/revalidation.ts'
 import { type Audit, createAudit } from './telemetry/audit.ts'
 
 /** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
@@ -48,18 +49,23 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const capacity = createCapacity(limits)
 
   const replayGuard = createReplayGuard()
+  const revalidation = createRevalidation(settings.session.revalidateEvery)
   const node = createNode({
     bus: settings.bus,
     now,
     audit,
     identities,
     lifetime: limits.lifetime,
-    reauthorize: () => {},
-    rooms: (onFirst, onLast) => createRooms<Connection>({ roomsPerSocket: limits.roomsPerSocket, onFirst, onLast }),
+    revalidation,
+    roomsPerSocket: limits.roomsPerSocket,
+    sockets: () => sweep.items,
   })
   const { rooms } = node
-  const sweep = createSweep<Connection>(sweepEvery(limits), now, () => {})
-  const instance = createInstance({ node, sweep, capacity, routes, settings, limits, audit })
+  const sweep = createSweep<Connection>(sweepEvery(limits, settings.session.revalidateEvery), now, (time) => {
+    for (const { member, room } of rooms.expire(time)) member.leftRoom(room)
+  })
+  const caps = createCaps({ whenFull: settings.session.whenFull, identities, leases: node.leases })
+  const instance = createInstance({ node, sweep, capacity, caps, routes, settings, limits, audit })
 
   if (!app.hasPlugin('@fastify/cookie')) await app.register(cookie, settings.cookie)
   if (settings.helmet !== false && !app.hasPlugin('@fastify/helmet')) await app.register(helmet, settings.helmet)
@@ -108,7 +114,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
         identities,
         sweep,
         isDenied: (session) => node.isDenied(session),
-        onClosed: () => {},
+        revalidation,
       },
     }) as object as SocketClass,
   }
@@ -129,7 +135,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       policyOf: (request) => Reflect.get(request.routeOptions.config, policyKey) as RoutePolicy | undefined,
       handshakeTimeout: limits.handshake,
       capacity,
-      perSession: createHolders('session'),
+      caps,
+      sharedRate: node.sharedRate(limits.handshakesPerMinutePerAddress),
       admissions,
       unavailable: (needsSession) => instance.unavailable(needsSession),
       isDenied: (session) => node.isDenied(session),
@@ -210,9 +217,10 @@ function refuseOtherRegistrations(app: FastifyInstance): void {
 }
 
 /** Fine enough for the shortest limit, and once a second at most. */
-function sweepEvery({ heartbeat, idle, lifetime, partialMessage, writeTimeout, handshake }: Limits): number {
-  const shortest = Math.min(heartbeat.every, heartbeat.timeout, idle, lifetime, partialMessage, writeTimeout, handshake)
-  return Math.min(1_000, Math.max(20, Math.floor(shortest / 4)))
+function sweepEvery(limits: Limits, revalidateEvery: number): number {
+  const { heartbeat, idle, lifetime, partialMessage, writeTimeout, handshake } = limits
+  const times = [heartbeat.every, heartbeat.timeout, idle, lifetime, partialMessage, writeTimeout, handshake]
+  return Math.min(1_000, Math.max(20, Math.floor(Math.min(...times, revalidateEvery) / 4)))
 }
 
 export default fastifyPlugin(secureWs, { fastify: '5.x', name: 'fastify-secure-ws' })

@@ -1,6 +1,6 @@
 import { type AdmissionPolicy, compileAdmission } from './admission/admission.ts'
 import { type Authentication, compileAuthentication } from './authentication/authentication.ts'
-import type { SocketPolicy } from './connection/connection.ts'
+import type { SocketPolicy } from './connection/admitted.ts'
 import { badOption, SecureWsError } from './errors.ts'
 import { compileInbound, type ReceiveRule } from './inbound/inbound.ts'
 import type { ReplayGuard } from './inbound/replay.ts'
@@ -58,7 +58,8 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
   const binary = listOf(options.binary, `${path}.binary`, "Write a list of media types such as ['image/png'].")
   const protocols = listOf(options.protocols, `${path}.protocols`, "Write a list such as ['chat.v1'].")
   const authorize = checkAuthorize(options.authorize, `${path}.authorize`)
-  const inbound = compileInbound({ receives, binary, limits, path, sanitizeHtml, replayGuard })
+  const { refreshable } = authentication
+  const inbound = compileInbound({ receives, binary, limits, path, sanitizeHtml, replayGuard, refreshable })
   const outbound = compileOutbound({ encode, sends: sends as Sends | undefined, path, sanitizeHtml, warn })
   const inherited = loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode)
   refuseHijacking(admission, authentication, settings.dangerouslyAllowAmbientCredentials, path)
@@ -77,6 +78,11 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       outbound,
       encode,
       limits,
+      authorize,
+      revalidate: (session, method) => authentication.revalidate(session, method),
+      refresh: authentication.refreshable
+        ? (session, method, token) => authentication.refresh(session, method, token)
+        : undefined,
       slowReader: oneOf(options.slowReader, ['close', 'drop'], settings.slowReader, `${path}.slowReader`),
     },
     // Only what the route says itself: what it inherits is listed once, for the plugin.

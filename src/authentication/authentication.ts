@@ -45,6 +45,8 @@ export interface AuthenticationPlan {
 export interface Authentication {
   readonly anonymous: boolean
   readonly ambient: boolean
+  /** Has an authenticator whose tokens can be replaced while the socket is open. */
+  readonly refreshable: boolean
   /** Without a promise where the authenticator needs none. Never throws, never rejects. */
   authenticate(request: FastifyRequest): AuthenticationVerdict | Promise<AuthenticationVerdict>
   /**
@@ -81,6 +83,7 @@ export function compileAuthentication(option: unknown, path: string, now: () => 
   return {
     anonymous,
     ambient,
+    refreshable: authenticators.some((one) => one.refresh !== undefined),
     authenticate: anonymous ? () => nobody : (request) => authenticateBy(steps, request, now),
     async revalidate(session, method) {
       const authenticator = byMethod.get(method)

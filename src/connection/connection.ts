@@ -1,82 +1,17 @@
 import type { EventEmitter } from 'node:events'
 import { CloseCode } from '../errors.ts'
-import type { InboundPolicy } from '../inbound/inbound.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
 import { type EncodeMode, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
-import type { Identities } from '../rooms/identities.ts'
-import type { Member, Rooms } from '../rooms/rooms.ts'
+import type { Member } from '../rooms/rooms.ts'
 import type { Session } from '../session/session.ts'
-import type { Audit, AuditEntry, AuditLogger } from '../telemetry/audit.ts'
+import type { AuditEntry } from '../telemetry/audit.ts'
+import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason } from './close.ts'
-import { checkLife, type LifeLimits } from './life.ts'
+import { checkLife } from './life.ts'
 import { Receiving } from './receiving.ts'
-import { closedError, type FrameOptions, type SendCallback, Sending, type Wire } from './sending.ts'
-import type { Sweep } from './sweep.ts'
-
-export interface ConnectionLimits extends LifeLimits {
-  readonly handshake: number
-  readonly messageBytes: number
-  readonly inboundQueue: number
-  readonly outboundBytes: number
-}
-
-/** What a route decided about its sockets, compiled once when the route was declared. */
-export interface SocketPolicy {
-  readonly route: string
-  readonly inbound: InboundPolicy
-  /** Declared message types; `undefined` on a raw route. */
-  readonly types: ReadonlySet<string> | undefined
-  readonly binary: boolean
-  readonly outbound: OutboundPolicy
-  readonly encode: EncodeMode
-  readonly limits: ConnectionLimits
-  /** What happens when a client reads too slowly: 1013, or the message is dropped and the socket stays. */
-  readonly slowReader: 'close' | 'drop'
-}
-
-/** A handshake that passed every check: what its socket is made of. */
-export interface Admitted {
-  readonly session: Session | null
-  readonly policy: SocketPolicy
-  readonly request: object
-  readonly log: AuditLogger
-  readonly method: string
-  readonly address: string | undefined
-  readonly origin: string | undefined
-  readonly protocol: string | undefined
-  readonly startedAt: number
-  /** The stream is a socket now: the handshake's clock stops. */
-  opened(): void
-}
-
-/** What the sockets of one server share. */
-export interface Surroundings {
-  readonly now: () => number
-  readonly audit: Audit
-  readonly expiryGrace: number
-  readonly rooms: Rooms<Connection>
-  readonly identities: Identities<Connection>
-  readonly sweep: Sweep<Connection>
-  /** Asked after the identity rooms were joined: a revocation from during the handshake is found here. */
-  readonly isDenied: (session: Session) => boolean
-  readonly onClosed: (connection: Connection) => void
-}
-
-/** The rest of what a connection needs of a WebSocket. */
-export interface LifeWire extends Wire {
-  readonly reading: boolean
-  /** Has the receiver begun something that is not complete? */
-  readonly midMessage: boolean
-  /** Bytes the kernel has taken, ever; `undefined` where the stream does not count. */
-  readonly written: number | undefined
-  hold(): void
-  release(): void
-  ping(payload: Buffer): void
-  /** Starts the closing handshake; ends by itself, answered or not, after ws's `closeTimeout`. */
-  closeFrame(code: number, reason: string): void
-  terminate(): void
-}
+import { Rights } from './rights.ts'
+import { closedError, type FrameOptions, type SendCallback, Sending } from './sending.ts'
 
 /** So many faults of listeners within a minute are no accident any more. */
 const faultsPerMinute = 5
@@ -91,6 +26,7 @@ export class Connection implements Member {
   readonly #surroundings: Surroundings
   readonly #sending: Sending
   readonly #receiving: Receiving
+  readonly #rights: Rights
   #ended: CloseCode | number | undefined
   #lastMessageAt: number
   #pingedAt: number
@@ -101,7 +37,7 @@ export class Connection implements Member {
   #faults: number[] | undefined
 
   constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
-    const { policy, session, request } = admitted
+    const { policy, session, request, method } = admitted
     const { limits } = policy
     this.id = id
     this.admitted = admitted
@@ -120,20 +56,22 @@ export class Connection implements Member {
       policy: policy.inbound,
       types: policy.types,
       binary: policy.binary,
-      session,
+      session: () => this.session,
       request,
       now: surroundings.now,
       queue: { frames: limits.inboundQueue, bytes: limits.messageBytes },
       hold: () => wire.hold(),
       release: () => wire.release(),
       answer: (message) => this.#sending.deliver(this.#own(message)),
-      onRefused: (refusal, tooMany) => this.#refused(refusal, tooMany),
+      onRefused: (refusal) => this.#refused(refusal),
+      refresh: policy.refresh && ((token) => this.#rights.refresh(token)),
       onFault: (error, messageType) => this.fault(error, messageType),
     })
+    this.#rights = new Rights(this, surroundings)
     admitted.opened()
     surroundings.sweep.add(this)
     surroundings.identities.enter(this)
-    this.audit({ type: 'handshake.accepted', durationMs: this.openedAt - admitted.startedAt, method: admitted.method })
+    this.audit({ type: 'handshake.accepted', durationMs: this.openedAt - admitted.startedAt, method })
     // Race: revoked while the handshake ran. The identity rooms are joined, so a later revocation finds this socket;
     // an earlier one is found now. Both in one turn: there is no gap between them.
     if (session !== null && surroundings.isDenied(session)) this.end(CloseCode.Unauthorized, 'revoked meanwhile')
@@ -226,6 +164,34 @@ export class Connection implements Member {
     this.end(CloseCode.InternalError, 'the handler failed')
   }
 
+  // --- rights ---
+
+  revalidate(): Promise<void> {
+    return this.#rights.revalidate()
+  }
+
+  reauthorize(): Promise<void> {
+    return this.#rights.reauthorize()
+  }
+
+  /** Out of one room, with a notice: the socket itself stays. */
+  evict(room: string): void {
+    this.#surroundings.rooms.leave(this, room)
+    this.leftRoom(room)
+  }
+
+  leftRoom(room: string): void {
+    this.audit({ type: 'room.left', room, reason: 'the grant ended' })
+    if (!this.#isOver()) this.#sending.deliver(this.#own({ type: 'left', room }))
+  }
+
+  /** A new token has a new id: who revokes it must find this socket. */
+  replaceSession(session: Session): void {
+    this.#surroundings.identities.leave(this)
+    this.session = session
+    this.#surroundings.identities.enter(this)
+  }
+
   // --- time ---
 
   /** Called by the one timer of the server. */
@@ -234,6 +200,7 @@ export class Connection implements Member {
     const { limits } = this.admitted.policy
     // A handler that never listens must still see the other side go.
     if (now - this.openedAt >= limits.handshake) this.#receiving.open()
+    if (now >= this.#rights.dueAt) this.#surroundings.revalidation.request(this)
     this.#partialSince = this.#wire.midMessage ? (this.#partialSince ?? now) : undefined
     this.#measureWriting(now)
     const verdict = checkLife(
@@ -288,11 +255,10 @@ export class Connection implements Member {
       this.audit({ type: 'socket.closed', code, durationMs: this.#surroundings.now() - this.openedAt })
       this.gate(code)
     }
-    const { sweep, identities, rooms, onClosed } = this.#surroundings
+    const { sweep, identities, rooms } = this.#surroundings
     sweep.delete(this)
     identities.leave(this)
     rooms.forget(this)
-    onClosed(this)
   }
 
   audit(entry: AuditEntry): void {
@@ -349,13 +315,12 @@ export class Connection implements Member {
     }
   }
 
-  #refused(refusal: RefusedMessage, tooMany: boolean): void {
+  #refused(refusal: RefusedMessage): void {
     const { code, reason, messageType, cause } = refusal
     this.audit({ type: 'message.refused', code, reason, messageType })
     if (cause !== undefined)
       this.admitted.log.error({ err: cause, socket: this.id }, 'fastify-secure-ws: a check threw')
     if (refusal.close !== undefined) this.end(refusal.close, reason)
-    else if (tooMany) this.end(CloseCode.PolicyViolation, 'too many refused messages (limits.refusals)')
   }
 
   #slow(reason: string): void {

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events'
+import { CloseCode } from '../errors.ts'
 import {
   admitRawFrame,
   countControlFrame,
@@ -7,6 +8,7 @@ import {
   type InboundState,
   noteRefusal,
   receive,
+  refreshType,
 } from '../inbound/inbound.ts'
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
 import type { Session } from '../session/session.ts'
@@ -20,14 +22,17 @@ export interface ReceivingOptions {
   readonly types: ReadonlySet<string> | undefined
   /** Binary frames are checked and handed out as `binary`; on a raw route without it they go out as they came. */
   readonly binary: boolean
-  readonly session: Session | null
+  /** Read anew for each message: it may have been revalidated or refreshed meanwhile. */
+  readonly session: () => Session | null
   readonly request: object
   readonly now: () => number
   readonly queue: { readonly frames: number; readonly bytes: number }
   readonly hold: () => void
   readonly release: () => void
   readonly answer: (message: object) => void
-  readonly onRefused: (refusal: RefusedMessage, tooMany: boolean) => void
+  readonly onRefused: (refusal: RefusedMessage) => void
+  /** A new token for the session, in band; `undefined` where the authenticator has no tokens. */
+  readonly refresh: ((token: string) => Promise<boolean>) | undefined
   readonly onFault: (error: unknown, messageType: string | undefined) => void
 }
 
@@ -62,7 +67,8 @@ export class Receiving {
   controlFrame(): void {
     const { policy, now } = this.#options
     const refusal = this.#ended ? undefined : countControlFrame(policy, this.#state, now())
-    if (refusal !== undefined) this.#refuse(refusal)
+    // No answer: a flood of control frames must not become a flood of ours.
+    if (refusal !== undefined) this.#options.onRefused(refusal)
   }
 
   listenerAdded(event: string): void {
@@ -98,7 +104,12 @@ export class Receiving {
     if (this.#ended) return
     const { policy, types, binary, session, request, now } = this.#options
     if (frame.isBinary ? types === undefined && !binary : types === undefined) return this.#takeRaw(frame)
-    const verdict = receive(frame.bytes, frame.isBinary, { policy, state: this.#state, session, request }, now())
+    const verdict = receive(
+      frame.bytes,
+      frame.isBinary,
+      { policy, state: this.#state, session: session(), request },
+      now(),
+    )
     return isThenable(verdict) ? this.#later(verdict) : this.#apply(verdict)
   }
 
@@ -121,7 +132,14 @@ export class Receiving {
     if (this.#ended) return
     if (verdict.kind === 'refuse') return this.#refuse(verdict)
     if (verdict.kind === 'deliver-binary') return this.#call('binary', [verdict.bytes, verdict.mime], undefined)
+    if (verdict.type === refreshType) return this.#refresh(verdict)
     return this.#call(verdict.type, [verdict.message], verdict)
+  }
+
+  async #refresh(verdict: DeliveredMessage): Promise<void> {
+    const { token } = verdict.message as { readonly token: string }
+    const refreshed = await this.#options.refresh?.(token)
+    if (refreshed === true) this.#reply(true, verdict)
   }
 
   #call(event: string, args: readonly unknown[], message: DeliveredMessage | undefined): void | Promise<void> {
@@ -147,8 +165,11 @@ export class Receiving {
     message: DeliveredMessage | undefined,
   ): void | Promise<void> {
     if (this.#settled) {
+      const { policy, now } = this.#options
+      const tooMany = noteRefusal(this.#state, policy, now())
       this.#refuse({
         kind: 'refuse',
+        ...(tooMany ? { close: CloseCode.PolicyViolation } : {}),
         code: 'SWS_NO_LISTENER',
         reason: 'declared, but the handler attached no listener',
         messageType: event,
@@ -191,11 +212,10 @@ export class Receiving {
   }
 
   #refuse(refusal: RefusedMessage): void {
-    const { policy, now, types, answer, onRefused } = this.#options
-    const tooMany = noteRefusal(this.#state, policy, now())
+    const { types, answer, onRefused } = this.#options
     // Raw routes speak a protocol of their own, in which our JSON would be noise: there the close code is the answer.
     if (types !== undefined) answer({ type: 'error', code: refusal.code, ...idOf(refusal) })
-    onRefused(refusal, tooMany)
+    onRefused(refusal)
   }
 }
 

@@ -5,8 +5,9 @@ import { type EncodeMode, encodeText, type Outgoing } from '../outbound/outbound
 import type { Audience } from '../rooms/audience.ts'
 import type { Grant } from '../rooms/rooms.ts'
 import type { Session } from '../session/session.ts'
+import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReasonBytes, controlBytes, cutToBytes, isSendableCloseCode } from './close.ts'
-import { type Admitted, Connection, type LifeWire, type Surroundings } from './connection.ts'
+import { Connection } from './connection.ts'
 import { emitContained } from './listeners.ts'
 import type { FrameOptions, SendCallback } from './sending.ts'
 

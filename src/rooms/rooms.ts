@@ -35,6 +35,8 @@ export interface RoomsOptions {
   /** The first local member of a room has joined, the last one has left: when the relay listens for it. */
   readonly onFirst?: (room: string) => void
   readonly onLast?: (room: string) => void
+  readonly onJoined?: (member: Member, room: string) => void
+  readonly onLeft?: (member: Member, room: string) => void
 }
 
 const nobody: ReadonlySet<never> = new Set()
@@ -42,7 +44,8 @@ const nowhere: ReadonlyMap<string, Grant> = new Map()
 const noGrant: Grant = Object.freeze({})
 
 /** Who is in which room, on this node. Two maps that always agree: room to members, member to grants. */
-export function createRooms<M extends Member>({ roomsPerSocket, onFirst, onLast }: RoomsOptions): Rooms<M> {
+export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
+  const { roomsPerSocket, onFirst, onLast, onJoined, onLeft } = options
   const membersOf = new Map<string, Set<M>>()
   const grantsOf = new Map<M, Map<string, Grant>>()
   const timed = new Map<M, number>()
@@ -54,6 +57,7 @@ export function createRooms<M extends Member>({ roomsPerSocket, onFirst, onLast 
     grants.delete(room)
     if (grants.size === 0) grantsOf.delete(member)
     if (grant.until !== undefined) untime(member)
+    onLeft?.(member, room)
     const members = membersOf.get(room)
     members?.delete(member)
     if (members?.size === 0) {
@@ -84,6 +88,7 @@ export function createRooms<M extends Member>({ roomsPerSocket, onFirst, onLast 
       if (grant.until !== undefined) timed.set(member, (timed.get(member) ?? 0) + 1)
       if (grants === undefined) grantsOf.set(member, new Map([[room, grant]]))
       else grants.set(room, grant)
+      if (known === undefined) onJoined?.(member, room)
       const members = membersOf.get(room)
       if (members !== undefined) {
         members.add(member)

@@ -1,0 +1,82 @@
+import type { InboundPolicy } from '../inbound/inbound.ts'
+import type { EncodeMode, OutboundPolicy } from '../outbound/outbound.ts'
+import type { Identities } from '../rooms/identities.ts'
+import type { Rooms } from '../rooms/rooms.ts'
+import type { Revalidation } from '../session/revalidation.ts'
+import type { Session } from '../session/session.ts'
+import type { Audit, AuditLogger } from '../telemetry/audit.ts'
+import type { Connection } from './connection.ts'
+import type { LifeLimits } from './life.ts'
+import type { Wire } from './sending.ts'
+import type { Sweep } from './sweep.ts'
+
+export interface ConnectionLimits extends LifeLimits {
+  readonly handshake: number
+  readonly messageBytes: number
+  readonly inboundQueue: number
+  readonly outboundBytes: number
+}
+
+/** What a route decided about its sockets, compiled once when the route was declared. */
+export interface SocketPolicy {
+  readonly route: string
+  readonly inbound: InboundPolicy
+  /** Declared message types; `undefined` on a raw route. */
+  readonly types: ReadonlySet<string> | undefined
+  readonly binary: boolean
+  readonly outbound: OutboundPolicy
+  readonly encode: EncodeMode
+  readonly limits: ConnectionLimits
+  /** What happens when a client reads too slowly: 1013, or the message is dropped and the socket stays. */
+  readonly slowReader: 'close' | 'drop'
+  /** Asked when the socket opened, and again at each revalidation. */
+  readonly authorize: ((session: Session | null, request: object) => boolean | Promise<boolean>) | undefined
+  /** Is the session still what it was? Rejects when nobody knows. */
+  readonly revalidate: (session: Session, method: string) => Promise<Session | null>
+  readonly refresh: ((session: Session, method: string, token: string) => Promise<Session | null>) | undefined
+}
+
+/** A handshake that passed every check: what its socket is made of. */
+export interface Admitted {
+  readonly session: Session | null
+  readonly policy: SocketPolicy
+  readonly request: object
+  readonly log: AuditLogger
+  readonly method: string
+  readonly address: string | undefined
+  readonly origin: string | undefined
+  readonly protocol: string | undefined
+  readonly startedAt: number
+  /** Gives back what counts towards this session and user, before the TCP connection has gone. */
+  yieldPlace(): void
+  /** The stream is a socket now: the handshake's clock stops. */
+  opened(): void
+}
+
+/** What the sockets of one server share. */
+export interface Surroundings {
+  readonly now: () => number
+  readonly audit: Audit
+  readonly expiryGrace: number
+  readonly rooms: Rooms<Connection>
+  readonly identities: Identities<Connection>
+  readonly sweep: Sweep<Connection>
+  /** Asked after the identity rooms were joined: a revocation from during the handshake is found here. */
+  readonly isDenied: (session: Session) => boolean
+  readonly revalidation: Revalidation
+}
+
+/** The rest of what a connection needs of a WebSocket. */
+export interface LifeWire extends Wire {
+  readonly reading: boolean
+  /** Has the receiver begun something that is not complete? */
+  readonly midMessage: boolean
+  /** Bytes the kernel has taken, ever; `undefined` where the stream does not count. */
+  readonly written: number | undefined
+  hold(): void
+  release(): void
+  ping(payload: Buffer): void
+  /** Starts the closing handshake; ends by itself, answered or not, after ws's `closeTimeout`. */
+  closeFrame(code: number, reason: string): void
+  terminate(): void
+}
