@@ -26,7 +26,6 @@ export function stripTags(text: string): string {
     let end = at
     while (end > from && text[end - 1] === '<') end--
     kept += text.slice(from, end)
-    if (end === from) kept = kept.replace(/<+$/, '')
     const comment = text.startsWith('<!--', at)
     const close = comment ? text.indexOf('-->', at + 2) : text.indexOf('>', at + 1)
     if (close < 0) return kept
