@@ -243,3 +243,35 @@ test('the plan tells what is ambient, loosened and carried in sub-protocols', ()
   assert.equal(compileAuthentication(() => null, 'authenticate').ambient, true)
   assert.equal(authentication.issueTicket, undefined)
 })
+
+test('CS-11 a refreshed session replaces its own, and nobody else\u2019s', async () => {
+  const now = 1_000
+  const next = { ...ada, expiresAt: 2_000 }
+  const answers = new Map<string, unknown>([
+    ['good', next],
+    ['other user', { ...next, userId: 'eve' }],
+    ['other session', { ...next, id: 's2' }],
+    ['expired', { ...next, expiresAt: now }],
+    ['true', true],
+  ])
+  const tokens = knowing('bearer', () => null, { refresh: async (_, token) => answers.get(token) as null })
+  const plain = knowing('plain', () => null)
+  const authentication = compileAuthentication([tokens, plain], 'authenticate', () => now)
+  assert.equal(authentication.refreshable, true)
+  assert.equal(await authentication.refresh(ada, 'bearer', 'good'), next)
+  for (const token of ['other user', 'other session', 'expired', 'true', 'unknown']) {
+    assert.equal(await authentication.refresh(ada, 'bearer', token), null, token)
+  }
+  assert.equal(await authentication.refresh(ada, 'plain', 'good'), null)
+  assert.equal(await authentication.refresh(ada, 'nobody', 'good'), null)
+  assert.equal(compileAuthentication(plain, 'authenticate').refreshable, false)
+})
+
+test('what an authenticator needs of the application is installed, in order', async (t) => {
+  const seen: unknown[] = []
+  const first = knowing('first', () => null, { install: async () => void seen.push('first') })
+  const second = knowing('second', () => ada, { install: (app) => void seen.push(app) })
+  const { app, authentication } = await startAsking(t, [first, second, knowing('third', () => null)])
+  await authentication.install(app)
+  assert.deepEqual(seen, ['first', app])
+})

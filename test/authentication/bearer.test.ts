@@ -315,6 +315,12 @@ test('a key server that fails, redirects, babbles or floods lets nobody in, and 
   }
   const { ask } = await withSet(t, await startKeyServer(['a', rsa]))
   keyStatus = 503
+  const { key: _, ...others } = options
+  const open = bearer({ ...others, jwks: await startKeyServer(['a', rsa]) })
+  keyStatus = 503
+  // An open socket is not told that its new token is bad, when nobody could look.
+  await assert.rejects(async () => open.refresh?.({ id: 't1', userId: `${issuer}|ada` }, token))
+  fetches = 0
   for (let attempt = 0; attempt < 5; attempt++) assert.equal((await ask(inHeader(token))).status, 401)
   assert.equal(fetches, 1)
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import cookiePlugin, { Signer } from '@fastify/cookie'
+import fc from 'fast-check'
 import { cookieValue } from '../../src/authentication/cookie-header.ts'
 import { type CookieSessionOptions, cookieSession } from '../../src/authentication/cookie-session.ts'
 import { RefusedCredential } from '../../src/authentication/credential.ts'
@@ -127,7 +128,10 @@ test('SE-02 only a signature made with a listed secret over this very value coun
     signed('x'.repeat(513)),
     signed('x'.repeat(5_000)),
   ]
-  for (const value of wrong) assert.equal((await ask([['cookie', `__Host-session=${value}`]])).status, 401, value)
+  for (const value of wrong) {
+    const { status, fault } = await ask([['cookie', `__Host-session=${value}`]])
+    assert.deepEqual([status, fault], [401, false], value)
+  }
   for (const value of [right, signed('s1', older), decodeURIComponent(right)]) {
     assert.equal((await ask([['cookie', `__Host-session=${value}`]])).status, 200, value)
   }
@@ -238,6 +242,20 @@ test('ASVS 6.3.2 wrong options fail at registration, with their path and without
   const named = cookieSession({ secret, load: known, cookie: { name: 'sid', dangerouslyAllowUnprefixedName: true } })
   assert.deepEqual(named.loosened, ['cookieSession.cookie.dangerouslyAllowUnprefixedName'])
   assert.deepEqual([named.cookieName, named.ambient], ['sid', true])
+})
+
+test('SE-02 no change of one character of a signed cookie is still that cookie', async () => {
+  const sessions = cookieSession({ secret, load: (id) => ({ id }) })
+  const right = new Signer(secret).sign('s1')
+  const requestWith = (value: string) => ({ raw: { rawHeaders: ['cookie', `__Host-session=${value}`] } }) as never
+  assert.deepEqual(sessions.authenticate(requestWith(right)), { id: 's1' })
+  fc.assert(
+    fc.property(fc.nat(right.length - 1), fc.constantFrom(...'abcXYZ019+/=.-_%'), (at, letter) => {
+      fc.pre(right[at] !== letter)
+      const changed = right.slice(0, at) + letter + right.slice(at + 1)
+      assert.throws(() => sessions.authenticate(requestWith(changed)), RefusedCredential)
+    }),
+  )
 })
 
 test('cookieValue finds one pair, and no part of another', () => {
