@@ -38,6 +38,8 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
       },
       // With helmet's default (`no-referrer`) browsers send `Origin: null` with the forms of this very page.
       referrerPolicy: { policy: 'same-origin' },
+      // The browser would remember it for every other server on this machine's `localhost`.
+      strictTransportSecurity: false,
     },
     limits: { connectionsPerSession: 20 },
     audit: (event) => show(event),

@@ -3,7 +3,7 @@ import { startDemo } from './demo.ts'
 const port = Number(process.env.PORT ?? 8443)
 
 try {
-  const { chat, attacker, neighbour } = await startDemo({ port, attackerPort: port + 1 })
+  const { chat, attacker, neighbour, close } = await startDemo({ port, attackerPort: port + 1 })
   console.log(`
   A chat, secured by fastify-secure-ws
 
@@ -23,6 +23,8 @@ try {
 
   Ctrl+C stops it.
 `)
+  // Sockets are told (1012) before they are cut. A second Ctrl+C does not wait for that.
+  process.once('SIGINT', () => void close())
 } catch (error) {
   if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error
   console.error(`Port ${port} or ${port + 1} is taken. Choose another pair: PORT=9443 npm start`)

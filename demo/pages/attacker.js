@@ -24,7 +24,7 @@ socket.addEventListener('open', () => {
 socket.addEventListener('error', () => finish('refused', 'Refused: no socket. (The browser says no more than that.)'))
 
 const { status, body } = await (await fetch('/same-handshake')).json()
-document.querySelector('#answer').textContent = `HTTP ${status}\n${body.replaceAll(",", ", ")}`
+document.querySelector('#answer').textContent = `HTTP ${status}\n${body.replaceAll(',', ', ')}`
 
 function finish(name, words) {
   result.dataset.result = name
