@@ -95,14 +95,14 @@ export class Connection implements Member {
   /** @throws SecureWsError for what cannot be encoded, or is not declared: nothing of it is sent. */
   send(
     value: unknown,
-    options: (FrameOptions & { encode?: EncodeMode | undefined }) | undefined,
+    options: (FrameOptions & { encode?: EncodeMode | undefined; binary?: boolean | undefined }) | undefined,
     callback?: SendCallback,
   ): void {
     if (this.#isOver()) {
       if (callback !== undefined) process.nextTick(callback, closedError())
       return
     }
-    const outgoing = encodeOutgoing(value, this.outbound, options?.encode)
+    const outgoing = encodeOutgoing(value, this.outbound, options?.encode, options?.binary)
     this.#sending.send(outgoing, options, callback, (error) => this.outputRefused(error))
   }
 

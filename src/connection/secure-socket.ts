@@ -100,8 +100,6 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
 
     override send(value: unknown, options?: SendOptions | SendCallback, callback?: SendCallback): void {
       if (typeof options === 'function') this.connection.send(value, undefined, options)
-      // Bytes declared to be text are text, and are encoded: `send(buffer, { binary: false })` is no way around.
-      else if (options?.binary === false && isBytes(value)) this.connection.send(textOf(value), options, callback)
       else this.connection.send(value, options, callback)
     }
 
