@@ -20,6 +20,7 @@ import type { WebSocket } from 'ws'
 import type { AuthenticateOption } from './authentication/authentication.ts'
 import type { SendOptions } from './connection/secure-socket.ts'
 import type { SendCallback } from './connection/sending.ts'
+import type { PlainMessage } from './inbound/plain-message.ts'
 import type { SecureWsInstance } from './instance.ts'
 import type { RouteOverrides } from './options.ts'
 import type { Encoded } from './outbound/encoded.ts'
@@ -32,75 +33,6 @@ import type { Session } from './session/session.ts'
 type Anything = Record<string, unknown>
 
 type IsDeclared<T> = string extends keyof T ? false : true
-
-/** The keywords of a JSON Schema that say more about an object than is read here. */
-type BeyondProperties =
-  | 'additionalProperties'
-  | 'unevaluatedProperties'
-  | 'patternProperties'
-  | 'allOf'
-  | 'anyOf'
-  | 'oneOf'
-  | 'if'
-  | 'dependentSchemas'
-  | '$ref'
-
-type RequiredOf<Schema> = Schema extends { required: readonly (infer Name)[] }
-  ? string extends Name
-    ? never
-    : Name
-  : never
-
-type Properties<Schema> = Schema extends { properties: infer Each }
-  ? { -readonly [Name in keyof Each as Name extends RequiredOf<Schema> ? Name : never]: PlainMessage<Each[Name]> } & {
-      -readonly [Name in keyof Each as Name extends RequiredOf<Schema> ? never : Name]?: PlainMessage<Each[Name]>
-    }
-  : unknown
-
-/** One object type instead of an intersection: what an editor shows. */
-type Flat<T> = { [Name in keyof T]: T[Name] }
-
-type PlainObject<Schema> = Flat<
-  Properties<Schema> &
-    (Schema extends { additionalProperties: false }
-      ? unknown
-      : keyof Schema & BeyondProperties extends never
-        ? unknown
-        : Record<string, unknown>)
->
-
-type PlainOfType<Type, Schema> = Type extends 'string'
-  ? string
-  : Type extends 'number' | 'integer'
-    ? number
-    : Type extends 'boolean'
-      ? boolean
-      : Type extends 'null'
-        ? null
-        : Type extends 'array'
-          ? Schema extends { items: infer Item }
-            ? PlainMessage<Item>[]
-            : unknown[]
-          : Type extends 'object'
-            ? PlainObject<Schema>
-            : unknown
-
-/**
- * What a plain JSON Schema admits, for instances without a type provider: `type`, `properties`, `required`, `items`,
- * `enum`, `const`, `anyOf` and `oneOf` are read. Whatever else it says only narrows that, so the type is never too narrow;
- * it is `unknown` for a schema that was widened (`const schema = { type: 'string' }` without `as const`).
- */
-type PlainMessage<Schema> = Schema extends { const: infer Value }
-  ? Value
-  : Schema extends { enum: readonly (infer Value)[] }
-    ? Value
-    : Schema extends { type: readonly (infer Type)[] }
-      ? PlainOfType<Type, Schema>
-      : Schema extends { type: infer Type }
-        ? PlainOfType<Type, Schema> | (Schema extends { nullable: true } ? null : never)
-        : Schema extends { anyOf: readonly (infer Part)[] } | { oneOf: readonly (infer Part)[] }
-          ? PlainMessage<Part>
-          : unknown
 
 /** What the type provider says; where it says nothing (Fastify's default provider), what the schema itself says. */
 type ReadAs<Provided, Schema> = unknown extends Provided ? PlainMessage<Schema> : Provided

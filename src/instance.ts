@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Capacity } from './admission/capacity.ts'
+import { readHandshake } from './admission/handshake-request.ts'
 import type { IssuedTicket } from './authentication/authentication.ts'
 import type { Caps } from './caps.ts'
 import type { Connection } from './connection/connection.ts'
@@ -100,7 +101,8 @@ export function createInstance({ node, sweep, capacity, caps, routes, settings, 
           'Add ticket() to the list: authenticate: [ticket(), cookieSession({ ... })].',
         )
       }
-      const { origin } = request.headers
+      // From the header lines: `headers` joins two Origins and inherits from a polluted prototype.
+      const { origin } = readHandshake(request.raw, { trusted: false, address: undefined })
       const issued = await issueTicket(request, {
         origin: origin ?? null,
         route,

@@ -65,6 +65,13 @@ export function resolveLimits(given: unknown, path: string, base: Limits = defau
   if (limits.heartbeat.timeout > limits.heartbeat.every) {
     throw badOption(join(path, 'heartbeat'), limits.heartbeat, 'Write a `timeout` no longer than `every`.')
   }
+  if ((limits.bytes.burst ?? limits.bytes.perSecond) < limits.messageBytes) {
+    throw badOption(
+      join(path, 'bytes'),
+      limits.bytes,
+      `Write a \`burst\` of at least \`messageBytes\` (${limits.messageBytes}), or the largest message never passes.`,
+    )
+  }
   return limits
 }
 

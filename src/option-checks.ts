@@ -24,7 +24,8 @@ export function join(path: string, key: string): string {
   return path === '' ? key : `${path}.${key}`
 }
 
-function closest(key: string, legal: readonly string[]): string | undefined {
+/** The legal name that was probably meant. */
+export function closest(key: string, legal: readonly string[]): string | undefined {
   const ranked = legal
     .map((name) => ({ name, distance: distance(key.toLowerCase(), name.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)

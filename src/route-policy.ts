@@ -105,7 +105,8 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
 export function loosenedBy(admission: AdmissionPolicy, authentication: Authentication, encode: string): string[] {
   const said = admission.explain()
   return [
-    said.origins === 'any' && 'origins: dangerouslyAllowAnyOrigin (any web page may connect)',
+    said.origins === 'any' &&
+      `origins: dangerouslyAllowAnyOrigin (any web page may connect${byFunction(authentication)})`,
     said.allowMissingOrigin && 'allowMissingOrigin: true (clients that are no browsers may connect)',
     said.dangerouslyAllowNullOrigin && 'dangerouslyAllowNullOrigin: true (sandboxed pages may connect)',
     said.allowInsecureTransport && 'allowInsecureTransport: true (credentials and messages in the clear)',
@@ -113,6 +114,11 @@ export function loosenedBy(admission: AdmissionPolicy, authentication: Authentic
     ...authentication.explain().loosened,
     encode === 'none' && "encode: 'none' (strings leave as they are)",
   ].filter((line) => line !== false)
+}
+
+function byFunction(authentication: Authentication): string {
+  const { methods } = authentication.explain()
+  return methods.includes('function') ? ', and `authenticate` is a function: it must not trust a cookie' : ''
 }
 
 /** Cross-site WebSocket hijacking as a configuration (CWE-1385): refused unless danger was said twice. */

@@ -1,4 +1,5 @@
 import { badOption } from '../errors.ts'
+import { closest } from '../option-checks.ts'
 
 /**
  * Refuses options that are not an object, and members nobody reads: a misspelt `audiance` would otherwise be a check that
@@ -11,7 +12,7 @@ export function refuseUnknownOptions(path: string, options: unknown, known: read
   }
   for (const [key, value] of Object.entries(options)) {
     if (known.includes(key)) continue
-    const near = known.find((name) => distance(key.toLowerCase(), name.toLowerCase()) <= 2)
+    const near = closest(key, known)
     const advice = near === undefined ? '' : `did you mean \`${near}\`? `
     throw badOption(`${path}.${key}`, shapeOf(value), `No such option; ${advice}Known are ${listed(known)}.`)
   }
@@ -37,18 +38,4 @@ export function shapeOf(value: unknown): unknown {
   return typeof value === 'object'
     ? `an object with ${listed(Object.keys(value)) || 'nothing in it'}`
     : `a ${typeof value}`
-}
-
-/** Levenshtein's distance, one row at a time. */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, column) => column)
-  for (const [index, letter] of [...from].entries()) {
-    const next = [index + 1]
-    for (let column = 1; column <= to.length; column++) {
-      const replaced = (row[column - 1] ?? 0) + (letter === to[column - 1] ? 0 : 1)
-      next.push(Math.min(replaced, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[to.length] ?? 0
 }

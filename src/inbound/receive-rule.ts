@@ -75,7 +75,7 @@ export function compileRules(receives: unknown, path: string): Map<string, Compi
 /** The message that carries a new token for the session that is open: `{ type: 'refresh', token }`. */
 export const refreshType = 'refresh'
 
-/** As strict as any: one token, no larger than a header line could be. */
+/** As strict as every other: one token, no larger than a header line could be. */
 export function refreshRule(): CompiledRule {
   const token = { type: 'string', minLength: 1, maxLength: 16_384 }
   return {

@@ -12,6 +12,7 @@ const storeys: readonly (readonly string[])[] = [
   ['admission', 'authentication', 'inbound', 'outbound', 'relay', 'telemetry', 'session'],
   ['rooms', 'sanitizing'],
   ['connection', 'session/revocation'],
+  ['caps'],
   ['limits'],
   ['options'],
   ['route-policy'],
