@@ -210,9 +210,12 @@ function stepOf(member: unknown, path: string, taken: Set<string>): Step {
   return { method, authenticator }
 }
 
-/** Where a function takes its credential from is unknown, so it counts as ambient. */
+/**
+ * Where a function takes its credential from is unknown. It does not fail the start together with open origins, because it
+ * may well read a header that no browser attaches; the warning about these origins names it.
+ */
 function byFunction(authenticate: AuthenticateFunction): Authenticator {
-  return { name: 'function', ambient: true, authenticate }
+  return { name: 'function', ambient: false, authenticate }
 }
 
 function isAuthenticateFunction(member: unknown): member is AuthenticateFunction {
