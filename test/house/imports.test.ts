@@ -13,6 +13,7 @@ const storeys: readonly (readonly string[])[] = [
   ['rooms', 'sanitizing'],
   ['connection', 'session/revocation'],
   ['caps'],
+  ['caps'],
   ['limits'],
   ['options'],
   ['route-policy'],

@@ -48,13 +48,13 @@ test('no file in src is longer than 400 lines', () => {
 })
 
 test('nothing in src escapes the type checker', () => {
+  const escape = /\bas any\b|: any(?=\s*(?:[,;)\]}=|&{]|$))|<any>|\bas unknown as\b/
+  const inComment = /:\d+ (?:\/?\*|\/\/)/
   assert.deepEqual(
-    linesMatching(
-      source,
-      /\bas any\b|: any(?=\s*(?:[,;)\]}=|&{]|$))|<any>|\bas unknown as\b|@ts-(?:ignore|expect-error|nocheck)/,
-    ),
+    linesMatching(source, escape).filter((line) => !inComment.test(line)),
     [],
   )
+  assert.deepEqual(linesMatching(source, /@ts-(?:ignore|expect-error|nocheck)/), [])
 })
 
 // Code made out of text is what an injected string waits for (OWASP WebSocket Security Cheat Sheet: no eval).
