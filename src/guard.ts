@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type AdmissionPolicy, checkAdmission } from './admission/admission.ts'
+import { checkAdmission } from './admission/admission.ts'
 import type { Capacity, Reservation, Slot } from './admission/capacity.ts'
-import { type HandshakeFacts, readHandshake } from './admission/handshake-request.ts'
+import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './admission/handshake-request.ts'
 import { clientAddress, peerIsTrusted } from './admission/peer.ts'
 import { type Refusal, refusalBody, refuse } from './admission/refusal.ts'
 import { chooseProtocol } from './admission/sub-protocol.ts'
@@ -17,8 +17,6 @@ import type { Audit } from './telemetry/audit.ts'
 export interface GuardSurroundings {
   readonly now: () => number
   readonly audit: Audit
-  /** For paths that are no socket routes: what they are refused with depends on the plugin's own rules. */
-  readonly admission: AdmissionPolicy
   readonly policyOf: (request: FastifyRequest) => RoutePolicy | undefined
   readonly handshakeTimeout: number
   readonly capacity: Capacity
@@ -28,7 +26,7 @@ export interface GuardSurroundings {
   readonly admissions: Admissions
   /** A reason to admit nobody now: draining, or a bus that has not caught up. */
   readonly unavailable: (needsSession: boolean) => string | undefined
-  readonly isDenied: (session: Session) => boolean
+  readonly isDenied: (session: Session, since: number) => boolean
   readonly development: boolean
 }
 
@@ -85,8 +83,9 @@ export function createGuard(surroundings: GuardSurroundings) {
     (handshake) => authenticate(handshake),
     (handshake) => reserveSession(handshake),
     (handshake) => selectProtocol(handshake),
+    ({ request }) => validate(request),
     (handshake) => authorize(handshake),
-    ({ session }) => denied(session),
+    ({ session, startedAt }) => denied(session, startedAt),
   ]
 
   function unavailable({ authentication }: RoutePolicy): Verdict {
@@ -110,7 +109,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       if (said.refused) return refuse('SWS_UNAUTHENTICATED', said.reason)
       handshake.session = said.session
       handshake.method = said.method
-      return said.session === null ? undefined : denied(said.session)
+      return said.session === null ? undefined : denied(said.session, handshake.startedAt)
     }
   }
 
@@ -143,20 +142,13 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   function authorize({ policy, session, request }: Handshake): Verdict | Promise<Verdict> {
     if (policy.authorize === undefined) return undefined
-    // Hooks run before validation; `authorize` is promised the params and query its schema describes, coerced as declared.
-    for (const part of ['params', 'querystring'] as const) {
-      const validate = request.getValidationFunction(part)
-      const value = part === 'params' ? request.params : request.query
-      if (validate !== undefined && validate(value) !== true)
-        return refuse('SWS_BAD_HANDSHAKE', `${part} do not fit the schema`)
-    }
     const allowed = policy.authorize(session, request)
     return isThenable(allowed) ? allowed.then(permit) : permit(allowed)
   }
 
   /** Race: revoked while a step waited. Asked again after each wait, and once more when the socket joins its identity. */
-  function denied(session: Session | null): Verdict {
-    if (session === null || !surroundings.isDenied(session)) return undefined
+  function denied(session: Session | null, since: number): Verdict {
+    if (session === null || !surroundings.isDenied(session, since)) return undefined
     return refuse('SWS_UNAUTHENTICATED', 'the session, its user or its token was revoked')
   }
 
@@ -212,9 +204,8 @@ export function createGuard(surroundings: GuardSurroundings) {
     const facts = readHandshake(raw, { trusted: peerIsTrusted(request), address: clientAddress(request) })
     const policy = request.is404 ? undefined : surroundings.policyOf(request)
     if (policy === undefined) {
-      void Promise.resolve(checkAdmission(facts, surroundings.admission, false, request)).then((refusal) =>
-        answer(request, reply, facts, refusal ?? refuse('SWS_NOT_A_SOCKET_ROUTE', 'no WebSocket route has this path')),
-      )
+      answer(request, reply, facts, checkHandshakeShape(facts, false) ?? noSuchRoute)
+      if (!request.is404) explainRoute(request)
       return
     }
     const handshake: Handshake = {

@@ -5,7 +5,7 @@ import { type Refusal, refuse } from './admission/refusal.ts'
 import type { Connection } from './connection/connection.ts'
 import { CloseCode, SecureWsError } from './errors.ts'
 import { type Bus, roomTopic } from './relay/bus.ts'
-import { type Denial, denialOf } from './relay/denials.ts'
+import { type Denial, denialKey, denialOf } from './relay/denials.ts'
 import { createLeases } from './relay/leases.ts'
 import { createRelay, type RelayMessage } from './relay/relay.ts'
 import { type Audience, type BroadcastOptions, createAudience, deliverTo } from './rooms/audience.ts'
@@ -42,6 +42,7 @@ export function createNode(options: NodeOptions) {
   const { bus, now, audit, identities, lifetime, roomsPerSocket, revalidation, sockets } = options
   const nodeId = randomUUID()
   const seen = new LRUCache<string, true>({ max: 10_000 })
+  const usersHeard = new LRUCache<string, number>({ max: 20_000 })
   const relay = createRelay({
     bus,
     now,
@@ -51,13 +52,15 @@ export function createNode(options: NodeOptions) {
     onCaughtUp: () => askAgain(sockets()),
     onFailure: failed,
   })
-  const { stores } = bus
-  const presence = stores && createPresence({ store: stores.presence, onFailure: (error) => failed('presence', error) })
+  const { stores, leaseTtl } = bus
+  const bounds = leaseTtl === undefined ? {} : { ttl: leaseTtl }
+  const presence =
+    stores && createPresence({ store: stores.presence, ...bounds, onFailure: (error) => failed('presence', error) })
   // One process needs no shared counters: its own are exact, and cost no round trip.
   const leases =
     stores === undefined || bus.name === 'memory'
       ? undefined
-      : createLeases({ counters: stores.counters, nodeId, onFailure: (error) => failed('caps', error) })
+      : createLeases({ counters: stores.counters, nodeId, ...bounds, onFailure: (error) => failed('caps', error) })
   const rooms: Rooms<Connection> = createRooms({
     roomsPerSocket,
     onFirst: (room) => relay.joinTopic(room),
@@ -94,6 +97,7 @@ export function createNode(options: NodeOptions) {
 
   /** A denial is in force: what it hits is shut before this returns, and nothing is handled or sent on it any more. */
   function closeDenied(denial: Denial): void {
+    if (denial.kind === 'user') usersHeard.set(`user:${denial.id}`, now())
     for (const connection of [...identities.of(`${denial.kind}:${denial.id}`)]) {
       const { session } = connection
       if (session === null || isLaterThan(denial, session)) continue
@@ -103,11 +107,16 @@ export function createNode(options: NodeOptions) {
     }
   }
 
-  function publish(names: readonly string[], except: readonly string[], message: unknown, options: BroadcastOptions) {
+  function prepare(
+    names: readonly string[],
+    except: readonly string[],
+    message: unknown,
+    options: BroadcastOptions,
+  ): (() => void) | undefined {
     const heard = names.filter(
       (room) => (bus.audience?.(roomTopic(room)) ?? 2) > (rooms.members(room).size > 0 ? 1 : 0),
     )
-    if (heard.length === 0) return
+    if (heard.length === 0) return undefined
     if (options.perMember !== undefined) {
       throw new SecureWsError(
         'SWS_NOT_ENCODABLE',
@@ -115,7 +124,9 @@ export function createNode(options: NodeOptions) {
       )
     }
     const frame = packBroadcast({ id: randomUUID(), rooms: names, except, encode: options.encode, message })
-    for (const room of heard) relay.publish({ kind: 'room', room, frame })
+    return () => {
+      for (const room of heard) relay.publish({ kind: 'room', room, frame })
+    }
   }
 
   return {
@@ -149,9 +160,16 @@ export function createNode(options: NodeOptions) {
       return [...rooms.members(name)].map(({ id, session }) => ({ socket: id, userId: session?.userId }))
     },
     audience: (names: readonly string[], except: readonly string[] = []): Audience =>
-      createAudience({ rooms, publish }, names, except),
-    isDenied: ({ id, userId, tokenId, authenticatedAt }: Session): boolean =>
-      relay.findDenial({ sessionId: id, userId, tokenId, authenticatedAt }) !== undefined,
+      createAudience({ rooms, prepare }, names, except),
+    /**
+     * @param since when the handshake began that showed this session, in ms. A session that does not say when it was
+     * authenticated is at least as old as that: a log-out heard in between hits it, and nobody else would remember to.
+     */
+    isDenied({ id, userId, tokenId, authenticatedAt }: Session, since: number): boolean {
+      if (relay.findDenial({ sessionId: id, userId, tokenId, authenticatedAt }) !== undefined) return true
+      if (userId === undefined || authenticatedAt !== undefined) return false
+      return (usersHeard.get(denialKey('user', userId)) ?? Number.NEGATIVE_INFINITY) >= since
+    },
     async revoke(subject: Subject, until: number | undefined): Promise<void> {
       const [kind, id] = checkSubject(subject)
       const at = now()

@@ -113,7 +113,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
         rooms,
         identities,
         sweep,
-        isDenied: (session) => node.isDenied(session),
+        isDenied: node.isDenied,
         revalidation,
       },
     }) as object as SocketClass,
@@ -131,7 +131,6 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     createGuard({
       now,
       audit,
-      admission: settings.admissionPolicy,
       policyOf: (request) => Reflect.get(request.routeOptions.config, policyKey) as RoutePolicy | undefined,
       handshakeTimeout: limits.handshake,
       capacity,
@@ -139,7 +138,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       sharedRate: node.sharedRate(limits.handshakesPerMinutePerAddress),
       admissions,
       unavailable: (needsSession) => instance.unavailable(needsSession),
-      isDenied: (session) => node.isDenied(session),
+      isDenied: node.isDenied,
       development: process.env.NODE_ENV !== 'production',
     }),
   )

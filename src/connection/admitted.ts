@@ -61,8 +61,8 @@ export interface Surroundings {
   readonly rooms: Rooms<Connection>
   readonly identities: Identities<Connection>
   readonly sweep: Sweep<Connection>
-  /** Asked after the identity rooms were joined: a revocation from during the handshake is found here. */
-  readonly isDenied: (session: Session) => boolean
+  /** Asked after the identity rooms were joined: a revocation from during the handshake, which began at `since`, is found here. */
+  readonly isDenied: (session: Session, since: number) => boolean
   readonly revalidation: Revalidation
 }
 

@@ -74,7 +74,8 @@ export class Connection implements Member {
     this.audit({ type: 'handshake.accepted', durationMs: this.openedAt - admitted.startedAt, method })
     // Race: revoked while the handshake ran. The identity rooms are joined, so a later revocation finds this socket;
     // an earlier one is found now. Both in one turn: there is no gap between them.
-    if (session !== null && surroundings.isDenied(session)) this.end(CloseCode.Unauthorized, 'revoked meanwhile')
+    if (session !== null && surroundings.isDenied(session, admitted.startedAt))
+      this.end(CloseCode.Unauthorized, 'revoked meanwhile')
   }
 
   /** True once the end has begun: nothing is delivered to a listener and nothing sent any more. */

@@ -23,14 +23,16 @@ export class Rights {
    */
   async revalidate(): Promise<void> {
     const connection = this.#connection
-    const { revalidation, now } = this.#surroundings
+    const { revalidation, now, isDenied } = this.#surroundings
     this.dueAt = revalidation.dueAfter(now())
     try {
       const { session, admitted } = connection
       if (session !== null) {
         const renewed = await admitted.policy.revalidate(session, admitted.method)
         if (connection.ended) return
-        if (renewed === null) return connection.end(CloseCode.Unauthorized, 'the session is over')
+        // It may come back with another token, and that one may have been revoked while the question was open.
+        if (renewed === null || isDenied(renewed, connection.openedAt))
+          return connection.end(CloseCode.Unauthorized, 'the session is over')
         connection.replaceSession(renewed)
       }
       await this.reauthorize()
@@ -72,7 +74,7 @@ export class Rights {
     if (session === null || admitted.policy.refresh === undefined) return false
     const renewed = await admitted.policy.refresh(session, admitted.method, token).catch(() => null)
     if (connection.ended) return false
-    if (renewed === null || this.#surroundings.isDenied(renewed)) {
+    if (renewed === null || this.#surroundings.isDenied(renewed, connection.openedAt)) {
       connection.end(CloseCode.Unauthorized, 'the new token is not good for this session')
       return false
     }

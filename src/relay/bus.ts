@@ -31,6 +31,8 @@ export interface Bus {
   readonly secret?: readonly KeyObject[]
   /** Most that the clocks of two nodes may differ, in ms: an envelope older (or newer) than this is refused. Default 30,000. */
   readonly clockSkew?: number
+  /** How long places and presence outlive a node that was killed, in ms. Default 30,000. */
+  readonly leaseTtl?: number
   /** Told `down` when the connection is lost, `up` when it and every subscription are back. Returns its own end. */
   onState?(listener: (state: BusState) => void): () => void
   /** What is true now; absent: always up. */

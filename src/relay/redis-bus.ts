@@ -32,7 +32,7 @@ export interface Heartbeat {
 }
 
 export function connectRedisBus(
-  { source, channel, secret, clockSkew }: RedisBusPlan,
+  { source, channel, secret, clockSkew, leaseTtl }: RedisBusPlan,
   pulse: Heartbeat = { every: 5_000, timeout: 4_000 },
 ): RedisBus {
   const writer = source.open()
@@ -117,6 +117,7 @@ export function connectRedisBus(
     channel,
     secret,
     clockSkew,
+    leaseTtl,
     commands,
     stores: {
       denials: redisDenials(commands, channel),

@@ -39,13 +39,16 @@ export interface Audience {
 
 export interface AudienceSource<M extends Recipient> {
   readonly rooms: Pick<Rooms<M>, 'members'>
-  /** To the other nodes; local delivery has not waited for it. */
-  readonly publish?: (
+  /**
+   * Makes ready what the other nodes get, and returns the function that sends it; `undefined` when nobody listens. Throws for
+   * what cannot travel, before anybody here has got it.
+   */
+  readonly prepare?: (
     rooms: readonly string[],
     except: readonly string[],
     message: unknown,
     options: BroadcastOptions,
-  ) => void
+  ) => (() => void) | undefined
 }
 
 export function createAudience<M extends Recipient>(
@@ -57,8 +60,9 @@ export function createAudience<M extends Recipient>(
     to: (room) => createAudience(source, [...rooms, roomName(room)], except),
     except: (socket) => createAudience(source, rooms, [...except, socket.id]),
     send(message, options = {}) {
+      const publish = source.prepare?.(rooms, except, message, options)
       deliverTo(membersOf(source, rooms, except), message, options)
-      source.publish?.(rooms, except, message, options)
+      publish?.()
     },
   }
 }

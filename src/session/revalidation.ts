@@ -42,6 +42,9 @@ export function createRevalidation(every: number, concurrency = 32): Revalidatio
   function next(): void {
     for (const socket of waiting) {
       if (asking.size >= concurrency) return
+      // Asked right now: once more when that answer is there, since what is asked for may have happened in between. Two at
+      // once could end with the older answer.
+      if (asking.has(socket)) continue
       waiting.delete(socket)
       void ask(socket)
     }
