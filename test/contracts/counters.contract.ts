@@ -67,6 +67,13 @@ export function countersContract(open: () => Promise<Nodes>): void {
       await until(() => far.acquire('dead', 'b', 1, 50), 'the place was free')
     })
 
+    test('a place whose time is over is free, while others under the same key are held', async () => {
+      assert.equal(await near.acquire('mixed', 'long', 2, long), true)
+      assert.equal(await near.acquire('mixed', 'short', 2, 50), true)
+      await until(() => far.acquire('mixed', 'next', 2, long), 'the short place was free')
+      assert.equal(await far.acquire('mixed', 'one more', 2, long), false)
+    })
+
     test('a place that is renewed stays taken', async () => {
       assert.equal(await near.acquire('kept', 'a', 1, 40), true)
       await near.renew([{ key: 'kept', holder: 'a' }], long)

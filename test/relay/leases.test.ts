@@ -39,8 +39,16 @@ describe('leases', () => {
   test('closed while a place is taken, it gives that one back too', async () => {
     const counters = memoryCounters()
     const leases = createLeases({ counters, nodeId: 'n', onFailure: noFailure })
+    const { acquire } = counters
+    const asked = Promise.withResolvers<void>()
+    counters.acquire = async (...args) => {
+      await asked.promise
+      return acquire(...args)
+    }
     const taking = leases.take('u', 's', 1)
     await leases.close()
+    counters.acquire = acquire
+    asked.resolve()
     await taking
     assert.equal(await counters.acquire('u', 'x', 1, 1_000), true)
   })

@@ -292,7 +292,7 @@ describe('SE-08: Redis goes away', () => {
       assert.ok(
         await Promise.race([
           node.relay.deny(denialOf('session', 's', 1, Date.now() + 60_000)).then((kept) => !kept),
-          sleep(8_000),
+          sleep(8_000, undefined, { ref: false }),
         ]),
       )
       await until(() => !node.relay.ready, 'it had noticed')

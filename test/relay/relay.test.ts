@@ -305,6 +305,20 @@ describe('revocations', () => {
     assert.equal(await store.isDenied({ sessionId: 's1' }), true)
     assert.ok(far.failures.some(({ stage }) => stage === 'catch-up'))
   })
+
+  test('a denial the store refused once is put there at the next look', async () => {
+    const bus = memoryBus()
+    const node = await start(bus, { catchUpEvery: 10 })
+    const store = bus.stores?.denials
+    assert.ok(store)
+    const { deny } = store
+    store.deny = () => Promise.reject(new Error('full'))
+    assert.equal(await node.relay.deny(denial), false)
+    store.deny = deny
+    const patience = performance.now() + 5_000
+    while (!(await store.isDenied({ sessionId: 's1' })) && performance.now() < patience) await turn()
+    assert.equal(await store.isDenied({ sessionId: 's1' }), true)
+  })
 })
 
 describe('the life of a relay', () => {
