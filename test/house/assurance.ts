@@ -29,7 +29,7 @@ export function rowsOf(text: string): Row[] {
 /** Test files and the contracts and tables they run; the house knows ids without proving anything about them. */
 export function bearers(): string[] {
   return filesBelow('test').filter(
-    (path) => /\.(?:test|contract)\.ts$/.test(path) && path !== 'test/house/docs.test.ts',
+    (path) => /\.(?:test|contract)\.ts$/.test(path) && path !== 'test/house/pages.test.ts',
   )
 }
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,8 +9,7 @@ import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import WebSocket from 'ws'
 import { requireBuild } from '../harness/built.ts'
-import { bearers, names, rowsOf } from './assurance.ts'
-import { filesBelow, root, textOf } from './source-files.ts'
+import { pages, root, textOf } from './source-files.ts'
 
 const run = promisify(execFile)
 
@@ -29,8 +27,6 @@ function blocksOf(page: string): Block[] {
     code: `${given}\n${code}\nexport {}\n`,
   }))
 }
-
-const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', ...filesBelow('docs', ['.md'])]
 
 // A stranger's project: the built package by its name, beside what it depends on.
 let folder = ''
@@ -150,38 +146,3 @@ function statusOf(url: string, options: WebSocket.ClientOptions): Promise<number
     socket.on('error', reject)
   })
 }
-
-test('every file that a page names is there', () => {
-  const missing = pages.flatMap((page) => {
-    const text = textOf(page)
-    const named = [...text.matchAll(/(?<![\w/.-])((?:src|test|demo|bench|docs|\.github|\.ci)\/[\w./-]*\w)/g)]
-    const linked = [...text.matchAll(/\]\((?!https?:|#|\.\.\/\.\.)([^)#]+)/g)].map((match) => ({
-      1: join(page.includes('/') ? 'docs' : '', match[1] ?? ''),
-    }))
-    return [...named, ...linked].map((match) => match[1] ?? '').filter((path) => !existsSync(join(root, path)))
-  })
-  assert.deepEqual(missing, [])
-})
-
-// A row that names a test in which the requirement does not occur promises what nobody looks at.
-test('every test that docs/assurance.md names bears the requirement', () => {
-  const rows = rowsOf(textOf('docs/assurance.md'))
-  assert.ok(rows.some(({ tests }) => tests.length > 0))
-  const wrong = rows.flatMap(({ id, tests }) =>
-    tests.filter((path) => !existsSync(join(root, path)) || !names(textOf(path), id)).map((path) => `${id}: ${path}`),
-  )
-  assert.deepEqual(wrong, [], 'run `node test/house/assurance.ts`')
-})
-
-test('every attack that a test names has its row', () => {
-  const ids = new Set(rowsOf(textOf('docs/assurance.md')).map(({ id }) => id))
-  const unknown = bearers().flatMap((path) =>
-    [...textOf(path).matchAll(/\b(?:FR|RS|MS|SE|OU|BR|LG|CS)-\d+\b/g)].map(([id]) => id).filter((id) => !ids.has(id)),
-  )
-  assert.deepEqual([...new Set(unknown)], [])
-})
-
-test('near misses of ids are told apart', () => {
-  assert.ok(names('CS-1 only', 'CS-1') && names('ASVS 1.2.9.', '1.2.9'))
-  assert.ok(!names('CS-19 only', 'CS-1') && !names('11.2.9', '1.2.9') && !names('1.2.9.1', '1.2.9'))
-})

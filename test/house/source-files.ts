@@ -13,6 +13,9 @@ export function filesBelow(folder: string, endings: readonly string[] = ['.ts'])
     .sort()
 }
 
+/** What people read. */
+export const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', ...filesBelow('docs', ['.md'])]
+
 export function textOf(path: string): string {
   return readFileSync(join(root, path), 'utf8')
 }
