@@ -5,7 +5,7 @@ import { checkHandshakeShape, type HandshakeFacts } from './handshake-request.ts
 import { checkHost, compileHosts, effectiveHost, type HostPolicy, isLoopbackHost, serializeHost } from './host.ts'
 import { checkOrigin, type dangerouslyAllowAnyOrigin, type OriginFunction, type OriginPolicy } from './origin.ts'
 import { type CompiledOrigins, compileOrigins, hostsOf } from './origin-list.ts'
-import type { Refusal } from './refusal.ts'
+import { type Refusal, refuse } from './refusal.ts'
 import { checkTransport, effectiveScheme } from './transport.ts'
 
 export interface AdmissionOptions {
@@ -78,7 +78,9 @@ export function checkAdmission(
     checkHandshakeShape(facts, isSocketRoute) ??
     checkTransport(facts, scheme, host, policy.allowInsecureTransport) ??
     checkHost(host, scheme, policy.hosts) ??
-    checkOrigin({ value: facts.origin, fromBrowser: facts.fromBrowser, own }, policy.origins, request)
+    (facts.originRepeated
+      ? refuse('SWS_ORIGIN_REFUSED', 'more than one Origin header')
+      : checkOrigin({ value: facts.origin, fromBrowser: facts.fromBrowser, own }, policy.origins, request))
   const last = () => checkFetchMetadata(facts, policy.origins.sameOrigin, own)
   return refusal instanceof Promise ? refusal.then((late) => late ?? last()) : (refusal ?? last())
 }

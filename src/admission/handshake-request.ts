@@ -45,8 +45,10 @@ export interface HandshakeFacts {
   /** `X-Forwarded-Proto` and `X-Forwarded-Host`, joined when repeated; `undefined` unless the peer is trusted. */
   readonly forwardedProto: string | undefined
   readonly forwardedHost: string | undefined
-  /** The first header that may occur once and occurred more often. */
+  /** The first header that may occur once and occurred more often; `Origin` is told apart below. */
   readonly repeated: string | undefined
+  /** Which of two origins counts is a question for the origin check, whose answer is 403, and not one of syntax. */
+  readonly originRepeated: boolean
   /** TLS on this very connection. */
   readonly encrypted: boolean
   /** The other end of the connection: a proxy, if there is one. */
@@ -83,6 +85,7 @@ const proxyHeaders = ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-fo
 export function readHandshake(raw: RawHandshake, peer: Peer): HandshakeFacts {
   const said = new Map<string, string>()
   let repeated: string | undefined
+  let originRepeated = false
   let fromBrowser = false
   const lines = raw.rawHeaders ?? linesOf(raw.headers)
   for (let index = 0; index + 1 < lines.length; index += 2) {
@@ -94,6 +97,7 @@ export function readHandshake(raw: RawHandshake, peer: Peer): HandshakeFacts {
     const before = said.get(name)
     if (before === undefined) said.set(name, value)
     else if (may === 'list') said.set(name, `${before}, ${value}`)
+    else if (name === 'origin') originRepeated = true
     else if (may === 'once') repeated ??= name
   }
   return {
@@ -116,6 +120,7 @@ export function readHandshake(raw: RawHandshake, peer: Peer): HandshakeFacts {
     forwardedProto: peer.trusted ? said.get('x-forwarded-proto') : undefined,
     forwardedHost: peer.trusted ? said.get('x-forwarded-host') : undefined,
     repeated,
+    originRepeated,
     encrypted: isTls(raw.socket),
     peerAddress: raw.socket?.remoteAddress,
     address: peer.address,
