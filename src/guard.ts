@@ -6,13 +6,14 @@ import type { Capacity, Reservation, Slot } from './admission/capacity.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './admission/handshake-request.ts'
 import { clientAddress, peerIsTrusted } from './admission/peer.ts'
 import { type Refusal, refusalBody, refuse } from './admission/refusal.ts'
+import { checkRouteSchema, type SchemaVerdict } from './admission/route-schema.ts'
 import { chooseProtocol } from './admission/sub-protocol.ts'
 import type { Caps } from './caps.ts'
 import type { Admitted } from './connection/admitted.ts'
 import { isThenable } from './connection/listeners.ts'
 import type { RoutePolicy } from './route-policy.ts'
 import type { Session } from './session/session.ts'
-import type { Audit } from './telemetry/audit.ts'
+import { type Audit, createPace } from './telemetry/audit.ts'
 
 export interface GuardSurroundings {
   readonly now: () => number
@@ -24,6 +25,8 @@ export interface GuardSurroundings {
   /** The handshake rate across nodes; `undefined` when there is only this one. */
   readonly sharedRate: ((address: string | undefined) => Promise<Refusal | undefined>) | undefined
   readonly admissions: Admissions
+  /** The streams that came this far; what the router answers by itself never does. */
+  readonly reached: WeakSet<Duplex>
   /** A reason to admit nobody now: draining, or a bus that has not caught up. */
   readonly unavailable: (needsSession: boolean) => string | undefined
   readonly isDenied: (session: Session, since: number) => boolean
@@ -63,6 +66,8 @@ interface Handshake {
   place: Slot | undefined
   method: string
   protocol: string | undefined
+  /** What a validator put in place of params and query is for `authorize` only: Fastify validates again. */
+  restoreRequest: () => void
 }
 
 type Verdict = Refusal | undefined
@@ -74,6 +79,7 @@ type Step = (handshake: Handshake) => Verdict | Promise<Verdict>
  */
 export function createGuard(surroundings: GuardSurroundings) {
   const { now, audit, admissions, capacity, caps, sharedRate, handshakeTimeout } = surroundings
+  const advise = createPace(adviceLinesPerSecond)
 
   const steps: readonly Step[] = [
     ({ facts, policy, request }) => checkAdmission(facts, policy.admission, true, request),
@@ -83,7 +89,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     (handshake) => authenticate(handshake),
     (handshake) => reserveSession(handshake),
     (handshake) => selectProtocol(handshake),
-    ({ request }) => validate(request),
+    (handshake) => validate(handshake),
     (handshake) => authorize(handshake),
     ({ session, startedAt }) => denied(session, startedAt),
   ]
@@ -140,6 +146,16 @@ export function createGuard(surroundings: GuardSurroundings) {
     return undefined
   }
 
+  function validate(handshake: Handshake): Verdict | Promise<Verdict> {
+    const checked = checkRouteSchema(handshake.request)
+    return isThenable(checked) ? checked.then(settle) : settle(checked)
+
+    function settle({ refusal, restore }: SchemaVerdict): Verdict {
+      handshake.restoreRequest = restore
+      return refusal
+    }
+  }
+
   function authorize({ policy, session, request }: Handshake): Verdict | Promise<Verdict> {
     if (policy.authorize === undefined) return undefined
     const allowed = policy.authorize(session, request)
@@ -180,7 +196,8 @@ export function createGuard(surroundings: GuardSurroundings) {
       },
       request.log,
     )
-    if (refusal.advice !== undefined) {
+    // One request makes one line, so a flood of requests must not make a flood of advice (LG-04).
+    if (refusal.advice !== undefined && advise(refusal.code, now()) !== undefined) {
       request.log[surroundings.development ? 'info' : 'debug'](
         { code: refusal.code },
         `fastify-secure-ws: ${refusal.advice}`,
@@ -201,11 +218,11 @@ export function createGuard(surroundings: GuardSurroundings) {
     const startedAt = now()
     const { raw } = request
     const stream: Duplex = reply.raw.socket ?? raw.socket
+    surroundings.reached.add(stream)
     const facts = readHandshake(raw, { trusted: peerIsTrusted(request), address: clientAddress(request) })
     const policy = request.is404 ? undefined : surroundings.policyOf(request)
     if (policy === undefined) {
-      answer(request, reply, facts, checkHandshakeShape(facts, false) ?? noSuchRoute)
-      if (!request.is404) explainRoute(request)
+      answer(request, reply, facts, checkHandshakeShape(facts, true) ?? notASocketRoute(request))
       return
     }
     const handshake: Handshake = {
@@ -219,6 +236,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       place: undefined,
       method: 'anonymous',
       protocol: undefined,
+      restoreRequest: () => {},
     }
 
     // The clock runs until the stream is a socket or gone, so it covers the hooks that come after this one as well (X-3).
@@ -229,6 +247,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     stream.once('close', stopClock)
 
     const admit = () => {
+      handshake.restoreRequest()
       admissions.grant(stream, raw, {
         session: handshake.session,
         policy: policy.socket,
@@ -260,6 +279,16 @@ export function createGuard(surroundings: GuardSurroundings) {
       conclude(failed(error))
     }
   }
+}
+
+const adviceLinesPerSecond = 5
+
+/** The two ways in which a developer meets this: both leave a plain route behind. */
+function notASocketRoute({ is404, routeOptions: { url } }: FastifyRequest): Refusal {
+  if (is404) return refuse('SWS_NOT_A_SOCKET_ROUTE', 'no route has this path')
+  return refuse('SWS_NOT_A_SOCKET_ROUTE', 'the route with this path is not one for sockets', {
+    advice: `${url} is a route, but none for sockets. Declare it with { websocket: true }, and after \`await app.register(secureWs, ...)\`: what is declared before that, the plugin does not see.`,
+  })
 }
 
 /** A check that throws is a check that did not pass (ASVS 16.5.3). Only the name of the error is safe to repeat. */

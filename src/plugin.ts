@@ -1,4 +1,6 @@
+import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import cookie from '@fastify/cookie'
 import helmet from '@fastify/helmet'
 import websocket, { type WebsocketPluginOptions } from '@fastify/websocket'
@@ -10,6 +12,7 @@ import { createCaps } from './caps.ts'
 import type { Connection } from './connection/connection.ts'
 import { type ConnectedSocket, secureSocketClass } from './connection/secure-socket.ts'
 import { createSweep } from './connection/sweep.ts'
+import { endUnrouted } from './connection/unrouted.ts'
 import { SecureWsError } from './errors.ts'
 import { Admissions, createGuard } from './guard.ts'
 import { createReplayGuard } from './inbound/replay.ts'
@@ -48,7 +51,6 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const admissions = new Admissions()
   const capacity = createCapacity(limits)
 
-  const replayGuard = createReplayGuard()
   const revalidation = createRevalidation(settings.session.revalidateEvery)
   const node = createNode({
     bus: settings.bus,
@@ -61,6 +63,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     sockets: () => sweep.items,
   })
   const { rooms } = node
+  const replayGuard = node.sharedReplayGuard(createReplayGuard())
   const sweep = createSweep<Connection>(sweepEvery(limits, settings.session.revalidateEvery), now, (time) => {
     for (const { member, room } of rooms.expire(time)) member.leftRoom(room)
   })
@@ -126,6 +129,18 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     options: socketOptions,
   })
 
+  const reached = new WeakSet<Duplex>()
+  upgradesOf(app, settings.websocket).on('upgrade', (raw: IncomingMessage, stream: Duplex) => {
+    if (reached.has(stream)) return
+    endUnrouted(stream, (status) =>
+      audit({
+        type: 'handshake.refused',
+        code: 'SWS_BAD_HANDSHAKE',
+        reason: `the router answered with ${status} before any hook ran`,
+        address: raw.socket?.remoteAddress,
+      }),
+    )
+  })
   app.addHook(
     'onRequest',
     createGuard({
@@ -137,6 +152,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       caps,
       sharedRate: node.sharedRate(limits.handshakesPerMinutePerAddress),
       admissions,
+      reached,
       unavailable: (needsSession) => instance.unavailable(needsSession),
       isDenied: node.isDenied,
       development: process.env.NODE_ENV !== 'production',
@@ -193,6 +209,11 @@ function attended(handler: SocketHandler): SocketHandler {
       throw error
     }
   }
+}
+
+/** Where @fastify/websocket listens: it may be told of another server than Fastify's own. */
+function upgradesOf(app: FastifyInstance, { options }: WebsocketPluginOptions): EventEmitter {
+  return options?.server ?? app.server
 }
 
 function warnOnce(app: FastifyInstance, audit: Audit, loosened: readonly string[]): void {

@@ -124,7 +124,7 @@ function toEvent({ sessionId, ...entry }: AuditEntry, now: number): AuditEvent {
 }
 
 /** Returns how many lines were held back since the last one, or `undefined` when this one is to be held back too. */
-function createPace(perSecond: number): (key: string, now: number) => number | undefined {
+export function createPace(perSecond: number): (key: string, now: number) => number | undefined {
   const seconds = new Map<string, { second: number; lines: number; held: number }>()
   return (key, now) => {
     const second = Math.floor(now / 1000)

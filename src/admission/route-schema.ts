@@ -1,0 +1,67 @@
+import type { FastifyRequest } from 'fastify'
+import { type Refusal, refuse } from './refusal.ts'
+
+export interface SchemaVerdict {
+  readonly refusal: Refusal | undefined
+  /** Puts back what a validator replaced: Fastify runs it again later, on what the client wrote. */
+  restore(): void
+}
+
+const parts = [
+  { part: 'params', key: 'params' },
+  { part: 'querystring', key: 'query' },
+  { part: 'headers', key: 'headers' },
+] as const
+
+const unchanged = () => {}
+
+/**
+ * Fastify validates after its `onRequest` hooks, which is after us, and answers with what the schema wanted. A handshake is
+ * validated here first: `authorize` sees what the schema describes, and a refusal says as little as any other and is an
+ * audit event.
+ *
+ * The validators are Fastify's, which answer true or false and coerce in place, or those of the application's
+ * `setValidatorCompiler`, which answer `{ value }` or `{ error }`; either may be a promise. Any other answer is a no.
+ */
+export function checkRouteSchema(request: FastifyRequest): SchemaVerdict | Promise<SchemaVerdict> {
+  return checkFrom(0, unchanged)
+
+  function checkFrom(index: number, restore: () => void): SchemaVerdict | Promise<SchemaVerdict> {
+    const checked = parts[index]
+    if (checked === undefined) return { refusal: undefined, restore }
+    const { part, key } = checked
+    const validate = request.getValidationFunction(part)
+    if (validate === undefined) return checkFrom(index + 1, restore)
+    const misfit = { refusal: refuse('SWS_BAD_HANDSHAKE', `${part} do not fit the schema`), restore }
+    const answer = ask(validate, request[key])
+    // What an async validator resolves with is the client's text, not a verdict: that it resolved is.
+    if (answer instanceof Promise) {
+      return answer.then(
+        (late: unknown) => (late === false ? misfit : checkFrom(index + 1, restore)),
+        () => misfit,
+      )
+    }
+    if (answer === true) return checkFrom(index + 1, restore)
+    if (!isValue(answer)) return misfit
+    if (key === 'headers') return checkFrom(index + 1, restore)
+    const before = request[key]
+    request[key] = answer.value
+    return checkFrom(index + 1, () => {
+      request[key] = before
+      restore()
+    })
+  }
+}
+
+function ask(validate: (given: unknown) => unknown, given: unknown): unknown {
+  try {
+    return validate(given)
+  } catch {
+    return false
+  }
+}
+
+function isValue(answer: unknown): answer is { readonly value: unknown } {
+  if (typeof answer !== 'object' || answer === null || answer instanceof Error) return false
+  return 'value' in answer && !('error' in answer && Boolean(answer.error))
+}
