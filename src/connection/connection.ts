@@ -27,7 +27,8 @@ export class Connection implements Member {
   readonly #sending: Sending
   readonly #receiving: Receiving
   readonly #rights: Rights
-  #ended: CloseCode | number | undefined
+  #ended: { readonly code: number; readonly at: number } | undefined
+  #reported = false
   #lastMessageAt: number
   #pingedAt: number
   #awaitedPong: Buffer | undefined
@@ -230,7 +231,7 @@ export class Connection implements Member {
   /** Shuts the gate at once, in both directions, and starts the closing handshake. The first reason stays. */
   end(code: CloseCode, reason: string, how: { terminate?: boolean; retryAfter?: number } = {}): void {
     if (this.ended) return
-    this.audit({ type: 'socket.closed', code, reason, durationMs: this.#surroundings.now() - this.openedAt })
+    this.#report(code, reason)
     this.gate(code)
     if (how.terminate === true) this.#wire.terminate()
     else this.#wire.closeFrame(code, closeReason(code, how.retryAfter))
@@ -238,7 +239,7 @@ export class Connection implements Member {
 
   /** No listener is called and nothing is sent after this, however many frames are in flight (ws alone goes on for 30 s). */
   gate(code: number): void {
-    this.#ended ??= code
+    this.#ended ??= { code, at: this.#surroundings.now() }
     this.#receiving.end()
     this.#sending.clear()
     // The peer's close frame has to be read, whoever had paused the reader.
@@ -252,10 +253,8 @@ export class Connection implements Member {
 
   /** The TCP connection is gone: everything this socket had taken is given back. */
   closed(code: number): void {
-    if (!this.ended) {
-      this.audit({ type: 'socket.closed', code, durationMs: this.#surroundings.now() - this.openedAt })
-      this.gate(code)
-    }
+    this.gate(code)
+    this.#report(this.#ended?.code ?? code)
     const { sweep, identities, rooms } = this.#surroundings
     sweep.delete(this)
     identities.leave(this)
@@ -276,6 +275,13 @@ export class Connection implements Member {
       },
       admitted.log,
     )
+  }
+
+  /** Once per socket, whoever ended it: we, the application, the client, or ws for a broken frame. */
+  #report(code: number, reason?: string): void {
+    if (this.#reported) return
+    this.#reported = true
+    this.audit({ type: 'socket.closed', code, reason, durationMs: this.#surroundings.now() - this.openedAt })
   }
 
   /** The gate for whatever is sent or received: a session that is over is over now, not at the next sweep (SE-04). */
