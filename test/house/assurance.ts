@@ -1,4 +1,5 @@
 /** Writes the right column of docs/assurance.md: which test files bear which requirement. Run it when tests came or went. */
+import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { filesBelow, root, textOf } from './source-files.ts'
@@ -34,7 +35,9 @@ export function bearers(): string[] {
 }
 
 function written(text: string): string {
-  const texts = new Map(bearers().map((path) => [path, textOf(path)]))
+  // What is not committed is not there for anybody else.
+  const committed = new Set(execFileSync('git', ['ls-files', 'test'], { cwd: root, encoding: 'utf8' }).split('\n'))
+  const texts = new Map(bearers().flatMap((path) => (committed.has(path) ? [[path, textOf(path)] as const] : [])))
   return rowsOf(text).reduce((result, { id, requirement }) => {
     const tests = [...texts].filter(([, code]) => names(code, id)).map(([path]) => `\`${path}\``)
     const row = new RegExp(`^\\| ${id.replaceAll('.', '\\.')} \\|.*$`, 'm')
