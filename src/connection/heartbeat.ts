@@ -9,21 +9,25 @@ export interface HeartbeatLimits {
 }
 
 export interface HeartbeatState {
-  /** When the last ping went out, or the socket opened. */
+  /** When the last ping went out, or the socket opened; while we do not read, when we last did not. */
   readonly pingedAt: number
   readonly awaitingPong: boolean
-  /** While we do not read (back-pressure), a pong cannot reach us: silence is ours, not the peer's. */
-  readonly reading: boolean
 }
 
-/** RFC 6455 section 5.5.2. A half-open connection answers nothing, so there is no use in a close frame: terminate. */
-export function checkHeartbeat(
-  { pingedAt, awaitingPong, reading }: HeartbeatState,
-  { every, timeout }: HeartbeatLimits,
+/** RS-03, RFC 6455 section 5.5.2. A half-open connection answers nothing, so there is no use in a close frame: terminate. */
+export function checkPong(
+  { pingedAt, awaitingPong }: HeartbeatState,
+  { timeout }: HeartbeatLimits,
   now: number,
 ): LifeVerdict | undefined {
-  if (awaitingPong && reading && now - pingedAt >= timeout) {
-    return { kind: 'terminate', code: CloseCode.Timeout, reason: `no pong within ${timeout} ms (limits.heartbeat)` }
-  }
-  return !awaitingPong && now - pingedAt >= every ? { kind: 'ping' } : undefined
+  if (!awaitingPong || now - pingedAt < timeout) return undefined
+  return { kind: 'terminate', code: CloseCode.Timeout, reason: `no pong within ${timeout} ms (limits.heartbeat)` }
+}
+
+export function checkPing(
+  { pingedAt, awaitingPong }: HeartbeatState,
+  { every }: HeartbeatLimits,
+  now: number,
+): LifeVerdict | undefined {
+  return awaitingPong || now - pingedAt < every ? undefined : { kind: 'ping' }
 }

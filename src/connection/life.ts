@@ -1,6 +1,6 @@
 import { CloseCode } from '../errors.ts'
 import { checkBackpressure, type WriteProgress } from './backpressure.ts'
-import { checkHeartbeat, type HeartbeatLimits, type HeartbeatState } from './heartbeat.ts'
+import { checkPing, checkPong, type HeartbeatLimits, type HeartbeatState } from './heartbeat.ts'
 
 export interface LifeLimits {
   readonly heartbeat: HeartbeatLimits
@@ -31,15 +31,19 @@ export type LifeVerdict =
   | { readonly kind: 'slow'; readonly reason: string }
   | { readonly kind: 'ping' }
 
-/** What time alone does to a socket. First verdict wins: rights before comfort, dead before silent. */
+/**
+ * What time alone does to a socket. First verdict wins: rights before comfort, dead before silent, and a ping last: where one
+ * is due at every visit, it must not keep the other questions from being asked.
+ */
 export function checkLife(life: Life, limits: LifeLimits, now: number): LifeVerdict | undefined {
   return (
     checkExpiry(life, now) ??
     checkLifetime(life, limits, now) ??
-    checkHeartbeat(life, limits.heartbeat, now) ??
+    checkPong(life, limits.heartbeat, now) ??
     checkPartialMessage(life, limits, now) ??
     checkIdle(life, limits, now) ??
-    checkBackpressure(life.write, limits.writeTimeout, now)
+    checkBackpressure(life.write, limits.writeTimeout, now) ??
+    checkPing(life, limits.heartbeat, now)
   )
 }
 
