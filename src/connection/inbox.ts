@@ -47,10 +47,11 @@ export class Inbox {
     void this.#run(waiting)
   }
 
-  /** Nothing that waits is delivered any more. */
+  /** Nothing that waits is delivered any more, and reading goes on: the other side's close frame is still to come. */
   clear(): void {
     this.#queue = undefined
     this.#bytes = 0
+    this.#letGo()
   }
 
   async #run(waiting: Promise<void>): Promise<void> {
@@ -61,6 +62,10 @@ export class Inbox {
     }
     this.#queue = undefined
     this.#busy = false
+    this.#letGo()
+  }
+
+  #letGo(): void {
     if (!this.#holding) return
     this.#holding = false
     this.#options.release()

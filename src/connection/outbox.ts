@@ -26,20 +26,28 @@ export class Outbox<T> {
     } else this.#write(item as T)
   }
 
-  /** Forgets what waits: the socket has closed. */
-  clear(): void {
-    if (this.#waiting !== undefined) this.#waiting.length = 0
+  /** Forgets what waits and hands it to `onForgotten`, as it becomes known: the socket has closed. */
+  clear(onForgotten: (item: T) => void): void {
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
+    for (const item of waiting) {
+      if (!isThenable(item)) onForgotten(item as T)
+      else item.then((ready) => ready !== undefined && onForgotten(ready), ignore)
+    }
   }
 
   async #run(waiting: (T | PromiseLike<T | undefined>)[]): Promise<void> {
     while (waiting.length > 0) {
       const [next] = waiting
       const item = isThenable(next) ? await Promise.resolve(next).catch(() => undefined) : next
-      // The head stays in place while it is awaited; `clear` may have taken it away meanwhile.
-      if (waiting.length === 0) break
+      // The head stays in place while it is awaited; `clear` may have taken everything away meanwhile.
+      if (this.#waiting !== waiting) return
       waiting.shift()
       if (item !== undefined) this.#write(item as T)
     }
     this.#waiting = undefined
   }
 }
+
+/** A payload that was refused: whoever made it has said so. */
+function ignore(): void {}

@@ -32,7 +32,7 @@ interface Pending {
 export interface SendingOptions {
   readonly wire: Wire
   readonly outboundBytes: number
-  /** Called when a payload does not fit; `true`: drop it and go on, `false`: the connection is being closed. */
+  /** Called when a payload does not fit, which is then not sent. */
   readonly onSlow: (reason: string) => void
   readonly onSent: () => void
 }
@@ -81,8 +81,9 @@ export class Sending {
     else this.#push({ outgoing: frame })
   }
 
+  /** What still waits is not sent; whoever asked to be told is told so. */
   clear(): void {
-    this.#outbox?.clear()
+    this.#outbox?.clear(({ callback }) => callback !== undefined && process.nextTick(callback, closedError()))
   }
 
   #push(pending: Pending | PromiseLike<Pending | undefined>): void {
