@@ -73,6 +73,8 @@ export interface LifeWire extends Wire {
   readonly midMessage: boolean
   /** Bytes the kernel has taken, ever; `undefined` where the stream does not count. */
   readonly written: number | undefined
+  /** A binary frame as the application wants it. */
+  shape(bytes: Buffer): unknown
   hold(): void
   release(): void
   ping(payload: Buffer): void

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { CloseCode } from '../errors.ts'
+import { CloseCode, SecureWsError } from '../errors.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
 import { type EncodeMode, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
@@ -12,6 +12,7 @@ import { checkLife } from './life.ts'
 import { Receiving } from './receiving.ts'
 import { Rights } from './rights.ts'
 import { closedError, type FrameOptions, type SendCallback, Sending } from './sending.ts'
+import { logThrown, nameOfThrown } from './thrown.ts'
 
 /** So many faults of listeners within a minute are no accident any more. */
 const faultsPerMinute = 5
@@ -61,9 +62,10 @@ export class Connection implements Member {
       request,
       now: surroundings.now,
       queue: { frames: limits.inboundQueue, bytes: limits.messageBytes },
+      shape: (bytes) => wire.shape(bytes),
       hold: () => wire.hold(),
       release: () => wire.release(),
-      answer: (message) => this.#sending.deliver(this.#own(message)),
+      answer: (message) => this.deliver(this.#own(message)),
       onRefused: (refusal) => this.#refused(refusal),
       refresh: policy.refresh && ((token) => this.#rights.refresh(token)),
       onFault: (error, messageType) => this.fault(error, messageType),
@@ -152,9 +154,8 @@ export class Connection implements Member {
 
   /** A listener or the handler failed. The client learns nothing of it, the log everything. */
   fault(error: unknown, messageType?: string): void {
-    const { log } = this.admitted
-    log.error({ err: error, socket: this.id, messageType }, 'fastify-secure-ws: a listener threw')
-    this.audit({ type: 'message.failed', code: 'SWS_INTERNAL', reason: nameOf(error), messageType })
+    this.#logThrown(error, 'a listener threw', messageType)
+    this.audit({ type: 'message.failed', code: 'SWS_INTERNAL', reason: nameOfThrown(error), messageType })
     const now = this.#surroundings.now()
     this.#faults = [...(this.#faults ?? []).filter((at) => now - at < 60_000), now]
     if (this.#faults.length >= faultsPerMinute) this.end(CloseCode.InternalError, 'listeners kept failing')
@@ -184,7 +185,7 @@ export class Connection implements Member {
 
   leftRoom(room: string): void {
     this.audit({ type: 'room.left', room, reason: 'the grant ended' })
-    if (!this.#isOver()) this.#sending.deliver(this.#own({ type: 'left', room }))
+    this.deliver(this.#own({ type: 'left', room }))
   }
 
   /** A new token has a new id: who revokes it must find this socket. */
@@ -198,12 +199,20 @@ export class Connection implements Member {
 
   /** Called by the one timer of the server. */
   sweep(now: number): void {
-    if (this.ended) return
     const { limits } = this.admitted.policy
+    if (this.#ended !== undefined) {
+      // ws starts its closing clock with a close frame of ours. After the peer's FIN there is none: a peer that says it has
+      // finished, and reads nothing, would keep the socket and its place for ever.
+      if (now - this.#ended.at >= limits.writeTimeout) this.#wire.terminate()
+      return
+    }
     // A handler that never listens must still see the other side go.
     if (now - this.openedAt >= limits.handshake) this.#receiving.open()
     if (now >= this.#rights.dueAt) this.#surroundings.revalidation.request(this)
-    this.#partialSince = this.#wire.midMessage ? (this.#partialSince ?? now) : undefined
+    // While we do not read, neither the rest of a message nor a pong can reach us: that time is ours, not the peer's.
+    const { reading, midMessage } = this.#wire
+    if (!reading && this.#awaitedPong !== undefined) this.#pingedAt = now
+    this.#partialSince = midMessage && reading ? (this.#partialSince ?? now) : undefined
     this.#measureWriting(now)
     const verdict = checkLife(
       {
@@ -212,7 +221,6 @@ export class Connection implements Member {
         lastMessageAt: this.#lastMessageAt,
         pingedAt: this.#pingedAt,
         awaitingPong: this.#awaitedPong !== undefined,
-        reading: this.#wire.reading,
         partialSince: this.#partialSince,
         write: { markedAt: this.#mark?.at },
       },
@@ -325,9 +333,12 @@ export class Connection implements Member {
   #refused(refusal: RefusedMessage): void {
     const { code, reason, messageType, cause } = refusal
     this.audit({ type: 'message.refused', code, reason, messageType })
-    if (cause !== undefined)
-      this.admitted.log.error({ err: cause, socket: this.id }, 'fastify-secure-ws: a check threw')
+    if (cause !== undefined) this.#logThrown(cause, 'a check threw', messageType)
     if (refusal.close !== undefined) this.end(refusal.close, reason)
+  }
+
+  #logThrown(error: unknown, what: string, messageType: string | undefined): void {
+    logThrown(this.admitted.log, error, { socket: this.id, messageType }, `fastify-secure-ws: ${what}`)
   }
 
   #slow(reason: string): void {
@@ -342,11 +353,7 @@ export class Connection implements Member {
   }
 }
 
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error
-}
-
 /** Our own errors say what is wrong and quote nothing; of others, only the name is safe to repeat. */
 function reasonOf(error: unknown): string {
-  return error instanceof Error && error.name === 'SecureWsError' ? error.message : nameOf(error)
+  return error instanceof SecureWsError ? error.message : nameOfThrown(error)
 }

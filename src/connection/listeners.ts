@@ -4,13 +4,20 @@ import type { EventEmitter } from 'node:events'
  * Calls the listeners of one event in order, the next one when the one before has finished, and returns what the last of
  * them returned. EventEmitter's own `emit` drops a returned promise: its rejection would be an unhandledRejection, which
  * ends the process (CS-25). Here it rejects to the caller, and a synchronous chain stays synchronous.
+ *
+ * @param isOver asked before each listener: the one before may have closed the socket, or have waited while it was revoked
  */
-export function callListeners(emitter: EventEmitter, event: string, args: readonly unknown[]): unknown {
+export function callListeners(
+  emitter: EventEmitter,
+  event: string,
+  args: readonly unknown[],
+  isOver: () => boolean,
+): unknown {
   const listeners = emitter.rawListeners(event)
   let value: unknown
-  for (let index = 0; index < listeners.length; index++) {
+  for (let index = 0; index < listeners.length && !isOver(); index++) {
     value = listeners[index]?.apply(emitter, args as unknown[])
-    if (isThenable(value)) return settle(emitter, listeners.slice(index + 1), args, value)
+    if (isThenable(value)) return settle(emitter, listeners.slice(index + 1), args, value, isOver)
   }
   return value
 }
@@ -39,9 +46,13 @@ async function settle(
   rest: ReturnType<EventEmitter['rawListeners']>,
   args: readonly unknown[],
   first: PromiseLike<unknown>,
+  isOver: () => boolean,
 ): Promise<unknown> {
   let value = await first
-  for (const listener of rest) value = await listener.apply(emitter, args)
+  for (const listener of rest) {
+    if (isOver()) break
+    value = await listener.apply(emitter, args)
+  }
   return value
 }
 

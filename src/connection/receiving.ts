@@ -27,6 +27,8 @@ export interface ReceivingOptions {
   readonly request: object
   readonly now: () => number
   readonly queue: { readonly frames: number; readonly bytes: number }
+  /** A binary frame as a raw route's listener wants it. */
+  readonly shape: (bytes: Buffer) => unknown
   readonly hold: () => void
   readonly release: () => void
   readonly answer: (message: object) => void
@@ -114,10 +116,12 @@ export class Receiving {
   }
 
   #takeRaw({ bytes, isBinary }: Frame): void {
-    const { socket, policy, now, onFault } = this.#options
+    const { socket, policy, shape, now, onFault } = this.#options
     const refusal = admitRawFrame(bytes.length, policy, this.#state, now())
-    if (refusal === undefined) emitContained(socket, 'message', [bytes, isBinary], (error) => onFault(error, undefined))
-    else this.#refuse(refusal)
+    if (refusal === undefined) {
+      const frame = isBinary ? shape(bytes) : bytes
+      emitContained(socket, 'message', [frame, isBinary], (error) => onFault(error, undefined))
+    } else this.#refuse(refusal)
   }
 
   async #later(verdict: PromiseLike<InboundVerdict>): Promise<void> {
@@ -147,7 +151,7 @@ export class Receiving {
     if (socket.listenerCount(event) === 0) return this.#withoutListener(event, args, message)
     let value: unknown
     try {
-      value = callListeners(socket, event, args)
+      value = callListeners(socket, event, args, () => this.#ended)
     } catch (error) {
       return this.#fault(error, event, message)
     }

@@ -6,6 +6,7 @@ import type { Audience } from '../rooms/audience.ts'
 import type { Grant } from '../rooms/rooms.ts'
 import type { Session } from '../session/session.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
+import { type BinaryType, binaryTypes, shapeBytes } from './binary-type.ts'
 import { closeReasonBytes, controlBytes, cutToBytes, isSendableCloseCode } from './close.ts'
 import { Connection } from './connection.ts'
 import { emitContained } from './listeners.ts'
@@ -36,6 +37,7 @@ interface WsReceiver {
   readonly _fragmented: number
 }
 interface WsSender {
+  send(payload: unknown, options: SendOptions | undefined, callback: SendCallback | undefined): void
   readonly _state: number
   readonly _firstFragment: boolean
   readonly _queue: readonly unknown[]
@@ -53,6 +55,22 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
     #connection: Connection | undefined
     #held = 0
     #paused = false
+    #passing = false
+
+    #binaryType: BinaryType = 'nodebuffer'
+
+    // ws hands `binaryType` on to its receiver, and then frames come as something without a `length`: the byte rate would
+    // count NaN, for ever. The receiver keeps making Buffers; what the application asked for is made at its listener.
+    static {
+      Object.defineProperty(this.prototype, 'binaryType', {
+        get(this: SecureWebSocket) {
+          return this.#binaryType
+        },
+        set(this: SecureWebSocket, type: BinaryType) {
+          if (binaryTypes.has(type)) this.#binaryType = type
+        },
+      })
+    }
 
     /** Called by ws right after it has written the 101: the first moment that this object is somebody's socket. */
     setSocket(stream: Duplex, head: Buffer, options: { maxPayload?: number }): void {
@@ -64,6 +82,7 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       }
       const { messageBytes } = admitted.policy.limits
       setSocket.call(this, stream, head, { ...options, maxPayload: messageBytes })
+      this.#guardSender()
       const id = randomBytes(16).toString('base64url')
       this.#connection = new Connection(id, this, this.#wire(), admitted, source.surroundings)
     }
@@ -103,19 +122,27 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       else this.connection.send(value, options, callback)
     }
 
-    /** The reason is plain text: it is encoded and cut to the 123 bytes a close frame has room for. */
+    /**
+     * The reason is plain text: it is encoded and cut to the 123 bytes a close frame has room for.
+     *
+     * @throws TypeError for a code that no close frame may carry; the socket is as open as before then
+     */
     override close(code?: number, reason?: string | Buffer): void {
       const connection = this.#connection
-      if (connection === undefined) super.close(code)
-      // ws echoes the client's own close frame through this method. Its code goes back, its text does not.
-      else if (typeof reason === 'string') {
-        connection.gate(code ?? 1005)
-        super.close(code, cutToBytes(encodeText(reason, 'html'), closeReasonBytes))
-      } else {
-        connection.gate(code ?? 1005)
-        if (code === undefined || isSendableCloseCode(code)) super.close(code)
-        else super.close(code, undefined)
+      if (connection === undefined) return
+      if (code !== undefined && !isSendableCloseCode(code)) {
+        throw new TypeError(`${String(code)} is no close code. Write 1000, or one from 3000 to 4999.`)
       }
+      connection.gate(code ?? 1005)
+      // ws echoes the client's own close frame through this method. Its code goes back, its text, which is bytes, does not.
+      if (code === undefined || typeof reason !== 'string') super.close(code)
+      else super.close(code, cutToBytes(encodeText(reason, 'html'), closeReasonBytes))
+    }
+
+    /** Nothing that was already read is delivered after this: ws alone parses what the stream still holds. */
+    override terminate(): void {
+      this.#connection?.gate(abnormalClosure)
+      super.terminate()
     }
 
     override ping(payload?: unknown, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
@@ -200,6 +227,7 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
         writeFrame: (frame) => socket.#writeFrame(frame),
         hold: () => socket.#hold(),
         release: () => socket.#release(),
+        shape: (bytes) => shapeBytes(bytes, socket.#binaryType),
         ping: (payload) => super.ping(payload, false),
         closeFrame: (code, reason) => super.close(code, reason),
         terminate: () => super.terminate(),
@@ -208,7 +236,26 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
 
     #write({ payload, binary }: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
       const frame = { compress: options?.compress ?? true, fin: options?.fin ?? true, binary }
-      super.send(payload, frame, callback)
+      this.#passing = true
+      try {
+        super.send(payload, frame, callback)
+      } finally {
+        this.#passing = false
+      }
+    }
+
+    /**
+     * OU-05: `WebSocket.prototype.send.call(socket, text)` and `socket._sender.send(text, {})` do not pass our `send`. All of
+     * ws's own ways to a message end in the sender's method; there, what did not come from the encoder is sent to it.
+     */
+    #guardSender(): void {
+      const sender = this._sender
+      if (sender === null) return
+      const { send } = sender
+      sender.send = (payload, options, callback) => {
+        if (this.#passing) send.call(sender, payload, options, callback)
+        else this.send(payload, { binary: options?.binary, compress: options?.compress, fin: options?.fin }, callback)
+      }
     }
 
     /** Straight to the stream: only while nothing of ws stands in front of it, or frames would overtake each other. */
@@ -245,6 +292,9 @@ interface SetSocket {
 
 /** Documented by ws as private, and the one place where a server-side socket gets its stream (stack facts: pause here). */
 const { setSocket } = WebSocket.prototype as WebSocket & SetSocket
+
+/** RFC 6455 section 7.1.5: never on the wire, only in `close` events and ours. */
+const abnormalClosure = 1006
 
 function isBytes(value: unknown): value is ArrayBufferLike | ArrayBufferView {
   return ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer
