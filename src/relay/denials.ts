@@ -60,10 +60,11 @@ export function denialKeys(subject: DenialSubject): string[] {
  * A denied user may sign in again, so a denial of a user hits the sessions that were authenticated no later than it; one
  * whose `at` is its `until` is a ban, and hits them all. A session that does not say when it was authenticated cannot be
  * told from a new one: only a ban hits it, besides the denials of those very sessions that nodes with its sockets add.
+ * A ban lasts as long as its `at` lies ahead: added to an earlier log-out that is kept for longer, it is still one.
  */
 export function isHitBy(denial: Denial, authenticatedAt: number | undefined, now: number): boolean {
   if (denial.until <= now) return false
-  if (denial.kind !== 'user' || denial.at >= denial.until) return true
+  if (denial.kind !== 'user' || now < denial.at) return true
   return authenticatedAt !== undefined && authenticatedAt <= denial.at
 }
 

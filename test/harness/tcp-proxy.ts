@@ -1,0 +1,69 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+
+/** A wire between a node and its Redis, which can be cut without either noticing at once. */
+export interface TcpProxy {
+  readonly port: number
+  /** Every connection is reset, and new ones are refused. */
+  cut(): void
+  /** Nothing passes any more, in either direction, and nobody is told: a peer that vanished. New connections are taken and stay silent. */
+  hush(): void
+  /** As before. Connections that were hushed are reset: what they missed is lost. */
+  mend(): void
+  close(): Promise<void>
+}
+
+export async function startTcpProxy(target: number): Promise<TcpProxy> {
+  const pairs = new Set<readonly [Socket, Socket]>()
+  let mode: 'open' | 'cut' | 'hushed' = 'open'
+
+  const server = createServer((near) => {
+    near.on('error', () => {})
+    if (mode === 'cut') return near.resetAndDestroy()
+    const far = connect({ port: target, host: '127.0.0.1' })
+    far.on('error', () => near.resetAndDestroy())
+    const pair = [near, far] as const
+    pairs.add(pair)
+    for (const [from, to] of [pair, [far, near]] as const) {
+      from.setNoDelay(true)
+      from.on('data', (chunk) => {
+        if (mode === 'open') to.write(chunk)
+      })
+      from.on('close', () => {
+        to.destroy()
+        pairs.delete(pair)
+      })
+    }
+    return undefined
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+
+  const resetAll = (): void => {
+    for (const [near, far] of pairs) {
+      near.resetAndDestroy()
+      far.destroy()
+    }
+  }
+  return {
+    port: address.port,
+    cut() {
+      mode = 'cut'
+      resetAll()
+    },
+    hush() {
+      mode = 'hushed'
+    },
+    mend() {
+      if (mode === 'hushed') resetAll()
+      mode = 'open'
+    },
+    async close() {
+      resetAll()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
