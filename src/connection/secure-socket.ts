@@ -62,7 +62,7 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
     // ws hands `binaryType` on to its receiver, and then frames come as something without a `length`: the byte rate would
     // count NaN, for ever. The receiver keeps making Buffers; what the application asked for is made at its listener.
     static {
-      Object.defineProperty(this.prototype, 'binaryType', {
+      Object.defineProperty(SecureWebSocket.prototype, 'binaryType', {
         get(this: SecureWebSocket) {
           return this.#binaryType
         },
