@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify'
 import { createAttacker } from './attacker.ts'
 import { localCertificate } from './certificate.ts'
 import { createChat } from './chat.ts'
@@ -22,15 +23,17 @@ export async function startDemo({ port, attackerPort }: DemoOptions): Promise<De
   const attackerAt = await attacker.listen(attackerPort)
   const urls = { attacker: `https://127.0.0.1:${attackerAt}`, neighbour: `https://localhost:${attackerAt}` }
 
-  const app = await createChat({ certificate, attackerUrl: urls.attacker })
+  let app: FastifyInstance | undefined
   try {
+    app = await createChat({ certificate, attackerUrl: urls.attacker })
     const { port: chatAt } = new URL(await app.listen({ port, host: '127.0.0.1' }))
     const chat = `https://localhost:${chatAt}`
     attacker.aimAt(chat)
-    return { chat, ...urls, close: async () => void (await Promise.all([attacker.close(), app.close()])) }
+    const servers = [attacker, app]
+    return { chat, ...urls, close: async () => void (await Promise.all(servers.map((server) => server.close()))) }
   } catch (error) {
     await attacker.close()
-    await app.close()
+    await app?.close()
     throw error
   }
 }

@@ -12,7 +12,9 @@ let browser: Browser
 
 before(async () => {
   requireBuild()
-  ;[demo, browser] = await Promise.all([startDemo({ port: 0, attackerPort: 0 }), startBrowser()])
+  // One after the other: what `after` is to close must be known, whichever of the two fails.
+  browser = await startBrowser()
+  demo = await startDemo({ port: 0, attackerPort: 0 })
 })
 
 after(async () => {
