@@ -119,7 +119,9 @@ export function createInstance({ node, sweep, capacity, caps, routes, settings, 
           : sessionId !== undefined
             ? node.socketsOf({ sessionId })
             : [...sweep.items]
-      return found.map(({ id, openedAt, session, admitted }) => ({
+      // One that was told to go may take its time to answer; it is nobody's device any more.
+      const open = found.filter(({ ended }) => !ended)
+      return open.map(({ id, openedAt, session, admitted }) => ({
         id,
         since: openedAt,
         address: admitted.address,

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Session } from '../../src/index.ts'
+import { rawConnect } from '../harness/raw-client.ts'
+import { until } from '../harness/until.ts'
+import { type Asked, assertRefused, type Journey, startJourney } from './journey.ts'
+
+// RS-11, CS-19: N + 1 at once get exactly N, and every way out gives a place back, once.
+
+const byHeader = ({ headers }: { headers: NodeJS.Dict<string | string[]> }): Session | null => {
+  const id = headers['x-session']
+  if (typeof id !== 'string') return null
+  const userId = headers['x-user']
+  return { id, ...(typeof userId === 'string' && { userId }) }
+}
+const slowly = (request: Parameters<typeof byHeader>[0]) =>
+  new Promise<Session | null>((resolve) => setTimeout(() => resolve(byHeader(request)), 10))
+
+const many = {
+  connectionsPerAddress: 1_000,
+  connectionsPerSession: 1_000,
+  connectionsPerUser: 1_000,
+  handshakesPerMinutePerAddress: 10_000,
+}
+
+/** Written in one go to connections that are open already, so that the server meets them together. */
+async function atOnce({ port, bytes }: Journey, asked: readonly Asked[], t: { after(done: () => void): void }) {
+  const connections = await Promise.all(asked.map(() => rawConnect({ port })))
+  t.after(() => {
+    for (const connection of connections) connection.close()
+  })
+  for (const [index, connection] of connections.entries()) connection.write(bytes(asked[index]))
+  const answers = await Promise.all(connections.map((connection) => connection.answer()))
+  return { connections, answers, admitted: connections.filter((_, index) => answers[index]?.status === 101) }
+}
+
+const fifty = (each: (index: number) => Asked) => Array.from({ length: 50 }, (_, index) => each(index))
+
+const caps = [
+  ['connections', { connections: 10 }, 503, (index: number) => ({ headers: { 'X-Session': `s${index}` } })],
+  [
+    'connectionsPerAddress',
+    { connectionsPerAddress: 10 },
+    429,
+    (index: number) => ({ headers: { 'X-Session': `s${index}` } }),
+  ],
+  ['connectionsPerSession', { connectionsPerSession: 10 }, 429, () => ({ headers: { 'X-Session': 's1' } })],
+  [
+    'connectionsPerUser',
+    { connectionsPerUser: 10 },
+    429,
+    (index: number) => ({ headers: { 'X-Session': `s${index}`, 'X-User': 'ada' } }),
+  ],
+] as const
+
+for (const [name, cap, status, asked] of caps) {
+  test(`RS-11 CS-19 ${name}: 50 at once against 10 places`, async (t) => {
+    const journey = await startJourney(t, { authenticate: slowly, limits: { ...many, ...cap } })
+    const { answers, admitted } = await atOnce(journey, fifty(asked), t)
+    assert.equal(admitted.length, 10)
+    for (const answer of answers.filter((answer) => answer.status !== 101)) {
+      assertRefused(answer, status, 'SWS_TOO_MANY_CONNECTIONS')
+      assert.match(answer.headers['retry-after'] ?? '', /^[1-9]\d*$/)
+    }
+    const { stats } = journey.app.secureWs
+    await until(() => stats().connections === 10, 'the refused ones hold nothing')
+
+    // One goes: one comes, and no more than one.
+    admitted[0]?.reset()
+    await until(() => stats().connections === 9, 'the place is free')
+    const next = await atOnce(journey, [asked(50), asked(51)], t)
+    assert.deepEqual(next.answers.map((answer) => answer.status).sort(), [101, status])
+    for (const connection of [...admitted, ...next.connections]) connection.close()
+    await until(() => stats().connections === 0, 'every place is free')
+    assert.deepEqual(stats(), { sockets: 0, rooms: 0, connections: 0, addresses: 0, sessions: 0, users: 0 })
+  })
+}
+
+test('RS-16 handshakesPerMinutePerAddress counts every handshake that asks for a place, refused ones too', async (t) => {
+  const { ask } = await startJourney(t, {
+    authenticate: byHeader,
+    limits: { ...many, handshakesPerMinutePerAddress: 5 },
+  })
+  for (let count = 0; count < 5; count++) assert.equal((await ask()).status, 401)
+  const answer = await ask({ headers: { 'X-Session': 's1' } })
+  assertRefused(answer, 429, 'SWS_TOO_MANY_HANDSHAKES', 'Too Many Requests')
+  const wait = Number(answer.headers['retry-after'])
+  assert.ok(wait >= 1 && wait <= 60, String(wait))
+})
+
+// 6.3.1: passwords cannot be tried without end, and who guesses does not lock others out.
+test('6.3.1 somebody who guesses is slowed down, another address is not', async (t) => {
+  const { ask } = await startJourney(
+    t,
+    { origins: ['https://app.example'], authenticate: byHeader, limits: { handshakesPerMinutePerAddress: 20 } },
+    { server: { trustProxy: '127.0.0.1' } },
+  )
+  const from = (address: string, session?: string) =>
+    ask({
+      headers: {
+        Host: 'app.example',
+        Origin: 'https://app.example',
+        'X-Forwarded-Proto': 'https',
+        'X-Forwarded-For': address,
+        'X-Session': session,
+      },
+    })
+  const answers = []
+  // RS-12: another address of the same IPv6 network each time.
+  for (let count = 0; count < 30; count++) answers.push((await from(`2001:db8::${count.toString(16)}`)).status)
+  assert.deepEqual(answers, [...Array(20).fill(401), ...Array(10).fill(429)])
+  assert.equal((await from('2001:db8:0:1::1', 's1')).status, 101)
+})
+
+test('7.1.2 whenFull: evict-oldest closes the oldest with 1008, one for each newcomer', async (t) => {
+  const { app, open } = await startJourney(t, {
+    authenticate: byHeader,
+    limits: { ...many, connectionsPerSession: 3 },
+    session: { whenFull: 'evict-oldest' },
+  })
+  const headers = { 'X-Session': 's1' }
+  const closed: number[] = []
+  for (let count = 0; count < 5; count++) {
+    const { answer, connection } = await open({ headers })
+    assert.equal(answer.status, 101)
+    // A close frame of the server with code 1008, read by a client that never answers it.
+    connection.socket.on('data', (chunk: Buffer) => {
+      if (chunk[0] === 0x88 && chunk.readUInt16BE(2) === 1008) closed.push(count)
+    })
+    connection.socket.resume()
+  }
+  await until(() => closed.length === 2, 'two have been told to go')
+  assert.deepEqual(closed, [0, 1])
+  assert.equal(app.secureWs.sockets({ sessionId: 's1' }).length, 3)
+  // Another session is not touched, and touches nobody.
+  assert.equal((await open({ headers: { 'X-Session': 's2' } })).answer.status, 101)
+  assert.equal(app.secureWs.sockets({ sessionId: 's1' }).length, 3)
+})
+
+test('a route may have caps of its own for sessions', async (t) => {
+  const { open, ask } = await startJourney(
+    t,
+    { authenticate: byHeader, limits: many },
+    {
+      routes(app) {
+        app.get('/one', { websocket: true, secureWs: { limits: { connectionsPerSession: 1 } } }, () => {})
+        app.get('/many', { websocket: true }, () => {})
+      },
+    },
+  )
+  const headers = { 'X-Session': 's1' }
+  assert.equal((await open({ target: '/one', headers })).answer.status, 101)
+  assertRefused(await ask({ target: '/one', headers }), 429, 'SWS_TOO_MANY_CONNECTIONS')
+  assert.equal((await open({ target: '/many', headers })).answer.status, 101)
+})
