@@ -386,7 +386,7 @@ test('OU-05 no way to a message passes the encoder by', async (t) => {
     send(payload: unknown, options: object, callback?: () => void): void
   }
   const exits: Record<string, (socket: WebSocketOf) => void> = {
-    'the method of ws itself': (socket) => WebSocket.prototype.send.call(socket, canary),
+    'the method of ws itself': (socket) => WebSocket.prototype.send.call(socket, canary, {}, () => {}),
     'the same, as text made of bytes': (socket) =>
       WebSocket.prototype.send.call(socket, Buffer.from(canary), { binary: false }, () => {}),
     'the sender of ws': (socket) => (Reflect.get(socket, '_sender') as Sender).send(canary, { fin: true }),
