@@ -130,7 +130,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   })
 
   const reached = new WeakSet<Duplex>()
-  upgradesOf(app, settings.websocket).on('upgrade', (raw: IncomingMessage, stream: Duplex) => {
+  const watchUnrouted = (raw: IncomingMessage, stream: Duplex) => {
     if (reached.has(stream)) return
     endUnrouted(stream, (status) =>
       audit({
@@ -140,6 +140,13 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
         address: raw.socket?.remoteAddress,
       }),
     )
+  }
+  const upgrades = upgradesOf(app, settings.websocket)
+  upgrades.on('upgrade', watchUnrouted)
+  // @fastify/websocket has just taken its listener away. As long as one is left, Node hands upgrades to it instead of
+  // answering them with a 503, and they would hang.
+  app.addHook('preClose', async () => {
+    upgrades.off('upgrade', watchUnrouted)
   })
   app.addHook(
     'onRequest',
