@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import cookiePlugin from '@fastify/cookie'
 import jwtPlugin from '@fastify/jwt'
 import secureSessionPlugin from '@fastify/secure-session'
-import sessionPlugin from '@fastify/session'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyPluginCallback, FastifyRequest } from 'fastify'
 import { fromRequest } from '../../src/authentication/from-request.ts'
 import { type Answer, startAsking } from './asking.ts'
 
@@ -20,7 +20,9 @@ declare module '@fastify/jwt' {
   }
 }
 
-/** Both session plugins give `request.session` a type, and one program has room for one of them; this is the other's. */
+// Both session plugins give `request.session` a type, and one program has room for one of them: this one is loaded untyped.
+const sessionPlugin: FastifyPluginCallback<object> = createRequire(import.meta.url)('@fastify/session')
+
 interface StoredSession {
   readonly sessionId: string
   signedIn?: { userId: string }
