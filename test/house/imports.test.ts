@@ -20,6 +20,7 @@ const storeys: readonly (readonly string[])[] = [
   ['guard', 'node'],
   ['instance'],
   ['plugin', 'fastify'],
+  ['public'],
   ['index'],
   ['testing'],
 ]

@@ -1,0 +1,40 @@
+// By name, never `*`: what is not here is not promised.
+export { dangerouslyAllowAnyOrigin, type OriginFunction } from './admission/origin.ts'
+export type {
+  AuthenticateFunction,
+  AuthenticateOption,
+  Authenticator,
+  IssuedTicket,
+} from './authentication/authentication.ts'
+export { type BasicOptions, basic } from './authentication/basic.ts'
+export { type BearerOptions, bearer } from './authentication/bearer.ts'
+export { type ClientCertificateOptions, clientCertificate } from './authentication/client-certificate.ts'
+export { type CookieSession, type CookieSessionOptions, cookieSession } from './authentication/cookie-session.ts'
+export { type FromRequestOptions, fromRequest } from './authentication/from-request.ts'
+export { redisTickets } from './authentication/redis-ticket-store.ts'
+export { type TicketAuthenticator, type TicketOptions, ticket } from './authentication/ticket.ts'
+export {
+  type MemoryTicketsOptions,
+  memoryTickets,
+  type StoredTicket,
+  type TicketStore,
+} from './authentication/ticket-store.ts'
+export type { SendOptions } from './connection/secure-socket.ts'
+export { CloseCode, SecureWsError, type SecureWsErrorCode } from './errors.ts'
+export type { SecureSocket } from './fastify.ts'
+export type { SecureWsInstance, SocketDescription, Stats } from './instance.ts'
+export type { LimitOptions } from './limits.ts'
+export type { RoomMember, Subject } from './node.ts'
+export type { SecureWsOptions, SessionOptions } from './options.ts'
+export { encodeFor } from './outbound/encode-for.ts'
+export { dangerouslyTrustHtml, Encoded } from './outbound/encoded.ts'
+export type { EncodeMode } from './outbound/outbound.ts'
+export { html } from './outbound/template.ts'
+export type { Bus, BusState, SharedStores } from './relay/bus.ts'
+export { memoryBus } from './relay/memory-bus.ts'
+export { type RedisBusOptions, redisBus } from './relay/redis-bus.ts'
+export type { Audience, BroadcastOptions } from './rooms/audience.ts'
+export type { Grant } from './rooms/rooms.ts'
+export { type SanitizeOptions, sanitizeHtml } from './sanitizing/sanitizing.ts'
+export type { Session } from './session/session.ts'
+export type { AuditEvent, AuditType } from './telemetry/audit.ts'
