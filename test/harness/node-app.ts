@@ -2,6 +2,7 @@ import Fastify, { type FastifyRequest } from 'fastify'
 import secureWs, {
   type AuditEvent,
   fromRequest,
+  type Grant,
   type LimitOptions,
   type RedisBusOptions,
   redisBus,
@@ -27,6 +28,7 @@ const events: AuditEvent[] = []
 const ended = new Set<string>()
 const forbidden = new Set<string>()
 let onceHandled = 0
+let first: { join(room: string, grant?: Grant): void; leave(room: string): void } | undefined
 
 /** `x-session: ann.1` is session 1 of ann; whoever knows the name has it, which is all a test needs. */
 function sessionOf(name: string): Session | null {
@@ -79,6 +81,7 @@ app.get(
     },
   },
   (socket, request) => {
+    first ??= socket
     for (const room of roomsOf(request)) socket.join(room)
     socket.on('say', ({ room, text }) => app.secureWs.to(room).send({ type: 'said', text }))
     socket.on('leave', ({ room }) => socket.leave(room))
@@ -120,6 +123,16 @@ const calls = {
   /** How often the listener behind the replay guard was called. */
   onceHandled: () => onceHandled,
   busState: () => bus?.state ?? 'up',
+  /** The first socket joins and leaves `count` rooms, and `count` sessions that nobody has are revoked, each for `lifetime` ms. */
+  async churn(count: number, lifetime: number): Promise<void> {
+    for (let number = 0; number < count; number++) {
+      first?.join(`room ${number}`, { until: Date.now() + 60_000 })
+      first?.leave(`room ${number}`)
+      await app.secureWs.revoke({ sessionId: `nobody.${number}` }, { until: Date.now() + lifetime })
+    }
+    await app.secureWs.members('room 0')
+    events.length = 0
+  },
   heap(): number {
     for (let round = 0; round < 4; round++) globalThis.gc?.()
     return process.memoryUsage().heapUsed
