@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createDrain, type Drained } from '../../src/connection/drain.ts'
+import { until } from '../harness/until.ts'
+
+/** A connection that is gone once it was told, or only once it was cut. */
+function connections(count: number, stubborn: boolean) {
+  const open = new Set<Drained>()
+  const told: number[] = []
+  let cut = 0
+  for (let index = 0; index < count; index++) {
+    let ended = false
+    const connection: Drained = {
+      get ended() {
+        return ended
+      },
+      end(code, _reason, { retryAfter }) {
+        assert.equal(code, 1012)
+        ended = true
+        told.push(retryAfter ?? -1)
+        if (!stubborn) open.delete(connection)
+      },
+      terminate() {
+        cut++
+        open.delete(connection)
+      },
+    }
+    open.add(connection)
+  }
+  return { open, told, cut: () => cut }
+}
+
+test('a batch at a time, each told a time of its own to return', async () => {
+  const { open, told } = connections(10, false)
+  const drain = createDrain({ limits: { batch: 4, every: 20, deadline: 10_000 }, connections: () => open })
+  assert.equal(drain.started, false)
+  const done = drain.start()
+  assert.equal(drain.started, true)
+  assert.equal(told.length, 4)
+  await until(() => told.length === 8, 'the second batch was told')
+  await done
+  assert.equal(told.length, 10)
+  assert.ok(told.every((ms) => ms >= 0 && ms <= 1_000))
+  assert.ok(new Set(told).size > 1)
+})
+
+test('RS-10 who is still there at the deadline is cut, told once only', async () => {
+  const { open, told, cut } = connections(5, true)
+  await createDrain({ limits: { batch: 10, every: 10, deadline: 50 }, connections: () => open }).start()
+  assert.deepEqual([told.length, cut(), open.size], [5, 5, 0])
+})
+
+test('starting twice drains once, and an empty server is drained at once', async () => {
+  const drain = createDrain({ limits: { batch: 1, every: 60_000, deadline: 60_000 }, connections: () => new Set() })
+  assert.equal(drain.start(), drain.start())
+  await drain.start()
+})

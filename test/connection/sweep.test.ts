@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createSweep, type Swept } from '../../src/connection/sweep.ts'
+
+test('everything is visited once a tick, what was deleted is not, and the last one stops the clock', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const visits: string[] = []
+  let also = 0
+  const sweep = createSweep<Swept>(
+    100,
+    () => 7,
+    () => also++,
+  )
+  const item = (name: string): Swept => ({ sweep: (now) => visits.push(`${name} ${now}`) })
+  const [a, b] = [item('a'), item('b')]
+  t.mock.timers.tick(1_000)
+  assert.equal(also, 0)
+  sweep.add(a)
+  sweep.add(b)
+  assert.equal(sweep.size, 2)
+  t.mock.timers.tick(99)
+  assert.deepEqual(visits, [])
+  t.mock.timers.tick(1)
+  assert.deepEqual([visits, also], [['a 7', 'b 7'], 1])
+  sweep.delete(a)
+  sweep.delete(a)
+  t.mock.timers.tick(100)
+  assert.deepEqual(visits.at(-1), 'b 7')
+  assert.equal(visits.length, 3)
+  sweep.delete(b)
+  t.mock.timers.tick(1_000)
+  assert.deepEqual([visits.length, also, sweep.size], [3, 2, 0])
+  sweep.add(a)
+  t.mock.timers.tick(100)
+  assert.equal(visits.length, 4)
+  sweep.close()
+  t.mock.timers.tick(1_000)
+  assert.equal(visits.length, 4)
+})
+
+test('an item that leaves during the visit is not visited again, and the others are', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const visits: string[] = []
+  const sweep = createSweep<Swept>(
+    100,
+    () => 0,
+    () => {},
+  )
+  const second: Swept = { sweep: () => visits.push('second') }
+  const first: Swept = {
+    sweep() {
+      visits.push('first')
+      sweep.delete(first)
+      sweep.delete(second)
+    },
+  }
+  const third: Swept = { sweep: () => visits.push('third') }
+  for (const each of [first, second, third]) sweep.add(each)
+  t.mock.timers.tick(200)
+  assert.deepEqual(visits, ['first', 'third', 'third'])
+})
