@@ -8,6 +8,7 @@ import type { Session } from '../session/session.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { type BinaryType, binaryTypes, shapeBytes } from './binary-type.ts'
 import { closeReasonBytes, controlBytes, cutToBytes, isSendableCloseCode } from './close.ts'
+import { Coalescer, createTurn, type Piece, type WriteCallback } from './coalesce.ts'
 import { Connection } from './connection.ts'
 import { emitContained } from './listeners.ts'
 import type { FrameOptions, SendCallback } from './sending.ts'
@@ -40,6 +41,7 @@ interface WsSender {
   send(payload: unknown, options: SendOptions | undefined, callback: SendCallback | undefined): void
   readonly _state: number
   readonly _firstFragment: boolean
+  sendFrame(pieces: readonly Piece[], callback: WriteCallback | undefined): void
   readonly _queue: readonly unknown[]
 }
 
@@ -48,6 +50,7 @@ interface WsSender {
  * everything that takes one works; what goes in and out passes `Connection`.
  */
 export function secureSocketClass(source: SocketSource): SecureSocketClass {
+  const turn = createTurn()
   return class SecureWebSocket extends WebSocket {
     declare readonly _receiver: WsReceiver | null
     declare readonly _sender: WsSender | null
@@ -56,6 +59,7 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
     #held = 0
     #paused = false
     #passing = false
+    #coalescer: Coalescer | undefined
 
     #binaryType: BinaryType = 'nodebuffer'
 
@@ -68,6 +72,12 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
         },
         set(this: SecureWebSocket, type: BinaryType) {
           if (binaryTypes.has(type)) this.#binaryType = type
+        },
+      })
+      const ofWs = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'bufferedAmount')
+      Object.defineProperty(SecureWebSocket.prototype, 'bufferedAmount', {
+        get(this: SecureWebSocket) {
+          return Number(ofWs?.get?.call(this)) + (this.#coalescer?.bytes ?? 0)
         },
       })
     }
@@ -142,6 +152,7 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
     /** Nothing that was already read is delivered after this: ws alone parses what the stream still holds. */
     override terminate(): void {
       this.#connection?.gate(abnormalClosure)
+      this.#coalescer?.flush()
       super.terminate()
     }
 
@@ -230,7 +241,11 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
         shape: (bytes) => shapeBytes(bytes, socket.#binaryType),
         ping: (payload) => super.ping(payload, false),
         closeFrame: (code, reason) => super.close(code, reason),
-        terminate: () => super.terminate(),
+        terminate: () => {
+          // What was sent before goes as far as the kernel takes it, as with ws.
+          socket.#coalescer?.flush()
+          super.terminate()
+        },
       }
     }
 
@@ -249,9 +264,13 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
      * ws's own ways to a message end in the sender's method; there, what did not come from the encoder is sent to it.
      */
     #guardSender(): void {
-      const sender = this._sender
-      if (sender === null) return
+      const { _sender: sender, _socket: stream } = this
+      if (sender === null || stream === null) return
       const { send } = sender
+      const coalescer = new Coalescer(stream, turn)
+      this.#coalescer = coalescer
+      // Every frame of ws ends here, control frames too, so nothing overtakes what waits for the end of the turn.
+      sender.sendFrame = (pieces, callback) => coalescer.push(pieces, callback)
       sender.send = (payload, options, callback) => {
         if (this.#passing) send.call(sender, payload, options, callback)
         else this.send(payload, { binary: options?.binary, compress: options?.compress, fin: options?.fin }, callback)
@@ -260,11 +279,11 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
 
     /** Straight to the stream: only while nothing of ws stands in front of it, or frames would overtake each other. */
     #writeFrame(frame: Buffer): boolean {
-      const { _sender: sender, _socket: stream } = this
-      if (stream === null || sender === null) return false
+      const { _sender: sender } = this
+      if (sender === null || this.#coalescer === undefined) return false
       if (sender._state !== 0 || !sender._firstFragment || sender._queue.length > 0) return false
       if (this.extensions !== '') return false
-      stream.write(frame)
+      this.#coalescer.push([frame])
       return true
     }
 

@@ -1,0 +1,60 @@
+/**
+ * Messages echoed per second of the server's CPU time: `node bench/echo.ts`. 50 connections, each with one message under
+ * way, or with 16 that are sent as the answers come in.
+ */
+import { type Client, open, saying } from './harness/client.ts'
+import { compare, inTurns, perCpuSecond, type Server, start } from './harness/measure.ts'
+import type { PeerName } from './harness/peers.ts'
+
+const names: readonly PeerName[] = ['ours', 'ws', 'ws + JSON', '@fastify/websocket']
+const milliseconds = 200
+const rounds = 7
+const connections = 50
+
+const servers = await Promise.all(names.map((name) => start(name)))
+const clients = new Map<Server, Client[]>()
+for (const server of servers) {
+  clients.set(server, await Promise.all(Array.from({ length: connections }, () => open(server.name, server.port))))
+}
+
+function echo(server: Server, size: number, inFlight: number): Promise<number> {
+  // The size is that of the whole message: 23 characters are `{"type":"say","text":""}`.
+  const { frame, answer } = saying(server.name, 'x'.repeat(size - 24))
+  const several = Array.from({ length: inFlight + 1 }, (_, count) => Buffer.concat(Array(count).fill(frame)))
+  const end = performance.now() + milliseconds
+  let done = 0
+  const ended = (clients.get(server) ?? []).map(
+    (client) =>
+      new Promise<void>((resolve) => {
+        let bytes = 0
+        let underWay = inFlight
+        client.onBytes = (count) => {
+          bytes += count
+          const answered = Math.floor(bytes / answer)
+          if (answered === 0) return
+          bytes -= answered * answer
+          done += answered
+          underWay -= answered
+          if (performance.now() < end) {
+            underWay += answered
+            client.stream.write(several[answered] ?? '')
+          } else if (underWay === 0) resolve()
+        }
+        client.stream.write(several[inFlight] ?? '')
+      }),
+  )
+  return Promise.all(ended).then(() => done)
+}
+
+for (const inFlight of [1, 16]) {
+  for (const [size, label] of [
+    [64, '64 B'],
+    [1_024, '1 KiB'],
+    [16_384, '16 KiB'],
+  ] as const) {
+    const results = await inTurns(servers, rounds, (server) => perCpuSecond(server, () => echo(server, size, inFlight)))
+    compare(`echo, ${inFlight} under way, ${label}`, results)
+  }
+}
+for (const server of servers) server.stop()
+process.exit()

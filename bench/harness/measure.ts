@@ -1,0 +1,103 @@
+/**
+ * Servers are compared by what they do per second of their own CPU time, all threads together, so that a busy machine and a
+ * slow client change as little as possible. What is compared is measured in turns, within one run.
+ */
+import { type ChildProcess, execFileSync, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import type { PeerName } from './peers.ts'
+import type { Command } from './server.ts'
+
+const program = fileURLToPath(new URL('./server.ts', import.meta.url))
+
+export interface Server {
+  readonly name: PeerName
+  readonly port: number
+  /** Nanoseconds that its threads have run. */
+  cpu(): number
+  tell(command: Command): void
+  ask(command: Command): Promise<{ heap: number; external: number; connected: number }>
+  stop(): void
+}
+
+const cores = availableParallelism()
+if (cores > 1) pin(process.pid, 0)
+
+/** The server gets the second core to itself, the client stays on the first. */
+export async function start(name: PeerName): Promise<Server> {
+  const child: ChildProcess = fork(program, [name], {
+    env: { ...process.env, NODE_ENV: 'production' },
+    execArgv: ['--expose-gc'],
+  })
+  const pid = child.pid ?? 0
+  if (cores > 1) pin(pid, 1)
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }]
+  return {
+    name,
+    port,
+    cpu: () => cpuOf(pid),
+    tell: (command) => void child.send(command),
+    async ask(command) {
+      const answer = once(child, 'message')
+      child.send(command)
+      return (await answer)[0]
+    },
+    stop: () => void child.kill(),
+  }
+}
+
+function cpuOf(pid: number): number {
+  let total = 0
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    total += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0])
+  }
+  return total
+}
+
+function pin(pid: number, core: number): void {
+  execFileSync('taskset', ['-a', '-cp', String(core), String(pid)])
+}
+
+/** `work` resolves with how many were done; the answer is how many per second of the server's CPU time. */
+export async function perCpuSecond(server: Server, work: () => Promise<number>): Promise<number> {
+  const before = server.cpu()
+  const done = await work()
+  return done / ((server.cpu() - before) / 1e9)
+}
+
+/** Each server once per round, the first round thrown away. */
+export async function inTurns(
+  servers: readonly Server[],
+  rounds: number,
+  measure: (server: Server) => Promise<number>,
+): Promise<Map<PeerName, number[]>> {
+  const results = new Map<PeerName, number[]>(servers.map(({ name }) => [name, []]))
+  for (let round = 0; round <= rounds; round++) {
+    // Whoever comes second finds the machine as the first one left it: the order alternates.
+    for (const server of round % 2 === 0 ? servers : servers.toReversed()) {
+      const result = await measure(server)
+      if (round > 0) results.get(server.name)?.push(result)
+    }
+  }
+  return results
+}
+
+/** Ours against each other one, round by round. */
+export function compare(title: string, results: Map<PeerName, number[]>, unit = '/s'): void {
+  const ours = results.get('ours') ?? []
+  for (const [name, theirs] of results) {
+    if (name === 'ours') continue
+    const ratios = ours.map((value, round) => value / (theirs[round] ?? Number.NaN)).sort((a, b) => a - b)
+    const [low, middle, high] = [0.25, 0.5, 0.75].map((part) => quantile(ratios, part).toFixed(2))
+    const absolute = `${Math.round(quantile(ours.toSorted(ascending), 0.5))} : ${Math.round(quantile(theirs.toSorted(ascending), 0.5))} ${unit}`
+    console.log(`${title.padEnd(30)} ours : ${name.padEnd(20)} ${middle} (${low}-${high})   ${absolute}`)
+  }
+}
+
+const ascending = (a: number, b: number) => a - b
+
+function quantile(sorted: readonly number[], part: number): number {
+  return sorted[Math.round((sorted.length - 1) * part)] ?? Number.NaN
+}

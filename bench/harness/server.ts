@@ -1,0 +1,24 @@
+/** The child: one peer, told what to do by the client's process. */
+import { type PeerName, peers } from './peers.ts'
+
+export type Command =
+  | { readonly kind: 'broadcast'; readonly text: string; readonly times: number }
+  | { readonly kind: 'memory' }
+
+const peer = await peers[process.argv[2] as PeerName]()
+
+process.on('message', async (command: Command) => {
+  if (command.kind === 'broadcast') {
+    peer.broadcast(command.text, command.times)
+    return
+  }
+  // Twice, with a turn between them: what a finalizer lets go of is garbage only then.
+  for (let round = 0; round < 3; round++) {
+    globalThis.gc?.()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  const { heapUsed, external } = process.memoryUsage()
+  process.send?.({ heap: heapUsed, external, connected: peer.connected() })
+})
+process.on('disconnect', () => process.exit())
+process.send?.({ port: peer.port })

@@ -1,0 +1,117 @@
+/** What is needed of a stream. */
+export interface Sink {
+  readonly writable: boolean
+  write(bytes: Buffer, callback?: WriteCallback): unknown
+  cork(): void
+  uncork(): void
+}
+
+export type WriteCallback = (error?: Error | null) => void
+
+/** A piece of a frame; a string is UTF-8. */
+export type Piece = Buffer | string
+
+/** One piece of work at the end of the present turn of the event loop, however many sockets were written to in it. */
+export interface Turn {
+  atEnd(coalescer: Coalescer): void
+}
+
+export function createTurn(later: (task: () => void) => void = process.nextTick): Turn {
+  let waiting: Coalescer[] = []
+  const flush = () => {
+    const due = waiting
+    waiting = []
+    for (const coalescer of due) coalescer.flush()
+  }
+  return {
+    atEnd(coalescer) {
+      if (waiting.push(coalescer) === 1) later(flush)
+    },
+  }
+}
+
+/** What waits beyond this goes out at once: a turn that sends much must not look like a client that reads slowly. */
+const flushBytes = 65_536
+
+/**
+ * Joins what is written to one socket within a turn of the loop into one write. A write is a system call, and system calls
+ * are most of what a small message costs: sixteen answers to sixteen messages that came in one packet leave in one, too.
+ */
+export class Coalescer {
+  readonly #sink: Sink
+  readonly #turn: Turn
+  #pieces: Piece[] | undefined
+  #callbacks: WriteCallback[] | undefined
+  #bytes = 0
+
+  constructor(sink: Sink, turn: Turn) {
+    this.#sink = sink
+    this.#turn = turn
+  }
+
+  /** Bytes that the stream has not been given yet. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  push(pieces: readonly Piece[], callback?: WriteCallback): void {
+    if (this.#pieces === undefined) {
+      this.#pieces = []
+      this.#turn.atEnd(this)
+    }
+    for (const piece of pieces) {
+      this.#pieces.push(piece)
+      this.#bytes += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.length
+    }
+    if (callback !== undefined) {
+      this.#callbacks ??= []
+      this.#callbacks.push(callback)
+    }
+    if (this.#bytes >= flushBytes) this.flush()
+  }
+
+  flush(): void {
+    const pieces = this.#pieces
+    if (pieces === undefined) return
+    const bytes = this.#bytes
+    const callback = together(this.#callbacks)
+    this.#pieces = this.#callbacks = undefined
+    this.#bytes = 0
+    if (!this.#sink.writable) callback?.(new Error('The stream has ended.'))
+    else if (bytes < flushBytes) this.#sink.write(joined(pieces, bytes), callback)
+    else this.#writeEach(pieces, callback)
+  }
+
+  /** Large payloads are not copied; the kernel gets the pieces in one call. */
+  #writeEach(pieces: readonly Piece[], callback: WriteCallback | undefined): void {
+    this.#sink.cork()
+    const last = pieces.length - 1
+    for (const [index, piece] of pieces.entries()) {
+      const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece
+      this.#sink.write(bytes, index === last ? callback : undefined)
+    }
+    this.#sink.uncork()
+  }
+}
+
+function joined(pieces: readonly Piece[], bytes: number): Buffer {
+  const [first] = pieces
+  if (pieces.length === 1 && typeof first === 'object') return first
+  const whole = Buffer.allocUnsafe(bytes)
+  let offset = 0
+  for (const piece of pieces) {
+    if (typeof piece === 'string') offset += whole.write(piece, offset)
+    else {
+      whole.set(piece, offset)
+      offset += piece.length
+    }
+  }
+  return whole
+}
+
+function together(callbacks: readonly WriteCallback[] | undefined): WriteCallback | undefined {
+  if (callbacks === undefined) return undefined
+  return (error) => {
+    for (const callback of callbacks) callback(error)
+  }
+}
