@@ -19,7 +19,6 @@ export interface GuardSurroundings {
   readonly now: () => number
   readonly audit: Audit
   readonly policyOf: (request: FastifyRequest) => RoutePolicy | undefined
-  readonly handshakeTimeout: number
   readonly capacity: Capacity
   readonly caps: Caps
   /** The handshake rate across nodes; `undefined` when there is only this one. */
@@ -78,7 +77,7 @@ type Step = (handshake: Handshake) => Verdict | Promise<Verdict>
  * first byte of a 101, in the order of the list below, cheap before dear.
  */
 export function createGuard(surroundings: GuardSurroundings) {
-  const { now, audit, admissions, capacity, caps, sharedRate, handshakeTimeout } = surroundings
+  const { now, audit, admissions, capacity, caps, sharedRate } = surroundings
   const advise = createPace(adviceLinesPerSecond)
 
   const steps: readonly Step[] = [
@@ -239,10 +238,11 @@ export function createGuard(surroundings: GuardSurroundings) {
       restoreRequest: () => {},
     }
 
+    const timeout = policy.limits.handshake
     // The clock runs until the stream is a socket or gone, so it covers the hooks that come after this one as well (X-3).
     const deadline = setTimeout(() => {
-      answer(request, reply, facts, refuse('SWS_HANDSHAKE_TIMEOUT', `no decision within ${handshakeTimeout} ms`))
-    }, handshakeTimeout)
+      answer(request, reply, facts, refuse('SWS_HANDSHAKE_TIMEOUT', `no decision within ${timeout} ms`))
+    }, timeout)
     const stopClock = () => clearTimeout(deadline)
     stream.once('close', stopClock)
 

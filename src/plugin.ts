@@ -154,7 +154,6 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       now,
       audit,
       policyOf: (request) => Reflect.get(request.routeOptions.config, policyKey) as RoutePolicy | undefined,
-      handshakeTimeout: limits.handshake,
       capacity,
       caps,
       sharedRate: node.sharedRate(limits.handshakesPerMinutePerAddress),
@@ -171,6 +170,9 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     await node.start()
     warnOnce(app, audit, [
       ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
+      ...(settings.dangerouslyAllowAmbientCredentials
+        ? ['dangerouslyAllowAmbientCredentials: true (any page that may connect may use the visitor)']
+        : []),
       ...(settings.helmet === false ? ['helmet: false (refusals carry no security headers)'] : []),
       ...routes.flatMap(({ loosened, socket }) => loosened.map((line) => `${socket.route} ${line}`)),
     ])

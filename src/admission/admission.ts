@@ -34,7 +34,7 @@ export interface AdmissionExplained {
 }
 
 /**
- * @param path Where the options stand, for messages: `''`, or `'secureWs'` for a route's own. `hosts` belongs to the server.
+ * @param path Where the options stand, for messages: `''`, or `'/ws secureWs'` for a route's own.
  * @throws SecureWsError SWS_BAD_OPTION with the full path, the value and what to write instead.
  */
 export function compileAdmission(options: AdmissionOptions, path: string): AdmissionPolicy {
@@ -45,7 +45,8 @@ export function compileAdmission(options: AdmissionOptions, path: string): Admis
     missing: boolean(options.allowMissingOrigin, at('allowMissingOrigin')),
     nullOrigin: boolean(options.dangerouslyAllowNullOrigin, at('dangerouslyAllowNullOrigin')),
   }
-  const hosts = options.hosts === undefined ? defaultHosts(listed) : compileHosts(options.hosts, 'hosts')
+  const hosts =
+    options.hosts === undefined ? defaultHosts(listed, at('hosts')) : compileHosts(options.hosts, at('hosts'))
   const allowInsecureTransport = boolean(options.allowInsecureTransport, at('allowInsecureTransport'))
   return {
     origins,
@@ -89,11 +90,11 @@ export function checkAdmission(
  * With no `hosts`: the hosts of the listed origins. A rule that names no host of its own (same origin, a function, every
  * origin) leaves loopback only, so that nothing is served under an unknown name until the public one is configured.
  */
-function defaultHosts(listed: CompiledOrigins): HostPolicy {
+function defaultHosts(listed: CompiledOrigins, path: string): HostPolicy {
   if (listed.exact.size === 0 && listed.wildcards.size === 0) return { names: new Set(), loopback: true }
   const hosts = hostsOf(listed)
   if (hosts.length === 0) {
-    throw badOption('hosts', undefined, 'No entry of `origins` names a host of this server: list its names in `hosts`.')
+    throw badOption(path, undefined, 'No entry of `origins` names a host of this server: list its names in `hosts`.')
   }
   // A page on localhost talks to a server on another port of localhost; a rebound name is never one of the loopback names.
   const loopback = hosts.some(({ name }) => isLoopbackHost({ name, port: undefined }))

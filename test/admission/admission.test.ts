@@ -86,7 +86,7 @@ for (const origins of [['https://*.example.org'], ['chrome-extension://abcdef']]
   test(`origins: ${origins} names no host of ours, so hosts must be given`, () => {
     assert.throws(() => compileAdmission({ origins, ...strict }, 'secureWs'), {
       code: 'SWS_BAD_OPTION',
-      message: /option `hosts` is missing/,
+      message: /option `secureWs.hosts` is missing/,
     })
     assert.ok(compileAdmission({ origins, hosts: ['app.example'], ...strict }, 'secureWs'))
   })

@@ -65,6 +65,21 @@ test('an answer that comes after the deadline admits nobody', async (t) => {
   )
 })
 
+test("a route's own deadline counts there, and nowhere else", async (t) => {
+  const { open, ask } = await startJourney(
+    t,
+    { authenticate: () => new Promise((resolve) => setTimeout(() => resolve(ada), 100)) },
+    {
+      routes(app) {
+        app.get('/hurry', { websocket: true, secureWs: { limits: { handshake: 30 } } }, () => {})
+        app.get('/ws', { websocket: true }, () => {})
+      },
+    },
+  )
+  assertRefused(await ask({ target: '/hurry' }), 503, 'SWS_HANDSHAKE_TIMEOUT')
+  assert.equal((await open()).answer.status, 101)
+})
+
 test('a slow answer within the deadline admits, and the clock is off then', async (t) => {
   const { open, events } = await startJourney(t, {
     authenticate: () => new Promise((resolve) => setTimeout(() => resolve(ada), 30)),
