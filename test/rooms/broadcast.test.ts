@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { dangerouslyTrustHtml, Encoded } from '../../src/outbound/encoded.ts'
+import { packBroadcast, unpackBroadcast } from '../../src/rooms/broadcast.ts'
+
+const envelope = { id: 'b', rooms: ['a', 'b'], except: ['s'] }
+const travelled = (message: unknown) => unpackBroadcast(packBroadcast({ ...envelope, message }))
+
+test('what JSON can hold arrives as JSON would say it, with its rooms and exceptions', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (message) => {
+      assert.deepEqual(travelled(message), { ...envelope, message: JSON.parse(JSON.stringify(message)) })
+    }),
+  )
+  assert.equal(unpackBroadcast(packBroadcast({ ...envelope, encode: 'json', message: 1 }))?.encode, 'json')
+})
+
+test('finished markup and bytes stay what they are, wherever they stand', () => {
+  const arrived = travelled({ deep: [dangerouslyTrustHtml('<b>x</b>')], bytes: Buffer.from([0, 255]), text: '<b>' })
+  const { deep, bytes, text } = Object(arrived?.message) as { deep: unknown[]; bytes: unknown; text: unknown }
+  assert.ok(Encoded.is(deep[0], 'html'))
+  assert.equal(String(deep[0]), '<b>x</b>')
+  assert.deepEqual(bytes, Buffer.from([0, 255]))
+  assert.equal(text, '<b>', 'text stays text, and is encoded at its exit')
+  assert.ok(Encoded.is(travelled(dangerouslyTrustHtml('<i>'))?.message, 'html'))
+  assert.deepEqual(travelled(Buffer.from('x'))?.message, Buffer.from('x'))
+})
+
+// A chat message is whatever its author typed. If one with our mark in it travelled, it would arrive as trusted markup.
+test('BR-03 an object of the application that carries the mark of markup is refused, on the way out', () => {
+  for (const key of ['\u0000sws.html', '\u0000sws.bytes']) {
+    const forged = JSON.parse(`{${JSON.stringify(key)}:"<script>"}`)
+    for (const message of [forged, [forged], { deep: { deeper: forged } }, { a: 1, ...forged }]) {
+      assert.throws(() => travelled(message), { code: 'SWS_NOT_ENCODABLE' })
+    }
+  }
+  // The near misses: the mark as a value, or as part of a longer name.
+  for (const message of [{ a: '\u0000sws.html' }, { '\u0000sws.html!': 'x' }, { 'sws.html': 'x' }])
+    assert.deepEqual(travelled(message)?.message, message)
+})
+
+test('toJSON cannot smuggle the mark in either', () => {
+  const sly = { toJSON: () => ({ '\u0000sws.html': '<script>' }) }
+  assert.throws(() => travelled({ sly }), { code: 'SWS_NOT_ENCODABLE' })
+})
+
+test('BR-03 what is no broadcast is none, and never throws', () => {
+  const bad = [
+    '',
+    'null',
+    '[]',
+    '{}',
+    '{"message":1}',
+    '{"id":1,"rooms":[],"except":[],"message":1}',
+    '{"id":"x","rooms":"a","except":[],"message":1}',
+    '{"id":"x","rooms":[1],"except":[],"message":1}',
+    '{"id":"x","rooms":[],"except":[null],"message":1}',
+    '{"id":"x","rooms":[],"except":[]}',
+    '{"id":"x","rooms":[],"except":[],"message":1,"encode":"raw"}',
+    `${'['.repeat(100_000)}`,
+  ]
+  for (const text of bad) assert.equal(unpackBroadcast(text), undefined, text.slice(0, 80))
+  fc.assert(fc.property(fc.string(), (text) => void unpackBroadcast(text)))
+  assert.notEqual(unpackBroadcast('{"id":"x","rooms":[],"except":[],"message":1}'), undefined)
+})
+
+test('BR-03 __proto__ on the wire is a name like any other', () => {
+  const arrived = unpackBroadcast('{"id":"x","rooms":[],"except":[],"message":{"__proto__":{"polluted":1}}}')
+  assert.equal(Object.hasOwn(arrived?.message as object, '__proto__'), true)
+  assert.equal(Reflect.get({}, 'polluted'), undefined)
+})
