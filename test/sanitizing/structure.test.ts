@@ -57,3 +57,21 @@ test('what is no element does not count', () => {
   within(`<textarea>${'<div>'.repeat(100)}</textarea>`)
   within('a < b && c > d')
 })
+
+test('the last element within the limit is within it', () => {
+  // html, head and body are three of the fifty.
+  within('<p></p>'.repeat(47))
+  assert.equal(refusal('<p></p>'.repeat(48)), 'more than 50 elements')
+})
+
+test('OU-14 without limits of its own a caller gets the defaults', () => {
+  assert.equal(structureRefusal('<div>'.repeat(98)), undefined)
+  assert.equal(structureRefusal('<div>'.repeat(99)), 'nested deeper than 100')
+  assert.equal(structureRefusal('<p></p>'.repeat(5_000)), 'more than 5000 elements')
+})
+
+// jsdom runs no scripts here, so it reads what is in <noscript> as markup, and so must this.
+test('what is in noscript counts', () => {
+  within(`<noscript>${'<div>'.repeat(6)}`)
+  assert.equal(refusal(`<noscript>${'<div>'.repeat(9)}`), 'nested deeper than 10')
+})

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createVerdictCache } from '../../src/sanitizing/verdict-cache.ts'
 
 test('what is about the document is remembered, what is about the moment is not', () => {
@@ -33,4 +34,35 @@ test('entries and total size are bounded', () => {
   const none = createVerdictCache(0)
   none.set('<p>', { clean: 'x' })
   assert.equal(none.get('<p>'), undefined)
+})
+
+// A document that took too long on a busy machine is not refused for ever; what was found out about it is kept.
+test('only a verdict about time is forgotten after a minute', async (t) => {
+  let now = 1_000
+  t.mock.method(performance, 'now', () => now)
+  const cache = createVerdictCache(10)
+  cache.set('<a>', { clean: '<a></a>' })
+  cache.set('<b>', { refused: 'nested', because: 'document' })
+  cache.set('<s>', { refused: 'slow', because: 'time' })
+  assert.ok(cache.get('<s>'))
+  now += 60_001
+  // The cache looks at the clock once in a millisecond.
+  await sleep(5)
+  assert.equal(cache.get('<s>'), undefined)
+  assert.ok(cache.get('<a>'))
+  assert.ok(cache.get('<b>'))
+})
+
+test('a long document costs the cache its digest, not its length', () => {
+  const cache = createVerdictCache(100)
+  for (let index = 0; index < 20; index++) cache.set(`<p>${index}${'x'.repeat(1_000_000)}`, { clean: 'x' })
+  assert.equal(cache.size, 20)
+})
+
+test('the shortest of all is kept, and forgotten when asked to', () => {
+  const cache = createVerdictCache(10)
+  cache.set('<', { clean: '' })
+  assert.deepEqual(cache.get('<'), { clean: '' })
+  cache.clear()
+  assert.equal(cache.get('<'), undefined)
 })
