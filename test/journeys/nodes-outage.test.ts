@@ -20,7 +20,8 @@ const ready = (node: NodeProcess) => until(async () => (await node.status('probe
 const away = (node: NodeProcess) => until(async () => (await node.status('probe.1')) === 503, 'sessions are refused')
 
 async function twoNodes(redis: RedisServer): Promise<readonly [NodeProcess, NodeProcess]> {
-  return Promise.all([startNode(shop(redis.url)), startNode(shop(redis.url))])
+  const one = { ...shop(redis.url), limits: { connectionsPerSession: 1 } }
+  return Promise.all([startNode(one), startNode(one)])
 }
 
 async function hearsFrom(node: NodeProcess, client: SocketClient, room: string): Promise<void> {
@@ -95,6 +96,7 @@ describe('Redis is away', { concurrency: 3 }, () => {
         async () => (await b.call('members', 'lobby')).length === 3,
         'ann, fay and the open one are listed again',
       )
+      await until(async () => (await b.status('ann.1')) === 429, 'the place that ann holds is put back')
 
       // BR-07, and for a node that never knew: what the others put back is in the store.
       const late = await startNode(shop(redis.url))

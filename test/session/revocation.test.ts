@@ -180,6 +180,8 @@ test('BR-02 join racing revoke, 1,000 rounds: whichever is first, no ghost is le
     const join = () => socket.join('lobby')
     const revoke = () => void secureWs.revoke({ sessionId: id })
     const [first, second] = number % 2 ? [join, revoke] : [revoke, join]
+    // A listener that was waiting all the while goes on when nobody would ever take it out of the room again.
+    socket.on('close', () => setImmediate(() => socket.join('late')))
     if (number % 3 === 0) {
       first()
       second()
@@ -206,6 +208,7 @@ test('BR-02 join racing revoke, 1,000 rounds: whichever is first, no ghost is le
   }
   await Promise.all(Array.from({ length: 8 }, worker))
   while (secureWs.stats().sockets > 0) await turn()
+  for (let later = 0; later < 5; later++) await turn()
   assert.equal(secureWs.stats().rooms, 0)
   assert.deepEqual(await secureWs.members('lobby'), [])
 })
