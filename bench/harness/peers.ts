@@ -39,11 +39,15 @@ export const peers = {
         heartbeat: { every: many, timeout: many },
       },
     })
-    const text = { type: 'object', properties: { text: { type: 'string', maxLength: 65_536 } }, required: ['text'] }
+    const text = {
+      type: 'object',
+      properties: { text: { type: 'string', maxLength: 65_536 } },
+      required: ['text'],
+    } as const
     const declared = { receives: { say: { schema: text } }, sends: { said: { schema: text } } }
     app.get('/', { websocket: true, secureWs: declared }, (socket) => {
       socket.join('room:all')
-      socket.on('say', ({ text }: { text: string }) => socket.send({ type: 'said', text }))
+      socket.on('say', ({ text }) => socket.send({ type: 'said', text }))
     })
     const port = await listening(app)
     return {

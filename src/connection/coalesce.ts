@@ -14,18 +14,30 @@ export type Piece = Buffer | string
 /** One piece of work at the end of the present turn of the event loop, however many sockets were written to in it. */
 export interface Turn {
   atEnd(coalescer: Coalescer): void
+  /** The pieces as one. Members of a room mostly get the same ones: these are joined for the first of them only. */
+  join(pieces: readonly Piece[], bytes: number): Buffer
 }
 
 export function createTurn(later: (task: () => void) => void = process.nextTick): Turn {
   let waiting: Coalescer[] = []
+  let last: { readonly pieces: readonly Piece[]; readonly whole: Buffer } | undefined
   const flush = () => {
     const due = waiting
     waiting = []
     for (const coalescer of due) coalescer.flush()
+    last = undefined
   }
   return {
     atEnd(coalescer) {
       if (waiting.push(coalescer) === 1) later(flush)
+    },
+    join(pieces, bytes) {
+      const [first] = pieces
+      if (pieces.length === 1 && typeof first === 'object') return first
+      if (last !== undefined && areSame(last.pieces, pieces)) return last.whole
+      const whole = joined(pieces, bytes)
+      last = { pieces, whole }
+      return whole
     },
   }
 }
@@ -78,7 +90,7 @@ export class Coalescer {
     this.#pieces = this.#callbacks = undefined
     this.#bytes = 0
     if (!this.#sink.writable) callback?.(new Error('The stream has ended.'))
-    else if (bytes < flushBytes) this.#sink.write(joined(pieces, bytes), callback)
+    else if (bytes < flushBytes) this.#sink.write(this.#turn.join(pieces, bytes), callback)
     else this.#writeEach(pieces, callback)
   }
 
@@ -95,8 +107,6 @@ export class Coalescer {
 }
 
 function joined(pieces: readonly Piece[], bytes: number): Buffer {
-  const [first] = pieces
-  if (pieces.length === 1 && typeof first === 'object') return first
   const whole = Buffer.allocUnsafe(bytes)
   let offset = 0
   for (const piece of pieces) {
@@ -107,6 +117,11 @@ function joined(pieces: readonly Piece[], bytes: number): Buffer {
     }
   }
   return whole
+}
+
+/** By identity: a header that ws made for one socket is nobody else's. */
+function areSame(a: readonly Piece[], b: readonly Piece[]): boolean {
+  return a.length === b.length && a.every((piece, index) => typeof piece === 'object' && piece === b[index])
 }
 
 function together(callbacks: readonly WriteCallback[] | undefined): WriteCallback | undefined {
