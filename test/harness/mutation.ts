@@ -58,7 +58,9 @@ async function mutate({ tests }: Group, files: readonly string[]): Promise<Repor
   const config = {
     mutate: files,
     testRunner: 'command',
-    commandRunner: { command: `node --test --test-isolation=none --test-reporter=dot ${tests.join(' ')}` },
+    commandRunner: {
+      command: `node --test --test-isolation=none --test-reporter=./test/harness/first-failure.ts ${tests.join(' ')}`,
+    },
     concurrency: Math.min(4, availableParallelism()),
     ignorePatterns: ['dist', 'demo', 'docs', 'bench', '.ci', '.github'],
     // Stryker reads it with the compiler's API, which TypeScript 7 does not have; Node strips the types by itself.
