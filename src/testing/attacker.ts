@@ -1,0 +1,66 @@
+/** The bytes of a handshake that must not get in, and what it would mean if it did. */
+export interface HostileHandshake {
+  readonly name: string
+  /** Latin-1: one character, one byte. */
+  readonly bytes: string
+}
+
+export interface Victim {
+  readonly path: string
+  readonly host: string
+  /** `null` for an application whose clients send none. */
+  readonly origin: string | null
+  /** Of a client that gets in: the attacks are tried with the visitor's own credentials, as a browser would. */
+  readonly headers?: Readonly<Record<string, string>>
+  readonly protocols?: readonly string[]
+}
+
+/**
+ * What a page, a rebound name and a raw client try: cross-site WebSocket hijacking, DNS rebinding, and handshakes that
+ * servers read in more than one way.
+ */
+export function hostileHandshakes({ path, host, origin, headers = {}, protocols = [] }: Victim): HostileHandshake[] {
+  const own = { ...headers, ...(protocols.length > 0 && { 'Sec-WebSocket-Protocol': protocols.join(', ') }) }
+  const usual = { Host: host, Origin: origin, Upgrade: 'websocket', Connection: 'Upgrade', ...versionAndKey, ...own }
+  const attack = (
+    name: string,
+    changes: Readonly<Record<string, string | readonly string[] | null>>,
+    method = 'GET',
+  ) => {
+    const lines = Object.entries({ ...usual, ...changes }).flatMap(([key, value]) =>
+      value === null ? [] : [value].flat().map((each) => `${key}: ${each}\r\n`),
+    )
+    return { name, bytes: `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n` }
+  }
+  const shape = [
+    attack('another method than GET', {}, 'POST'),
+    attack('a rebound host name', { Host: 'rebind.attacker.example' }),
+    attack('two Host headers', { Host: [host, 'rebind.attacker.example'] }),
+    attack('version 8, whose origin is in another header', { 'Sec-WebSocket-Version': '8' }),
+    attack('another protocol than websocket', { Upgrade: 'h2c' }),
+    attack('a body, which would be read as frames', { 'Content-Length': '4' }),
+    attack('a page that a browser navigates to', { 'Sec-Fetch-Mode': 'navigate' }),
+  ]
+  const foreign = attack('a page of another origin', { Origin: 'https://attacker.example' })
+  const sandboxed = attack('a sandboxed frame', { Origin: 'null' })
+  if (origin === null) return [...shape, foreign, sandboxed]
+  const { protocol, hostname, port } = new URL(origin)
+  const behind = port === '' ? '' : `:${port}`
+  return [
+    ...shape,
+    foreign,
+    sandboxed,
+    attack('no page at all', { Origin: null }),
+    attack('our origin and a foreign one', { Origin: [origin, 'https://attacker.example'] }),
+    attack('a name that ends like ours', { Origin: `${protocol}//attacker${hostname}${behind}` }),
+    attack('a name that begins like ours', { Origin: `${protocol}//${hostname}.attacker.example${behind}` }),
+    attack('our name as a user name', { Origin: `${protocol}//${hostname}@attacker.example` }),
+    attack('our name on another port', { Origin: `${protocol}//${hostname}:${port === '1' ? 2 : 1}` }),
+    attack('our name with another scheme', {
+      Origin: `${protocol === 'https:' ? 'http' : 'https'}://${hostname}${behind}`,
+    }),
+    attack('our origin as a prefix of a path', { Origin: `${origin}/` }),
+  ]
+}
+
+const versionAndKey = { 'Sec-WebSocket-Version': '13', 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' }
