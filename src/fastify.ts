@@ -1,6 +1,7 @@
-// The bare import matters: overloads that are declared later are tried first, so @fastify/websocket's declarations must come
-// before ours, whichever of the two packages the user imports first.
-import type {} from '@fastify/websocket'
+// The type comes from @fastify/websocket, not from ws, for the import's sake: overloads that are declared later are tried
+// first, so that package's declarations must be read before ours, whichever of the two the user imports first. An empty
+// `import type {}` would not do: it does not get into the emitted declarations.
+import type { WebSocket } from '@fastify/websocket'
 import type {
   ContextConfigDefault,
   FastifyBaseLogger,
@@ -16,7 +17,6 @@ import type {
   RouteGenericInterface,
 } from 'fastify'
 import type { CallSerializerTypeProvider, CallValidatorTypeProvider } from 'fastify/types/type-provider.js'
-import type { WebSocket } from 'ws'
 import type { AuthenticateOption } from './authentication/authentication.ts'
 import type { SendOptions } from './connection/secure-socket.ts'
 import type { SendCallback } from './connection/sending.ts'
@@ -33,6 +33,17 @@ import type { Session } from './session/session.ts'
 type Anything = Record<string, unknown>
 
 type IsDeclared<T> = string extends keyof T ? false : true
+
+/**
+ * `receives: {}` is a declaration, too: nothing may come in. TypeScript infers nothing for `Messages` from it, as if it had
+ * not been written, but `never` for the names of its members.
+ */
+interface EmptyDeclarations<Received extends PropertyKey, Sent extends PropertyKey> {
+  readonly receives?: { readonly [Type in Received]: unknown }
+  readonly sends?: { readonly [Type in Sent]: unknown }
+}
+
+type Declared<Types, Names> = [Names] extends [never] ? Record<never, never> : Types
 
 /** What the type provider says; where it says nothing (Fastify's default provider), what the schema itself says. */
 type ReadAs<Provided, Schema> = unknown extends Provided ? PlainMessage<Schema> : Provided
@@ -137,7 +148,12 @@ export interface RouteAudience<Outgoing> {
   to(room: string): RouteAudience<Outgoing>
   except(socket: { readonly id: string }): RouteAudience<Outgoing>
   /** @throws SecureWsError when the message cannot be encoded, or a member's route does not declare it: nobody gets it then. */
-  send(message: Outgoing, options?: BroadcastOptions): void
+  send(message: Outgoing, options?: RouteBroadcastOptions<Outgoing>): void
+}
+
+interface RouteBroadcastOptions<Outgoing> extends Omit<BroadcastOptions, 'perMember'> {
+  /** As for any `Audience`; what it returns in the message's stead is declared, too. */
+  readonly perMember?: (session: Session | null, message: Outgoing) => Outgoing | undefined
 }
 
 /** What every socket has besides what ws gives it. */
@@ -211,6 +227,8 @@ declare module 'fastify' {
       const SchemaCompiler extends FastifySchema = FastifySchema,
       const Messages = Anything,
       const Sends = Anything,
+      Received extends PropertyKey = string,
+      Sent extends PropertyKey = string,
       const Auth extends AuthenticateOption = AuthenticateOption,
     >(
       opts: Omit<
@@ -224,7 +242,7 @@ declare module 'fastify' {
           TypeProvider,
           Logger
         >,
-        'handler' | 'websocket' | 'wsHandler'
+        'handler' | 'websocket' | 'wsHandler' | 'secureWs'
       > & {
         websocket: true
         secureWs?: RouteSecureWs<
@@ -233,9 +251,10 @@ declare module 'fastify' {
           Sends,
           Auth,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-        >
+        > &
+          EmptyDeclarations<Received, Sent>
         handler: SocketHandler<
-          SecureSocket<TypeProvider, Messages, Sends, Auth>,
+          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         >
       },
@@ -248,6 +267,8 @@ declare module 'fastify' {
       const SchemaCompiler extends FastifySchema = FastifySchema,
       const Messages = Anything,
       const Sends = Anything,
+      Received extends PropertyKey = string,
+      Sent extends PropertyKey = string,
       const Auth extends AuthenticateOption = AuthenticateOption,
     >(
       opts: Omit<
@@ -261,7 +282,7 @@ declare module 'fastify' {
           TypeProvider,
           Logger
         >,
-        'websocket' | 'wsHandler'
+        'websocket' | 'wsHandler' | 'secureWs'
       > & {
         websocket?: false
         secureWs?: RouteSecureWs<
@@ -270,13 +291,22 @@ declare module 'fastify' {
           Sends,
           Auth,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-        >
+        > &
+          EmptyDeclarations<Received, Sent>
         wsHandler: SocketHandler<
-          SecureSocket<TypeProvider, Messages, Sends, Auth>,
+          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         >
       },
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
+  }
+
+  interface RouteShorthandOptions<RawServer extends RawServerBase = RawServerDefault> {
+    /**
+     * Of WebSocket routes only. Without this line an overload that knows nothing of `secureWs` would fit as well while
+     * TypeScript looks for the type of `socket`, which does not mind a property too many.
+     */
+    secureWs?: never
   }
 
   interface RouteShorthandMethod<
@@ -292,18 +322,23 @@ declare module 'fastify' {
       const SchemaCompiler extends FastifySchema = FastifySchema,
       const Messages = Anything,
       const Sends = Anything,
+      Received extends PropertyKey = string,
+      Sent extends PropertyKey = string,
       const Auth extends AuthenticateOption = AuthenticateOption,
     >(
       path: string,
-      opts: RouteShorthandOptions<
-        RawServer,
-        RawRequest,
-        RawReply,
-        RouteGeneric,
-        ContextConfig,
-        SchemaCompiler,
-        TypeProvider,
-        Logger
+      opts: Omit<
+        RouteShorthandOptions<
+          RawServer,
+          RawRequest,
+          RawReply,
+          RouteGeneric,
+          ContextConfig,
+          SchemaCompiler,
+          TypeProvider,
+          Logger
+        >,
+        'secureWs'
       > & {
         websocket: true
         secureWs?: RouteSecureWs<
@@ -312,10 +347,11 @@ declare module 'fastify' {
           Sends,
           Auth,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-        >
+        > &
+          EmptyDeclarations<Received, Sent>
       },
       handler: SocketHandler<
-        SecureSocket<TypeProvider, Messages, Sends, Auth>,
+        SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
         RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
       >,
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>

@@ -1,22 +1,59 @@
 /**
  * What a plain JSON Schema admits, for instances without a type provider: `type`, `properties`, `required`, `items`,
- * `enum`, `const`, `anyOf` and `oneOf` are read. Whatever else it says only narrows that, so the type is never too narrow;
- * it is `unknown` for a schema that was widened (`const schema = { type: 'string' }` without `as const`).
+ * `enum`, `const`, `nullable`, `anyOf` and `oneOf` are read. Whatever else it says only narrows that, so the type is never
+ * too narrow; it is `unknown` for a schema that was widened (`const schema = { type: 'string' }` without `as const`).
+ *
+ * Members are looked up by name, not with `Schema extends { type: infer Type }`: TypeScript 5.9 takes a schema written in
+ * place for a fresh literal even there, and one keyword more than in the pattern makes it another type.
  */
-export type PlainMessage<Schema> = Schema extends { const: infer Value }
-  ? Value
-  : Schema extends { enum: readonly (infer Value)[] }
-    ? Value
-    : Schema extends { type: readonly (infer Type)[] }
-      ? PlainOfType<Type, Schema>
-      : Schema extends { type: infer Type }
-        ? PlainOfType<Type, Schema> | (Schema extends { nullable: true } ? null : never)
-        : Schema extends { anyOf: readonly (infer Part)[] } | { oneOf: readonly (infer Part)[] }
-          ? PlainMessage<Part>
-          : unknown
+export type PlainMessage<Schema> = Schema extends unknown
+  ? 'const' extends keyof Schema
+    ? Keyword<Schema, 'const'>
+    : 'enum' extends keyof Schema
+      ? EachOf<Keyword<Schema, 'enum'>>
+      : 'type' extends keyof Schema
+        ? OfType<EachOf<Keyword<Schema, 'type'>>, Schema> | (Keyword<Schema, 'nullable'> extends true ? null : never)
+        : 'anyOf' extends keyof Schema
+          ? PlainMessage<EachOf<Keyword<Schema, 'anyOf'>>>
+          : 'oneOf' extends keyof Schema
+            ? PlainMessage<EachOf<Keyword<Schema, 'oneOf'>>>
+            : unknown
+  : never
 
-/** The keywords of a JSON Schema that say more about an object than is read here. */
-type BeyondProperties =
+type Keyword<Schema, Name, Unsaid = undefined> = Name extends keyof Schema ? Schema[Name] : Unsaid
+
+type EachOf<List> = List extends readonly (infer Each)[] ? Each : List
+
+type OfType<Type, Schema> = Type extends 'string'
+  ? string
+  : Type extends 'number' | 'integer'
+    ? number
+    : Type extends 'boolean'
+      ? boolean
+      : Type extends 'null'
+        ? null
+        : Type extends 'array'
+          ? 'items' extends keyof Schema
+            ? PlainMessage<Keyword<Schema, 'items'>>[]
+            : unknown[]
+          : Type extends 'object'
+            ? Flat<
+                Properties<Keyword<Schema, 'properties', object>, RequiredName<Keyword<Schema, 'required'>>> &
+                  Others<Schema>
+              >
+            : unknown
+
+/** A list that was widened to `string[]` names nobody: then everything may be missing. */
+type RequiredName<List> = List extends readonly (infer Name)[] ? (string extends Name ? never : Name) : never
+
+type Properties<Each, Required> = {
+  -readonly [Name in keyof Each as Name extends Required ? Name : never]: PlainMessage<Each[Name]>
+} & {
+  -readonly [Name in keyof Each as Name extends Required ? never : Name]?: PlainMessage<Each[Name]>
+}
+
+/** Keywords that let in, or may let in, properties that are not in `properties`. */
+type Opening =
   | 'additionalProperties'
   | 'unevaluatedProperties'
   | 'patternProperties'
@@ -27,42 +64,12 @@ type BeyondProperties =
   | 'dependentSchemas'
   | '$ref'
 
-type RequiredOf<Schema> = Schema extends { required: readonly (infer Name)[] }
-  ? string extends Name
-    ? never
-    : Name
-  : never
-
-type Properties<Schema> = Schema extends { properties: infer Each }
-  ? { -readonly [Name in keyof Each as Name extends RequiredOf<Schema> ? Name : never]: PlainMessage<Each[Name]> } & {
-      -readonly [Name in keyof Each as Name extends RequiredOf<Schema> ? never : Name]?: PlainMessage<Each[Name]>
-    }
-  : unknown
+type Others<Schema> =
+  Keyword<Schema, 'additionalProperties'> extends false
+    ? unknown
+    : keyof Schema & Opening extends never
+      ? unknown
+      : Record<string, unknown>
 
 /** One object type instead of an intersection: what an editor shows. */
 type Flat<T> = { [Name in keyof T]: T[Name] }
-
-type PlainObject<Schema> = Flat<
-  Properties<Schema> &
-    (Schema extends { additionalProperties: false }
-      ? unknown
-      : keyof Schema & BeyondProperties extends never
-        ? unknown
-        : Record<string, unknown>)
->
-
-type PlainOfType<Type, Schema> = Type extends 'string'
-  ? string
-  : Type extends 'number' | 'integer'
-    ? number
-    : Type extends 'boolean'
-      ? boolean
-      : Type extends 'null'
-        ? null
-        : Type extends 'array'
-          ? Schema extends { items: infer Item }
-            ? PlainMessage<Item>[]
-            : unknown[]
-          : Type extends 'object'
-            ? PlainObject<Schema>
-            : unknown
