@@ -101,8 +101,7 @@ export function compileProjection(root: OutputSchema, accepts: Accepts, path: st
     const projectFor = (name: string) =>
       declared.get(name) ?? patterns.find(([pattern]) => pattern.test(name))?.[1] ?? others
     return (object, place, specials) => {
-      // No prototype: a `__proto__` member is a member, and `required: ['toString']` means one of its own.
-      const copy: Record<string, unknown> = Object.create(null)
+      const copy = new Bare()
       for (const name of Object.keys(object as object)) {
         const project = projectFor(name)
         if (project === undefined) continue
@@ -189,7 +188,7 @@ function merged(parts: readonly Project[], given: unknown, place: Place | undefi
 function union(one: unknown, other: unknown): unknown {
   if (Array.isArray(one) && Array.isArray(other)) return one.map((each, index) => union(each, other[index]))
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return one ?? other
-  const both: Record<string, unknown> = Object.assign(Object.create(null), one)
+  const both = Object.assign(new Bare(), one)
   for (const [name, value] of Object.entries(other))
     both[name] = Object.hasOwn(both, name) ? union(both[name], value) : value
   return both
@@ -202,3 +201,10 @@ function listOf(value: unknown): readonly unknown[] {
 function entriesOf(value: unknown): [string, unknown][] {
   return isSchema(value) ? Object.entries(value) : []
 }
+
+/**
+ * An object that inherits nothing: a `__proto__` member is a member, and `required: ['toString']` means one of its own. Made
+ * by a constructor, because V8 keeps `Object.create(null)` as a hash table, which is slow to build, validate and serialize.
+ */
+export const Bare = function Bare() {} as object as new () => Record<string, unknown>
+Bare.prototype = Object.freeze(Object.create(null))

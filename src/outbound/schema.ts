@@ -4,7 +4,7 @@ import { badOption, SecureWsError } from '../errors.ts'
 import { type Encoded, encodedAs } from './encoded.ts'
 import { notEncodable } from './json.ts'
 import { copyOutputSchema, isSchema, type OutputSchema, pointedAt } from './output-schema.ts'
-import { compileProjection, type Place, type Project, type Special } from './projection.ts'
+import { Bare, compileProjection, type Place, type Project, type Special } from './projection.ts'
 import { isSafeUrl, unsafeUrl } from './url.ts'
 
 /** What a route declares under `secureWs.sends`: the schema of each message it may send, without its `type`. */
@@ -37,17 +37,18 @@ export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeH
     const specials: Special[] = []
     let type: unknown
     let output: Declared | undefined
-    let copy: Record<string, unknown> = {}
+    const copy = new Bare()
     try {
       const message = bodyOf(value)
       type = message.type
       output = typeof type === 'string' ? declared.get(type) : undefined
       if (output === undefined) throw undeclared(names)
-      copy = Object.assign(Object.create(null), output.project(message, undefined, specials), { type })
+      const projected = output.project(message, undefined, specials)
+      for (const [name, member] of Object.entries(projected ?? {})) if (name !== 'type') copy[name] = member
+      if (output.namesType) copy.type = type
     } catch (cause) {
       throw notEncodable(cause)
     }
-    if (!output.namesType) delete copy.type
     if (!output.validate(copy)) throw invalid(type, output.validate)
     for (const { kind, given, place } of specials) {
       if (kind === 'url' && !isSafeUrl(String(given))) throw unsafeUrl(`${nameOf(place)} of "${type}"`)
