@@ -65,7 +65,10 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
 
   async function standing(session: Session): Promise<FoundSession> {
     if (load !== undefined) return load(session.id)
-    const answer = (await askedBy.get(session)?.revalidate?.(session)) ?? true
+    const by = askedBy.get(session)
+    if (by?.revalidate === undefined) return session
+    // `null` and `undefined` are answers, and mean that it has ended.
+    const answer = await by.revalidate(session)
     return answer === true ? session : answer || null
   }
 
