@@ -3,6 +3,7 @@ import { fullFormats } from 'ajv-formats/dist/formats.js'
 import { badOption, SecureWsError } from '../errors.ts'
 import { type Encoded, encodedAs } from './encoded.ts'
 import { notEncodable } from './json.ts'
+import { countLengthsQuickly } from './length.ts'
 import { copyOutputSchema, isSchema, type OutputSchema, pointedAt } from './output-schema.ts'
 import { Bare, compileProjection, type Place, type Project, type Special } from './projection.ts'
 import { isSafeUrl, unsafeUrl } from './url.ts'
@@ -118,6 +119,7 @@ function strictAjv(): Ajv {
     strictTuples: false,
     strictRequired: false,
   })
+  countLengthsQuickly(made)
   for (const [name, format] of Object.entries(fullFormats)) made.addFormat(name, format)
   // Checked on the way out by `isSafeUrl`, which also takes relative URLs.
   for (const name of ['uri', 'uri-reference', 'iri', 'iri-reference', 'url']) made.addFormat(name, true)
