@@ -221,3 +221,16 @@ test('filling twice gives two buffers that do not share bytes', () => {
   fillEncoded('[">>>>"]')
   assert.equal(String(one), '["&lt;&lt;&lt;&lt;"]')
 })
+
+// Two ways to the same text: which one is taken must follow how much there is to encode, or one of them is only slow.
+test('bytes are filled from eight in five hundred characters on, and nothing else', () => {
+  const text = (count: number, gap: number) => JSON.stringify(`${'x'.repeat(gap - 1)}<`.repeat(count))
+  const isFilled = (json: string) => Buffer.isBuffer(encodeSerialized(json))
+  assert.equal(isFilled(text(7, 1)), false)
+  assert.equal(isFilled(text(8, 1)), true)
+  assert.equal(isFilled(text(8, 60)), true)
+  assert.equal(isFilled(text(8, 64)), false)
+  assert.equal(isFilled(text(800, 100)), false)
+  // Sparse at first, dense later.
+  assert.equal(isFilled(text(8, 100).slice(0, -1) + text(2_000, 1).slice(1)), true)
+})
