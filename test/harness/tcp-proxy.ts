@@ -4,11 +4,11 @@ import { connect, createServer, type Socket } from 'node:net'
 /** A wire between a node and its Redis, which can be cut without either noticing at once. */
 export interface TcpProxy {
   readonly port: number
-  /** Every connection is reset, and new ones are refused. */
+  /** Every connection is closed, and new ones are at once. */
   cut(): void
   /** Nothing passes any more, in either direction, and nobody is told: a peer that vanished. New connections are taken and stay silent. */
   hush(): void
-  /** As before. Connections that were hushed are reset: what they missed is lost. */
+  /** As before. Connections that were hushed are closed: what they missed is lost. */
   mend(): void
   close(): Promise<void>
 }
@@ -19,9 +19,9 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
 
   const server = createServer((near) => {
     near.on('error', () => {})
-    if (mode === 'cut') return near.resetAndDestroy()
+    if (mode === 'cut') return near.destroy()
     const far = connect({ port: target, host: '127.0.0.1' })
-    far.on('error', () => near.resetAndDestroy())
+    far.on('error', () => near.destroy())
     const pair = [near, far] as const
     pairs.add(pair)
     for (const [from, to] of [pair, [far, near]] as const) {
@@ -41,9 +41,10 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
 
-  const resetAll = (): void => {
+  // Closed, not reset: after `resetAndDestroy` here Node 24 sometimes spun for ever while it ended.
+  const closeAll = (): void => {
     for (const [near, far] of pairs) {
-      near.resetAndDestroy()
+      near.destroy()
       far.destroy()
     }
   }
@@ -51,17 +52,17 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     port: address.port,
     cut() {
       mode = 'cut'
-      resetAll()
+      closeAll()
     },
     hush() {
       mode = 'hushed'
     },
     mend() {
-      if (mode === 'hushed') resetAll()
+      if (mode === 'hushed') closeAll()
       mode = 'open'
     },
     async close() {
-      resetAll()
+      closeAll()
       server.close()
       await once(server, 'close')
     },

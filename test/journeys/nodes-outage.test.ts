@@ -111,7 +111,7 @@ describe('Redis is away', { concurrency: 3 }, () => {
   })
 
   for (const how of ['cut', 'hush'] as const) {
-    test(`SE-08 one node is parted from Redis (${how === 'cut' ? 'connection refused' : 'a wire that swallows everything'}): it alone refuses, and learns afterwards`, async () => {
+    test(`SE-08 one node is parted from Redis (${how === 'cut' ? 'a connection that is cut' : 'a wire that swallows everything'}): it alone refuses, and learns afterwards`, async () => {
       const redis = await startRedis()
       const wire = await startTcpProxy(redis.port)
       const [a, b] = await Promise.all([startNode(shop(redis.url)), startNode(shop(`redis://127.0.0.1:${wire.port}`))])
