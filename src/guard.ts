@@ -48,8 +48,8 @@ export class Admissions {
     return admitted
   }
 
-  protocolOf(request: IncomingMessage): string | undefined {
-    return this.#byRequest.get(request)?.protocol
+  of(request: IncomingMessage): Admitted | undefined {
+    return this.#byRequest.get(request)
   }
 }
 
@@ -82,7 +82,7 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   const steps: readonly Step[] = [
     ({ facts, policy, request }) => checkAdmission(facts, policy.admission, true, request),
-    ({ policy }) => unavailable(policy),
+    ({ policy }) => unavailable(!policy.authentication.anonymous),
     (handshake) => reserveConnection(handshake),
     ({ facts }) => sharedRate?.(facts.address),
     (handshake) => authenticate(handshake),
@@ -93,8 +93,8 @@ export function createGuard(surroundings: GuardSurroundings) {
     ({ session, startedAt }) => denied(session, startedAt),
   ]
 
-  function unavailable({ authentication }: RoutePolicy): Verdict {
-    const reason = surroundings.unavailable(!authentication.anonymous)
+  function unavailable(needsSession: boolean): Verdict {
+    const reason = surroundings.unavailable(needsSession)
     return reason === undefined ? undefined : refuse('SWS_UNAVAILABLE', reason, { headers: { 'retry-after': '5' } })
   }
 
@@ -182,7 +182,9 @@ export function createGuard(surroundings: GuardSurroundings) {
     return undefined
   }
 
-  function answer(request: FastifyRequest, reply: FastifyReply, facts: HandshakeFacts, refusal: Refusal): void {
+  type Asker = Pick<HandshakeFacts, 'address' | 'origin'>
+
+  function answer(request: FastifyRequest, reply: FastifyReply, facts: Asker, refusal: Refusal): void {
     if (reply.sent) return
     audit(
       {
@@ -209,7 +211,20 @@ export function createGuard(surroundings: GuardSurroundings) {
       .send(JSON.stringify(refusalBody(refusal)))
   }
 
-  return function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  /**
+   * The last word before the 101. The application's own hooks may have waited since the guard admitted: the server may have
+   * begun to drain meanwhile, or the session have been revoked.
+   */
+  function lastLook(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+    const admitted = request.ws ? surroundings.admissions.of(request.raw) : undefined
+    const refusal = admitted && (unavailable(admitted.session !== null) ?? denied(admitted.session, admitted.startedAt))
+    if (admitted === undefined || refusal === undefined) done()
+    else answer(request, reply, admitted, refusal)
+  }
+
+  return { guard, lastLook }
+
+  function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     if (!request.ws) {
       done()
       return

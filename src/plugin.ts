@@ -10,6 +10,7 @@ import type { WebSocket } from 'ws'
 import { createCapacity } from './admission/capacity.ts'
 import { createCaps } from './caps.ts'
 import type { Connection } from './connection/connection.ts'
+import { isThenable } from './connection/listeners.ts'
 import { type ConnectedSocket, secureSocketClass } from './connection/secure-socket.ts'
 import { createSweep } from './connection/sweep.ts'
 import { endUnrouted } from './connection/unrouted.ts'
@@ -91,6 +92,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       warn: (text) => app.log.warn(text),
     })
     routes.push(policy)
+    route.preHandler = [...[route.preHandler ?? []].flat(), (request, reply, done) => lastLook(request, reply, done)]
     route.config = { ...route.config, [policyKey]: policy }
     const member = declared.websocket ? 'handler' : 'wsHandler'
     const handler = declared[member]
@@ -105,7 +107,6 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     closeTimeout: 5_000,
     ...settings.websocket.options,
     maxPayload: Math.max(limits.messageBytes, settings.websocket.options?.maxPayload ?? 0),
-    handleProtocols: (_offered: Set<string>, request: IncomingMessage) => admissions.protocolOf(request) ?? false,
     WebSocket: secureSocketClass({
       take: (stream) => admissions.take(stream),
       to: (connection, room) => node.audience([room], [connection.id]),
@@ -129,6 +130,12 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     options: socketOptions,
   })
 
+  // Other packages write to these options (graphql-ws does): one of their routes would choose for all of ours.
+  Object.defineProperty(app.websocketServer.options, 'handleProtocols', {
+    get: () => (_offered: Set<string>, request: IncomingMessage) => admissions.of(request)?.protocol ?? false,
+    set() {},
+  })
+
   const reached = new WeakSet<Duplex>()
   const watchUnrouted = (raw: IncomingMessage, stream: Duplex) => {
     if (reached.has(stream)) return
@@ -148,22 +155,20 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   app.addHook('preClose', async () => {
     upgrades.off('upgrade', watchUnrouted)
   })
-  app.addHook(
-    'onRequest',
-    createGuard({
-      now,
-      audit,
-      policyOf: (request) => Reflect.get(request.routeOptions.config, policyKey) as RoutePolicy | undefined,
-      capacity,
-      caps,
-      sharedRate: node.sharedRate(limits.handshakesPerMinutePerAddress),
-      admissions,
-      reached,
-      unavailable: (needsSession) => instance.unavailable(needsSession),
-      isDenied: node.isDenied,
-      development: process.env.NODE_ENV !== 'production',
-    }),
-  )
+  const { guard, lastLook } = createGuard({
+    now,
+    audit,
+    policyOf: (request) => Reflect.get(request.routeOptions.config, policyKey) as RoutePolicy | undefined,
+    capacity,
+    caps,
+    sharedRate: node.sharedRate(limits.handshakesPerMinutePerAddress),
+    admissions,
+    reached,
+    unavailable: (needsSession) => instance.unavailable(needsSession),
+    isDenied: node.isDenied,
+    development: process.env.NODE_ENV !== 'production',
+  })
+  app.addHook('onRequest', guard)
   app.decorate('secureWs', instance.api)
 
   app.addHook('onReady', async () => {
@@ -202,7 +207,7 @@ function attended(handler: SocketHandler): SocketHandler {
     const { connection } = socket as ConnectedSocket
     try {
       const result = handler.call(this, socket, request)
-      if (!(result instanceof Promise)) {
+      if (!isThenable(result)) {
         connection.handlerSettled()
         return result
       }
