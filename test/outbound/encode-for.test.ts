@@ -82,8 +82,8 @@ test('1.2.3 json: what stands in a script block ends neither the block nor the l
 
 test('css: six digits, so that a letter or space that follows belongs to the text', () => {
   assert.equal(
-    String(encodeFor.css('aZ9<a;} \u{1f600}\0\ud800')),
-    'aZ9\\00003Ca\\00003B\\00007D\\000020\\01F600\\00FFFD\\00FFFD',
+    String(encodeFor.css('aZ9<a;} \u{1f600}\0\udfff\ud800\ue000')),
+    'aZ9\\00003Ca\\00003B\\00007D\\000020\\01F600\\00FFFD\\00FFFD\\00FFFD\\00E000',
   )
   fc.assert(
     fc.property(anyText, (text) => assert.match(String(encodeFor.css(text)), /^(?:[A-Za-z0-9]|\\[0-9A-F]{6})*$/)),
@@ -111,7 +111,11 @@ test('url: a whole URL keeps its separators and what is percent-encoded already'
     String(encodeFor.url('https://a.example/b c?d=%20&e=%zz"\'<>`{}#\u00e9', 'whole')),
     'https://a.example/b%20c?d=%20&e=%25zz%22%27%3C%3E%60%7B%7D#%C3%A9',
   )
-  assert.throws(() => encodeFor.url('javascript:alert(1)', 'whole'), { code: 'SWS_UNSAFE_URL' })
+  assert.equal(String(encodeFor.url('/a%2z%4', 'whole')), '/a%252z%254')
+  assert.throws(() => encodeFor.url('javascript:alert(1)', 'whole'), {
+    code: 'SWS_UNSAFE_URL',
+    message: 'A URL must be http:, https:, mailto: or relative to the page',
+  })
 })
 
 const unsafe = [
@@ -146,7 +150,7 @@ const unsafe = [
     ':x',
     '%6aavascript:x',
   ],
-  ...['/a ', ' /a', '/a\nb', 'httpss://a.example', 'mailtox:a'],
+  ...['/a ', ' /a', '/a\nb', 'httpss://a.example', 'mailtox:a', '1mailto:a', '1http://a.example'],
 ]
 for (const url of unsafe) {
   test(`OU-11 1.2.2 refused: ${JSON.stringify(url)}`, () => assert.equal(isSafeUrl(url), false))

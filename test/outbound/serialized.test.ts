@@ -234,3 +234,8 @@ test('bytes are filled from eight in five hundred characters on, and nothing els
   // Sparse at first, dense later.
   assert.equal(isFilled(text(8, 100).slice(0, -1) + text(2_000, 1).slice(1)), true)
 })
+
+test('clean JSON is not looked at twice', () => {
+  assert.equal(isSuspect('{"type":"said","text":"nothing to see","list":[1,true,null]}'), false)
+  for (const suspect of ['"<"', '">"', '"&"', `"'"`, '"\\""', '"\\u003c"', '{}']) assert.equal(isSuspect(suspect), true)
+})
