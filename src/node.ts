@@ -4,6 +4,7 @@ import { addressKey } from './admission/address.ts'
 import { type Refusal, refuse } from './admission/refusal.ts'
 import type { Connection } from './connection/connection.ts'
 import { CloseCode, SecureWsError } from './errors.ts'
+import type { ReplayGuard } from './inbound/replay.ts'
 import { type Bus, roomTopic } from './relay/bus.ts'
 import { type Denial, denialKey, denialOf } from './relay/denials.ts'
 import { createLeases } from './relay/leases.ts'
@@ -152,6 +153,25 @@ export function createNode(options: NodeOptions) {
         })
         if (within) return undefined
         return refuse('SWS_TOO_MANY_HANDSHAKES', `${key} on all nodes`, { headers: { 'retry-after': '60' } })
+      }
+    },
+    /**
+     * CS-16: one nonce counts once on all nodes. This node's own guard first, which costs no round trip; a place that only one
+     * can take then decides between nodes. Rejects when the store is away: the message is refused.
+     */
+    sharedReplayGuard(own: ReplayGuard): ReplayGuard {
+      if (leases === undefined || stores === undefined) return own
+      const { counters } = stores
+      // A node whose clock is behind still takes the message for fresh when ours would not.
+      const skew = bus.clockSkew ?? 30_000
+      return {
+        async remember(owner, nonce, expiresAt, time) {
+          const verdict = await own.remember(owner, nonce, expiresAt, time)
+          // An anonymous socket is its own session, and is on this node only.
+          if (verdict !== 'fresh' || typeof owner !== 'string') return verdict
+          const key = `nonce:${JSON.stringify([owner, nonce])}`
+          return (await counters.acquire(key, randomUUID(), 1, expiresAt - time + skew)) ? 'fresh' : 'seen'
+        },
       }
     },
     async members(room: string): Promise<readonly RoomMember[]> {
