@@ -92,10 +92,13 @@ export type SecureWsErrorCode =
 export class SecureWsError extends Error {
   override readonly name = 'SecureWsError'
   readonly code: SecureWsErrorCode
+  /** What Fastify answers when a route handler lets it through; `undefined` means 500. */
+  readonly statusCode: number | undefined
 
   constructor(code: SecureWsErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
+    this.statusCode = code === 'SWS_NO_SESSION' ? 401 : undefined
   }
 }
 

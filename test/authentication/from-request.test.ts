@@ -21,7 +21,9 @@ declare module '@fastify/jwt' {
 }
 
 // Both session plugins give `request.session` a type, and one program has room for one of them: this one is loaded untyped.
-const sessionPlugin: FastifyPluginCallback<{ secret: string; cookie: { secure: boolean } }> = createRequire(import.meta.url)('@fastify/session')
+const sessionPlugin: FastifyPluginCallback<{ secret: string; cookie: { secure: boolean } }> = createRequire(
+  import.meta.url,
+)('@fastify/session')
 
 interface StoredSession {
   readonly sessionId: string
