@@ -45,7 +45,8 @@ const groups: readonly Group[] = [
   sanitizing('profile'),
   outbound(['serialized', 'fill'], ['serialized']),
   outbound(['html', 'attribute', 'css', 'js', 'url', 'encode-for'], ['encode-for']),
-  outbound(['json', 'outbound', 'shared-frame', 'encoded', 'markup'], ['outbound', 'encoded']),
+  outbound(['shared-frame'], ['shared-frame']),
+  outbound(['json', 'outbound', 'encoded', 'markup'], ['outbound', 'encoded', 'serialized']),
   outbound(['schema', 'projection', 'output-schema'], ['schema']),
   outbound(['template', 'template-plan', 'template-position'], ['template']),
 ]
