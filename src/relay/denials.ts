@@ -28,7 +28,7 @@ export interface DenialStore {
   deny(...denials: readonly Denial[]): Promise<void>
   /**
    * Every denial still in force that came after `cursor` (all of them without one). `reset`: the store no longer knows that
-   * cursor (it was emptied), so these are all it has, and the caller should put back what it still knows.
+   * cursor (it was emptied), or has nothing at all: these are all it has, and the caller should put back what it still knows.
    */
   since(
     cursor: string | undefined,

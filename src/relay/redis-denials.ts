@@ -46,10 +46,13 @@ end
 return 1
 `)
 
+/** The epoch of a store in which nothing was ever put. */
+const neverWritten = 'empty'
+
 const sinceScript = redisScript(`
 local log, facts = KEYS[1], KEYS[3]
 local head = redis.call('HMGET', facts, 'epoch', 'newest')
-local epoch, newest = head[1] or 'empty', tonumber(head[2] or '0')
+local epoch, newest = head[1] or '${neverWritten}', tonumber(head[2] or '0')
 local after, reset = tonumber(ARGV[2]), 0
 if epoch ~= ARGV[1] or after > newest then after, reset = 0, 1 end
 local names = redis.call('ZRANGEBYSCORE', log, '(' .. after, '+inf', 'WITHSCORES', 'LIMIT', 0, ${batch})
@@ -91,7 +94,8 @@ export function redisDenials(commands: RedisCommands, channel: string, now: () =
     async since(cursor) {
       const [askedEpoch = '', askedAfter = '0'] = cursor?.split(' ') ?? []
       let next = await page(askedEpoch, askedAfter)
-      const reset = cursor !== undefined && next.reset
+      // A store without anything may have been emptied since: a cursor from before its first denial looks just the same.
+      const reset = cursor !== undefined && (next.reset || next.epoch === neverWritten)
       const denials: Denial[] = []
       for (;;) {
         denials.push(...parseEntries(next.entries, now()))

@@ -243,9 +243,10 @@ describe('SE-08: Redis goes away', () => {
   })
 
   test('emptied without a restart, it is filled again', async () => {
-    const node = await start({}, { catchUpEvery: 20 })
+    const node = await start({}, { catchUpEvery: 500 })
     const denial = denialOf('session', 's', Date.now(), Date.now() + 60_000)
     await node.relay.deny(denial)
+    // So soon that the node has not looked since before its first denial, when the store was just as empty.
     await redis.cli('FLUSHALL')
     await until(
       async () => (await redis.cli('HEXISTS', 'app:{app:denials}:facts', `session:${denial.id}`)) === '1',
