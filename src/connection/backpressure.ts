@@ -1,4 +1,4 @@
-import type { LifeVerdict } from './life.ts'
+import type { LifeVerdict } from './life-verdict.ts'
 
 /** How far writing has come: a mark is set when bytes begin to wait, and cleared when all that waited then has gone. */
 export interface WriteProgress {

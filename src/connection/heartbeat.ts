@@ -1,5 +1,5 @@
 import { CloseCode } from '../errors.ts'
-import type { LifeVerdict } from './life.ts'
+import type { LifeVerdict } from './life-verdict.ts'
 
 export interface HeartbeatLimits {
   /** A ping after this long, in ms. */

@@ -1,6 +1,7 @@
 import { CloseCode } from '../errors.ts'
 import { checkBackpressure, type WriteProgress } from './backpressure.ts'
 import { checkPing, checkPong, type HeartbeatLimits, type HeartbeatState } from './heartbeat.ts'
+import type { LifeVerdict } from './life-verdict.ts'
 
 export interface LifeLimits {
   readonly heartbeat: HeartbeatLimits
@@ -24,12 +25,6 @@ export interface Life extends HeartbeatState {
   readonly partialSince: number | undefined
   readonly write: WriteProgress
 }
-
-export type LifeVerdict =
-  | { readonly kind: 'close'; readonly code: CloseCode; readonly reason: string }
-  | { readonly kind: 'terminate'; readonly code: CloseCode; readonly reason: string }
-  | { readonly kind: 'slow'; readonly reason: string }
-  | { readonly kind: 'ping' }
 
 /**
  * What time alone does to a socket. First verdict wins: rights before comfort, dead before silent, and a ping last: where one
