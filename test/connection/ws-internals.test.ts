@@ -107,3 +107,22 @@ test('each message of ws goes through the send of its sender', async (t) => {
   WebSocket.prototype.send.call(socket, 'prototype', {}, () => {})
   assert.deepEqual(seen, ['text', 'prototype'])
 })
+
+// What leaves past this method would overtake what waits for the end of the turn.
+test('every frame of ws, control frames too, leaves through the sender\u2019s sendFrame', async (t) => {
+  const { socket } = await open(t)
+  const sender: object = socket._sender
+  const sendFrame: unknown = Reflect.get(sender, 'sendFrame')
+  assert.ok(typeof sendFrame === 'function')
+  const opcodes: number[] = []
+  Reflect.set(sender, 'sendFrame', (pieces: readonly Buffer[], callback?: () => void) => {
+    opcodes.push((pieces[0]?.[0] ?? 0) & 0x0f)
+    Reflect.apply(sendFrame, sender, [pieces, callback])
+  })
+  socket.send('text')
+  socket.send(Buffer.from('bytes'))
+  socket.ping()
+  socket.pong()
+  socket.close(1000)
+  assert.deepEqual(opcodes, [0x1, 0x2, 0x9, 0xa, 0x8])
+})
