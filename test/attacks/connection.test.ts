@@ -39,7 +39,7 @@ const endOf = (events: readonly { type: string; code?: string | number; reason?:
 
 const heartbeat = { every: 100, timeout: 80 }
 
-test('RS-03 a client that does not answer pings is cut, without a close frame that nobody would read', async (t) => {
+test('CS-21 RS-03 a client that does not answer pings is cut, without a close frame that nobody would read', async (t) => {
   const server = await start(t, { heartbeat })
   const peer = await server.connect()
   await peer.whenGone()
@@ -112,7 +112,7 @@ test('a client whose pong waits behind a slow listener is not cut for our slowne
   assert.equal(peer.gone, false)
 })
 
-test('a silent socket is closed when idle, and pings are no activity', async (t) => {
+test('CS-21 a silent socket is closed when idle, and pings are no activity', async (t) => {
   const server = await start(t, { idle: 200 })
   const [silent, pinging, talking] = [await server.connect(), await server.connect(), await server.connect()]
   const noise = setInterval(() => {
@@ -239,7 +239,7 @@ async function roomWithSlowReader(t: TestContext, limits: Limits, slowReader: 'c
 }
 
 // RS-09, BR-01: a client that never reads makes ws hold whatever is sent to it: 100 MB here, if nobody counts.
-test('RS-09 BR-01 100 MB for a client that never reads: it is closed, the room gets all, memory stays', async (t) => {
+test('CS-22 RS-09 BR-01 100 MB for a client that never reads: it is closed, the room gets all, memory stays', async (t) => {
   const { server, theyHave } = await roomWithSlowReader(t, { outboundBytes: 4_000_000 }, 'close')
   const before = await held()
   const payload = messageOf(100_000)
@@ -314,7 +314,7 @@ const stubborn: readonly (readonly [name: string, options: Partial<SecureWsOptio
   ['the deadline of the drain has come', { limits: { drain: { deadline: 100 } } }],
 ]
 for (const [name, options] of stubborn) {
-  test(`RS-10 app.close() ends with 100 clients that ignore the close frame, once ${name}`, async (t) => {
+  test(`X-6 RS-10 app.close() ends with 100 clients that ignore the close frame, once ${name}`, async (t) => {
     const server = await startServer(t, options, (app) => {
       app.get('/ws', { websocket: true, secureWs: { receives } }, (socket) => {
         // Half of them hold a listener that never settles, with messages queued behind it.

@@ -84,7 +84,7 @@ const faults: readonly (readonly [name: string, listener: Mistake])[] = [
 ]
 
 for (const [name, listener] of faults) {
-  test(`MS-15 a listener that ${name} is answered with an error and harms nobody`, async (t) => {
+  test(`CS-25 MS-15 a listener that ${name} is answered with an error and harms nobody`, async (t) => {
     const server = await startServer(t, {}, (app) => {
       app.get('/ws', { websocket: true, secureWs: { receives } }, (socket) => {
         socket.on('say', listener)

@@ -12,7 +12,7 @@ const receives = {
 const thousand = Array.from({ length: 1_000 }, (_, n) => n)
 
 // MS-16: everything comes in the segment of the handshake, long before anybody listens.
-test('MS-16 1,000 messages before an async raw handler listens all arrive, in order', async (t) => {
+test('X-4 MS-16 1,000 messages before an async raw handler listens all arrive, in order', async (t) => {
   const heard: string[] = []
   const server = await startServer(t, {}, (app) => {
     app.get('/ws', { websocket: true }, async (socket) => {
