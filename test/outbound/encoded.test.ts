@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { dangerouslyTrustHtml, Encoded, encodedAs } from '../../src/outbound/encoded.ts'
+import { isRawJson } from '../../src/outbound/json.ts'
+import { encodeAroundMarkup } from '../../src/outbound/markup.ts'
 import { compileOutbound, encodeOutgoing } from '../../src/outbound/outbound.ts'
 
 const policy = compileOutbound({
@@ -116,4 +118,95 @@ test('a member that throws after markup was serialized leaves nothing behind for
   assert.throws(() => sent(failing), { code: 'SWS_NOT_ENCODABLE' })
   assert.equal(sent(['<b>']), '["&lt;b&gt;"]')
   assert.equal(sent(['<b>', dangerouslyTrustHtml('<i>')]), '["&lt;b&gt;","<i>"]')
+})
+
+// {"m<img>": ...}: a key that begins like the mark of markup. Keys are never markup.
+test('OU-08 a key or a text that begins with the letter of markup is text beside real markup', () => {
+  const markup = dangerouslyTrustHtml('<b>')
+  for (const letter of ['m', 't', '']) {
+    assert.equal(
+      encodeAroundMarkup({ [`${letter}<`]: `${letter}<`, x: markup, [letter]: letter }),
+      `{"${letter}&lt;":"${letter}&lt;","x":"<b>","${letter}":"${letter}"}`,
+    )
+  }
+  assert.equal(encodeAroundMarkup(markup), '"<b>"')
+  assert.equal(encodeAroundMarkup('m<b>'), '"m&lt;b&gt;"')
+  assert.equal(encodeAroundMarkup([]), '[]')
+  assert.equal(encodeAroundMarkup(['', dangerouslyTrustHtml('')]), '["",""]')
+})
+
+// "\\" closes, "\"" does not: one backslash miscounted, and a text ends in the next one's markup.
+test('OU-08 quotes and backslashes in markup, text and keys end nothing early', () => {
+  for (const end of ['"', '\\', '\\"', '\\\\', '\\\\"', '"\\', '":', '\\":m<']) {
+    const markup = `<${end}`
+    assert.deepEqual(JSON.parse(encodeAroundMarkup([dangerouslyTrustHtml(markup), 1])), [markup, 1])
+    assert.equal(
+      encodeAroundMarkup({ [end]: [end, dangerouslyTrustHtml(end), '<'] }),
+      `{${htmlOf(end)}:[${htmlOf(end)},${JSON.stringify(end)},"&lt;"]}`,
+    )
+  }
+})
+
+function htmlOf(text: string): string {
+  return JSON.stringify(text.replaceAll('<', '&lt;').replaceAll('"', '&quot;'))
+}
+
+test('OU-07 beside markup a leaf that is no text stays what it is, and what would be lost is an error', () => {
+  const markup = dangerouslyTrustHtml('<b>')
+  assert.equal(
+    encodeAroundMarkup([
+      markup,
+      0,
+      false,
+      null,
+      undefined,
+      () => 1,
+      Symbol('s'),
+      new Number(2),
+      new Boolean(true),
+      {},
+      [],
+    ]),
+    '["<b>",0,false,null,null,null,null,2,true,{},[]]',
+  )
+  assert.equal(encodeAroundMarkup({ markup, gone: undefined, call: () => 1 }), '{"markup":"<b>"}')
+  assert.throws(() => encodeAroundMarkup([markup, new Map([[1, 2]])]), { code: 'SWS_NOT_ENCODABLE', message: lost })
+  assert.throws(() => encodeAroundMarkup([markup, 1n]), {
+    code: 'SWS_NOT_ENCODABLE',
+    message: 'The value cannot be sent as JSON: Do not know how to serialize a BigInt',
+  })
+})
+
+const lost =
+  'A Map, Set, Promise, Error or other object without members of its own would be sent as {}. ' +
+  'Send a plain object (Object.fromEntries), an array, or await the promise first'
+
+// rawJSON("1") is a number and must not become a text; rawJSON('"m<b>"') is a text and must not become markup.
+test('JSON.rawJSON beside markup: a number stays one, a text is text, however it begins', () => {
+  const rawJson: unknown = 'rawJSON' in JSON ? JSON.rawJSON : undefined
+  assert.ok(typeof rawJson === 'function')
+  const markup = dangerouslyTrustHtml('<b>')
+  assert.equal(
+    encodeAroundMarkup([rawJson('1'), rawJson('null'), rawJson('true'), rawJson('12345678901234567890'), markup]),
+    '[1,null,true,12345678901234567890,"<b>"]',
+  )
+  assert.equal(
+    encodeAroundMarkup([rawJson('"m<b>"'), rawJson('"\\u003cb>"'), rawJson('""'), markup]),
+    '["m&lt;b&gt;","&lt;b&gt;","","<b>"]',
+  )
+  assert.equal(isRawJson(rawJson('1')), true)
+  for (const other of [
+    {},
+    { rawJSON: '"<b>"' },
+    [],
+    Object.freeze(Object.assign(Object.create(null), { rawJSON: '1' })),
+  ]) {
+    assert.equal(isRawJson(other), false)
+  }
+})
+
+test('after a message with markup the next JSON.stringify of an Encoded is a string again', () => {
+  const markup = dangerouslyTrustHtml('<b>')
+  encodeAroundMarkup([markup])
+  assert.equal(markup.toJSON(), '<b>')
 })

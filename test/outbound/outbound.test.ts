@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { JSDOM } from 'jsdom'
+import { SecureWsError } from '../../src/errors.ts'
 import { encodeFor } from '../../src/outbound/encode-for.ts'
 import { dangerouslyTrustHtml } from '../../src/outbound/encoded.ts'
+import {
+  escapeJsonText,
+  notEncodable,
+  refuseLoss,
+  refuseLossOf,
+  serialize,
+  stringify,
+} from '../../src/outbound/json.ts'
 import { compileOutbound, type EncodeMode, encodeOutgoing, encodeOwn } from '../../src/outbound/outbound.ts'
 
 function policyFor(encode: EncodeMode, warnings: string[] = []) {
@@ -283,4 +292,110 @@ test('1.2.1 in a real parser every text arrives as itself, as text and as attrib
       assert.equal(p.getAttribute('lang'), text)
     }
   }
+})
+
+test('OU-03 what cannot be sent is named: the type of the value, or the first line of why', () => {
+  const types: [unknown, string][] = [
+    [undefined, 'undefined'],
+    [() => 1, 'function'],
+    [Object.assign(() => 1, { toJSON: () => '<b>' }), 'function'],
+    [Symbol('secret'), 'symbol'],
+    [{ toJSON: () => undefined }, 'object'],
+  ]
+  for (const [value, type] of types) {
+    assert.throws(() => stringify(value), {
+      code: 'SWS_NOT_ENCODABLE',
+      message: `A value of type ${type} cannot be sent; send null or an object`,
+    })
+  }
+  const cycle: { self?: unknown } = {}
+  cycle.self = cycle
+  // V8 draws the cycle over several lines, with the names of members.
+  assert.throws(() => stringify(cycle), {
+    code: 'SWS_NOT_ENCODABLE',
+    message: 'The value cannot be sent as JSON: Converting circular structure to JSON',
+  })
+  const why = new TypeError('first\nsecond')
+  const thrown = notEncodable(why)
+  assert.equal(thrown.message, 'The value cannot be sent as JSON: first')
+  assert.equal(thrown.code, 'SWS_NOT_ENCODABLE')
+  assert.equal(thrown.cause, why)
+  for (const cause of ['secret', undefined, { message: 'secret' }]) {
+    assert.equal(notEncodable(cause).message, 'The value cannot be sent as JSON: a member threw')
+    assert.equal(notEncodable(cause).cause, cause)
+  }
+})
+
+test('an error of this package that a member throws arrives as itself', () => {
+  const own = new SecureWsError('SWS_UNSAFE_URL', 'its own words')
+  assert.equal(notEncodable(own), own)
+  const thrower = {
+    get a() {
+      throw own
+    },
+  }
+  assert.throws(
+    () => stringify(thrower),
+    (error) => error === own,
+  )
+})
+
+test('OU-07 only an object that lost its content is refused, and it is told what to send', () => {
+  const message =
+    'A Map, Set, Promise, Error or other object without members of its own would be sent as {}. ' +
+    'Send a plain object (Object.fromEntries), an array, or await the promise first'
+  class Empty {}
+  for (const member of [
+    new Map([[1, 2]]),
+    new Set(),
+    new Error('secret'),
+    /x/,
+    new Empty(),
+    Object.create(new Empty()),
+  ]) {
+    assert.throws(() => refuseLossOf(member), { code: 'SWS_NOT_ENCODABLE', message })
+    assert.throws(() => serialize({ a: member }), { code: 'SWS_NOT_ENCODABLE', message })
+    assert.throws(() => refuseLoss([member], '[{}]'), { code: 'SWS_NOT_ENCODABLE', message })
+  }
+  const call = () => 1
+  const symbol = Symbol('s')
+  const kept = [
+    ...['', 'x', 0, 1, true, null, undefined, 1n, call, symbol],
+    ...[[], [1], {}, { a: 1 }, Object.create(null), new Number(0), new Boolean(false), new String('')],
+    ...[Object(1n), Object(symbol), Object.assign(new Map(), { a: 1 }), Object.assign(new Error('x'), { code: 1 })],
+  ]
+  for (const member of kept) assert.equal(refuseLossOf(member), member)
+  // Every kind of leaf, next to the {} that makes it worth a second look.
+  assert.equal(
+    serialize([{}, '', 0, true, null, undefined, call, symbol, [], new Number(0), new Boolean(false), new String('')]),
+    '[{},"",0,true,null,null,null,null,[],0,false,""]',
+  )
+})
+
+// A getter that turns on its second read: a text without {} is taken as it is, and nothing is read again.
+test('OU-02 a value is read a second time only where its text holds {}', () => {
+  let reads = 0
+  const counting = {
+    get a() {
+      reads += 1
+      return reads
+    },
+  }
+  assert.equal(serialize(counting), '{"a":1}')
+  refuseLoss(counting, '{"a":1}')
+  assert.equal(reads, 1)
+  refuseLoss(counting, '[{}]')
+  assert.equal(reads, 2)
+})
+
+test('OU-09 each of the five characters is escaped, wherever and however often it stands, and no other', () => {
+  const escapes = { '<': '\\u003c', '>': '\\u003e', '&': '\\u0026', '\u2028': '\\u2028', '\u2029': '\\u2029' }
+  for (const [char, escaped] of Object.entries(escapes)) {
+    assert.equal(escapeJsonText(char), escaped)
+    assert.equal(escapeJsonText(`"a${char}${char}b${char}"`), `"a${escaped}${escaped}b${escaped}"`)
+    assert.equal(JSON.parse(escapeJsonText(JSON.stringify(char))), char)
+  }
+  const near = '"=;%\'\u2027\u202a\\/?$@"'
+  assert.equal(escapeJsonText(near), near)
+  assert.equal(escapeJsonText(''), '')
 })
