@@ -5,6 +5,7 @@ import { JSDOM } from 'jsdom'
 import { encodeFor } from '../../src/outbound/encode-for.ts'
 import { dangerouslyTrustHtml, Encoded } from '../../src/outbound/encoded.ts'
 import { type HoleValue, html } from '../../src/outbound/template.ts'
+import { planTemplate } from '../../src/outbound/template-plan.ts'
 
 const { document } = new JSDOM('').window
 const x: HoleValue = '"><script>\'&'
@@ -195,4 +196,231 @@ test('in a real parser no value of a hole changes the structure, and each arrive
     }),
     { numRuns: 100 },
   )
+})
+
+/** The strings of a template whose holes are written `{}`, so that names can come from a table. */
+function withHoles(markup: string): TemplateStringsArray {
+  const parts = markup.split('{}')
+  return Object.freeze(Object.assign(parts, { raw: Object.freeze([...parts]) }))
+}
+
+const cannotTake = (what: string) => ({ code: 'SWS_UNSAFE_TEMPLATE', message: `html\`\` cannot take ${what}` })
+const standsElsewhere = 'holes stand in text and in quoted attribute values'
+const leftOpen = 'an element, attribute or comment that is left open: close it in the same template'
+const noReference = 'a hole after &: write &amp;'
+const noBeginning = 'this beginning of href: URLs are http:, https:, mailto: or relative'
+
+// What the author of a template is told: which thing is wrong, and what to write instead.
+const refusals: readonly (readonly [attack: string, markup: string, what: string])[] = [
+  ['NUL', '<p>\0</p>', 'NUL: leave it out'],
+  ['tag left open', '<p', leftOpen],
+  ['tag left open after a hole', '{}<p', leftOpen],
+  ['attribute left open', '<p title="{}', leftOpen],
+  ['comment left open', '{}<!-- a', leftOpen],
+  ['doctype left open', '{}<!doctype html', leftOpen],
+  ['script left open', '{}<script>', leftOpen],
+  ['textarea left open', '<textarea>{}', leftOpen],
+  ['tag', '<a {}>', `a hole in a tag: ${standsElsewhere}`],
+  ['tag, after /', '<a/{}>', `a hole in a tag: ${standsElsewhere}`],
+  ['tag, after a quoted value', '<a b="c"{}>', `a hole in a tag: ${standsElsewhere}`],
+  ['tag, after a quoted value and a space', '<a b="c" {}>', `a hole in a tag: ${standsElsewhere}`],
+  ['tag, after an unquoted value', '<a b=c {}>', `a hole in a tag: ${standsElsewhere}`],
+  ['end tag of a script', '<script></script {}>', `a hole in a tag: ${standsElsewhere}`],
+  ['tag name', '<a{}>', `a hole in the name of an element or attribute: ${standsElsewhere}`],
+  ['end tag name', '</a{}>', `a hole in the name of an element or attribute: ${standsElsewhere}`],
+  ['attribute name', '<a b{}="c">', `a hole in the name of an element or attribute: ${standsElsewhere}`],
+  ['after =', '<a b={}>', `a hole in an unquoted attribute: ${standsElsewhere}`],
+  ['after = and a space', '<a b= {}>', `a hole in an unquoted attribute: ${standsElsewhere}`],
+  ['unquoted value', '<a b=c{}>', `a hole in an unquoted attribute: ${standsElsewhere}`],
+  ['comment', '<!-- a > b {} -->', `a hole in a comment: ${standsElsewhere}`],
+  ['comment, at its start', '<!--{}-->', `a hole in a comment: ${standsElsewhere}`],
+  ['doctype', '<!doctype {}>', `a hole in a doctype: ${standsElsewhere}`],
+  ['doctype, later', '<!DOCTYPE html {}>', `a hole in a doctype: ${standsElsewhere}`],
+  ['--!> in a comment', '<!-- --!> -->', '--!>, which ends a comment in browsers: leave it out'],
+  ['--!> just before a hole', '<!-- --!>{} -->', '--!>, which ends a comment in browsers: leave it out'],
+  ['empty comment', 'a<!-->{}-->', 'an empty comment: leave it out'],
+  ['empty comment with a hyphen', 'a<!--->{}-->', 'an empty comment: leave it out'],
+  ['CDATA', '<![CDATA[{}]]>', 'a < that opens no element: write &lt;, or the name of the element'],
+  ['doctype without a space', '<!doctypehtml>', 'a < that opens no element: write &lt;, or the name of the element'],
+  ['script hidden in a script', '<script><!--</script>{}', '<!-- in <script>: leave it out'],
+  ['comment in a textarea', '<textarea><!-- {}</textarea>', '<!-- in <textarea>: leave it out'],
+  ['= without a value', '<a b=>{}', 'the attribute b without a value: write it without ='],
+  ['= without a name', '<a ="b">{}', '= there: separate the attributes'],
+  ['= without a name after a value', '<a b="c"="d">{}', '= there: separate the attributes'],
+  ['= without a name after a value and a space', '<a b="c" ="d">{}', '= there: separate the attributes'],
+  ['quote in a tag', '<a "b">{}', '" there: separate the attributes'],
+  ['quote in a name', '<a b"c">{}', '" there: separate the attributes'],
+  ['< in a tag', '<a <b>{}', '< there: separate the attributes'],
+  ['attributes without a space', '<a b="c"d="e">{}', 'd there: separate the attributes'],
+  ...['"', "'", '<', '=', '`'].map(
+    (char) =>
+      [
+        `${char} in an unquoted value`,
+        `<a b=c${char}d>{}`,
+        `${char} in an unquoted attribute: quote the value`,
+      ] as const,
+  ),
+  ['open reference', '&{}', noReference],
+  ['open named reference', '<p>&col{}', noReference],
+  ['open hexadecimal reference', '<p title="&#x3{}">', noReference],
+  ['script', '<script>{}</script>', 'a hole in <script>: send it as a message'],
+  ['script whose end tag is not whole', '<script></script{}></script>', 'a hole in <script>: send it as a message'],
+  ['script in a script', '<script><script>{}</script>', 'a hole in <script>: send it as a message'],
+  ['javascript: URL', '<a href="javascript:{}">', noBeginning],
+  ['network-path URL', '<a href="//{}">', noBeginning],
+  ['reference before a hole', '<a href="javascript&colon;{}">', '& in a URL with a hole: write &amp;'],
+  ['reference between holes', '<a href="{}&colon;{}">', '& in a URL with a hole: write &amp;'],
+  ['reference after a hole', '<a href="{}&colon;x">', '& in a URL with a hole: write &amp;'],
+]
+for (const [attack, markup, what] of refusals) {
+  test(`the author is told what is wrong: ${attack}`, () => {
+    assert.throws(() => html(withHoles(markup), 'x', 'x'), cannotTake(what))
+  })
+}
+test('the author is told what is wrong: an invalid escape, a function call, a value that is not text', () => {
+  assert.throws(() => html(template`\u`), cannotTake('an invalid escape sequence: write the character itself'))
+  assert.throws(() => Reflect.apply(html, undefined, [['<b>']]), {
+    code: 'SWS_UNSAFE_TEMPLATE',
+    message: 'html is a template tag: write html`...`, not html(...)',
+  })
+  for (const [markup, where] of [
+    ['<p>{}</p>', 'text'],
+    ['<p title="{}">', 'an attribute'],
+    ['<a href="{}">', 'a URL attribute'],
+    ['<a href="/{}">', 'a URL attribute'],
+  ] as const) {
+    assert.throws(() => Reflect.apply(html, undefined, [withHoles(markup), { toString: () => '<b>' }]), {
+      code: 'SWS_NOT_ENCODABLE',
+      message: `A value of type object cannot stand in ${where} of html\`\``,
+    })
+  }
+})
+
+const rawElements = 'script style xmp iframe noembed noframes noscript plaintext'
+const elementsWithoutHoles =
+  'script style base meta link object embed applet param frame portal animate animatemotion animatetransform set'
+const attributesWithoutHoles =
+  'style srcdoc srcset imagesrcset ping sandbox allow csp is http-equiv attributename xmlns xml:base' +
+  ' on onclick onnew x-data v-html hx-get ng-click data-x-on data-v-if data-hx-get data-ng-bind' +
+  ' @click :href #slot [inner] a.b data-a.b a_b 1a -a a:b:c a:1 a: a:b-c'
+const urlAttributes =
+  'href src action formaction cite poster background longdesc usemap data manifest xlink:href icon codebase classid' +
+  ' archive profile dynsrc lowsrc'
+const plainAttributes =
+  'title class id lang alt value data-on data-href data-style aria-label my-x-data dv-a xml:lang a1 hrefs style-a isx'
+
+test('every element whose content is not markup refuses a hole in it', () => {
+  for (const element of rawElements.split(' ')) {
+    const told = cannotTake(`a hole in <${element}>: send it as a message`)
+    for (const name of [element, element.toUpperCase()]) {
+      assert.throws(() => html(withHoles(`<${name}>{}</${name}>`), 'x'), told, name)
+      assert.throws(() => html(withHoles(`<${name}><b>{}</b></${name}>`), 'x'), told, name)
+    }
+    assert.equal(
+      shown(html(withHoles(`<${element}><b "</${element}>{}`), x)),
+      `<${element}><b "</${element}>${xEncoded}`,
+    )
+  }
+})
+
+test('every element whose attributes can become code refuses a hole in each of them', () => {
+  for (const element of elementsWithoutHoles.split(' ')) {
+    const told = cannotTake(`a hole in the attribute title of <${element}>: set it in a script instead`)
+    for (const name of [element, element.toUpperCase()]) {
+      assert.throws(() => html(withHoles(`<${name} title="{}"></${name}>`), 'x'), told, name)
+    }
+  }
+})
+
+test('every attribute that is code, policy or a list of URLs refuses a hole', () => {
+  for (const attribute of attributesWithoutHoles.split(' ')) {
+    const told = cannotTake(`a hole in the attribute ${attribute} of <p>: set it in a script instead`)
+    for (const name of [attribute, attribute.toUpperCase()]) {
+      assert.throws(() => html(withHoles(`<p ${name}="{}">`), 'x'), told, name)
+      assert.throws(() => html(withHoles(`<p a b=c ${name} = 'x{}'>`), 'x'), told, name)
+    }
+  }
+})
+
+test('OU-11 every URL attribute has its value checked, and no other', () => {
+  for (const name of urlAttributes.split(' ')) {
+    const strings = withHoles(`<p ${name}="{}">`)
+    assert.equal(shown(html(strings, '/a?b=c&d="')), `<p ${name}="/a?b=c&amp;d=&quot;">`)
+    assert.equal(shown(html(withHoles(`<p ${name}="/{}">`), 'b/c')), `<p ${name}="/b%2Fc">`)
+    assert.throws(() => html(strings, 'javascript:x'), {
+      code: 'SWS_UNSAFE_URL',
+      message: `The value of ${name} must be http:, https:, mailto: or relative to the page`,
+    })
+  }
+  for (const name of plainAttributes.split(' ')) {
+    assert.equal(shown(html(withHoles(`<p ${name}="{}">`), 'javascript:"')), `<p ${name}="javascript:&quot;">`)
+  }
+})
+
+// What an over-eager reader would refuse or read as something else. In all of these the holes are text.
+const accepted: Record<string, string> = {
+  'a comment of no characters': '<!---->{}',
+  'a comment that starts like an empty one': '<!--a>-->{}',
+  'a comment that ends in <': '<!-- a<-->{}',
+  '--!> before and after a comment': '--!><!-- a -->--!>{}',
+  '--> before a comment': 'a --> b<!-- c -->{}',
+  'two comments': '<!-- a --><!-- b -->{}',
+  'a doctype before a comment': '<!doctype html><p>{}</p><!-- a -->',
+  'a doctype at the end of a part': '<!doctype html>{}',
+  'a doctype after text': 'a<!DOCTYPE\thtml>{}',
+  'a doctype after a comment': '<!-- abcdefgh --><!doctype html>{}',
+  'a < that opens nothing in a script': '<script>a < b && c <d</script>{}',
+  'a start tag in a script': `<script>a = "<script '"</script>{}`,
+  'what only looks like an end tag in a script': '<script></script"</script=</script></script>{}',
+  'an end tag with a space, / or capitals': '<script></script ><style></style/><xmp></XMP>{}',
+  'attributes without values': '<a b c="d" e>{}</a>',
+  'unquoted values': '<a b=c d=e/f g= h/>{}</a>',
+  'a tag in a quoted value': `<a b="<c>" d='"'>{}</a>`,
+  'an & at the end': '{} &',
+  'a reference that is closed': '&amp;{}&lt;{}',
+  'an & before a hole, and a space': 'a & {}',
+}
+for (const [miss, markup] of Object.entries(accepted)) {
+  test(`near miss, accepted: ${miss}`, () => {
+    assert.equal(shown(html(withHoles(markup), x, x)), markup.replaceAll('{}', xEncoded))
+  })
+}
+
+test('near miss: a tag name in a textarea does not open a tag', () => {
+  assert.equal(
+    shown(html(withHoles('<textarea><textarea {} < </textareas>{}</textarea>'), x, x)),
+    `<textarea><textarea ${xEncoded} < </textareas>${xEncoded}</textarea>`,
+  )
+  assert.equal(shown(html(withHoles('<title><b>{}</title>'), html`<i>`)), '<title><b>&lt;i&gt;</title>')
+})
+
+test('OU-11 near misses: the URL is checked as a whole, and nothing but the URL', () => {
+  assert.equal(
+    shown(html(withHoles('<a href="{}//a.example/{}">'), 'https:', 'b/c')),
+    '<a href="https://a.example/b%2Fc">',
+  )
+  assert.equal(
+    shown(html(withHoles('<a href="/?b={}&amp;c={}&amp;d">'), '&', ':')),
+    '<a href="/?b=%26&amp;c=%3A&amp;d">',
+  )
+  assert.equal(shown(html(withHoles('<a href="{}" title="b:c">&lt;</a>'), 'd')), '<a href="d" title="b:c">&lt;</a>')
+  assert.equal(shown(html(withHoles('&lt;<a title="&lt;" href="b/{}">'), 'c')), '&lt;<a title="&lt;" href="b/c">')
+  assert.throws(() => html(withHoles('<a href="{}&amp;b">'), 'javascript'), { code: 'SWS_UNSAFE_URL' })
+  assert.throws(() => html(withHoles('<a href="{}:{}">'), 'javascript', 'x'), { code: 'SWS_UNSAFE_URL' })
+})
+
+test('the plan says of each hole where it stands', () => {
+  const parts = ['', '<p title="', '"><textarea>', '</textarea><a href="', '/&amp;', '&amp;b" cite="/', '">']
+  const url = { kind: 'url', name: 'href' }
+  assert.deepEqual(planTemplate(parts), {
+    texts: parts,
+    holes: [
+      { kind: 'text' },
+      { kind: 'attribute' },
+      { kind: 'attribute' },
+      { ...url, first: true, before: '', whole: true, after: undefined },
+      { ...url, first: false, before: '/&', whole: false, after: '&b' },
+      { kind: 'url', name: 'cite', first: true, before: '/', whole: false, after: '' },
+    ],
+  })
 })
