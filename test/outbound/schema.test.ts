@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Type } from 'typebox'
-import { dangerouslyTrustHtml } from '../../src/outbound/encoded.ts'
+import { dangerouslyTrustHtml, encodedAs } from '../../src/outbound/encoded.ts'
 import {
   compileOutbound,
   type EncodeMode,
@@ -9,6 +9,7 @@ import {
   type SanitizeHtml,
   type Sends,
 } from '../../src/outbound/outbound.ts'
+import { copyOutputSchema, isSchema, pointedAt, stepInto } from '../../src/outbound/output-schema.ts'
 
 const rich = Type.String({ contentMediaType: 'text/html' })
 const link = Type.String({ format: 'uri' })
@@ -322,4 +323,356 @@ test('a schema changed after registration changes nothing', () => {
   const policy = of(schema)
   Object.assign(schema.properties, { secret: { type: 'string' } })
   assert.deepEqual(sent({ type: 'm', a: 'x', secret: 'y' }, policy), { type: 'm', a: 'x' })
+})
+
+test('each mistake at the caller says what is wrong, where, and what is declared', () => {
+  const policy = policyFor({
+    m: { schema: Type.Object({ a: Type.Optional(Type.String()), at: Type.Optional(link) }) },
+    n: { schema: Type.Object({ b: Type.String() }) },
+  })
+  assert.throws(() => encodeOutgoing({ type: 'x' }, policy), {
+    code: 'SWS_UNDECLARED_TYPE',
+    message: 'This route sends objects whose type is declared in sends: m, n',
+  })
+  assert.throws(() => encodeOutgoing({ type: 'x' }, policyFor({})), {
+    code: 'SWS_UNDECLARED_TYPE',
+    message: 'This route sends objects whose type is declared in sends: none',
+  })
+  const n = of(Type.Object({ a: Type.String(), at: Type.Optional(link) }))
+  for (const [fields, why] of [
+    [{}, "it must have required property 'a'"],
+    [{ a: 1 }, '/a must be string'],
+  ] as const) {
+    assert.throws(
+      () => encodeOutgoing({ type: 'm', ...fields }, n),
+      (error: Error & { code?: string }) => {
+        assert.equal(error.code, 'SWS_INVALID_OUTPUT')
+        assert.equal(error.message, `The message "m" is not as declared: ${why}`)
+        return true
+      },
+    )
+  }
+  assert.throws(() => encodeOutgoing({ type: 'm', a: 'x', at: 'javascript:x' }, n), {
+    code: 'SWS_UNSAFE_URL',
+    message: /^at of "m" must/,
+  })
+  // What is not declared is not even looked at.
+  assert.deepEqual(sent({ type: 'm', a: 'x', b: 1n, at: '/' }, n), { type: 'm', a: 'x', at: '/' })
+  assert.throws(() => encodeOutgoing({ type: 'm', a: 1n }, n), {
+    code: 'SWS_NOT_ENCODABLE',
+    message: 'A BigInt cannot be sent: send its text',
+  })
+})
+
+test('a wrong declaration is told by its value, with what to write instead', () => {
+  const object = Type.Object({})
+  const refused = (path: string, value: string, advice: string) => ({
+    code: 'SWS_BAD_OPTION',
+    message: `fastify-secure-ws: option \`secureWs.sends${path}\` is ${value}. ${advice}`,
+  })
+  const ours = 'Use another name: replies and errors are ours.'
+  const wrong: [unknown, ReturnType<typeof refused>][] = [
+    ['m', refused('', '"m"', 'Write { said: { schema: Type.Object({ ... }) } }.')],
+    [[], refused('', '[]', 'Write { said: { schema: Type.Object({ ... }) } }.')],
+    [{ '': { schema: object } }, refused('.', '""', ours)],
+    [{ error: { schema: object } }, refused('.error', '"error"', ours)],
+    [{ reply: { schema: object } }, refused('.reply', '"reply"', ours)],
+    [{ m: null }, refused('.m.schema', 'null', 'Write a schema.')],
+    [{ m: [object] }, refused('.m.schema', '[{"type":"object","properties":{}}]', 'Write a schema.')],
+    [{ m: { schema: true } }, refused('.m.schema', 'true', 'Write a schema.')],
+    [{ m: { schema: object, rate: 1 } }, refused('.m.rate', '1', 'Only `schema` is known here.')],
+    [
+      { m: { schema: { properties: { a: { $ref: '#/$defs/B' } }, $defs: { A: {} } } } },
+      refused(
+        '.m.schema',
+        '{"properties":{"a":{"$ref":"#/$defs/B"}},"$defs":{"A":{}}}',
+        "It does not compile: can't resolve reference #/$defs/B from id sends-N.",
+      ),
+    ],
+  ]
+  for (const [sends, expected] of wrong) {
+    assert.throws(
+      () => Reflect.apply(policyFor, undefined, [sends]),
+      (error: Error & { code?: string }) => {
+        assert.equal(error.code, expected.code)
+        assert.equal(error.message.replace(/sends-\d+/, 'sends-N'), expected.message)
+        return true
+      },
+    )
+  }
+})
+
+// `if` as a keyword decides what is declared; as the name of a member it is a member.
+test('each keyword that cannot be obeyed is refused as a keyword, and taken as a name or a value', () => {
+  const keywords = [
+    ...['if', 'then', 'else', 'dependencies', 'dependentSchemas', 'unevaluatedProperties', 'unevaluatedItems'],
+    ...['$dynamicRef', '$recursiveRef', '$async', 'prefixItems', 'contentEncoding', 'contentSchema'],
+  ]
+  for (const keyword of keywords) {
+    assert.throws(() => copyOutputSchema({ allOf: [{ [keyword]: 1 }] }, 'x'), {
+      code: 'SWS_BAD_OPTION',
+      message: `fastify-secure-ws: option \`x.allOf.0.${keyword}\` is 1. Leave it out of an output schema.`,
+    })
+    for (const names of ['properties', 'patternProperties', '$defs', 'definitions']) {
+      const named = { [names]: { [keyword]: { type: 'string' } } }
+      assert.deepEqual(copyOutputSchema(named, 'x'), named)
+      assert.throws(() => copyOutputSchema({ [names]: { a: { [keyword]: 1 } } }, 'x'), {
+        message: `fastify-secure-ws: option \`x.${names}.a.${keyword}\` is 1. Leave it out of an output schema.`,
+      })
+    }
+    for (const values of ['const', 'enum', 'default', 'examples', 'required', 'type']) {
+      const value = { [values]: [{ [keyword]: 1, $id: 'a', $schema: 'b' }] }
+      assert.deepEqual(copyOutputSchema(value, 'x'), value)
+    }
+  }
+})
+
+test('a copied schema has no ids, and what referred to one points from the root', () => {
+  const schema = {
+    $id: 'root',
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    properties: {
+      'a/b~c%d e': { $id: 'Odd', type: 'string' },
+      again: { $ref: 'Odd' },
+      top: { $ref: 'root' },
+      own: { $ref: '#/properties/again' },
+      list: { items: [{ $id: 'First' }, { $ref: 'First' }] },
+      number: { $id: 1 },
+    },
+  }
+  const pointer = '#/properties/a~1b~0c%25d%20e'
+  const copy = copyOutputSchema(schema, 'x')
+  assert.deepEqual(copy, {
+    properties: {
+      'a/b~c%d e': { type: 'string' },
+      again: { $ref: pointer },
+      top: { $ref: '#' },
+      own: { $ref: '#/properties/again' },
+      list: { items: [{}, { $ref: '#/properties/list/items/0' }] },
+      number: {},
+    },
+  })
+  assert.equal(stepInto('a/b~c%d e'), 'a~1b~0c%25d%20e')
+  assert.deepEqual(pointedAt(copy, pointer.replaceAll('~', '%7E')), { type: 'string' })
+  assert.equal(pointedAt(copy, '#'), copy)
+  // Near misses: a name that is inherited, one step too far, an anchor, another document.
+  for (const other of [
+    '#/constructor',
+    `${pointer}/type/length`,
+    '#/properties/none/a',
+    '#properties',
+    '',
+    '/properties',
+  ]) {
+    assert.equal(pointedAt(copy, other), undefined)
+  }
+  for (const value of [undefined, null, [], 'x', true]) {
+    assert.equal(isSchema(value), false)
+    if (value !== undefined)
+      assert.throws(() => copyOutputSchema(value, 'x'), {
+        message: `fastify-secure-ws: option \`x\` is ${JSON.stringify(value)}. Write \`Type.Object({ ... })\` or \`{ type: 'object', ... }\`.`,
+      })
+  }
+})
+
+test('a schema may nest 64 deep, not 65, and not for ever', () => {
+  const nested = (levels: number, [open, close]: readonly [string, string]): unknown =>
+    JSON.parse(`${open.repeat(levels)}{}${close.repeat(levels)}`)
+  const kinds = [
+    [['{"not":', '}'], '.not'],
+    [['{"properties":{"a":', '}}'], '.properties.a'],
+  ] as const
+  for (const [brackets, step] of kinds) {
+    assert.deepEqual(copyOutputSchema(nested(64, brackets), 'x'), nested(64, brackets))
+    assert.throws(() => copyOutputSchema(nested(65, brackets), 'x'), {
+      code: 'SWS_BAD_OPTION',
+      message: `fastify-secure-ws: option \`x${step.repeat(65)}\` is "(a schema)". It contains itself or nests too deep: use $ref.`,
+    })
+  }
+  const self: { items?: unknown } = {}
+  self.items = self
+  assert.throws(() => copyOutputSchema(self, 'x'), { code: 'SWS_BAD_OPTION' })
+  const list: unknown[] = []
+  list.push(list)
+  assert.throws(() => copyOutputSchema({ allOf: list }, 'x'), {
+    code: 'SWS_BAD_OPTION',
+    message: /`x\.allOf(\.0){64}`/,
+  })
+})
+
+test('what a member is to JSON decides what is kept: boxes, toJSON, functions, holes', () => {
+  const rawJson: unknown = 'rawJSON' in JSON ? JSON.rawJSON : undefined
+  assert.ok(typeof rawJson === 'function')
+  const typed = Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]))
+  const policy = policyFor({
+    m: { schema: Type.Object({ a: typed, list: Type.Optional(Type.Array(Type.Any())) }) },
+    any: { schema: Type.Object({ a: Type.Any() }) },
+    markup: { schema: Type.Object({ a: Type.Optional(rich) }) },
+  })
+  const markup = dangerouslyTrustHtml('<b>')
+  const kept: [unknown, unknown][] = [
+    [new String('<'), '&lt;'],
+    [new Number(2), 2],
+    [new Boolean(false), false],
+    [rawJson('"<"'), '&lt;'],
+    [rawJson('3'), 3],
+    [null, null],
+    ['', ''],
+    [0, 0],
+    [new Date(0), '1970-01-01T00:00:00.000Z'],
+    [{ toJSON: () => null }, null],
+    [{ toJSON: (key: string) => `key:${key}` }, 'key:'],
+    [{ toJSON: () => markup }, '&lt;b&gt;'],
+  ]
+  for (const [a, wanted] of kept) {
+    for (const type of ['m', 'any']) assert.deepEqual(sent({ type, a }, policy), { type, a: wanted })
+  }
+  for (const a of [undefined, () => 1, Symbol('s'), { toJSON: () => undefined }, { toJSON: () => () => 1 }]) {
+    for (const type of ['m', 'any', 'markup']) {
+      if (type !== 'any') assert.deepEqual(sent({ type, a }, policy), { type })
+    }
+    assert.deepEqual(sent({ type: 'm', list: [a, 1, [a]] }, policy), { type: 'm', list: [null, 1, [null]] })
+  }
+  assert.deepEqual(sent({ type: 'm', list: new Array(1) }, policy), { type: 'm', list: [null] })
+  assert.deepEqual(sent({ type: 'any', a: { toJSON: 1, b: '<' } }, policy), {
+    type: 'any',
+    a: { toJSON: 1, b: '&lt;' },
+  })
+  assert.deepEqual(sent({ type: 'markup', a: new String('<') }, policy), { type: 'markup', a: '[<]' })
+  assert.deepEqual(sent({ type: 'markup', a: { toJSON: () => markup } }, policy), { type: 'markup', a: '<b>' })
+  assert.deepEqual(sent({ type: 'markup', a: encodedAs('js', '<b>') }, policy), { type: 'markup', a: '[<b>]' })
+})
+
+test('the message itself may come from toJSON; what that returns must be a declared object', () => {
+  const policy = of(Type.Object({ a: Type.String() }))
+  assert.deepEqual(sent({ toJSON: (key: string) => ({ type: 'm', a: `<${key}` }) }, policy), { type: 'm', a: '&lt;' })
+  assert.deepEqual(sent({ type: 'm', a: 'x', toJSON: 1 }, policy), { type: 'm', a: 'x' })
+  for (const body of [null, undefined, 'm', 1, () => ({ type: 'm', a: 'x' })]) {
+    assert.throws(() => encodeOutgoing({ toJSON: () => body }, policy), {
+      code: 'SWS_UNDECLARED_TYPE',
+      message: 'This route sends objects whose type is declared in sends: m',
+    })
+  }
+})
+
+// A part that says nothing about markup must not turn a link or markup of the next into something else.
+test('patterns, tuples, true, false and what is left over are projected each by its own schema', () => {
+  const policy = of({
+    properties: {
+      exact: { type: 'string' },
+      never: false,
+      anything: true,
+      pair: { items: [{ contentMediaType: 'text/html' }, { type: 'string' }], additionalItems: { format: 'uri' } },
+      short: { items: [{ type: 'string' }], additionalItems: false },
+      open: { items: [{ type: 'string' }] },
+      list: { items: { properties: { a: { type: 'number' } } } },
+      bare: { type: 'object' },
+      loose: { description: 'says nothing' },
+    },
+    patternProperties: { '^x': { contentMediaType: 'text/html' }, '^\\u{1f600}$': { type: 'number' } },
+    additionalProperties: { format: 'iri' },
+  })
+  const ok = (fields: object, wanted: object = fields) =>
+    assert.deepEqual(sent({ type: 'm', ...fields }, policy), { type: 'm', ...wanted })
+  ok({ exact: '<' }, { exact: '&lt;' })
+  ok({ xtra: '<', '\u{1f600}': 1 }, { xtra: '[<]', '\u{1f600}': 1 })
+  ok({ anything: { a: ['<'] }, loose: { b: '<' } }, { anything: { a: ['&lt;'] }, loose: { b: '&lt;' } })
+  ok({ never: 'secret' }, {})
+  ok({ pair: ['<', '<', '/a'] }, { pair: ['[<]', '&lt;', '/a'] })
+  ok({ open: ['<', { a: '<' }] }, { open: ['&lt;', { a: '&lt;' }] })
+  ok({ list: [{ a: 1, secret: 2 }, 'x', null] }, { list: [{ a: 1 }, 'x', null] })
+  ok({ bare: { secret: 1 } }, { bare: {} })
+  ok({ link: '/a' })
+  for (const fields of [{ link: 'javascript:x' }, { pair: ['', '', '/', 'javascript:x'] }]) {
+    assert.throws(() => encodeOutgoing({ type: 'm', ...fields }, policy), {
+      code: 'SWS_UNSAFE_URL',
+      message: /^(?:link|pair\.3) of "m" must/,
+    })
+  }
+  assert.throws(() => encodeOutgoing({ type: 'm', short: ['x', 'more'] }, policy), { code: 'SWS_INVALID_OUTPUT' })
+})
+
+test('allOf, oneOf and $ref together: each part adds what it declares, in objects and in lists', () => {
+  const policy = policyFor({
+    m: {
+      schema: {
+        $ref: '#/$defs/Base',
+        allOf: [
+          { properties: { list: { items: { properties: { a: { type: 'string' } } } }, none: { type: 'null' } } },
+          { properties: { list: { items: { properties: { b: { contentMediaType: 'text/html' } } } } } },
+        ],
+        oneOf: [
+          { properties: { kind: { const: 'x' }, one: { contentMediaType: 'text/html' } }, required: ['kind'] },
+          { properties: { kind: { const: 'y' }, one: { type: 'string' } }, required: ['kind'] },
+        ],
+        $defs: { Base: { properties: { base: { type: 'string' }, none: {} } } },
+      },
+    },
+  })
+  const fields = { base: '<', none: null, list: [{ a: '<', b: '<', c: 1 }, {}], secret: 1 }
+  const both = { base: '&lt;', none: null, list: [{ a: '&lt;', b: '[<]' }, {}] }
+  assert.deepEqual(sent({ type: 'm', kind: 'x', one: '<', ...fields }, policy), {
+    ...{ type: 'm', kind: 'x', one: '[<]' },
+    ...both,
+  })
+  assert.deepEqual(sent({ type: 'm', kind: 'y', one: '<', ...fields }, policy), {
+    ...{ type: 'm', kind: 'y', one: '&lt;' },
+    ...both,
+  })
+  assert.throws(() => encodeOutgoing({ type: 'm', kind: 'z', ...fields }, policy), { code: 'SWS_INVALID_OUTPUT' })
+})
+
+// additionalProperties: false and a schema that names its type somewhere else than on top.
+test('type is checked wherever the schema names it, and is unknown to a schema that does not', () => {
+  const named = { type: 'object', properties: { type: { const: 'm' } }, required: ['type'] }
+  for (const schema of [
+    { allOf: [named] },
+    { anyOf: [{ type: 'null' }, named] },
+    { oneOf: [named] },
+    { $ref: '#/$defs/A', $defs: { A: { allOf: [{ $ref: '#/$defs/B' }] }, B: named } },
+  ]) {
+    assert.deepEqual(sent({ type: 'm', secret: 1 }, of(schema)), { type: 'm' })
+  }
+  const unnamed = of({ type: 'object', properties: { a: { type: 'number' } }, maxProperties: 1 })
+  assert.deepEqual(sent({ type: 'm', a: 1 }, unnamed), { type: 'm', a: 1 })
+  const inherited = of({ $ref: '#/$defs/A', $defs: { A: { properties: { a: {} }, maxProperties: 1 } } })
+  assert.deepEqual(sent({ type: 'm', a: 1 }, inherited), { type: 'm', a: 1 })
+})
+
+test('keywords of a schema shared with receives, and every URL format, compile', () => {
+  const policy = of({
+    properties: { a: { type: 'string', sanitize: true }, pair: { items: [{}] }, b: { type: ['string', 'null'] } },
+    required: ['elsewhere'],
+  })
+  assert.throws(() => encodeOutgoing({ type: 'm', a: '<' }, policy), {
+    code: 'SWS_INVALID_OUTPUT',
+    message: `The message "m" is not as declared: it must have required property 'elsewhere'`,
+  })
+  for (const format of ['uri', 'uri-reference', 'iri', 'iri-reference', 'url']) {
+    const link = of({ properties: { a: { format } } })
+    assert.deepEqual(sent({ type: 'm', a: '/a b' }, link), { type: 'm', a: '/a b' })
+    assert.deepEqual(sent({ type: 'm', a: ['javascript:x', 1] }, link), { type: 'm', a: ['javascript:x', 1] })
+  }
+})
+
+test('a sanitizer may answer with markup or text, at once or later', async () => {
+  const clean = dangerouslyTrustHtml('<i>')
+  const schema = Type.Object({ a: rich, deep: Type.Object({ list: Type.Array(rich) }) })
+  for (const answer of [clean, '<i>']) {
+    const wanted = { type: 'm', a: '<i>', deep: { list: ['<i>', '<i>'] } }
+    const value = { type: 'm', a: '<', deep: { list: ['<', '<'] } }
+    assert.deepEqual(
+      sent(
+        value,
+        of(schema, () => answer),
+      ),
+      wanted,
+    )
+    const later = encodeOutgoing(
+      value,
+      of(schema, () => Promise.resolve(answer)),
+    )
+    assert.ok(later instanceof Promise)
+    assert.deepEqual(JSON.parse(String((await later).payload)), wanted)
+  }
 })
