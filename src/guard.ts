@@ -8,6 +8,7 @@ import { clientAddress, peerIsTrusted } from './admission/peer.ts'
 import { type Refusal, refusalBody, refuse } from './admission/refusal.ts'
 import { checkRouteSchema, type SchemaVerdict } from './admission/route-schema.ts'
 import { chooseProtocol } from './admission/sub-protocol.ts'
+import type { VerifyClient } from './admission/verify-client.ts'
 import type { Caps } from './caps.ts'
 import type { Admitted } from './connection/admitted.ts'
 import { isThenable } from './connection/listeners.ts'
@@ -24,6 +25,8 @@ export interface GuardSurroundings {
   /** The handshake rate across nodes; `undefined` when there is only this one. */
   readonly sharedRate: ((address: string | undefined) => Promise<Refusal | undefined>) | undefined
   readonly admissions: Admissions
+  /** ws's own hook, when the application brought one. */
+  readonly verifyClient: VerifyClient | undefined
   /** The streams that came this far; what the router answers by itself never does. */
   readonly reached: WeakSet<Duplex>
   /** A reason to admit nobody now: draining, or a bus that has not caught up. */
@@ -90,6 +93,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     (handshake) => selectProtocol(handshake),
     (handshake) => validate(handshake),
     (handshake) => authorize(handshake),
+    ({ request }) => surroundings.verifyClient?.(request.raw).then(verified),
     ({ session, startedAt }) => denied(session, startedAt),
   ]
 
@@ -256,6 +260,8 @@ export function createGuard(surroundings: GuardSurroundings) {
     const timeout = policy.limits.handshake
     // The clock runs until the stream is a socket or gone, so it covers the hooks that come after this one as well (X-3).
     const deadline = setTimeout(() => {
+      // The reply was taken over by something that then did nothing with it: there is nobody left to answer.
+      if (reply.sent) stream.destroy()
       answer(request, reply, facts, refuse('SWS_HANDSHAKE_TIMEOUT', `no decision within ${timeout} ms`))
     }, timeout)
     const stopClock = () => clearTimeout(deadline)
@@ -309,6 +315,10 @@ function notASocketRoute({ is404, routeOptions: { url } }: FastifyRequest): Refu
 /** A check that throws is a check that did not pass (ASVS 16.5.3). Only the name of the error is safe to repeat. */
 function failed(error: unknown): Refusal {
   return refuse('SWS_FORBIDDEN', `a check threw ${error instanceof Error ? error.name : typeof error}`)
+}
+
+function verified(allowed: boolean): Verdict {
+  return allowed ? undefined : refuse('SWS_FORBIDDEN', '`verifyClient` said no')
 }
 
 function permit(allowed: unknown): Verdict {

@@ -240,8 +240,6 @@ function withPayloadBound(limits: Limits, websocket: unknown): Limits {
 const forbidden = new Map([
   ['WebSocket', 'The socket class is what makes sockets secure: remove it.'],
   ['noServer', 'Remove it: @fastify/websocket always routes upgrades through Fastify.'],
-  ['path', 'Remove it and declare a route with { websocket: true } instead.'],
-  ['verifyClient', "Remove it and use `origins`, `authenticate` or a route's `secureWs.authorize`."],
   ['handleProtocols', "Remove it and list the sub-protocols in a route's `secureWs.protocols`."],
   ['skipUTF8Validation', 'Remove it: text that is not UTF-8 is closed with 1007.'],
   ['autoPong', 'Remove it: a ping must be answered (RFC 6455 section 5.5.2).'],
@@ -259,6 +257,9 @@ function checkWebsocket(value: unknown): WebsocketPluginOptions {
   const options = objectOr(given.options, 'websocket.options', "Write the options of ws's WebSocketServer.")
   for (const [name, advice] of forbidden) {
     if (options[name] !== undefined) throw badOption(`websocket.options.${name}`, options[name], advice)
+  }
+  if (options.verifyClient !== undefined && typeof options.verifyClient !== 'function') {
+    throw badOption('websocket.options.verifyClient', options.verifyClient, 'Write a function, or leave it out.')
   }
   return given
 }

@@ -8,6 +8,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { WebSocket } from 'ws'
 import { createCapacity } from './admission/capacity.ts'
+import { compileVerifyClient } from './admission/verify-client.ts'
 import { createCaps } from './caps.ts'
 import type { Connection } from './connection/connection.ts'
 import { isThenable } from './connection/listeners.ts'
@@ -26,6 +27,7 @@ import { compileRoute, loosenedBy, type RoutePolicy, refuseHijacking } from './r
 import { createSanitizer } from './sanitizing/sanitizing.ts'
 import { createRevalidation } from './session/revalidation.ts'
 import { type Audit, createAudit } from './telemetry/audit.ts'
+import { takeUpgrades } from './upgrades.ts'
 
 /** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
 export const policyKey = Symbol('fastify-secure-ws.policy')
@@ -106,6 +108,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     perMessageDeflate: false,
     closeTimeout: 5_000,
     ...settings.websocket.options,
+    verifyClient: undefined,
     maxPayload: Math.max(limits.messageBytes, settings.websocket.options?.maxPayload ?? 0),
     WebSocket: secureSocketClass({
       take: (stream) => admissions.take(stream),
@@ -122,13 +125,33 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       },
     }) as object as SocketClass,
   }
-  await app.register(websocket, {
-    // What reaches it is the client's doing (a reset, a broken frame), which ws has answered; a handler's own failure
-    // was taken care of by `attended`.
-    errorHandler: (error, _socket, request) => request.log.debug({ err: error }, 'fastify-secure-ws: a socket failed'),
-    ...settings.websocket,
-    options: socketOptions,
-  })
+  const reached = new WeakSet<Duplex>()
+  const attachWebsocket = () =>
+    app.register(websocket, {
+      // What reaches it is the client's doing (a reset, a broken frame), which ws has answered; a handler's own failure
+      // was taken care of by `attended`.
+      errorHandler: (error, _socket, request) =>
+        request.log.debug({ err: error }, 'fastify-secure-ws: a socket failed'),
+      ...settings.websocket,
+      options: socketOptions,
+    })
+  const leaveUpgrades = await takeUpgrades(
+    upgradesOf(app, settings.websocket),
+    attachWebsocket,
+    (route, raw, stream) => {
+      route()
+      if (reached.has(stream)) return
+      endUnrouted(stream, (status) =>
+        audit({
+          type: 'handshake.refused',
+          code: 'SWS_BAD_HANDSHAKE',
+          reason: `the router answered with ${status} before any hook ran`,
+          address: raw.socket?.remoteAddress,
+        }),
+      )
+    },
+  )
+  app.addHook('preClose', async () => leaveUpgrades())
 
   // Other packages write to these options (graphql-ws does): one of their routes would choose for all of ours.
   Object.defineProperty(app.websocketServer.options, 'handleProtocols', {
@@ -136,25 +159,6 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     set() {},
   })
 
-  const reached = new WeakSet<Duplex>()
-  const watchUnrouted = (raw: IncomingMessage, stream: Duplex) => {
-    if (reached.has(stream)) return
-    endUnrouted(stream, (status) =>
-      audit({
-        type: 'handshake.refused',
-        code: 'SWS_BAD_HANDSHAKE',
-        reason: `the router answered with ${status} before any hook ran`,
-        address: raw.socket?.remoteAddress,
-      }),
-    )
-  }
-  const upgrades = upgradesOf(app, settings.websocket)
-  upgrades.on('upgrade', watchUnrouted)
-  // @fastify/websocket has just taken its listener away. As long as one is left, Node hands upgrades to it instead of
-  // answering them with a 503, and they would hang.
-  app.addHook('preClose', async () => {
-    upgrades.off('upgrade', watchUnrouted)
-  })
   const { guard, lastLook } = createGuard({
     now,
     audit,
@@ -163,6 +167,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     caps,
     sharedRate: node.sharedRate(limits.handshakesPerMinutePerAddress),
     admissions,
+    verifyClient: compileVerifyClient(settings.websocket.options?.verifyClient),
     reached,
     unavailable: (needsSession) => instance.unavailable(needsSession),
     isDenied: node.isDenied,
@@ -214,13 +219,18 @@ function attended(handler: SocketHandler): SocketHandler {
       return result.then(
         () => connection.handlerSettled(),
         (error: unknown) => {
-          connection.handlerFailed(error)
+          endAfterwards(error)
           throw error
         },
       )
     } catch (error) {
-      connection.handlerFailed(error)
+      endAfterwards(error)
       throw error
+    }
+
+    /** What is thrown on goes to the `websocket.errorHandler` of the application, which may end the socket its own way. */
+    function endAfterwards(error: unknown): void {
+      process.nextTick(() => connection.handlerFailed(error))
     }
   }
 }

@@ -223,6 +223,39 @@ test('MS-15 a handler that throws or rejects closes with 1011', async (t) => {
   await server.empty()
 })
 
+test('MS-15 the application says first what becomes of a handler that failed', async (t) => {
+  const server = await startServer(
+    t,
+    {
+      websocket: {
+        errorHandler(error, socket, request) {
+          assert.equal(error.message, 'SECRET')
+          if (request.url === '/told') socket.send('sorry')
+          else if (request.url === '/cut') socket.terminate()
+          else socket.close(4000, 'mine')
+        },
+      },
+    },
+    (app) => {
+      for (const path of ['/told', '/cut', '/closed']) {
+        app.get(path, { websocket: true }, async () => {
+          throw new Error('SECRET')
+        })
+      }
+    },
+  )
+  const told = await server.connect({ path: '/told' })
+  assert.equal(await told.closeCode(), 1011)
+  assert.deepEqual(told.texts, ['sorry'])
+  const cut = await server.connect({ path: '/cut' })
+  await cut.whenGone()
+  assert.equal(cut.closed, undefined)
+  const closed = await server.connect({ path: '/closed' })
+  assert.equal(await closed.closeCode(), 4000)
+  assert.equal(server.events.filter(({ type }) => type === 'message.failed').length, 3)
+  await server.empty()
+})
+
 test('MS-15 an authorize that throws an object that throws when looked at refuses the message', async (t) => {
   const server = await startServer(t, {}, (app) => {
     const authorize = () => {

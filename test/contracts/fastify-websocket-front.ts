@@ -27,7 +27,13 @@ async function front(app: FastifyInstance, options: WebsocketPluginOptions): Pro
       messages: many,
     },
     websocket: {
-      ...(errorHandler === undefined ? {} : { errorHandler }),
+      // What @fastify/websocket does with a handler that failed when nobody says otherwise: a cut, without a code.
+      errorHandler:
+        errorHandler ??
+        ((error, socket, request) => {
+          request.log.error(error)
+          socket.terminate()
+        }),
       ...(preClose === undefined ? {} : { preClose }),
       ...(ofWs === undefined ? {} : { options: ofWs }),
     },

@@ -21,25 +21,8 @@ export const otherwise: ReadonlyMap<string, string> = new Map([
     'fails at registration as well, with a text that names the option, its value and what to write',
   ],
   [
-    'Should be able to pass custom options to ws',
-    'the option is `verifyClient`, which is refused at registration: `authorize` is asked in its place, before the 101',
-  ],
-  ['Should warn if path option is provided to ws', 'fails at registration instead of warning'],
-  [
-    'Should remove the upgrade listener from a custom server on close',
-    'counts one listener before the close where there are two; after it there is none, as expected',
-  ],
-  [
     'Should gracefully close with a connected client',
     'expects a message that was read after the server began to close: nothing is delivered any more by then',
-  ],
-  [
-    'Should not run onError hook if reply was already hijacked (error thrown in websocket handler)',
-    'the hook does not run; the client is told 1011 where it was cut off without a code',
-  ],
-  [
-    'should call `destroy` when exception is thrown inside async handler',
-    'the socket is closed; the client is told 1011 where it was cut off without a code',
   ],
   [
     'Should close on unregistered path (with no wildcard route websocket handler defined)',

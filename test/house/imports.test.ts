@@ -17,7 +17,7 @@ const storeys: readonly (readonly string[])[] = [
   ['limits'],
   ['options'],
   ['route-policy'],
-  ['guard', 'node'],
+  ['guard', 'node', 'upgrades'],
   ['instance'],
   ['plugin', 'fastify'],
   ['public'],

@@ -22,6 +22,11 @@ const stalls: readonly (readonly [name: string, Parameters<typeof startJourney>[
     ['origins', { origins: never, authenticate: () => ada }, (app) => socketRoute(app)],
     ['authorize', { authenticate: () => ada }, (app) => socketRoute(app, { authorize: never })],
     [
+      'verifyClient',
+      { authenticate: () => ada, websocket: { options: { verifyClient: (_client, _callback) => {} } } },
+      (app) => socketRoute(app),
+    ],
+    [
       'a hook of the application',
       { authenticate: () => ada },
       (app) => {
@@ -263,6 +268,24 @@ test('a hook of the application that answers itself has the last word, and nothi
   )
   const { answer, connection } = await open()
   assert.equal(answer.status, 402)
+  await closedByServer(connection)
+  await until(() => app.secureWs.stats().connections === 0, 'the place is given back')
+})
+
+// Somebody's hook takes the reply over, to answer in its own way, and then does not.
+test('RS-05 a reply that was hijacked and forgotten ends with the deadline', async (t) => {
+  const { open, app } = await startJourney(
+    t,
+    { authenticate: () => ada, limits },
+    {
+      routes(app) {
+        app.addHook('preHandler', async (_request, reply) => reply.hijack())
+        socketRoute(app)
+      },
+    },
+  )
+  const { answer, connection } = await open()
+  assert.equal(answer.text, '')
   await closedByServer(connection)
   await until(() => app.secureWs.stats().connections === 0, 'the place is given back')
 })

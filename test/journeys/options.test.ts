@@ -120,7 +120,7 @@ const rows: readonly Row[] = [
   [{ websocket: { errorHandler: 'log' } }, 'websocket.errorHandler', '"log"', /function/],
   [{ websocket: { options: [] } }, 'websocket.options', '[]', /./],
   [{ websocket: { options: { WebSocket } } }, 'websocket.options.WebSocket', 'a function', /socket class/],
-  [{ websocket: { options: { verifyClient: () => true } } }, 'websocket.options.verifyClient', 'a function', /origins/],
+  [{ websocket: { options: { verifyClient: true } } }, 'websocket.options.verifyClient', 'true', /a function/],
   [
     { websocket: { options: { handleProtocols: () => 'x' } } },
     'websocket.options.handleProtocols',
@@ -128,7 +128,6 @@ const rows: readonly Row[] = [
     /protocols/,
   ],
   [{ websocket: { options: { noServer: true } } }, 'websocket.options.noServer', 'true', /Remove it/],
-  [{ websocket: { options: { path: '/ws' } } }, 'websocket.options.path', '"/ws"', /route/],
   [{ websocket: { options: { skipUTF8Validation: true } } }, 'websocket.options.skipUTF8Validation', 'true', /1007/],
   [{ websocket: { options: { autoPong: false } } }, 'websocket.options.autoPong', 'false', /ping/],
   [{ websocket: { options: { maxPayload: 65_537 } } }, 'websocket.options.maxPayload', '65537', /limits\.messageBytes/],
@@ -167,7 +166,7 @@ test('what may be written, may be written', async () => {
     encode: 'json',
     slowReader: 'drop',
     helmet: { contentSecurityPolicy: false },
-    websocket: { options: { maxPayload: 500, maxFragments: 10 }, errorHandler() {} },
+    websocket: { options: { maxPayload: 500, maxFragments: 10, verifyClient: () => true }, errorHandler() {} },
     audit() {},
   })
 })
