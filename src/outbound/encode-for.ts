@@ -27,7 +27,7 @@ export const encodeFor = Object.freeze({
    * One component of a URL or, with `'whole'`, a URL: refused unless http, https, mailto or relative.
    * @throws SecureWsError SWS_UNSAFE_URL
    */
-  url: (text: string, part: 'component' | 'whole' = 'component'): Encoded<'url'> =>
+  url: (text: string, part?: 'component' | 'whole'): Encoded<'url'> =>
     encodedAs('url', part === 'whole' ? encodeWholeUrl(checked(text)) : encodeUrlComponent(checked(text))),
 
   /** A CSS value, quoted or not. */

@@ -22,7 +22,10 @@ test('each encoder says what its text is safe in', () => {
 test('a value that is not a string is refused, not turned into text', () => {
   for (const encode of [encodeFor.html, encodeFor.attribute, encodeFor.js, encodeFor.url, encodeFor.css]) {
     for (const value of [null, undefined, 1, { toString: () => '<' }, ['<']]) {
-      assert.throws(() => Reflect.apply(encode, undefined, [value]), TypeError)
+      assert.throws(() => Reflect.apply(encode, undefined, [value]), {
+        name: 'TypeError',
+        message: `encodeFor takes a string, not ${value === null ? 'null' : typeof value}`,
+      })
     }
   }
 })
