@@ -7,7 +7,6 @@ export type Hole =
   | {
       readonly kind: 'url'
       readonly name: string
-      readonly first: boolean
       readonly before: string
       /** May be a whole URL, because nothing stands in front of it; otherwise it is a component. */
       readonly whole: boolean
@@ -158,7 +157,7 @@ export function planTemplate(strings: readonly (string | undefined)[]): Template
     if (first && before !== '' && !isSafeUrl(`${before}x`)) {
       throw unsafeTemplate(`this beginning of ${name}`, 'URLs are http:, https:, mailto: or relative')
     }
-    urlHole = { kind: 'url', name, first, before, whole: first && before === '', after: undefined }
+    urlHole = { kind: 'url', name, before, whole: first && before === '', after: undefined }
     return urlHole
   }
 }

@@ -23,21 +23,24 @@ const plans = new WeakMap<TemplateStringsArray, TemplatePlan>()
  */
 export function html(strings: TemplateStringsArray, ...values: readonly HoleValue[]): Encoded<'html'> {
   const plan = planOf(strings)
-  let text = plan.texts[0] ?? ''
+  let text = ''
   let url = ''
-  plan.holes.forEach((hole, index) => {
+  plan.texts.forEach((fixed, index) => {
+    text += fixed
+    const hole = plan.holes[index]
+    if (hole === undefined) return
     const value = values[index]
     if (hole.kind === 'url') {
-      url = hole.first ? hole.before : url + hole.before
       const piece = hole.whole ? textOf(value, 'a URL attribute') : componentOf(value)
-      url += piece
-      // The part after the last hole can still change what the first colon means, so it is checked with it.
-      if (hole.after !== undefined && !isSafeUrl(url + hole.after)) throw unsafeUrl(`The value of ${hole.name}`)
+      url += hole.before + piece
       text += encodeHtml(piece.toWellFormed())
+      if (hole.after === undefined) return
+      // The part after the last hole can still change what the first colon means, so it is checked with it.
+      if (!isSafeUrl(url + hole.after)) throw unsafeUrl(`The value of ${hole.name}`)
+      url = ''
     } else {
       text += hole.kind === 'text' ? inText(value) : inAttribute(value)
     }
-    text += plan.texts[index + 1] ?? ''
   })
   return encodedAs('html', text)
 }

@@ -418,9 +418,25 @@ test('the plan says of each hole where it stands', () => {
       { kind: 'text' },
       { kind: 'attribute' },
       { kind: 'attribute' },
-      { ...url, first: true, before: '', whole: true, after: undefined },
-      { ...url, first: false, before: '/&', whole: false, after: '&b' },
-      { kind: 'url', name: 'cite', first: true, before: '/', whole: false, after: '' },
+      { ...url, before: '', whole: true, after: undefined },
+      { ...url, before: '/&', whole: false, after: '&b' },
+      { kind: 'url', name: 'cite', before: '/', whole: false, after: '' },
     ],
   })
+})
+
+// A template in a loop over thousands of rows: reading its markup again for each would cost more than the rows.
+test('a template is read once, however often it runs', () => {
+  let reads = 0
+  const counted = new Proxy(withHoles('<p title="{}">{}</p>'), {
+    get(strings, member, receiver) {
+      reads += 1
+      return Reflect.get(strings, member, receiver)
+    },
+  })
+  assert.equal(shown(html(counted, 'a', 'b')), '<p title="a">b</p>')
+  assert.ok(reads > 0)
+  reads = 0
+  assert.equal(shown(html(counted, '"', '<')), '<p title="&quot;">&lt;</p>')
+  assert.equal(reads, 0)
 })
