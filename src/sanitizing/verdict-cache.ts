@@ -12,8 +12,6 @@ export interface VerdictCache {
 
 /** UTF-16 units of clean text kept at most, so that the number of entries is not the only bound. */
 const keptLength = 8_388_608
-/** Above this a key is a digest. Keys below contain a `<`, and digests none, so neither can stand for the other. */
-const digestAbove = 1_024
 /** Milliseconds. A document that took too long may have met a busy machine, and gets another chance. */
 const slowVerdict = 60_000
 
@@ -22,7 +20,7 @@ export function createVerdictCache(entries: number): VerdictCache {
   const cache = new LRUCache<string, Outcome>({
     max: entries,
     maxSize: keptLength,
-    sizeCalculation: (outcome, key) => key.length + ('clean' in outcome ? outcome.clean.length : 0) + 1,
+    sizeCalculation: (outcome, key) => key.length + ('clean' in outcome ? outcome.clean.length : 0),
   })
   return {
     get: (dirty) => cache.get(keyOf(dirty)),
@@ -38,6 +36,7 @@ export function createVerdictCache(entries: number): VerdictCache {
   }
 }
 
+/** Of every UTF-16 unit: as UTF-8, all lone surrogates are the same, and one document would get the outcome of another. */
 function keyOf(dirty: string): string {
-  return dirty.length > digestAbove ? hash('sha256', dirty, 'base64') : dirty
+  return hash('sha256', Buffer.from(dirty, 'utf16le'))
 }

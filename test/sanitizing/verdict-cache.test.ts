@@ -14,14 +14,21 @@ test('what is about the document is remembered, what is about the moment is not'
   assert.equal(cache.get('<i>'), undefined)
 })
 
-// Whoever knows the key of another document must not get, or plant, its outcome.
-test('a short text never stands for the long one it is the digest of', () => {
+// Whoever finds a second text with the key of another gets, or plants, its outcome.
+test('only the same text, unit for unit, finds an outcome', () => {
   const cache = createVerdictCache(10)
-  const long = `<p>${'x'.repeat(2_000)}`
-  cache.set(long, { clean: 'long' })
-  assert.deepEqual(cache.get(long), { clean: 'long' })
-  assert.equal(cache.get(`<${hash('sha256', long, 'base64')}`), undefined)
-  assert.equal(cache.get(`${long} `), undefined)
+  for (const dirty of ['<b>', `<p>${'x'.repeat(2_000)}`]) {
+    cache.set(`${dirty}\ud800`, { clean: dirty })
+    assert.deepEqual(cache.get(`${dirty}\ud800`), { clean: dirty })
+    // UTF-8 has one and the same sequence for all of these.
+    assert.equal(cache.get(`${dirty}\ud801`), undefined)
+    assert.equal(cache.get(`${dirty}\ufffd`), undefined)
+    // And units cut down to a byte would make these the same.
+    assert.equal(cache.get(`${dirty}\u0000`), undefined)
+    assert.equal(cache.get(dirty), undefined)
+    // Nor does a text stand for the one that it is the key of.
+    assert.equal(cache.get(hash('sha256', Buffer.from(`${dirty}\ud800`, 'utf16le'))), undefined)
+  }
 })
 
 test('entries and total size are bounded', () => {
