@@ -42,6 +42,32 @@ test('depth is measured on the finished tree, not only by what is open', () => {
   assert.equal(refusal('<form><div></form>'.repeat(5)), 'nested deeper than 10')
 })
 
+// The second link ends the first one for the parser's list of open elements, but the table stays inside it.
+test('depth is measured on the finished tree in a template, too', () => {
+  const level = '<a><table><a></a><tr><td>'
+  within(`<template>${level}`)
+  assert.equal(refusal(`<template>${level}<a><table><a></a><tr>`), 'nested deeper than 10')
+})
+
+// Otherwise a short hostile beginning could be followed by megabytes that cost as much as they can.
+test('nothing is read beyond the first element too many', () => {
+  const more = '<p a b c d e>'
+  assert.equal(refusal('<div>'.repeat(8) + more), 'more than 4 attributes on one element')
+  assert.equal(refusal('<div>'.repeat(9) + more), 'nested deeper than 10')
+  assert.equal(refusal('<p></p>'.repeat(48) + more), 'more than 50 elements')
+})
+
+// Its message may quote the document, and a refusal is remembered.
+test('an error of the parser is no refusal', () => {
+  const failing = {
+    ...limits,
+    get attributes(): number {
+      throw new RangeError('out of stack')
+    },
+  }
+  assert.throws(() => structureRefusal('<p a>', failing), RangeError)
+})
+
 test('attributes are refused on one element, not over all', () => {
   within('<p a b c d><p a b c d>')
   assert.equal(refusal('<p a b c d e>'), 'more than 4 attributes on one element')
