@@ -111,9 +111,7 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: stri
     // the content of an element, a character reference makes text and never a tag.
     if (!dirty.includes('<')) return dirty
     if (closed) throw refuse('the sanitizer is closed')
-    if (dirty.length > policy.inputBytes || Buffer.byteLength(dirty) > policy.inputBytes) {
-      throw refuse(`larger than ${policy.inputBytes} bytes`)
-    }
+    if (Buffer.byteLength(dirty) > policy.inputBytes) throw refuse(`larger than ${policy.inputBytes} bytes`)
     const known = cache.get(dirty)
     if (known === undefined) return ask(dirty).then(unwrap)
     counts.cacheHits += 1

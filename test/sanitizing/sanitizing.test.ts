@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { syncBuiltinESMExports } from 'node:module'
+import os from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
@@ -148,12 +150,45 @@ test('OU-14 a refusal says why to the operator, holds nothing of the document, a
   assert.deepEqual(reasons, ['nested deeper than 100', 'nested deeper than 100'])
 })
 
-test('bytes are counted, not characters', async () => {
-  const small = createSanitizer(compileSanitizing({ inputBytes: 100 }), () => {})
+test('bytes are counted, not characters, and the last one allowed is allowed', async () => {
+  const heard: string[] = []
+  const small = createSanitizer(compileSanitizing({ inputBytes: 100 }), (reason) => heard.push(reason))
   assert.throws(() => small.sanitize(`<b>${'\u20ac'.repeat(33)}`), refused)
   assert.throws(() => small.sanitize(`<b>${'x'.repeat(98)}`), refused)
-  assert.equal(await small.sanitize(`<b>${'\u20ac'.repeat(32)}`), `<b>${'\u20ac'.repeat(32)}</b>`)
+  assert.deepEqual(heard, ['larger than 100 bytes', 'larger than 100 bytes'])
+  assert.equal(await small.sanitize(`<b>${'\u20ac'.repeat(32)}x`), `<b>${'\u20ac'.repeat(32)}x</b>`)
   await small.close()
+})
+
+test('what is underway is counted once, what was refused for want of room may come again, and closing forgets all', async () => {
+  const heard: string[] = []
+  const one = createSanitizer(compileSanitizing({ threads: 1, queue: 2 }), (reason) => heard.push(reason))
+  const idle = { threads: 0, waiting: 0, replaced: 0, cached: 0, cacheHits: 0, refused: 0 }
+  assert.deepEqual(one.stats(), idle)
+  // jsdom loads for half a second: all of these wait.
+  const [first, again, second, crowded] = ['a', 'a', 'b', 'c'].map((text) => one.sanitize(`<b>${text}</b><script>`))
+  assert.equal(one.stats().waiting, 2)
+  await assert.rejects(async () => crowded, refused)
+  assert.deepEqual(heard, ['the queue of the sanitizer is full'])
+  assert.deepEqual(await Promise.all([first, again, second]), ['<b>a</b>', '<b>a</b>', '<b>b</b>'])
+  assert.equal(await one.sanitize('<b>c</b><script>'), '<b>c</b>')
+  assert.equal(one.sanitize('<b>c</b><script>'), '<b>c</b>')
+  assert.deepEqual(one.stats(), { ...idle, threads: 1, cached: 3, cacheHits: 1, refused: 1 })
+  await one.close()
+  assert.deepEqual(one.stats(), { ...idle, cacheHits: 1, refused: 1 })
+  assert.throws(() => one.sanitize('<b>c</b><script>'), refused)
+  await assert.rejects(one.start(), refused)
+  // @ts-expect-error: a JavaScript user may pass anything.
+  assert.throws(() => one.sanitize({ includes: () => false }), refused)
+  const closed = 'the sanitizer is closed'
+  assert.deepEqual(heard.slice(1), [closed, closed, 'not a string'])
+})
+
+test('a sanitizer that was started has a worker', async () => {
+  const fresh = createSanitizer(compileSanitizing({ threads: 1 }), () => {})
+  await fresh.start()
+  assert.equal(fresh.stats().threads, 1)
+  await fresh.close()
 })
 
 const hostile = {
@@ -225,7 +260,40 @@ test('options are checked with their path', () => {
   wrong({ queue: 1.5 }, /queue/)
   wrong({ timelimit: 5 }, /Did you mean `sanitize\.timeLimit`/)
   wrong({ profile: 'strict' }, /`sanitize\.profile` is "strict"/)
-  wrong([], /`sanitize` is \[\]/)
+  wrong([], /`sanitize` is \[\]\. Write an object such as \{ profile: 'basic' \}/)
   assert.equal(compileSanitizing({ cache: 0 }).cache, 0)
   assert.equal(compileSanitizing({}).inputBytes, 32_768)
+})
+
+test('every number is taken up to its bounds, and not beyond', () => {
+  const bounds = {
+    threads: [1, 64],
+    queue: [1, 1_000_000],
+    inputBytes: [1, 16_777_216],
+    timeLimit: [50, 60_000],
+    cache: [0, 1_000_000],
+  } as const
+  for (const [key, [least, most]] of Object.entries(bounds)) {
+    for (const value of [least, most]) assert.equal(Reflect.get(compileSanitizing({ [key]: value }), key), value)
+    for (const value of [least - 1, most + 1, least + 0.5]) {
+      const message = new RegExp(`\`sanitize\\.${key}\` is ${value}\\. Write a whole number from ${least} to ${most}`)
+      assert.throws(() => compileSanitizing({ [key]: value }), { code: 'SWS_BAD_OPTION', message })
+    }
+  }
+})
+
+// A second thread is to leave the loop that serves everybody a processor of its own.
+test('there is a second thread only from three processors on', (t) => {
+  for (const [processors, threads] of [
+    [1, 1],
+    [2, 1],
+    [3, 2],
+    [64, 2],
+  ] as const) {
+    const mocked = t.mock.method(os, 'availableParallelism', () => processors)
+    syncBuiltinESMExports()
+    assert.equal(compileSanitizing({}).threads, threads, `${processors}`)
+    mocked.mock.restore()
+  }
+  syncBuiltinESMExports()
 })
