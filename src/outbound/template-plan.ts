@@ -2,7 +2,7 @@ import { attributeKind, type ContentKind, contentOf, unsafeTemplate } from './te
 import { isSafeUrl } from './url.ts'
 
 /** Where a hole stands. In a URL attribute: the text before it, since the value began or the last hole ended. */
-export type Hole =
+type Hole =
   | { readonly kind: 'text' | 'attribute' }
   | {
       readonly kind: 'url'

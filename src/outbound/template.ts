@@ -1,7 +1,7 @@
 import { SecureWsError } from '../errors.ts'
 import { Encoded, encodedAs } from './encoded.ts'
 import { encodeHtml } from './html.ts'
-import { type Hole, planTemplate, type TemplatePlan } from './template-plan.ts'
+import { planTemplate, type TemplatePlan } from './template-plan.ts'
 import { encodeUrlComponent, isSafeUrl, unsafeUrl } from './url.ts'
 
 /** What may stand in a hole. An array is one after the other, in text only; null and undefined are nothing. */
@@ -81,5 +81,3 @@ function textOf(value: unknown, where: string): string {
   if (Encoded.is(value)) return String(value)
   throw new SecureWsError('SWS_NOT_ENCODABLE', `A value of type ${typeof value} cannot stand in ${where} of html\`\``)
 }
-
-export type { Hole }

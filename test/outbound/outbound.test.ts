@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { JSDOM } from 'jsdom'
+import { Type } from 'typebox'
 import { SecureWsError } from '../../src/errors.ts'
 import { encodeFor } from '../../src/outbound/encode-for.ts'
 import { dangerouslyTrustHtml } from '../../src/outbound/encoded.ts'
@@ -59,9 +60,12 @@ test('an unknown mode is an error at registration and at send, never no encoding
   for (const mode of ['raw', 'HTML', '', null, 0, true]) {
     assert.throws(() => Reflect.apply(policyFor, undefined, [mode]), {
       code: 'SWS_BAD_OPTION',
-      message: /secureWs\.encode/,
+      message: /`secureWs\.encode` is .*Write 'html' \(default\), 'json' or 'none'\.$/,
     })
-    assert.throws(() => Reflect.apply(encodeOutgoing, undefined, ['<', html, mode]), { code: 'SWS_BAD_OPTION' })
+    assert.throws(() => Reflect.apply(encodeOutgoing, undefined, ['<', html, mode]), {
+      code: 'SWS_BAD_OPTION',
+      message: /`send\(value, { encode }\)` is /,
+    })
   }
 })
 
@@ -90,6 +94,18 @@ test('OU-01 a string that is JSON is warned of once per route, and only where it
   assert.equal(warnings.length, 1)
   assert.match(String(warnings[0]), /^secureWs: .*the object, not its JSON/)
   assert.doesNotMatch(String(warnings[0]), /secret/)
+})
+
+test('OU-01 near misses of that warning: a text that only holds a brace is none, one after blank lines is', () => {
+  const warnings: string[] = []
+  const policy = policyFor('html', warnings)
+  for (const text of ['"{}"', '"["', 'a {}', '', ' ']) sent(text, policy)
+  assert.deepEqual(warnings, [])
+  for (const text of ['{}', '[]', ' [1]', '\n\t {"a":1}']) {
+    const own: string[] = []
+    sent(text, policyFor('html', own))
+    assert.equal(own.length, 1, text)
+  }
 })
 
 test('in production nothing is parsed to find out', () => {
@@ -398,4 +414,85 @@ test('OU-09 each of the five characters is escaped, wherever and however often i
   const near = '"=;%\'\u2027\u202a\\/?$@"'
   assert.equal(escapeJsonText(near), near)
   assert.equal(escapeJsonText(''), '')
+})
+
+const declaring = compileOutbound({
+  encode: 'html',
+  sends: {
+    said: { schema: Type.Object({ text: Type.String() }) },
+    post: { schema: Type.Object({ body: Type.String({ contentMediaType: 'text/html' }) }) },
+  },
+  path: 'secureWs',
+  sanitizeHtml: (dirty) => Promise.resolve(dangerouslyTrustHtml(dirty.replaceAll('<script>', ''))),
+  warn: () => assert.fail('a route that declares its output takes no text'),
+})
+
+test('OU-13 what a route declares leaves in either kind of frame and in every mode, at once or when it is sanitized', async () => {
+  const said = { type: 'said', text: '<', hash: 'secret' }
+  const encoded = { html: '&lt;', json: '\\u003c', none: '<' }
+  for (const [mode, text] of Object.entries(encoded)) {
+    for (const binary of [undefined, false, true]) {
+      assert.deepEqual(Reflect.apply(encodeOutgoing, undefined, [said, declaring, mode, binary]), {
+        payload: `{"type":"said","text":"${text}"}`,
+        binary: binary === true,
+      })
+    }
+  }
+  for (const binary of [undefined, false, true]) {
+    const waiting = encodeOutgoing({ type: 'post', body: '<b><script>' }, declaring, undefined, binary)
+    assert.ok(waiting instanceof Promise)
+    assert.deepEqual(await waiting, { payload: '{"type":"post","body":"<b>"}', binary: binary === true })
+  }
+})
+
+// send(JSON.stringify(user)), or the same as bytes in a text frame: past the schema, password hash and all.
+test('OU-13 no text passes by what a route declares, however it is wrapped; binary frames and own replies do', async () => {
+  const text = '{"type":"said","text":"x","hash":"secret"}'
+  const bytes = Buffer.from(text)
+  for (const value of [text, dangerouslyTrustHtml(text), encodeFor.json({ type: 'said' }), [text], null]) {
+    assert.throws(() => encodeOutgoing(value, declaring), { code: 'SWS_UNDECLARED_TYPE' })
+  }
+  assert.throws(() => encodeOutgoing(bytes, declaring, undefined, false), { code: 'SWS_UNDECLARED_TYPE' })
+  await assert.rejects(async () => encodeOutgoing(new Blob([text]), declaring, undefined, false), {
+    code: 'SWS_UNDECLARED_TYPE',
+  })
+  assert.deepEqual(encodeOutgoing(bytes, declaring), { payload: bytes, binary: true })
+  assert.equal(encodeOwn({ type: 'reply', id: 1 }, declaring.mode), '{"type":"reply","id":1}')
+})
+
+test('a declaration that is none is refused where the route is registered, by its path', () => {
+  for (const sends of [null, 'said', [], 1]) {
+    assert.throws(
+      () => Reflect.apply(compileOutbound, undefined, [{ encode: 'html', sends, path: 'secureWs', warn: () => {} }]),
+      { code: 'SWS_BAD_OPTION', message: /`secureWs\.sends` is / },
+    )
+  }
+})
+
+// A getter that turns on its second read. Two reads are the price of markup that has to be told from text, and of no other.
+test('OU-02 clean text is read once, markup among it or not', () => {
+  let reads = 0
+  const value = {
+    get a() {
+      reads += 1
+      return reads === 1 ? 'clean' : '<script>'
+    },
+    markup: dangerouslyTrustHtml('as clean'),
+  }
+  assert.equal(sent(value), '{"a":"clean","markup":"as clean"}')
+  assert.equal(reads, 1)
+})
+
+test('OU-04 bytes sent as text are encoded for the mode of this send, in all their kinds', async () => {
+  const bytes = Uint8Array.from(Buffer.from('x<\u20ac>y'))
+  const part = bytes.subarray(1, -1)
+  const kinds = [part, new DataView(bytes.buffer, 1, 5), bytes.slice(1, -1).buffer, new Blob([part])]
+  for (const value of kinds) {
+    assert.deepEqual(await encodeOutgoing(value, html, 'json', false), {
+      payload: '\\u003c\u20ac\\u003e',
+      binary: false,
+    })
+    assert.deepEqual(await encodeOutgoing(value, html, 'none', false), { payload: '<\u20ac>', binary: false })
+    assert.deepEqual(encodeOutgoing(value, html, 'json', true), { payload: value, binary: true })
+  }
 })
