@@ -1,9 +1,9 @@
-import { Signer } from '@fastify/cookie'
 import type { FastifyReply } from 'fastify'
 import { badOption } from '../errors.ts'
 import type { Session } from '../session/session.ts'
 import type { Authenticator, FoundSession } from './authenticator.ts'
 import { cookieValue } from './cookie-header.ts'
+import { type CookieSignature, cookieSignature } from './cookie-signature.ts'
 import { headerLines, RefusedCredential } from './credential.ts'
 import { refuseNoFunction, refuseUnknownOptions } from './known-options.ts'
 
@@ -63,7 +63,7 @@ export function cookieSession(options: CookieSessionOptions): CookieSession {
   refuseNoFunction(`${path}.revalidate`, options.revalidate, '`(session) => sessions.has(session.id)`')
   const { load } = options
   const cookie = compiledCookie(options.cookie, `${path}.cookie`)
-  const signer = new Signer(secretsOf(options.secret, `${path}.secret`))
+  const signature = cookieSignature(secretsOf(options.secret, `${path}.secret`))
   const signedName = cookie.signs === 'name-and-value' ? `${cookie.name}=` : ''
   // The cookie may name a row whose session has an id of its own: revalidation must ask `load` for what the cookie said.
   const loadedBy = new WeakMap<Session, string>()
@@ -86,7 +86,7 @@ export function cookieSession(options: CookieSessionOptions): CookieSession {
     authenticate(request) {
       const value = cookieValue(headerLines(request, 'cookie'), cookie.name)
       if (value === undefined) return null
-      return loadAgain(signedId(value, signer, signedName))
+      return loadAgain(signedId(value, signature, signedName))
     },
     load: loadAgain,
     revalidate: options.revalidate ?? ((session) => loadAgain(loadedBy.get(session) ?? session.id)),
@@ -95,7 +95,7 @@ export function cookieSession(options: CookieSessionOptions): CookieSession {
         throw badOption('setSessionCookie.id', typeof id, `Write a well-formed string of 1 to ${longestId} characters.`)
       }
       // The name is signed in front of the id and left out of the cookie, which has it already.
-      const signed = signer.sign(signedName + id).slice(signedName.length)
+      const signed = signature.sign(signedName + id).slice(signedName.length)
       reply.header('set-cookie', `${cookie.name}=${encodeURIComponent(signed)}${cookie.maxAge}${attributes}`)
     },
     clearSessionCookie(reply) {
@@ -106,10 +106,10 @@ export function cookieSession(options: CookieSessionOptions): CookieSession {
 
 const attributes = '; Path=/; Secure; HttpOnly; SameSite=Strict'
 
-function signedId(value: string, signer: InstanceType<typeof Signer>, signedName: string): string {
+function signedId(value: string, signature: CookieSignature, signedName: string): string {
   if (value.length > longestValue) throw new RefusedCredential('a session cookie that is too long')
-  const { valid, value: unsigned } = signer.unsign(signedName + decoded(value))
-  if (!valid) throw new RefusedCredential('a session cookie with a wrong signature')
+  const unsigned = signature.verify(signedName + decoded(value))
+  if (unsigned === undefined) throw new RefusedCredential('a session cookie with a wrong signature')
   const id = unsigned.slice(signedName.length)
   if (id.length === 0 || id.length > longestId) throw new RefusedCredential('a session cookie without a usable id')
   return id

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Signer } from '@fastify/cookie'
+import fc from 'fast-check'
+import { cookieSignature } from '../../src/authentication/cookie-signature.ts'
+
+const secrets = ['first', 'second'].map((name) => Buffer.from(`${name} secret of the server, long enough`))
+const theirs = new Signer(secrets)
+const ours = cookieSignature(secrets)
+
+const anyText = fc.string({ unit: 'binary', maxLength: 60 })
+
+test('what @fastify/cookie signs is verified, and what is signed here it verifies', () => {
+  fc.assert(
+    fc.property(anyText, (value) => {
+      assert.equal(ours.sign(value), theirs.sign(value))
+      assert.equal(ours.verify(theirs.sign(value)), value)
+    }),
+  )
+})
+
+test('a value that an older secret signed is verified, and signed with the first', () => {
+  const old = new Signer(secrets.slice(1)).sign('s1')
+  assert.equal(ours.verify(old), 's1')
+  assert.notEqual(ours.sign('s1'), old)
+  assert.equal(cookieSignature(secrets.slice(0, 1)).verify(old), undefined)
+})
+
+test('whatever else is written, both say the same', () => {
+  const signed = theirs.sign('s1')
+  const nearMisses = [
+    '',
+    '.',
+    's1',
+    's1.',
+    signed.slice(0, -1),
+    `${signed}=`,
+    `${signed} `,
+    ` ${signed}`,
+    signed.replace('.', '..'),
+    signed.toUpperCase(),
+    signed.slice(signed.indexOf('.')),
+    // The same bytes for a lenient decoder: base64url, and the unused bits of the last character.
+    signed.replaceAll('+', '-').replaceAll('/', '_'),
+    `${signed.slice(0, -1)}${String.fromCharCode(signed.charCodeAt(signed.length - 1) + 1)}`,
+    // 43 characters that are more bytes.
+    `s1.${'\u00e9'.repeat(43)}`,
+  ]
+  for (const text of nearMisses) {
+    const { valid, value } = theirs.unsign(text)
+    assert.equal(ours.verify(text), valid ? value : undefined, JSON.stringify(text))
+  }
+  fc.assert(
+    fc.property(anyText, (text) => {
+      assert.equal(ours.verify(text), undefined)
+    }),
+  )
+})
