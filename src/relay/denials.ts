@@ -95,6 +95,8 @@ export function createDenialLedger(): DenialLedger {
       return true
     },
     find(subject, now) {
+      // Nearly always: then no id has to be digested.
+      if (known.size === 0) return undefined
       for (const key of denialKeys(subject)) {
         const denial = known.get(key)
         if (denial !== undefined && isHitBy(denial, subject.authenticatedAt, now)) return denial

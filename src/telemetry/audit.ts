@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { channel } from 'node:diagnostics_channel'
 import { quoted } from './quoted.ts'
 
@@ -91,7 +91,11 @@ const levels: Partial<Record<AuditType, 'warn' | 'error'>> = {
 export function createAudit({ logger, listener, now = Date.now, linesPerSecond = 20 }: AuditOptions): Audit {
   const pace = createPace(linesPerSecond)
   return (entry, log = logger) => {
-    const event = toEvent(entry, now())
+    const time = now()
+    const suppressed = pace(`${entry.type} ${entry.code ?? ''}`, time)
+    // Most of a flood is counted only: nobody hears these, so nothing is made of them.
+    if (suppressed === undefined && listener === undefined && !auditChannel.hasSubscribers) return
+    const event = toEvent(entry, time)
     if (listener !== undefined) {
       try {
         listener(event)
@@ -100,7 +104,6 @@ export function createAudit({ logger, listener, now = Date.now, linesPerSecond =
       }
     }
     if (auditChannel.hasSubscribers) auditChannel.publish(event)
-    const suppressed = pace(`${event.type} ${event.code ?? ''}`, now())
     if (suppressed === undefined) return
     const line = suppressed === 0 ? event : { ...event, suppressed }
     // Nested under one key: nothing in an event can overwrite the logger's own `level`, `time` or `msg`.
@@ -110,17 +113,17 @@ export function createAudit({ logger, listener, now = Date.now, linesPerSecond =
 
 /** A session id as events show it. */
 export function sessionFingerprint(id: string): string {
-  return createHash('sha256').update(id).digest('hex').slice(0, 16)
+  return hash('sha256', id, 'hex').slice(0, 16)
 }
 
 function toEvent({ sessionId, ...entry }: AuditEntry, now: number): AuditEvent {
-  const at = new Date(now).toISOString()
-  const session = sessionId === undefined ? {} : { session: sessionFingerprint(sessionId) }
-  return Object.fromEntries(
-    Object.entries({ ...entry, at, ...session })
-      .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => [key, typeof value === 'string' ? quoted(value) : value]),
-  ) as object as AuditEvent
+  const event: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(entry)) {
+    if (value !== undefined) event[key] = typeof value === 'string' ? quoted(value) : value
+  }
+  event.at = new Date(now).toISOString()
+  if (sessionId !== undefined) event.session = sessionFingerprint(sessionId)
+  return event as object as AuditEvent
 }
 
 /** Returns how many lines were held back since the last one, or `undefined` when this one is to be held back too. */
