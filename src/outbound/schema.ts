@@ -5,7 +5,7 @@ import { type Encoded, encodedAs } from './encoded.ts'
 import { notEncodable } from './json.ts'
 import { countLengthsQuickly } from './length.ts'
 import { copyOutputSchema, isSchema, type OutputSchema, pointedAt } from './output-schema.ts'
-import { Bare, compileProjection, type Place, type Project, type Special } from './projection.ts'
+import { askedToJson, Bare, compileProjection, type Place, type Projection, type Special } from './projection.ts'
 import { isSafeUrl, unsafeUrl } from './url.ts'
 
 /** What a route declares under `secureWs.sends`: the schema of each message it may send, without its `type`. */
@@ -40,28 +40,26 @@ export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeH
     let output: Declared | undefined
     const copy = new Bare()
     try {
-      const message = bodyOf(value)
+      const body = askedToJson(value, '')
+      const message = isSchema(body) ? body : {}
       type = message.type
       output = typeof type === 'string' ? declared.get(type) : undefined
       if (output === undefined) throw undeclared(names)
-      const projected = output.project(message, undefined, specials)
+      const projected = output.project(message, specials)
       for (const [name, member] of Object.entries(projected ?? {})) if (name !== 'type') copy[name] = member
       if (output.namesType) copy.type = type
     } catch (cause) {
       throw notEncodable(cause)
     }
-    if (!output.validate(copy)) throw invalid(type, output.validate)
-    for (const { kind, given, place } of specials) {
-      if (kind === 'url' && !isSafeUrl(String(given))) throw unsafeUrl(`${nameOf(place)} of "${type}"`)
+    const misfit = specials.find(({ kind }) => kind === 'misfit')
+    if (misfit !== undefined) throw invalid(type, `${nameOf(misfit.place)} matches no branch of its union`)
+    if (!output.validate(copy)) throw invalid(type, problemOf(output.validate))
+    for (const special of specials) {
+      if (special.kind !== 'url' || isSafeUrl(String(special.given))) continue
+      throw unsafeUrl(`${nameOf(special.place)} of "${type}"`)
     }
     return withMarkup({ type, ...copy }, specials, sanitizeHtml)
   }
-}
-
-function bodyOf(value: unknown): { readonly type?: unknown } {
-  if (typeof value !== 'object' || value === null) return {}
-  const body: unknown = 'toJSON' in value && typeof value.toJSON === 'function' ? value.toJSON('') : value
-  return typeof body === 'object' && body !== null ? body : {}
 }
 
 // What was given is not repeated: it may be what a user wrote.
@@ -69,15 +67,16 @@ function undeclared(names: string): SecureWsError {
   return new SecureWsError('SWS_UNDECLARED_TYPE', `This route sends objects whose type is declared in sends: ${names}`)
 }
 
-function invalid(type: unknown, { errors }: ValidateFunction): SecureWsError {
-  const { instancePath = '', message = '' } = errors?.[0] ?? {}
-  return new SecureWsError(
-    'SWS_INVALID_OUTPUT',
-    `The message "${type}" is not as declared: ${instancePath || 'it'} ${message}`,
-  )
+function invalid(type: unknown, problem: string): SecureWsError {
+  return new SecureWsError('SWS_INVALID_OUTPUT', `The message "${type}" is not as declared: ${problem}`)
 }
 
-type Declared = { readonly project: Project; readonly validate: ValidateFunction; readonly namesType: boolean }
+function problemOf({ errors }: ValidateFunction): string {
+  const { instancePath = '', message = '' } = errors?.[0] ?? {}
+  return `${instancePath || 'it'} ${message}`
+}
+
+type Declared = { readonly project: Projection; readonly validate: ValidateFunction; readonly namesType: boolean }
 
 let ajv: Ajv | undefined
 let compiledTypes = 0
@@ -142,8 +141,9 @@ function withMarkup(
   sanitizeHtml: SanitizeHtml,
 ): object | Promise<object> {
   const waiting: Promise<void>[] = []
-  for (const { kind, place, given } of specials) {
-    if (kind !== 'html') continue
+  for (const special of specials) {
+    if (special.kind !== 'html') continue
+    const { place, given } = special
     const clean = typeof given === 'string' ? sanitizeHtml(given) : given
     if (clean instanceof Promise) waiting.push(clean.then((text) => put(message, place, text)))
     else put(message, place, clean)
@@ -160,6 +160,7 @@ function holderOf(message: object, place: Place): object {
   return Reflect.get(place.above === undefined ? message : holderOf(message, place.above), place.key) as object
 }
 
-function nameOf(place: Place): string {
+function nameOf(place: Place | undefined): string {
+  if (place === undefined) return 'it'
   return place.above === undefined ? String(place.key) : `${nameOf(place.above)}.${place.key}`
 }

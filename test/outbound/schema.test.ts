@@ -521,7 +521,7 @@ test('what a member is to JSON decides what is kept: boxes, toJSON, functions, h
     [0, 0],
     [new Date(0), '1970-01-01T00:00:00.000Z'],
     [{ toJSON: () => null }, null],
-    [{ toJSON: (key: string) => `key:${key}` }, 'key:'],
+    [{ toJSON: (key: string) => `key:${key}` }, 'key:a'],
     [{ toJSON: () => markup }, '&lt;b&gt;'],
   ]
   for (const [a, wanted] of kept) {
