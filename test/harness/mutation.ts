@@ -52,7 +52,7 @@ const groups: readonly Group[] = [
   outbound(['shared-frame'], ['shared-frame']),
   outbound(['length'], ['length']),
   outbound(['json', 'outbound', 'encoded', 'markup'], ['outbound', 'encoded', 'serialized']),
-  outbound(['schema', 'projection', 'output-schema'], ['schema']),
+  outbound(['schema', 'projection', 'output-schema'], ['schema', 'projection']),
   outbound(['template', 'template-plan', 'template-position'], ['template']),
 ]
 
