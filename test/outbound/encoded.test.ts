@@ -40,7 +40,10 @@ test('OU-13 neither a copy, nor a heir, nor a proxy of an Encoded is one', () =>
 
 test('Encoded cannot be constructed without its token, which nobody has', () => {
   for (const token of [Symbol('minting'), undefined, 'minting', {}]) {
-    assert.throws(() => Reflect.construct(Encoded, [token, 'html', '<b>']), TypeError)
+    assert.throws(() => Reflect.construct(Encoded, [token, 'html', '<b>']), {
+      name: 'TypeError',
+      message: 'Encoded cannot be constructed: use html, sanitizeHtml or encodeFor',
+    })
   }
   assert.throws(() => Reflect.construct(dangerouslyTrustHtml('').constructor, [null, 'html', '<b>']), TypeError)
 })
@@ -64,8 +67,12 @@ test('an Encoded is its text in concatenation and in JSON', () => {
 })
 
 test('dangerouslyTrustHtml takes a string only', () => {
-  const given: unknown = { toString: () => '<b>' }
-  assert.throws(() => Reflect.apply(dangerouslyTrustHtml, undefined, [given]), TypeError)
+  for (const given of [{ toString: () => '<b>' }, new String('<b>'), ['<b>'], null, undefined, 1]) {
+    assert.throws(() => Reflect.apply(dangerouslyTrustHtml, undefined, [given]), {
+      name: 'TypeError',
+      message: 'dangerouslyTrustHtml takes a string',
+    })
+  }
 })
 
 test('only what is encoded for HTML leaves untouched; for another context it is text', () => {
