@@ -2,7 +2,7 @@ import { isAnyArrayBuffer } from 'node:util/types'
 import { badOption } from '../errors.ts'
 import { Encoded, markupSerialized } from './encoded.ts'
 import { encodeHtml } from './html.ts'
-import { escapeJsonText, refuseLoss, serialize, stringify } from './json.ts'
+import { escapeJsonText, notEncodable, refuseLoss, serialize, stringify } from './json.ts'
 import { encodeAroundMarkup } from './markup.ts'
 import { compileSends, type DeclaredOutput, type SanitizeHtml, type Sends } from './schema.ts'
 import { encodeSerialized, isSuspect } from './serialized.ts'
@@ -123,10 +123,15 @@ function textOf(bytes: Bytes): string {
 
 function isBinary(value: unknown): value is Bytes | Blob {
   if (typeof value !== 'object' || value === null) return false
-  // Nearly everything sent is one of these, and the questions below cost as much as a small message.
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype === Object.prototype || prototype === Array.prototype) return false
-  return ArrayBuffer.isView(value) || isAnyArrayBuffer(value) || value instanceof Blob
+  try {
+    // Nearly everything sent is one of these, and the questions below cost as much as a small message.
+    const prototype: unknown = Object.getPrototypeOf(value)
+    if (prototype === Object.prototype || prototype === Array.prototype) return false
+    return ArrayBuffer.isView(value) || isAnyArrayBuffer(value) || value instanceof Blob
+  } catch (cause) {
+    // A proxy that was revoked, or whose trap throws.
+    throw notEncodable(cause)
+  }
 }
 
 /** A handler that serializes by itself gets its quotes encoded, and its client text that no longer parses. */

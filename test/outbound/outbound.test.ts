@@ -144,7 +144,9 @@ test('OU-03 what JSON has no word for is an error at the caller', () => {
         throw 'x'
       },
     },
-    'revoked proxy': { a: revoked.proxy },
+    'revoked proxy': revoked.proxy,
+    'revoked proxy inside': { a: revoked.proxy },
+    'proxy that tells no prototype': new Proxy({}, { getPrototypeOf: () => assert.fail() }),
   }
   for (const mode of ['html', 'json', 'none'] as const) {
     for (const [name, value] of Object.entries(cases)) {
