@@ -80,8 +80,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   let broken: { readonly until: number; readonly outcome: Outcome } | undefined
 
   function clean(dirty: string): Promise<Outcome> {
-    if (closed) return Promise.resolve(poolRefusal('the sanitizer is closed'))
-    if (broken !== undefined && performance.now() < broken.until) return Promise.resolve(broken.outcome)
+    const obstacle = inTheWay()
+    if (obstacle !== undefined) return Promise.resolve(obstacle)
     if (waiting.length >= queueSize) return Promise.resolve(poolRefusal('the queue of the sanitizer is full'))
     return new Promise((settle) => {
       waiting.push({ id: nextId++, dirty, since: performance.now(), settle })
@@ -90,13 +90,27 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   }
 
   function start(): Promise<Outcome> {
-    if (closed) return Promise.resolve(poolRefusal('the sanitizer is closed'))
-    if (broken !== undefined && performance.now() < broken.until) return Promise.resolve(broken.outcome)
-    if ([...threads].some(({ ready }) => ready)) return Promise.resolve({ clean: '' })
+    const obstacle = inTheWay()
+    if (obstacle !== undefined) return Promise.resolve(obstacle)
+    if (someReady()) return Promise.resolve({ clean: '' })
     return new Promise((settle) => {
       starters.push(settle)
       if (threads.size === 0) startThread()
     })
+  }
+
+  /** A worker that could not start is in nobody's way as long as another one works. */
+  function inTheWay(): Outcome | undefined {
+    if (closed) return poolRefusal('the sanitizer is closed')
+    return someReady() ? undefined : pause()
+  }
+
+  function pause(): Outcome | undefined {
+    return broken !== undefined && performance.now() < broken.until ? broken.outcome : undefined
+  }
+
+  function someReady(): boolean {
+    return [...threads].some(({ ready }) => ready)
   }
 
   function assign(): void {
@@ -104,9 +118,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       if (waiting.length === 0) return
       if (thread.ready && thread.jobs.length === 0) give(thread)
     }
-    if (waiting.length === 0) return
     const starting = [...threads].filter(({ ready }) => !ready).length
-    if (threads.size < size && waiting.length > starting * batchDocuments) startThread()
+    if (pause() === undefined && threads.size < size && waiting.length > starting * batchDocuments) startThread()
   }
 
   function give(thread: Thread): void {
@@ -125,22 +138,24 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       thread.jobs.push(job)
     }
     clearTimeout(thread.deadline)
-    if (thread.jobs.length === 0) {
+    const [first] = thread.jobs
+    if (first === undefined) {
       rest(thread)
       return
     }
-    thread.worker.ref()
     thread.worker.postMessage(thread.jobs.map(({ id, dirty }) => ({ id, dirty })))
-    watch(thread)
+    watch(thread, first)
   }
 
-  /** Starts the clock of the document the worker is at; `settleFirst`, `give` and `end` stop it. */
-  function watch(thread: Thread): void {
-    const [job] = thread.jobs
+  /**
+   * Starts the clock of the document the worker is at; `settleFirst`, `give` and `end` stop it. It is what keeps the
+   * program alive: a worker that is ready does not.
+   */
+  function watch(thread: Thread, job: Job): void {
     thread.deadline = setTimeout(() => {
       // When this thread was busy itself, the answer may lie in its mailbox, which is read after timers: look once more.
       setImmediate(() => {
-        if (job === undefined || thread.jobs[0] !== job || !threads.has(thread)) return
+        if (thread.jobs[0] !== job) return
         thread.jobs.shift()
         end(thread)
         job.settle({ refused: `took longer than ${timeLimit} ms`, because: 'time' })
@@ -150,22 +165,22 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   }
 
   function settleFirst(thread: Thread, answer: Extract<Answer, { id: number }>): void {
-    clearTimeout(thread.deadline)
-    const job = thread.jobs.shift()
+    const [job] = thread.jobs
     // Answers come in the order of the questions; anything else is not to be trusted with anybody's document.
     if (job?.id !== answer.id) {
-      if (job !== undefined) thread.jobs.unshift(job)
       fail(thread, 'a worker of the sanitizer lost count')
       return
     }
+    clearTimeout(thread.deadline)
+    thread.jobs.shift()
     job.settle('clean' in answer ? { clean: answer.clean } : { refused: answer.refused, because: 'document' })
-    if (thread.jobs.length > 0) watch(thread)
+    const [next] = thread.jobs
+    if (next !== undefined) watch(thread, next)
     else if (waiting.length > 0) give(thread)
     else rest(thread)
   }
 
   function rest(thread: Thread): void {
-    thread.worker.unref()
     thread.deadline = setTimeout(() => end(thread), idle).unref()
   }
 
@@ -196,6 +211,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       if (!threads.has(thread)) return
       if ('ready' in answer) {
         thread.ready = true
+        worker.unref()
         broken = undefined
         for (const settle of starters.splice(0)) settle({ clean: '' })
         clearTimeout(thread.deadline)
@@ -225,15 +241,14 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   function replace(): void {
     replaced += 1
     assign()
-    if (threads.size === 0 && !closed) startThread()
+    if (threads.size === 0) startThread()
   }
 
   function cannotStart(reason: string): void {
     const outcome = poolRefusal(reason)
     broken = { until: performance.now() + startPause, outcome }
     // Another thread may have come up before: then it goes on, and serves them.
-    if ([...threads].some(({ ready }) => ready)) return
-    refuseAll(outcome)
+    if (!someReady()) refuseAll(outcome)
   }
 
   function refuseAll(outcome: Outcome): void {
