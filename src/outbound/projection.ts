@@ -103,7 +103,7 @@ export function compileProjection(root: OutputSchema, accepts: Accepts, path: st
     )
     const { additionalProperties = false } = schema
     const others = projectionAt(additionalProperties, `${pointer}/additionalProperties`) ?? everything
-    return membersBy((name) => declared.get(name) ?? patterns.find(([pattern]) => pattern.test(name))?.[1] ?? others)
+    return membersBy(declared, (name) => patterns.find(([pattern]) => pattern.test(name))?.[1] ?? others)
   }
 
   function compileItems({ items, additionalItems }: OutputSchema, pointer: string): Project {
@@ -179,12 +179,13 @@ function byKind(text: Project, members: Project, list: Project): Project {
   }
 }
 
-function membersBy(projectOf: (name: string) => Project): Project {
+function membersBy(declared: ReadonlyMap<string, Project>, others: (name: string) => Project): Project {
   return (member, place, notes) => {
     const object = member as object
     const copy = new Bare()
     for (const name of Object.keys(object)) {
-      const project = projectOf(name)
+      // The type of a message is a member of it only where it is declared by name.
+      const project = declared.get(name) ?? (place === undefined && name === 'type' ? nothing : others(name))
       // Not even read: a getter that nobody declared may throw.
       if (project === nothing) continue
       const given = read(object, name, notes.reads)
@@ -209,7 +210,7 @@ function itemsBy(projectOf: (index: number) => Project): Project {
 
 const everything: Project = byKind(
   String,
-  membersBy(() => everything),
+  membersBy(new Map(), () => everything),
   itemsBy(() => everything),
 )
 

@@ -45,9 +45,7 @@ export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeH
       type = message.type
       output = typeof type === 'string' ? declared.get(type) : undefined
       if (output === undefined) throw undeclared(names)
-      const projected = output.project(message, specials)
-      for (const [name, member] of Object.entries(projected ?? {})) if (name !== 'type') copy[name] = member
-      if (output.namesType) copy.type = type
+      Object.assign(copy, output.project(message, specials), output.namesType && { type })
     } catch (cause) {
       throw notEncodable(cause)
     }

@@ -7,11 +7,11 @@ import { compileOutbound, encodeOutgoing } from '../../src/outbound/outbound.ts'
 const html = { contentMediaType: 'text/html' }
 const url = { format: 'uri' }
 
-function policyFor(schema: object) {
+function policyFor(schema: object, type = 'm') {
   const sanitizeHtml = (dirty: string) => `[${dirty}]`
   return compileOutbound({
     encode: 'none',
-    sends: { m: { schema } },
+    sends: { [type]: { schema } },
     path: 'secureWs',
     sanitizeHtml,
     warn: () => {},
@@ -264,6 +264,44 @@ test('markup is found through every way that leads to it, and nothing else is ta
     code: 'SWS_INVALID_OUTPUT',
   })
   assert.throws(() => sent({ link: dangerouslyTrustHtml('javascript:x') }, policy), { code: 'SWS_UNSAFE_URL' })
+})
+
+// A record declares every name; its rules are not for the type, which the route wrote itself.
+test('what a schema says of every member says nothing of the type', () => {
+  const row = { type: 'object', properties: { a: { type: 'number' } } }
+  for (const [each, given, wanted] of [
+    [html, '<', '[<]'],
+    [url, '/a', '/a'],
+    [{ anyOf: [row, { type: 'array', items: row }] }, [{ a: 1, b: 2 }], [{ a: 1 }]],
+    [{ allOf: [row, { maxProperties: 1 }] }, { a: 1, b: 2 }, { a: 1 }],
+  ] as const) {
+    for (const schema of [
+      { additionalProperties: each, maxProperties: 1 },
+      { patternProperties: { '': each }, maxProperties: 1 },
+      { anyOf: [{ additionalProperties: each, maxProperties: 1 }, row] },
+    ]) {
+      const policy = policyFor(schema, 'javascript:m')
+      assert.equal(
+        textOf({ type: 'javascript:m', x: given }, policy),
+        JSON.stringify({ type: 'javascript:m', x: wanted }),
+      )
+    }
+  }
+  for (const schema of [{ maxProperties: 1 }, { anyOf: [{ maxProperties: 1, additionalProperties: true }] }]) {
+    assert.deepEqual(sent({ a: { type: '<' } }, policyFor(schema)), { a: { type: '<' } })
+  }
+  // Near misses: the type of a member, and a type that is named.
+  assert.deepEqual(sent({ a: { type: '<' } }, policyFor({ additionalProperties: { additionalProperties: html } })), {
+    a: { type: '[<]' },
+  })
+  const named = policyFor({ properties: { type: { const: 'm' } }, required: ['type'], additionalProperties: html })
+  assert.deepEqual(sent({ a: '<' }, named), { a: '[<]' })
+  const said = {
+    get type() {
+      return 'm'
+    },
+  }
+  assert.equal(textOf(Object.create(said, { a: { value: '<', enumerable: true } }), named), '{"type":"m","a":"[<]"}')
 })
 
 // The meta schema is known to the compiler, so only the projection can refuse it.
