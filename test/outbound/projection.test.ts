@@ -89,26 +89,6 @@ test('the message itself is asked once as well', () => {
   assert.throws(() => textOf(Object.assign([], { type: 'm' }), policy), { code: 'SWS_UNDECLARED_TYPE' })
 })
 
-test('where everything may pass, what passes is what JSON.stringify makes of it', () => {
-  const leaf = fc.oneof(
-    fc.constantFrom(undefined, null, Number.NaN, Symbol.iterator, () => 1, new String('<'), new Date(0), -0, 1e21),
-    fc.string({ unit: 'binary' }),
-    fc.boolean(),
-  )
-  const { value } = fc.letrec((tie) => ({
-    value: fc.oneof({ depthSize: 'small' }, leaf, tie('list'), tie('object'), tie('asked')),
-    list: fc.array(tie('value'), { maxLength: 3 }),
-    object: fc.dictionary(fc.oneof(fc.constantFrom('__proto__', 'toString', 'a'), fc.string()), tie('value')),
-    asked: tie('value').map((answer) => ({ toJSON: () => (answer instanceof Date ? null : answer) })),
-  }))
-  fc.assert(
-    fc.property(value, (a) => {
-      const expected = JSON.stringify({ type: 'm', a })
-      for (const [form, policy] of policies) assert.equal(textOf({ type: 'm', a }, policy), expected, form)
-    }),
-  )
-})
-
 // A program that teaches BigInt to be serialized expects it of every message.
 test('a BigInt is what its toJSON says, and an error while it has none', () => {
   const policy = policyFor({ properties: { a: { type: 'string' }, b: { items: {} } } })
@@ -323,4 +303,24 @@ test('a reference out of the schema is told with its place', () => {
       message: `fastify-secure-ws: option \`secureWs.sends.m.schema${place}.$ref\` is "${$ref}". Point into the same schema: \`#/$defs/Name\`.`,
     })
   }
+})
+
+test('where everything may pass, what passes is what JSON.stringify makes of it', () => {
+  const leaf = fc.oneof(
+    fc.constantFrom(undefined, null, Number.NaN, Symbol.iterator, () => 1, new String('<'), new Date(0), -0, 1e21),
+    fc.string({ unit: 'binary' }),
+    fc.boolean(),
+  )
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof({ depthSize: 'small' }, leaf, tie('list'), tie('object'), tie('asked')),
+    list: fc.array(tie('value'), { maxLength: 3 }),
+    object: fc.dictionary(fc.oneof(fc.constantFrom('__proto__', 'toString', 'a'), fc.string()), tie('value')),
+    asked: tie('value').map((answer) => ({ toJSON: () => (answer instanceof Date ? null : answer) })),
+  }))
+  fc.assert(
+    fc.property(value, (a) => {
+      const expected = JSON.stringify({ type: 'm', a })
+      for (const [form, policy] of policies) assert.equal(textOf({ type: 'm', a }, policy), expected, form)
+    }),
+  )
 })
