@@ -33,7 +33,7 @@ export function encodeSerialized(json: string): string | Buffer {
     hits += 1
     if (hits % judgedEvery === 0 && done < hits * dense) return fillEncoded(json)
   }
-  return done === 0 ? json : written + json.slice(done)
+  return written + json.slice(done)
 }
 
 /** The same for a piece of JSON text, as a string. */

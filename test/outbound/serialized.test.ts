@@ -230,6 +230,9 @@ test('bytes are filled from eight in five hundred characters on, and nothing els
   assert.equal(isFilled(text(8, 1)), true)
   assert.equal(isFilled(text(8, 60)), true)
   assert.equal(isFilled(text(8, 64)), false)
+  // The eighth ends at 512 characters, and then at 511.
+  assert.equal(isFilled(`"${text(8, 64).slice(2)}`), false)
+  assert.equal(isFilled(`"${text(8, 64).slice(3)}`), true)
   assert.equal(isFilled(text(800, 100)), false)
   // Sparse at first, dense later.
   assert.equal(isFilled(text(8, 100).slice(0, -1) + text(2_000, 1).slice(1)), true)
