@@ -94,12 +94,12 @@ function compileType(type: string, declaration: unknown, path: string): Declared
   try {
     ajv.addSchema(schema, key)
     const compile = (pointer: string): ValidateFunction => {
-      const validate = ajv?.getSchema(pointer === '#' ? key : `${key}${pointer}`)
+      const validate = ajv?.getSchema(key + pointer)
       if (validate === undefined) throw new TypeError(`there is no schema at ${pointer}`)
       return validate
     }
     const validate = compile('#')
-    const project = compileProjection(schema, (pointer) => compile(pointer), `${at}.schema`)
+    const project = compileProjection(schema, compile, `${at}.schema`)
     return { project, validate, namesType: namesType(schema, schema) }
   } catch (cause) {
     if (cause instanceof SecureWsError) throw cause
@@ -110,12 +110,7 @@ function compileType(type: string, declaration: unknown, path: string): Declared
 }
 
 function strictAjv(): Ajv {
-  const made = new Ajv({
-    strict: true,
-    strictTypes: false,
-    strictTuples: false,
-    strictRequired: false,
-  })
+  const made = new Ajv({ strictTypes: false, strictTuples: false })
   countLengthsQuickly(made)
   for (const [name, format] of Object.entries(fullFormats)) made.addFormat(name, format)
   // Checked on the way out by `isSafeUrl`, which also takes relative URLs.
@@ -125,12 +120,13 @@ function strictAjv(): Ajv {
   return made
 }
 
-function namesType(schema: unknown, root: OutputSchema, depth = 0): boolean {
-  if (!isSchema(schema) || depth > 8) return false
+// A schema that is itself one of its own parts runs out of stack here, and is refused: to validate would never end.
+function namesType(schema: unknown, root: OutputSchema): boolean {
+  if (!isSchema(schema)) return false
   if (isSchema(schema.properties) && Object.hasOwn(schema.properties, 'type')) return true
-  const parts: unknown[] = [schema.allOf, schema.anyOf, schema.oneOf].filter(Array.isArray).flat()
+  const parts: unknown[] = [schema.allOf, schema.anyOf, schema.oneOf].flatMap((part) => part ?? [])
   if (typeof schema.$ref === 'string') parts.push(pointedAt(root, schema.$ref))
-  return parts.some((part) => namesType(part, root, depth + 1))
+  return parts.some((part) => namesType(part, root))
 }
 
 function withMarkup(

@@ -639,6 +639,26 @@ test('type is checked wherever the schema names it, and is unknown to a schema t
   assert.deepEqual(sent({ type: 'm', a: 1 }, inherited), { type: 'm', a: 1 })
 })
 
+test('a schema that is one of its own parts is refused, however it gets there', () => {
+  for (const schema of [
+    { $ref: '#' },
+    { properties: {}, anyOf: [{ type: 'object' }, { $ref: '#' }] },
+    { allOf: [{ $ref: '#/$defs/A' }], $defs: { A: { oneOf: [{ $ref: '#/$defs/B' }] }, B: { $ref: '#/$defs/A' } } },
+  ]) {
+    assert.throws(() => of(schema), {
+      code: 'SWS_BAD_OPTION',
+      message: /`secureWs\.sends\.m\.schema`.*does not compile/,
+    })
+  }
+  // Near misses: the same part twice, many parts deep, and a schema that is a member of itself.
+  let deep: object = { properties: { type: { const: 'm' } } }
+  for (let level = 0; level < 12; level++) deep = { allOf: [deep] }
+  const named = { $ref: '#/$defs/A', ...{ allOf: [{ $ref: '#/$defs/A' }], $defs: { A: deep } } }
+  assert.deepEqual(sent({ type: 'm', a: 1 }, of(named)), { type: 'm' })
+  const tree = of({ properties: { left: { $ref: '#' }, a: {} } })
+  assert.deepEqual(sent({ type: 'm', left: { left: { a: 1, b: 1 } } }, tree), { type: 'm', left: { left: { a: 1 } } })
+})
+
 test('keywords of a schema shared with receives, and every URL format, compile', () => {
   const policy = of({
     properties: { a: { type: 'string', sanitize: true }, pair: { items: [{}] }, b: { type: ['string', 'null'] } },
