@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { createHolders, type Reservation, type Slot } from './admission/capacity.ts'
+import { createHolders, type Reservation } from './admission/capacity.ts'
 import { type Refusal, refuse } from './admission/refusal.ts'
+import { Slots } from './admission/slots.ts'
 import type { Connection } from './connection/connection.ts'
 import { CloseCode } from './errors.ts'
 import { denialKey } from './relay/denials.ts'
@@ -36,25 +37,23 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
       ['session', session.id, limits.connectionsPerSession],
     ]
     if (session.userId !== undefined) caps.push(['user', session.userId, limits.connectionsPerUser])
-    const taken: Slot[] = []
+    const here = new Slots()
     for (const [kind, id, limit] of caps) {
-      const key = denialKey(kind, id)
-      const { slot, refusal } = reserveHere(kind, key, limit)
+      const { slot, refusal } = reserveHere(kind, id, limit)
       if (slot === undefined) {
-        releaseAll(taken)
+        here.release()
         return { refusal }
       }
-      taken.push(slot)
+      here.push(slot)
     }
-    const here: Slot = { release: () => releaseAll(taken) }
     return leases === undefined ? { slot: here } : reserveEverywhere(caps, here, leases)
   }
 
-  function reserveHere(kind: 'session' | 'user', key: string, limit: number): Reservation {
+  function reserveHere(kind: 'session' | 'user', id: string, limit: number): Reservation {
     const holders = kind === 'session' ? perSession : perUser
-    const place = holders.reserve(key, limit)
-    if (place.slot !== undefined || whenFull === 'refuse' || !evictOldest(key)) return place
-    return holders.reserve(key, limit)
+    const place = holders.reserve(id, limit)
+    if (place.slot !== undefined || whenFull === 'refuse' || !evictOldest(denialKey(kind, id))) return place
+    return holders.reserve(id, limit)
   }
 
   /** Its place is free in this turn; its TCP connection goes when the closing handshake is over. */
@@ -62,7 +61,7 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
     for (const connection of identities.of(key)) {
       if (connection.ended) continue
       connection.end(CloseCode.PolicyViolation, 'a newer connection took this place')
-      connection.admitted.yieldPlace()
+      connection.admitted.place?.release()
       return true
     }
     return false
@@ -70,17 +69,10 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
 
   async function reserveEverywhere(
     caps: readonly (readonly ['session' | 'user', string, number])[],
-    here: Slot,
+    slots: Slots,
     shared: Leases,
   ): Promise<Reservation> {
     const holder = randomUUID()
-    const given: (() => Promise<void>)[] = []
-    const slot: Slot = {
-      release() {
-        here.release()
-        for (const give of given.splice(0)) void give()
-      },
-    }
     try {
       for (const [kind, id, limit] of caps) {
         const key = denialKey(kind, id)
@@ -88,15 +80,15 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
         if (give === undefined && whenFull === 'evict-oldest' && evictOldest(key))
           give = await shared.take(key, holder, limit)
         if (give === undefined) {
-          slot.release()
+          slots.release()
           return { refusal: full(kind, limit) }
         }
-        given.push(give)
+        slots.push({ release: give })
       }
-      return { slot }
+      return { slot: slots }
     } catch {
       // Nobody can say how many there are: refused (ASVS 16.5.3).
-      slot.release()
+      slots.release()
       return {
         refusal: refuse('SWS_UNAVAILABLE', 'the shared caps cannot be asked', { headers: { 'retry-after': '5' } }),
       }
@@ -116,8 +108,4 @@ function full(kind: string, limit: number): Refusal {
     status: 429,
     headers: { 'retry-after': '10' },
   })
-}
-
-function releaseAll(slots: Slot[]): void {
-  for (const slot of slots.splice(0)) slot.release()
 }

@@ -5,6 +5,7 @@ import { checkAdmission } from './admission/admission.ts'
 import type { Capacity, Reservation, Slot } from './admission/capacity.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './admission/handshake-request.ts'
 import { clientAddress, peerIsTrusted } from './admission/peer.ts'
+import { Places } from './admission/places.ts'
 import { type Refusal, refusalBody, refuse } from './admission/refusal.ts'
 import { checkRouteSchema, type SchemaVerdict } from './admission/route-schema.ts'
 import { chooseProtocol } from './admission/sub-protocol.ts'
@@ -64,6 +65,7 @@ interface Handshake {
   readonly facts: HandshakeFacts
   readonly policy: RoutePolicy
   readonly startedAt: number
+  readonly places: Places
   session: Session | null
   place: Slot | undefined
   method: string
@@ -103,10 +105,10 @@ export function createGuard(surroundings: GuardSurroundings) {
   }
 
   /** The place belongs to the TCP connection: refused, reset, upgraded and closed, or timed out, it ends with `close`. */
-  function reserveConnection({ stream, facts }: Handshake): Verdict {
+  function reserveConnection({ places, facts }: Handshake): Verdict {
     const { slot, refusal } = capacity.reserve(facts.address, now())
     if (slot === undefined) return refusal
-    releaseWith(stream, slot)
+    places.hold(slot)
     return undefined
   }
 
@@ -123,14 +125,14 @@ export function createGuard(surroundings: GuardSurroundings) {
   }
 
   function reserveSession(handshake: Handshake): Verdict | Promise<Verdict> {
-    const { session, stream, policy } = handshake
+    const { session, places, policy } = handshake
     if (session === null) return undefined
     const place = caps.reserve(session, policy.limits)
     return isThenable(place) ? place.then(settle) : settle(place)
 
     function settle({ slot, refusal }: Reservation): Verdict {
       if (slot === undefined) return refusal
-      releaseWith(stream, slot)
+      places.hold(slot)
       handshake.place = slot
       return undefined
     }
@@ -250,6 +252,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       facts,
       policy,
       startedAt,
+      places: new Places(stream),
       session: null,
       place: undefined,
       method: 'anonymous',
@@ -259,31 +262,27 @@ export function createGuard(surroundings: GuardSurroundings) {
 
     const timeout = policy.limits.handshake
     // The clock runs until the stream is a socket or gone, so it covers the hooks that come after this one as well (X-3).
-    const deadline = setTimeout(() => {
+    const clock = new Clock(timeout, () => {
       // The reply was taken over by something that then did nothing with it: there is nobody left to answer.
       if (reply.sent) stream.destroy()
       answer(request, reply, facts, refuse('SWS_HANDSHAKE_TIMEOUT', `no decision within ${timeout} ms`))
-    }, timeout)
-    const stopClock = () => clearTimeout(deadline)
-    stream.once('close', stopClock)
+    })
+    handshake.places.hold(clock)
 
     const admit = () => {
       handshake.restoreRequest()
       admissions.grant(stream, raw, {
         session: handshake.session,
         policy: policy.socket,
-        request,
+        request: policy.socket.needsRequest ? request : letGo,
         log: request.log,
         method: handshake.method,
         address: facts.address,
         origin: facts.origin,
         protocol: handshake.protocol,
         startedAt,
-        yieldPlace: () => handshake.place?.release(),
-        opened: () => {
-          stopClock()
-          stream.off('close', stopClock)
-        },
+        place: handshake.place,
+        clock,
       })
       done()
     }
@@ -304,6 +303,23 @@ export function createGuard(surroundings: GuardSurroundings) {
 
 const adviceLinesPerSecond = 5
 
+/** In the place of a request that nobody asks about: an idle socket would keep it, its reply and its headers alive. */
+const letGo = Object.freeze({})
+
+/** Calls back once after so many ms, unless it is released before. */
+class Clock implements Slot {
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(timeout: number, onTimeout: () => void) {
+    this.#timer = setTimeout(onTimeout, timeout)
+  }
+
+  release(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+}
+
 /** The two ways in which a developer meets this: both leave a plain route behind. */
 function notASocketRoute({ is404, routeOptions: { url } }: FastifyRequest): Refusal {
   if (is404) return refuse('SWS_NOT_A_SOCKET_ROUTE', 'no route has this path')
@@ -323,10 +339,4 @@ function verified(allowed: boolean): Verdict {
 
 function permit(allowed: unknown): Verdict {
   return allowed === true ? undefined : refuse('SWS_FORBIDDEN', "the route's `authorize` said no")
-}
-
-function releaseWith(stream: Duplex, slot: Slot): void {
-  // `close` was emitted before we asked: nobody would ever give the place back.
-  if (stream.destroyed) slot.release()
-  else stream.once('close', () => slot.release())
 }

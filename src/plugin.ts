@@ -99,7 +99,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     const member = declared.websocket ? 'handler' : 'wsHandler'
     const handler = declared[member]
     // What is no function is @fastify/websocket's to refuse.
-    if (isSocketHandler(handler)) declared[member] = attended(handler)
+    if (isSocketHandler(handler)) declared[member] = attended(handler, settings.websocket.errorHandler !== undefined)
   })
 
   app.addHook('preClose', () => instance.api.drain())
@@ -207,9 +207,12 @@ function isSocketHandler(value: unknown): value is SocketHandler {
 }
 
 /** The handler as the user wrote it, watched: when it has returned, whoever did not listen by then is missing. */
-function attended(handler: SocketHandler): SocketHandler {
+function attended(handler: SocketHandler, hasErrorHandler: boolean): SocketHandler {
   return function (socket, request) {
     const { connection } = socket as ConnectedSocket
+    // The one listener that is there by now is that of @fastify/websocket, for the application's `errorHandler`. It would
+    // keep the request and the reply in memory for as long as the socket is open.
+    if (!hasErrorHandler) socket.removeAllListeners('error')
     try {
       const result = handler.call(this, socket, request)
       if (!isThenable(result)) {

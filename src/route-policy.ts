@@ -78,6 +78,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       outbound,
       encode,
       limits,
+      needsRequest: authorize !== undefined || inbound.needsRequest,
       authorize,
       revalidate: (session, method) => authentication.revalidate(session, method),
       refresh: authentication.refreshable

@@ -29,7 +29,7 @@ export interface Capacity {
 export function createCapacity(limits: CapacityLimits): Capacity {
   const rate = createHandshakeRate(limits.handshakesPerMinutePerAddress)
   const perAddress = createHolders('address')
-  let connections = 0
+  const open: Counter = { count: 0 }
 
   return {
     reserve(address, now) {
@@ -42,7 +42,7 @@ export function createCapacity(limits: CapacityLimits): Capacity {
           }),
         }
       }
-      if (connections >= limits.connections) {
+      if (open.count >= limits.connections) {
         return {
           refusal: refuse('SWS_TOO_MANY_CONNECTIONS', `all ${limits.connections} connections are in use`, {
             headers: retryAfter(busyFor),
@@ -51,15 +51,9 @@ export function createCapacity(limits: CapacityLimits): Capacity {
       }
       const held = perAddress.reserve(key, limits.connectionsPerAddress)
       if (held.slot === undefined) return held
-      connections++
-      return {
-        slot: once(() => {
-          connections--
-          held.slot.release()
-        }),
-      }
+      return { slot: new ConnectionSlot(open, held.slot) }
     },
-    counts: () => ({ connections, addresses: perAddress.size }),
+    counts: () => ({ connections: open.count, addresses: perAddress.size }),
   }
 }
 
@@ -82,14 +76,7 @@ export function createHolders(what: 'address' | 'session' | 'user'): Holders {
     reserve(key, limit) {
       const before = taken.get(key) ?? 0
       if (before >= limit) return { refusal: tooMany(what, limit) }
-      taken.set(key, before + 1)
-      return {
-        slot: once(() => {
-          const left = (taken.get(key) ?? 0) - 1
-          if (left > 0) taken.set(key, left)
-          else taken.delete(key)
-        }),
-      }
+      return { slot: new KeySlot(taken, key) }
     },
     get size() {
       return taken.size
@@ -115,13 +102,46 @@ function retryAfter(ms: number): Readonly<Record<string, string>> {
   return { 'retry-after': String(Math.max(1, Math.ceil(ms / 1000))) }
 }
 
-function once(release: () => void): Slot {
-  let held = true
-  return {
-    release() {
-      if (!held) return
-      held = false
-      release()
-    },
+interface Counter {
+  count: number
+}
+
+/** One of all connections, and the place of its address. */
+class ConnectionSlot implements Slot {
+  readonly #open: Counter
+  #address: Slot | undefined
+
+  constructor(open: Counter, address: Slot) {
+    this.#open = open
+    this.#address = address
+    open.count++
+  }
+
+  release(): void {
+    if (this.#address === undefined) return
+    this.#open.count--
+    this.#address.release()
+    this.#address = undefined
+  }
+}
+
+/** One of those under a key. */
+class KeySlot implements Slot {
+  #taken: Map<string, number> | undefined
+  readonly #key: string
+
+  constructor(taken: Map<string, number>, key: string) {
+    this.#taken = taken
+    this.#key = key
+    taken.set(key, (taken.get(key) ?? 0) + 1)
+  }
+
+  release(): void {
+    const taken = this.#taken
+    if (taken === undefined) return
+    this.#taken = undefined
+    const left = (taken.get(this.#key) ?? 0) - 1
+    if (left > 0) taken.set(this.#key, left)
+    else taken.delete(this.#key)
   }
 }

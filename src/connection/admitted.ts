@@ -1,3 +1,4 @@
+import type { Slot } from '../admission/capacity.ts'
 import type { InboundPolicy } from '../inbound/inbound.ts'
 import type { EncodeMode, OutboundPolicy } from '../outbound/outbound.ts'
 import type { Identities } from '../rooms/identities.ts'
@@ -5,8 +6,10 @@ import type { Rooms } from '../rooms/rooms.ts'
 import type { Revalidation } from '../session/revalidation.ts'
 import type { Session } from '../session/session.ts'
 import type { Audit, AuditLogger } from '../telemetry/audit.ts'
+import type { BinaryType } from './binary-type.ts'
 import type { Connection } from './connection.ts'
 import type { LifeLimits } from './life.ts'
+import type { ReceivingWire } from './receiving.ts'
 import type { Wire } from './sending.ts'
 import type { Sweep } from './sweep.ts'
 
@@ -29,6 +32,8 @@ export interface SocketPolicy {
   readonly limits: ConnectionLimits
   /** What happens when a client reads too slowly: 1013, or the message is dropped and the socket stays. */
   readonly slowReader: 'close' | 'drop'
+  /** Whether anything here asks about the request that opened the socket. */
+  readonly needsRequest: boolean
   /** Asked when the socket opened, and again at each revalidation. */
   readonly authorize: ((session: Session | null, request: object) => boolean | Promise<boolean>) | undefined
   /** Is the session still what it was? Rejects when nobody knows. */
@@ -40,17 +45,18 @@ export interface SocketPolicy {
 export interface Admitted {
   readonly session: Session | null
   readonly policy: SocketPolicy
+  /** Where the route asks about it; else it is let go with the handshake, and this says nothing. */
   readonly request: object
-  readonly log: AuditLogger
+  readonly log: AuditLogger & { debug(fields: object, text: string): void }
   readonly method: string
   readonly address: string | undefined
   readonly origin: string | undefined
   readonly protocol: string | undefined
   readonly startedAt: number
-  /** Gives back what counts towards this session and user, before the TCP connection has gone. */
-  yieldPlace(): void
-  /** The stream is a socket now: the handshake's clock stops. */
-  opened(): void
+  /** What counts towards this session and user: can be given back before the TCP connection has gone. */
+  readonly place: Slot | undefined
+  /** The handshake's clock, which stops when the stream is a socket. */
+  readonly clock: Slot
 }
 
 /** What the sockets of one server share. */
@@ -67,18 +73,20 @@ export interface Surroundings {
 }
 
 /** The rest of what a connection needs of a WebSocket. */
-export interface LifeWire extends Wire {
+export interface LifeWire extends Wire, ReceivingWire {
   readonly reading: boolean
   /** Has the receiver begun something that is not complete? */
   readonly midMessage: boolean
   /** Bytes the kernel has taken, ever; `undefined` where the stream does not count. */
   readonly written: number | undefined
-  /** A binary frame as the application wants it. */
-  shape(bytes: Buffer): unknown
-  hold(): void
-  release(): void
-  ping(payload: Buffer): void
+  /** What a raw route's listener gets for a binary frame. */
+  binaryType: BinaryType
+  ping(payload: Buffer | string, callback?: (error: Error) => void): void
+  pong(payload: Buffer | string, callback?: (error: Error) => void): void
   /** Starts the closing handshake; ends by itself, answered or not, after ws's `closeTimeout`. */
-  closeFrame(code: number, reason: string): void
+  closeFrame(code?: number, reason?: string): void
   terminate(): void
+  /** As the application does it; `hold` and `release` are the connection's own, and neither undoes the other. */
+  pause(): void
+  resume(): void
 }

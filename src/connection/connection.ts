@@ -9,21 +9,22 @@ import type { AuditEntry } from '../telemetry/audit.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason } from './close.ts'
 import { checkLife } from './life.ts'
-import { Receiving } from './receiving.ts'
+import { Receiving, type ReceivingHost } from './receiving.ts'
 import { Rights } from './rights.ts'
-import { closedError, type FrameOptions, type SendCallback, Sending } from './sending.ts'
+import { closedError, type FrameOptions, type SendCallback, Sending, type SendingHost } from './sending.ts'
 import { logThrown, nameOfThrown } from './thrown.ts'
 
 /** So many faults of listeners within a minute are no accident any more. */
 const faultsPerMinute = 5
 
 /** The life of one socket, from the 101 to the last byte. `SecureWebSocket` is its public face; this is its state. */
-export class Connection implements Member {
+export class Connection implements Member, ReceivingHost, SendingHost {
   readonly id: string
+  readonly socket: EventEmitter
+  readonly wire: LifeWire
   readonly admitted: Admitted
   readonly openedAt: number
   session: Session | null
-  readonly #wire: LifeWire
   readonly #surroundings: Surroundings
   readonly #sending: Sending
   readonly #receiving: Receiving
@@ -39,39 +40,19 @@ export class Connection implements Member {
   #faults: number[] | undefined
 
   constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
-    const { policy, session, request, method } = admitted
+    const { policy, session, method } = admitted
     const { limits } = policy
     this.id = id
     this.admitted = admitted
     this.session = session
-    this.#wire = wire
+    this.socket = socket
+    this.wire = wire
     this.#surroundings = surroundings
     this.openedAt = this.#lastMessageAt = this.#pingedAt = surroundings.now()
-    this.#sending = new Sending({
-      wire,
-      outboundBytes: limits.outboundBytes,
-      onSlow: (reason) => this.#slow(reason),
-      onSent: () => this.#touch(),
-    })
-    this.#receiving = new Receiving({
-      socket,
-      policy: policy.inbound,
-      types: policy.types,
-      binary: policy.binary,
-      session: () => this.session,
-      request,
-      now: surroundings.now,
-      queue: { frames: limits.inboundQueue, bytes: limits.messageBytes },
-      shape: (bytes) => wire.shape(bytes),
-      hold: () => wire.hold(),
-      release: () => wire.release(),
-      answer: (message) => this.deliver(this.#own(message)),
-      onRefused: (refusal) => this.#refused(refusal),
-      refresh: policy.refresh && ((token) => this.#rights.refresh(token)),
-      onFault: (error, messageType) => this.fault(error, messageType),
-    })
+    this.#sending = new Sending(this, limits.outboundBytes)
+    this.#receiving = new Receiving(this)
     this.#rights = new Rights(this, surroundings)
-    admitted.opened()
+    admitted.clock.release()
     surroundings.sweep.add(this)
     surroundings.identities.enter(this)
     this.audit({ type: 'handshake.accepted', durationMs: this.openedAt - admitted.startedAt, method })
@@ -79,6 +60,10 @@ export class Connection implements Member {
     // an earlier one is found now. Both in one turn: there is no gap between them.
     if (session !== null && surroundings.isDenied(session, admitted.startedAt))
       this.end(CloseCode.Unauthorized, 'revoked meanwhile')
+  }
+
+  now(): number {
+    return this.#surroundings.now()
   }
 
   /** True once the end has begun: nothing is delivered to a listener and nothing sent any more. */
@@ -115,6 +100,11 @@ export class Connection implements Member {
     if (!this.#isOver()) this.#sending.deliver(frame)
   }
 
+  /** A reply, an error or a notice of our own. @throws SecureWsError for a value that cannot be encoded */
+  answer(message: object): void {
+    this.deliver(new SharedFrame({ payload: encodeOwn(message, this.admitted.policy.encode), binary: false }))
+  }
+
   outputRefused(error: unknown): void {
     this.audit({ type: 'output.refused', reason: reasonOf(error) })
   }
@@ -123,7 +113,7 @@ export class Connection implements Member {
 
   frame(bytes: Buffer, isBinary: boolean): void {
     if (this.#isOver()) return
-    this.#touch()
+    this.#lastMessageAt = this.#surroundings.now()
     this.#partialSince = undefined
     this.#receiving.frame(bytes, isBinary)
   }
@@ -161,6 +151,11 @@ export class Connection implements Member {
     if (this.#faults.length >= faultsPerMinute) this.end(CloseCode.InternalError, 'listeners kept failing')
   }
 
+  /** A reset, a broken frame: ws has answered it, and the `close` that follows is reported. */
+  socketFailed(error: unknown): void {
+    this.admitted.log.debug({ err: error, socket: this.id }, 'fastify-secure-ws: a socket failed')
+  }
+
   /** The handler itself failed: nobody will ever listen on this socket. */
   handlerFailed(error: unknown): void {
     this.fault(error)
@@ -177,6 +172,10 @@ export class Connection implements Member {
     return this.#rights.reauthorize()
   }
 
+  refresh(token: string): Promise<boolean> {
+    return this.#rights.refresh(token)
+  }
+
   /** Out of one room, with a notice: the socket itself stays. */
   evict(room: string): void {
     this.#surroundings.rooms.leave(this, room)
@@ -185,7 +184,7 @@ export class Connection implements Member {
 
   leftRoom(room: string): void {
     this.audit({ type: 'room.left', room, reason: 'the grant ended' })
-    this.deliver(this.#own({ type: 'left', room }))
+    this.answer({ type: 'left', room })
   }
 
   /** A new token has a new id: who revokes it must find this socket. */
@@ -203,14 +202,14 @@ export class Connection implements Member {
     if (this.#ended !== undefined) {
       // ws starts its closing clock with a close frame of ours. After the peer's FIN there is none: a peer that says it has
       // finished, and reads nothing, would keep the socket and its place for ever.
-      if (now - this.#ended.at >= limits.writeTimeout) this.#wire.terminate()
+      if (now - this.#ended.at >= limits.writeTimeout) this.wire.terminate()
       return
     }
     // A handler that never listens must still see the other side go.
     if (now - this.openedAt >= limits.handshake) this.#receiving.open()
     if (now >= this.#rights.dueAt) this.#surroundings.revalidation.request(this)
     // While we do not read, neither the rest of a message nor a pong can reach us: that time is ours, not the peer's.
-    const { reading, midMessage } = this.#wire
+    const { reading, midMessage } = this.wire
     if (!reading && this.#awaitedPong !== undefined) this.#pingedAt = now
     this.#partialSince = midMessage && reading ? (this.#partialSince ?? now) : undefined
     this.#measureWriting(now)
@@ -241,8 +240,8 @@ export class Connection implements Member {
     if (this.ended) return
     this.#report(code, reason)
     this.gate(code)
-    if (how.terminate === true) this.#wire.terminate()
-    else this.#wire.closeFrame(code, closeReason(code, how.retryAfter))
+    if (how.terminate === true) this.wire.terminate()
+    else this.wire.closeFrame(code, closeReason(code, how.retryAfter))
   }
 
   /** No listener is called and nothing is sent after this, however many frames are in flight (ws alone goes on for 30 s). */
@@ -256,7 +255,7 @@ export class Connection implements Member {
 
   terminate(): void {
     this.end(CloseCode.ServiceRestart, 'terminated')
-    this.#wire.terminate()
+    this.wire.terminate()
   }
 
   /** The TCP connection is gone: everything this socket had taken is given back. */
@@ -306,11 +305,7 @@ export class Connection implements Member {
     return expiresAt === undefined ? undefined : expiresAt + this.#surroundings.expiryGrace
   }
 
-  #own(message: object): SharedFrame {
-    return new SharedFrame({ payload: encodeOwn(message, this.admitted.policy.encode), binary: false })
-  }
-
-  #touch(): void {
+  sent(): void {
     this.#lastMessageAt = this.#surroundings.now()
   }
 
@@ -319,18 +314,18 @@ export class Connection implements Member {
     const payload = Buffer.from(`${this.id.slice(0, 8)}${this.#pings++}`)
     this.#pingedAt = now
     this.#awaitedPong = payload
-    this.#wire.ping(payload)
+    this.wire.ping(payload)
   }
 
   #measureWriting(now: number): void {
-    const { written, waiting } = this.#wire
+    const { written, waiting } = this.wire
     if (written === undefined || waiting === 0) this.#mark = undefined
     else if (this.#mark === undefined || written >= this.#mark.position) {
       this.#mark = { at: now, position: written + waiting }
     }
   }
 
-  #refused(refusal: RefusedMessage): void {
+  refused(refusal: RefusedMessage): void {
     const { code, reason, messageType, cause } = refusal
     this.audit({ type: 'message.refused', code, reason, messageType })
     if (cause !== undefined) this.#logThrown(cause, 'a check threw', messageType)
@@ -341,7 +336,7 @@ export class Connection implements Member {
     logThrown(this.admitted.log, error, { socket: this.id, messageType }, `fastify-secure-ws: ${what}`)
   }
 
-  #slow(reason: string): void {
+  slow(reason: string): void {
     if (this.admitted.policy.slowReader === 'drop')
       this.audit({ type: 'output.refused', code: 'SWS_SLOW_READER', reason })
     else this.end(CloseCode.TryAgainLater, reason)

@@ -4,15 +4,19 @@ export interface Frame {
   readonly isBinary: boolean
 }
 
-export interface InboxOptions {
+export interface InboxBounds {
   /** Stop reading when this many frames wait, */
-  readonly frames: number
+  readonly inboundQueue: number
   /** or this many bytes. What one read of the kernel held (64 KiB) may come on top. */
-  readonly bytes: number
+  readonly messageBytes: number
+}
+
+/** Who reads the frames, as this sees it. */
+export interface InboxHost {
   /** One frame from start to end; the next one waits for the promise. Must not throw or reject. */
-  readonly take: (frame: Frame) => void | Promise<void>
-  readonly hold: () => void
-  readonly release: () => void
+  take(frame: Frame): void | Promise<void>
+  hold(): void
+  release(): void
 }
 
 /**
@@ -20,14 +24,16 @@ export interface InboxOptions {
  * paused and TCP slows the client down, so that memory stays flat however fast it sends.
  */
 export class Inbox {
-  readonly #options: InboxOptions
+  readonly #host: InboxHost
+  readonly #bounds: InboxBounds
   #queue: Frame[] | undefined
   #bytes = 0
   #busy = false
   #holding = false
 
-  constructor(options: InboxOptions) {
-    this.#options = options
+  constructor(host: InboxHost, bounds: InboxBounds) {
+    this.#host = host
+    this.#bounds = bounds
   }
 
   push(frame: Frame): void {
@@ -35,13 +41,14 @@ export class Inbox {
       this.#queue ??= []
       this.#queue.push(frame)
       this.#bytes += frame.bytes.length
-      if (!this.#holding && (this.#queue.length >= this.#options.frames || this.#bytes >= this.#options.bytes)) {
+      const { inboundQueue, messageBytes } = this.#bounds
+      if (!this.#holding && (this.#queue.length >= inboundQueue || this.#bytes >= messageBytes)) {
         this.#holding = true
-        this.#options.hold()
+        this.#host.hold()
       }
       return
     }
-    const waiting = this.#options.take(frame)
+    const waiting = this.#host.take(frame)
     if (waiting === undefined) return
     this.#busy = true
     void this.#run(waiting)
@@ -58,7 +65,7 @@ export class Inbox {
     await waiting
     for (let frame = this.#queue?.shift(); frame !== undefined; frame = this.#queue?.shift()) {
       this.#bytes -= frame.bytes.length
-      await this.#options.take(frame)
+      await this.#host.take(frame)
     }
     this.#queue = undefined
     this.#busy = false
@@ -68,6 +75,6 @@ export class Inbox {
   #letGo(): void {
     if (!this.#holding) return
     this.#holding = false
-    this.#options.release()
+    this.#host.release()
   }
 }

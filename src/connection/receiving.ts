@@ -12,35 +12,44 @@ import {
 } from '../inbound/inbound.ts'
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
 import type { Session } from '../session/session.ts'
-import { type Frame, Inbox } from './inbox.ts'
+import { type Frame, Inbox, type InboxBounds, type InboxHost } from './inbox.ts'
 import { callListeners, emitContained, isThenable } from './listeners.ts'
 
-export interface ReceivingOptions {
+/** The socket that receives, as this sees it. */
+export interface ReceivingHost {
+  /** Whose listeners are called. */
   readonly socket: EventEmitter
-  readonly policy: InboundPolicy
+  readonly wire: ReceivingWire
+  /** Read anew for each message: it may have been revalidated or refreshed meanwhile. */
+  readonly session: Session | null
+  readonly admitted: { readonly policy: ReceivingPolicy; readonly request: object }
+  now(): number
+  answer(message: object): void
+  refused(refusal: RefusedMessage): void
+  /** A new token for the session, in band. */
+  refresh(token: string): Promise<boolean>
+  fault(error: unknown, messageType?: string): void
+}
+
+export interface ReceivingWire {
+  /** A binary frame as a raw route's listener wants it. */
+  shape(bytes: Buffer): unknown
+  hold(): void
+  release(): void
+}
+
+export interface ReceivingPolicy {
+  readonly inbound: InboundPolicy
   /** Declared message types; `undefined` on a raw route, where text frames are handed out as ws does. */
   readonly types: ReadonlySet<string> | undefined
   /** Binary frames are checked and handed out as `binary`; on a raw route without it they go out as they came. */
   readonly binary: boolean
-  /** Read anew for each message: it may have been revalidated or refreshed meanwhile. */
-  readonly session: () => Session | null
-  readonly request: object
-  readonly now: () => number
-  readonly queue: { readonly frames: number; readonly bytes: number }
-  /** A binary frame as a raw route's listener wants it. */
-  readonly shape: (bytes: Buffer) => unknown
-  readonly hold: () => void
-  readonly release: () => void
-  readonly answer: (message: object) => void
-  readonly onRefused: (refusal: RefusedMessage) => void
-  /** A new token for the session, in band; `undefined` where the authenticator has no tokens. */
-  readonly refresh: ((token: string) => Promise<boolean>) | undefined
-  readonly onFault: (error: unknown, messageType: string | undefined) => void
+  readonly limits: InboxBounds
 }
 
 /** The way in of one socket: serial, and shut for good by `end()` however many frames are still in flight. */
-export class Receiving {
-  readonly #options: ReceivingOptions
+export class Receiving implements InboxHost {
+  readonly #host: ReceivingHost
   readonly #state: InboundState
   readonly #inbox: Inbox
   #ended = false
@@ -48,17 +57,13 @@ export class Receiving {
   #settled = false
   #waiters: (() => void)[] | undefined
 
-  constructor(options: ReceivingOptions) {
-    this.#options = options
-    this.#state = createInboundState(options.policy, options.now())
-    this.#inbox = new Inbox({
-      ...options.queue,
-      take: (frame) => this.#take(frame),
-      hold: options.hold,
-      release: options.release,
-    })
+  constructor(host: ReceivingHost) {
+    const { inbound, limits } = host.admitted.policy
+    this.#host = host
+    this.#state = createInboundState(inbound, host.now())
+    this.#inbox = new Inbox(this, limits)
     // Nothing is read until somebody listens: early frames wait in the kernel, neither lost nor early (X-4).
-    options.hold()
+    host.wire.hold()
   }
 
   frame(bytes: Buffer, isBinary: boolean): void {
@@ -67,14 +72,13 @@ export class Receiving {
 
   /** RS-01, RS-02: a flood of pings or pongs is a flood. */
   controlFrame(): void {
-    const { policy, now } = this.#options
-    const refusal = this.#ended ? undefined : countControlFrame(policy, this.#state, now())
+    const refusal = this.#ended ? undefined : countControlFrame(this.#policy.inbound, this.#state, this.#host.now())
     // No answer: a flood of control frames must not become a flood of ours.
-    if (refusal !== undefined) this.#options.onRefused(refusal)
+    if (refusal !== undefined) this.#host.refused(refusal)
   }
 
   listenerAdded(event: string): void {
-    const { types, binary } = this.#options
+    const { types, binary } = this.#policy
     const awaited = types === undefined ? event === 'message' : types.has(event)
     if (awaited || (binary && event === 'binary')) this.open()
     this.#wake()
@@ -83,17 +87,17 @@ export class Receiving {
   /** The handler has returned, or its promise has settled: whoever did not listen by now is missing. */
   handlerSettled(): readonly string[] {
     this.#settled = true
-    const { types, socket } = this.#options
+    const { types } = this.#policy
     if (types !== undefined) this.open()
     this.#wake()
-    return types === undefined ? [] : [...types].filter((type) => socket.listenerCount(type) === 0)
+    return types === undefined ? [] : [...types].filter((type) => this.#host.socket.listenerCount(type) === 0)
   }
 
   /** Starts reading. Called again at the latest when the handshake's own time is over, so that a close frame is seen. */
   open(): void {
     if (!this.#opening) return
     this.#opening = false
-    this.#options.release()
+    this.#host.wire.release()
   }
 
   end(): void {
@@ -102,25 +106,38 @@ export class Receiving {
     this.#wake()
   }
 
-  #take(frame: Frame): void | Promise<void> {
+  take(frame: Frame): void | Promise<void> {
     if (this.#ended) return
-    const { policy, types, binary, session, request, now } = this.#options
+    const { inbound: policy, types, binary } = this.#policy
     if (frame.isBinary ? types === undefined && !binary : types === undefined) return this.#takeRaw(frame)
+    const { session, admitted } = this.#host
     const verdict = receive(
       frame.bytes,
       frame.isBinary,
-      { policy, state: this.#state, session: session(), request },
-      now(),
+      { policy, state: this.#state, session, request: admitted.request },
+      this.#host.now(),
     )
     return isThenable(verdict) ? this.#later(verdict) : this.#apply(verdict)
   }
 
+  hold(): void {
+    this.#host.wire.hold()
+  }
+
+  release(): void {
+    this.#host.wire.release()
+  }
+
+  get #policy(): ReceivingPolicy {
+    return this.#host.admitted.policy
+  }
+
   #takeRaw({ bytes, isBinary }: Frame): void {
-    const { socket, policy, shape, now, onFault } = this.#options
-    const refusal = admitRawFrame(bytes.length, policy, this.#state, now())
+    const host = this.#host
+    const refusal = admitRawFrame(bytes.length, this.#policy.inbound, this.#state, host.now())
     if (refusal === undefined) {
-      const frame = isBinary ? shape(bytes) : bytes
-      emitContained(socket, 'message', [frame, isBinary], (error) => onFault(error, undefined))
+      const frame = isBinary ? host.wire.shape(bytes) : bytes
+      emitContained(host.socket, 'message', [frame, isBinary], (error) => host.fault(error))
     } else this.#refuse(refusal)
   }
 
@@ -142,12 +159,12 @@ export class Receiving {
 
   async #refresh(verdict: DeliveredMessage): Promise<void> {
     const { token } = verdict.message as { readonly token: string }
-    const refreshed = await this.#options.refresh?.(token)
-    if (refreshed === true) this.#reply(true, verdict)
+    const refreshed = await this.#host.refresh(token)
+    if (refreshed) this.#reply(true, verdict)
   }
 
   #call(event: string, args: readonly unknown[], message: DeliveredMessage | undefined): void | Promise<void> {
-    const { socket } = this.#options
+    const { socket } = this.#host
     if (socket.listenerCount(event) === 0) return this.#withoutListener(event, args, message)
     let value: unknown
     try {
@@ -169,8 +186,7 @@ export class Receiving {
     message: DeliveredMessage | undefined,
   ): void | Promise<void> {
     if (this.#settled) {
-      const { policy, now } = this.#options
-      const tooMany = noteRefusal(this.#state, policy, now())
+      const tooMany = noteRefusal(this.#state, this.#policy.inbound, this.#host.now())
       this.#refuse({
         kind: 'refuse',
         ...(tooMany ? { close: CloseCode.PolicyViolation } : {}),
@@ -202,24 +218,23 @@ export class Receiving {
   #fault(error: unknown, event: string, message: DeliveredMessage | undefined): void {
     if (this.#ended) return
     if (message !== undefined) this.#answer({ type: 'error', code: 'SWS_INTERNAL', ...idOf(message) })
-    this.#options.onFault(error, event)
+    this.#host.fault(error, event)
   }
 
   /** A return value that cannot be encoded is the listener's mistake, and is reported as one. */
   #answer(message: Answer): void {
     try {
-      this.#options.answer(message)
+      this.#host.answer(message)
     } catch (error) {
-      this.#options.answer({ type: 'error', code: 'SWS_INTERNAL', ...idOf(message) })
-      this.#options.onFault(error, undefined)
+      this.#host.answer({ type: 'error', code: 'SWS_INTERNAL', ...idOf(message) })
+      this.#host.fault(error)
     }
   }
 
   #refuse(refusal: RefusedMessage): void {
-    const { types, answer, onRefused } = this.#options
     // Raw routes speak a protocol of their own, in which our JSON would be noise: there the close code is the answer.
-    if (types !== undefined) answer({ type: 'error', code: refusal.code, ...idOf(refusal) })
-    onRefused(refusal)
+    if (this.#policy.types !== undefined) this.#host.answer({ type: 'error', code: refusal.code, ...idOf(refusal) })
+    this.#host.refused(refusal)
   }
 }
 

@@ -1,17 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
-import { type EncodeMode, encodeText, type Outgoing } from '../outbound/outbound.ts'
+import type { EncodeMode } from '../outbound/outbound.ts'
 import type { Audience } from '../rooms/audience.ts'
 import type { Grant } from '../rooms/rooms.ts'
 import type { Session } from '../session/session.ts'
-import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
-import { type BinaryType, binaryTypes, shapeBytes } from './binary-type.ts'
-import { closeReasonBytes, controlBytes, cutToBytes, isSendableCloseCode } from './close.ts'
-import { Coalescer, createTurn, type Piece, type WriteCallback } from './coalesce.ts'
+import type { Admitted, Surroundings } from './admitted.ts'
+import { type BinaryType, binaryTypes } from './binary-type.ts'
+import { closeReasonBytes, controlBytes, isSendableCloseCode } from './close.ts'
+import { createTurn } from './coalesce.ts'
 import { Connection } from './connection.ts'
+import { controlText } from './control-text.ts'
 import { emitContained } from './listeners.ts'
+import { releaseResponse } from './response.ts'
 import type { FrameOptions, SendCallback } from './sending.ts'
+import { WebSocketWire, type WsSocket } from './wire.ts'
 
 /** As ws declares it for `ping` and `pong`. */
 type ControlCallback = (error: Error) => void
@@ -31,20 +34,6 @@ export interface SocketSource {
   to(connection: Connection, room: string): Audience
 }
 
-/** ws's internals that are read or used here; `test/connection/ws-internals.test.ts` fails when ws changes one. */
-interface WsReceiver {
-  readonly _state: number
-  readonly _bufferedBytes: number
-  readonly _fragmented: number
-}
-interface WsSender {
-  send(payload: unknown, options: SendOptions | undefined, callback: SendCallback | undefined): void
-  readonly _state: number
-  readonly _firstFragment: boolean
-  sendFrame(pieces: readonly Piece[], callback: WriteCallback | undefined): void
-  readonly _queue: readonly unknown[]
-}
-
 /**
  * The socket class for one server, handed to @fastify/websocket through its `WebSocket` option. It is a `ws` WebSocket, so
  * everything that takes one works; what goes in and out passes `Connection`.
@@ -52,32 +41,23 @@ interface WsSender {
 export function secureSocketClass(source: SocketSource): SecureSocketClass {
   const turn = createTurn()
   return class SecureWebSocket extends WebSocket {
-    declare readonly _receiver: WsReceiver | null
-    declare readonly _sender: WsSender | null
-    declare readonly _socket: (Duplex & { readonly bytesWritten?: number }) | null
     #connection: Connection | undefined
-    #held = 0
-    #paused = false
-    #passing = false
-    #coalescer: Coalescer | undefined
 
-    #binaryType: BinaryType = 'nodebuffer'
-
-    // ws hands `binaryType` on to its receiver, and then frames come as something without a `length`: the byte rate would
-    // count NaN, for ever. The receiver keeps making Buffers; what the application asked for is made at its listener.
     static {
+      // ws hands `binaryType` on to its receiver, and then frames come as something without a `length`: the byte rate would
+      // count NaN, for ever. The receiver keeps making Buffers; what the application asked for is made at its listener.
       Object.defineProperty(SecureWebSocket.prototype, 'binaryType', {
         get(this: SecureWebSocket) {
-          return this.#binaryType
+          return this.#connection?.wire.binaryType ?? 'nodebuffer'
         },
         set(this: SecureWebSocket, type: BinaryType) {
-          if (binaryTypes.has(type)) this.#binaryType = type
+          if (this.#connection !== undefined && binaryTypes.has(type)) this.#connection.wire.binaryType = type
         },
       })
       const ofWs = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'bufferedAmount')
       Object.defineProperty(SecureWebSocket.prototype, 'bufferedAmount', {
         get(this: SecureWebSocket) {
-          return Number(ofWs?.get?.call(this)) + (this.#coalescer?.bytes ?? 0)
+          return this.#connection?.wire.waiting ?? Number(ofWs?.get?.call(this))
         },
       })
     }
@@ -92,9 +72,15 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       }
       const { messageBytes } = admitted.policy.limits
       setSocket.call(this, stream, head, { ...options, maxPayload: messageBytes })
-      this.#guardSender()
-      const id = randomBytes(16).toString('base64url')
-      this.#connection = new Connection(id, this, this.#wire(), admitted, source.surroundings)
+      releaseResponse(stream)
+      const wire = new WebSocketWire(this as WebSocket as WsSocket, stream, turn)
+      this.#connection = new Connection(
+        randomBytes(16).toString('base64url'),
+        this,
+        wire,
+        admitted,
+        source.surroundings,
+      )
     }
 
     /** 128 random bits: names this socket in events and in `sockets()`. */
@@ -145,39 +131,38 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       }
       connection.gate(code ?? 1005)
       // ws echoes the client's own close frame through this method. Its code goes back, its text, which is bytes, does not.
-      if (code === undefined || typeof reason !== 'string') super.close(code)
-      else super.close(code, cutToBytes(encodeText(reason, 'html'), closeReasonBytes))
+      if (code === undefined || typeof reason !== 'string') connection.wire.closeFrame(code)
+      else connection.wire.closeFrame(code, controlText(reason, closeReasonBytes))
     }
 
     /** Nothing that was already read is delivered after this: ws alone parses what the stream still holds. */
     override terminate(): void {
-      this.#connection?.gate(abnormalClosure)
-      this.#coalescer?.flush()
-      super.terminate()
+      const connection = this.#connection
+      if (connection === undefined) {
+        super.terminate()
+        return
+      }
+      connection.gate(abnormalClosure)
+      connection.wire.terminate()
     }
 
     override ping(payload?: unknown, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
-      const [text, done] = controlArguments(payload, mask, callback)
-      super.ping(text, undefined, done)
+      this.connection.wire.ping(...controlArguments(payload, mask, callback))
     }
 
     override pong(payload?: unknown, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
+      const { wire } = this.connection
       // Bytes are ws answering a ping with the client's own payload, as RFC 6455 section 5.5.3 asks for.
-      if (Buffer.isBuffer(payload)) super.pong(payload, undefined, typeof mask === 'function' ? mask : callback)
-      else {
-        const [text, done] = controlArguments(payload, mask, callback)
-        super.pong(text, undefined, done)
-      }
+      if (Buffer.isBuffer(payload)) wire.pong(payload, typeof mask === 'function' ? mask : callback)
+      else wire.pong(...controlArguments(payload, mask, callback))
     }
 
     override pause(): void {
-      this.#paused = true
-      super.pause()
+      this.connection.wire.pause()
     }
 
     override resume(): void {
-      this.#paused = false
-      if (this.#held === 0) super.resume()
+      this.connection.wire.resume()
     }
 
     override on(event: string | symbol, listener: (...args: never[]) => void): this {
@@ -206,95 +191,9 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       if (event === 'close') connection.closed(Number(args[0]))
       else if (event === 'ping') connection.ping()
       else if (event === 'pong') connection.pong(args[0] as Buffer)
-      // `error` without a listener throws, as everywhere in Node; @fastify/websocket always attaches one.
-      if (event === 'error' && this.listenerCount('error') === 0) return super.emit(event, ...args)
+      // Without a listener it would throw, as everywhere in Node: here it is the client's doing, and ws has answered it.
+      if (event === 'error') connection.socketFailed(args[0])
       return emitContained(this, event, args, (error) => connection.fault(error))
-    }
-
-    #wire(): LifeWire {
-      const socket = this
-      return {
-        get open() {
-          return socket.readyState === WebSocket.OPEN
-        },
-        get waiting() {
-          return socket.bufferedAmount
-        },
-        get reading() {
-          return !socket.isPaused
-        },
-        get midMessage() {
-          const receiver = socket._receiver
-          return (
-            receiver !== null && (receiver._state !== 0 || receiver._bufferedBytes > 0 || receiver._fragmented !== 0)
-          )
-        },
-        get written() {
-          const { bytesWritten, writableLength } = socket._socket ?? {}
-          // Node counts what it still holds as written.
-          return bytesWritten === undefined ? undefined : bytesWritten - (writableLength ?? 0)
-        },
-        write: (outgoing, options, callback) => socket.#write(outgoing, options, callback),
-        writeFrame: (frame) => socket.#writeFrame(frame),
-        hold: () => socket.#hold(),
-        release: () => socket.#release(),
-        shape: (bytes) => shapeBytes(bytes, socket.#binaryType),
-        ping: (payload) => super.ping(payload, false),
-        closeFrame: (code, reason) => super.close(code, reason),
-        terminate: () => {
-          // What was sent before goes as far as the kernel takes it, as with ws.
-          socket.#coalescer?.flush()
-          super.terminate()
-        },
-      }
-    }
-
-    #write({ payload, binary }: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
-      const frame = { compress: options?.compress ?? true, fin: options?.fin ?? true, binary }
-      this.#passing = true
-      try {
-        super.send(payload, frame, callback)
-      } finally {
-        this.#passing = false
-      }
-    }
-
-    /**
-     * OU-05: `WebSocket.prototype.send.call(socket, text)` and `socket._sender.send(text, {})` do not pass our `send`. All of
-     * ws's own ways to a message end in the sender's method; there, what did not come from the encoder is sent to it.
-     */
-    #guardSender(): void {
-      const { _sender: sender, _socket: stream } = this
-      if (sender === null || stream === null) return
-      const { send } = sender
-      const coalescer = new Coalescer(stream, turn)
-      this.#coalescer = coalescer
-      // Every frame of ws ends here, control frames too, so nothing overtakes what waits for the end of the turn.
-      sender.sendFrame = (pieces, callback) => coalescer.push(pieces, callback)
-      sender.send = (payload, options, callback) => {
-        if (this.#passing) send.call(sender, payload, options, callback)
-        else this.send(payload, { binary: options?.binary, compress: options?.compress, fin: options?.fin }, callback)
-      }
-    }
-
-    /** Straight to the stream: only while nothing of ws stands in front of it, or frames would overtake each other. */
-    #writeFrame(frame: Buffer): boolean {
-      const { _sender: sender } = this
-      if (sender === null || this.#coalescer === undefined) return false
-      if (sender._state !== 0 || !sender._firstFragment || sender._queue.length > 0) return false
-      if (this.extensions !== '') return false
-      this.#coalescer.push([frame])
-      return true
-    }
-
-    #hold(): void {
-      this.#held++
-      super.pause()
-    }
-
-    #release(): void {
-      this.#held--
-      if (this.#held === 0 && !this.#paused) super.resume()
     }
   }
 }
@@ -315,25 +214,12 @@ const { setSocket } = WebSocket.prototype as WebSocket & SetSocket
 /** RFC 6455 section 7.1.5: never on the wire, only in `close` events and ours. */
 const abnormalClosure = 1006
 
-function isBytes(value: unknown): value is ArrayBufferLike | ArrayBufferView {
-  return ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer
-}
-
-function textOf(bytes: ArrayBufferLike | ArrayBufferView): string {
-  return ArrayBuffer.isView(bytes)
-    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
-    : Buffer.from(bytes).toString()
-}
-
-/** Control frames carry text of ours or the application's: encoded like any other, cut to what a control frame holds. */
+/** ws lets both of the others be left out, in front of a callback. */
 function controlArguments(
   payload: unknown,
   mask: boolean | ControlCallback | undefined,
   callback: ControlCallback | undefined,
-): [string, ControlCallback | undefined] {
+): [text: string, ControlCallback | undefined] {
   if (typeof payload === 'function') return ['', payload as ControlCallback]
-  const done = typeof mask === 'function' ? mask : callback
-  if (payload === undefined || payload === null) return ['', done]
-  const text = isBytes(payload) ? textOf(payload) : String(payload)
-  return [cutToBytes(encodeText(text, 'html'), controlBytes), done]
+  return [controlText(payload, controlBytes), typeof mask === 'function' ? mask : callback]
 }

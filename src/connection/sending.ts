@@ -20,7 +20,7 @@ export interface Wire {
   readonly waiting: number
   write(outgoing: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void
   /** Writes finished bytes; `false` when something (compression, a Blob) is in front of them and `write` must be used. */
-  writeFrame(frame: Buffer): boolean
+  writeFrame(frame: SharedFrame): boolean
 }
 
 interface Pending {
@@ -29,27 +29,23 @@ interface Pending {
   readonly callback?: SendCallback | undefined
 }
 
-export interface SendingOptions {
+/** The socket that sends, as this sees it. */
+export interface SendingHost {
   readonly wire: Wire
-  readonly outboundBytes: number
-  /** Called when a payload does not fit, which is then not sent. */
-  readonly onSlow: (reason: string) => void
-  readonly onSent: () => void
+  /** A payload does not fit, and is not sent. */
+  slow(reason: string): void
+  sent(): void
 }
 
 /** The way out of one socket: in order, bounded, counted. */
 export class Sending {
-  readonly #wire: Wire
+  readonly #host: SendingHost
   readonly #outboundBytes: number
-  readonly #onSlow: (reason: string) => void
-  readonly #onSent: () => void
   #outbox: Outbox<Pending> | undefined
 
-  constructor({ wire, outboundBytes, onSlow, onSent }: SendingOptions) {
-    this.#wire = wire
+  constructor(host: SendingHost, outboundBytes: number) {
+    this.#host = host
     this.#outboundBytes = outboundBytes
-    this.#onSlow = onSlow
-    this.#onSent = onSent
   }
 
   /** A payload of this socket alone. A promise that rejects is a refused payload: the callback gets the error. */
@@ -99,20 +95,21 @@ export class Sending {
   }
 
   #write({ outgoing, options, callback }: Pending): void {
-    if (!this.#wire.open) {
+    const { wire } = this.#host
+    if (!wire.open) {
       if (callback !== undefined) process.nextTick(callback, closedError())
       return
     }
     const { payload } = outgoing
     const size = typeof payload === 'string' || 'byteLength' in payload ? payload : { byteLength: payload.size }
-    if (exceedsOutbound(this.#wire.waiting, size, this.#outboundBytes)) {
-      this.#onSlow(`over ${this.#outboundBytes} bytes waiting (limits.outboundBytes)`)
+    if (exceedsOutbound(wire.waiting, size, this.#outboundBytes)) {
+      this.#host.slow(`over ${this.#outboundBytes} bytes waiting (limits.outboundBytes)`)
       if (callback !== undefined) process.nextTick(callback, slowError())
       return
     }
-    this.#onSent()
-    if (outgoing instanceof SharedFrame && outgoing.bytes !== undefined && this.#wire.writeFrame(outgoing.bytes)) return
-    this.#wire.write(outgoing, options, callback)
+    this.#host.sent()
+    if (outgoing instanceof SharedFrame && wire.writeFrame(outgoing)) return
+    wire.write(outgoing, options, callback)
   }
 }
 

@@ -49,6 +49,8 @@ export interface InboundPolicy extends Allowance {
   readonly types: ReadonlyMap<string, CompiledRule> | undefined
   readonly binary: ReadonlySet<string> | undefined
   readonly depth: number
+  /** Whether a type has an `authorize`, which is handed the request that opened the socket. */
+  readonly needsRequest: boolean
   readonly replayGuard: ReplayGuard
   readonly sanitizeHtml: SanitizeHtml
   /** The policy as plain values: for a written contract, and for tests. */
@@ -77,6 +79,7 @@ export function compileInbound(options: InboundOptions): InboundPolicy {
     types,
     binary,
     depth,
+    needsRequest: types !== undefined && [...types.values()].some(({ authorize }) => authorize !== undefined),
     messages: compileRate(limits.messages, `${path}.limits.messages`),
     bytes: compileRate(limits.bytes, `${path}.limits.bytes`),
     refusals: compilePerMinute(limits.refusals?.perMinute, `${path}.limits.refusals.perMinute`),

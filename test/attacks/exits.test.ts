@@ -51,6 +51,9 @@ const others: Record<string, readonly [opcode: number, exit: Exit]> = {
   'a ping': [opcodes.ping, (socket) => socket.ping(canary)],
   'a ping of bytes': [opcodes.ping, (socket) => socket.ping(Buffer.from(canary))],
   'a pong': [opcodes.pong, (socket) => socket.pong(canary)],
+  'a ping, of ws': [opcodes.ping, (socket) => WebSocket.prototype.ping.call(socket, canary)],
+  'a pong of bytes, of ws': [opcodes.pong, (socket) => WebSocket.prototype.pong.call(socket, Buffer.from(canary))],
+  'a close reason, of ws': [opcodes.close, (socket) => WebSocket.prototype.close.call(socket, 4000, canary)],
   'a close reason': [opcodes.close, (socket) => socket.close(4000, canary)],
   'a close reason of bytes': [opcodes.close, (socket) => socket.close(4000, Buffer.from(canary))],
 }

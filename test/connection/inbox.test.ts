@@ -1,22 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Frame, Inbox } from '../../src/connection/inbox.ts'
+import { type Frame, Inbox, type InboxBounds, type InboxHost } from '../../src/connection/inbox.ts'
 
 /** An inbox whose frames wait until they are told to go on, and a record of what it did. */
-function inbox(bounds: { frames?: number; bytes?: number } = {}) {
+function inbox(bounds: Partial<InboxBounds> = {}) {
   const done: string[] = []
   const waiting: (() => void)[] = []
-  const box = new Inbox({
-    frames: 3,
-    bytes: 100,
-    ...bounds,
+  const host: InboxHost = {
     take: ({ bytes }) => {
       done.push(`take ${String(bytes)}`)
       return String(bytes).startsWith('now') ? undefined : new Promise((resolve) => waiting.push(resolve))
     },
     hold: () => done.push('hold'),
     release: () => done.push('release'),
-  })
+  }
+  const box = new Inbox(host, { inboundQueue: 3, messageBytes: 100, ...bounds })
   const push = (text: string) => box.push(frameOf(text))
   const next = async () => {
     waiting.shift()?.()
@@ -53,7 +51,7 @@ test('MS-15 reading stops at the bound of frames, once, and goes on when all are
 })
 
 test('MS-15 reading stops at the bound of bytes as well', () => {
-  const { done, push } = inbox({ frames: 1_000 })
+  const { done, push } = inbox({ inboundQueue: 1_000 })
   push('a')
   push('b'.repeat(99))
   assert.ok(!done.includes('hold'))

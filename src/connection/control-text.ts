@@ -1,0 +1,21 @@
+import { encodeText } from '../outbound/outbound.ts'
+import { cutToBytes } from './close.ts'
+
+/**
+ * What a control frame may carry: text of ours or the application's, encoded like any other and cut to `limit` bytes. A page
+ * that shows a close reason is a sink like the others (OU-06).
+ */
+export function controlText(payload: unknown, limit: number): string {
+  if (payload === undefined || payload === null) return ''
+  return cutToBytes(encodeText(isBytes(payload) ? textOf(payload) : String(payload), 'html'), limit)
+}
+
+function isBytes(value: unknown): value is ArrayBufferLike | ArrayBufferView {
+  return ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer
+}
+
+function textOf(bytes: ArrayBufferLike | ArrayBufferView): string {
+  return ArrayBuffer.isView(bytes)
+    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
+    : Buffer.from(bytes).toString()
+}

@@ -1,0 +1,67 @@
+import { closeReasonBytes, controlBytes } from './close.ts'
+import type { Piece, WriteCallback } from './coalesce.ts'
+import { controlText } from './control-text.ts'
+import type { FrameOptions, SendCallback } from './sending.ts'
+
+/** The part of ws's sender that is used; `test/connection/ws-internals.test.ts` fails when ws changes it. */
+export interface WsSender {
+  readonly _state: number
+  readonly _firstFragment: boolean
+  readonly _queue: readonly unknown[]
+  send(payload: unknown, options: WsFrameOptions | undefined, callback: SendCallback | undefined): void
+  ping(payload: unknown, mask: boolean, callback: WriteCallback | undefined): void
+  pong(payload: unknown, mask: boolean, callback: WriteCallback | undefined): void
+  close(code: number | undefined, reason: unknown, mask: boolean, callback: WriteCallback | undefined): void
+  sendFrame(pieces: readonly Piece[], callback: WriteCallback | undefined): void
+}
+
+export interface WsFrameOptions extends FrameOptions {
+  readonly binary?: boolean | undefined
+}
+
+/** Where what a sender is told goes. */
+export interface Exit {
+  /** True while a call comes from behind the encoder. */
+  readonly passing: boolean
+  /** Through the encoder. */
+  encode(payload: unknown, options: WsFrameOptions | undefined, callback: SendCallback | undefined): void
+  push(pieces: readonly Piece[], callback: WriteCallback | undefined): void
+}
+
+const exits = new WeakMap<WsSender, Exit>()
+let guarded: WsSender | undefined
+
+/**
+ * OU-05: `WebSocket.prototype.send.call(socket, text)` and `socket._sender.send(text, {})` do not pass our `send`, nor do
+ * `ping`, `pong` and `close` of the prototype pass ours. All of ws's own ways to a frame end in these methods of its sender;
+ * here, what did not come from the encoder is encoded. One prototype for all senders, so that a socket costs no closures.
+ */
+export function guardSender(sender: WsSender, exit: Exit): void {
+  guarded ??= guard(Object.getPrototypeOf(sender))
+  exits.set(sender, exit)
+  Object.setPrototypeOf(sender, guarded)
+}
+
+function guard(ofWs: WsSender): WsSender {
+  return Object.assign(Object.create(ofWs), {
+    send(this: WsSender, ...said: Parameters<WsSender['send']>) {
+      const exit = exits.get(this)
+      if (exit?.passing === true) ofWs.send.apply(this, said)
+      else exit?.encode(...said)
+    },
+    ping(this: WsSender, payload, mask, callback) {
+      ofWs.ping.call(this, exits.get(this)?.passing ? payload : controlText(payload, controlBytes), mask, callback)
+    },
+    pong(this: WsSender, payload, mask, callback) {
+      ofWs.pong.call(this, exits.get(this)?.passing ? payload : controlText(payload, controlBytes), mask, callback)
+    },
+    close(this: WsSender, code, reason, mask, callback) {
+      const text = exits.get(this)?.passing ? reason : controlText(reason, closeReasonBytes)
+      ofWs.close.call(this, code, text, mask, callback)
+    },
+    // Every frame ends here, control frames too, so nothing overtakes what waits for the end of the turn.
+    sendFrame(this: WsSender, ...said: Parameters<WsSender['sendFrame']>) {
+      exits.get(this)?.push(...said)
+    },
+  } satisfies Omit<WsSender, '_state' | '_firstFragment' | '_queue'>)
+}

@@ -1,0 +1,148 @@
+import type { Duplex } from 'node:stream'
+import { WebSocket } from 'ws'
+import type { Outgoing } from '../outbound/outbound.ts'
+import { SharedFrame } from '../outbound/shared-frame.ts'
+import type { LifeWire } from './admitted.ts'
+import { type BinaryType, shapeBytes } from './binary-type.ts'
+import { Coalescer, type Piece, type Turn, type WriteCallback } from './coalesce.ts'
+import { type Exit, guardSender, type WsFrameOptions, type WsSender } from './guarded-sender.ts'
+import type { FrameOptions, SendCallback } from './sending.ts'
+
+/** ws's internals that are read or used here; `test/connection/ws-internals.test.ts` fails when ws changes one. */
+export interface WsSocket extends WebSocket {
+  readonly _receiver: WsReceiver | null
+  readonly _sender: WsSender | null
+  readonly _socket: (Duplex & { readonly bytesWritten?: number }) | null
+}
+interface WsReceiver {
+  readonly _state: number
+  readonly _bufferedBytes: number
+  readonly _fragmented: number
+}
+const ofWs = WebSocket.prototype
+const waitingInWs = Object.getOwnPropertyDescriptor(ofWs, 'bufferedAmount')
+
+/**
+ * The one place that knows how ws works inside: what a connection needs of an open WebSocket beyond its public methods. It
+ * calls those of ws itself, because the socket's own lead back here.
+ */
+export class WebSocketWire implements LifeWire, Exit {
+  binaryType: BinaryType = 'nodebuffer'
+  passing = false
+  readonly #socket: WsSocket
+  readonly #coalescer: Coalescer
+  #held = 0
+  #paused = false
+
+  constructor(socket: WsSocket, stream: Duplex, turn: Turn) {
+    this.#socket = socket
+    this.#coalescer = new Coalescer(stream, turn)
+    if (socket._sender !== null) guardSender(socket._sender, this)
+  }
+
+  get open(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN
+  }
+
+  get waiting(): number {
+    return Number(waitingInWs?.get?.call(this.#socket)) + this.#coalescer.bytes
+  }
+
+  get reading(): boolean {
+    return !this.#socket.isPaused
+  }
+
+  get midMessage(): boolean {
+    const receiver = this.#socket._receiver
+    return receiver !== null && (receiver._state !== 0 || receiver._bufferedBytes > 0 || receiver._fragmented !== 0)
+  }
+
+  get written(): number | undefined {
+    const { bytesWritten, writableLength } = this.#socket._socket ?? {}
+    // Node counts what it still holds as written.
+    return bytesWritten === undefined ? undefined : bytesWritten - (writableLength ?? 0)
+  }
+
+  // --- out ---
+
+  write(outgoing: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
+    if (options === undefined && this.writeFrame(new SharedFrame(outgoing), callback)) return
+    const { payload, binary } = outgoing
+    const frame = { compress: options?.compress ?? true, fin: options?.fin ?? true, binary }
+    this.#pass(() => ofWs.send.call(this.#socket, payload, frame, callback))
+  }
+
+  /** Straight to the stream: only while nothing of ws stands in front of it, or frames would overtake each other. */
+  writeFrame(frame: SharedFrame, callback?: SendCallback): boolean {
+    const { _sender: sender, extensions } = this.#socket
+    if (sender === null || sender._state !== 0 || !sender._firstFragment || sender._queue.length > 0) return false
+    if (extensions !== '' || frame.bytes === undefined) return false
+    this.#coalescer.push([frame.bytes], callback as WriteCallback | undefined)
+    return true
+  }
+
+  ping(payload: Buffer | string, callback?: (error: Error) => void): void {
+    this.#pass(() => ofWs.ping.call(this.#socket, payload, false, callback))
+  }
+
+  pong(payload: Buffer | string, callback?: (error: Error) => void): void {
+    this.#pass(() => ofWs.pong.call(this.#socket, payload, false, callback))
+  }
+
+  closeFrame(code?: number, reason?: string): void {
+    this.#pass(() => ofWs.close.call(this.#socket, code, reason))
+  }
+
+  /** What was sent before goes as far as the kernel takes it, as with ws. */
+  terminate(): void {
+    this.#coalescer.flush()
+    ofWs.terminate.call(this.#socket)
+  }
+
+  // --- in ---
+
+  shape(bytes: Buffer): unknown {
+    return shapeBytes(bytes, this.binaryType)
+  }
+
+  /** As the application's own `pause`, counted, so that neither undoes the other. */
+  hold(): void {
+    this.#held++
+    ofWs.pause.call(this.#socket)
+  }
+
+  release(): void {
+    this.#held--
+    if (this.#held === 0 && !this.#paused) ofWs.resume.call(this.#socket)
+  }
+
+  pause(): void {
+    this.#paused = true
+    ofWs.pause.call(this.#socket)
+  }
+
+  resume(): void {
+    this.#paused = false
+    if (this.#held === 0) ofWs.resume.call(this.#socket)
+  }
+
+  // --- what the sender of ws is told ---
+
+  push(pieces: readonly Piece[], callback: WriteCallback | undefined): void {
+    this.#coalescer.push(pieces, callback)
+  }
+
+  encode(payload: unknown, options: WsFrameOptions | undefined, callback: SendCallback | undefined): void {
+    const { binary, compress, fin } = options ?? {}
+    this.#socket.send(payload as string, { binary, compress, fin } as object, callback)
+  }
+
+  #pass(call: () => void): void {
+    this.passing = true
+    try {
+      call()
+    } finally {
+      this.passing = false
+    }
+  }
+}
