@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { Signer } from '@fastify/cookie'
 import fc from 'fast-check'
@@ -16,6 +17,21 @@ test('what @fastify/cookie signs is verified, and what is signed here it verifie
       assert.equal(ours.sign(value), theirs.sign(value))
       assert.equal(ours.verify(theirs.sign(value)), value)
     }),
+  )
+})
+
+// RFC 2104: keys up to a block are padded, longer ones are hashed first.
+test('the signature is the HMAC of node:crypto, for secrets and values of any length', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.uint8Array({ minLength: 63, maxLength: 65 })),
+      fc.string({ unit: 'binary', maxLength: 300 }),
+      (key, value) => {
+        const expected = createHmac('sha256', key).update(value).digest('base64').replace(/=+$/, '')
+        assert.equal(cookieSignature([Buffer.from(key)]).sign(value), `${value}.${expected}`)
+      },
+    ),
+    { numRuns: 1_000 },
   )
 })
 
