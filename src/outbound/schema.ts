@@ -123,10 +123,10 @@ function strictAjv(): Ajv {
 // A schema that is itself one of its own parts runs out of stack here, and is refused: to validate would never end.
 function namesType(schema: unknown, root: OutputSchema): boolean {
   if (!isSchema(schema)) return false
-  if (isSchema(schema.properties) && Object.hasOwn(schema.properties, 'type')) return true
   const parts: unknown[] = [schema.allOf, schema.anyOf, schema.oneOf].flatMap((part) => part ?? [])
   if (typeof schema.$ref === 'string') parts.push(pointedAt(root, schema.$ref))
-  return parts.some((part) => namesType(part, root))
+  const named = parts.map((part) => namesType(part, root)).includes(true)
+  return named || (isSchema(schema.properties) && Object.hasOwn(schema.properties, 'type'))
 }
 
 function withMarkup(
@@ -135,12 +135,18 @@ function withMarkup(
   sanitizeHtml: SanitizeHtml,
 ): object | Promise<object> {
   const waiting: Promise<void>[] = []
-  for (const special of specials) {
-    if (special.kind !== 'html') continue
-    const { place, given } = special
-    const clean = typeof given === 'string' ? sanitizeHtml(given) : given
-    if (clean instanceof Promise) waiting.push(clean.then((text) => put(message, place, text)))
-    else put(message, place, clean)
+  try {
+    for (const special of specials) {
+      if (special.kind !== 'html') continue
+      const { place, given } = special
+      const clean = typeof given === 'string' ? sanitizeHtml(given) : given
+      if (clean instanceof Promise) waiting.push(clean.then((text) => put(message, place, text)))
+      else put(message, place, clean)
+    }
+  } catch (cause) {
+    // What is under way may be refused, too, and a rejection that nobody hears ends the process.
+    void Promise.allSettled(waiting)
+    throw cause
   }
   return waiting.length === 0 ? message : Promise.all(waiting).then(() => message)
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { Type } from 'typebox'
 import { dangerouslyTrustHtml, encodedAs } from '../../src/outbound/encoded.ts'
 import {
@@ -195,6 +196,28 @@ test('OU-14 when the sanitizer refuses, the caller gets its error and nothing is
   await assert.rejects(async () => encodeOutgoing({ type: 'm', body: '<' }, later), error)
   const unasked = of(Type.Object({ body: rich, n: Type.Number() }), () => assert.fail('asked about an invalid message'))
   assert.throws(() => encodeOutgoing({ type: 'm', body: '<' }, unasked), { code: 'SWS_INVALID_OUTPUT' })
+})
+
+// Two posts of one attacker in one list: the first too deep, which a worker finds out, the second too large, known at once.
+// A rejection that nobody hears ends the process.
+test('OU-14 when one document is refused at once, no refusal of another goes unheard', async () => {
+  const unheard: unknown[] = []
+  const hear = (cause: unknown) => unheard.push(cause)
+  const policy = of(Type.Object({ list: Type.Array(rich) }), (dirty) => {
+    if (dirty === 'large') throw new Error('too large')
+    return Promise.reject(new Error(`too deep: ${dirty}`))
+  })
+  process.on('unhandledRejection', hear)
+  try {
+    assert.throws(() => encodeOutgoing({ type: 'm', list: ['1', '2', 'large'] }, policy), { message: 'too large' })
+    await assert.rejects(async () => encodeOutgoing({ type: 'm', list: ['1', '2'] }, policy), {
+      message: 'too deep: 1',
+    })
+    await setImmediate()
+  } finally {
+    process.off('unhandledRejection', hear)
+  }
+  assert.deepEqual(unheard, [])
 })
 
 test('unions: the first branch that accepts decides what is kept, and what is markup', () => {
@@ -642,7 +665,7 @@ test('type is checked wherever the schema names it, and is unknown to a schema t
 test('a schema that is one of its own parts is refused, however it gets there', () => {
   for (const schema of [
     { $ref: '#' },
-    { properties: {}, anyOf: [{ type: 'object' }, { $ref: '#' }] },
+    { properties: { type: {} }, anyOf: [{ type: 'object' }, { $ref: '#' }] },
     { allOf: [{ $ref: '#/$defs/A' }], $defs: { A: { oneOf: [{ $ref: '#/$defs/B' }] }, B: { $ref: '#/$defs/A' } } },
   ]) {
     assert.throws(() => of(schema), {
