@@ -115,6 +115,11 @@ test('url: a whole URL keeps its separators and what is percent-encoded already'
     'https://a.example/b%20c?d=%20&e=%25zz%22%27%3C%3E%60%7B%7D#%C3%A9',
   )
   assert.equal(String(encodeFor.url('/a%2z%4', 'whole')), '/a%252z%254')
+  // Two halves of one character are encoded together; a half alone has no bytes of its own.
+  assert.equal(
+    String(encodeFor.url('/\u{1f600}\u{1f600}?\udc00\ud800', 'whole')),
+    '/%F0%9F%98%80%F0%9F%98%80?%EF%BF%BD%EF%BF%BD',
+  )
   assert.throws(() => encodeFor.url('javascript:alert(1)', 'whole'), {
     code: 'SWS_UNSAFE_URL',
     message: 'A URL must be http:, https:, mailto: or relative to the page',
