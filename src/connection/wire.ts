@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { Outgoing } from '../outbound/outbound.ts'
-import { SharedFrame } from '../outbound/shared-frame.ts'
+import { frameOf, type SharedFrame } from '../outbound/shared-frame.ts'
 import type { LifeWire } from './admitted.ts'
 import { type BinaryType, shapeBytes } from './binary-type.ts'
 import { Coalescer, type Piece, type Turn, type WriteCallback } from './coalesce.ts'
@@ -65,20 +65,27 @@ export class WebSocketWire implements LifeWire, Exit {
 
   // --- out ---
 
-  write(outgoing: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
-    if (options === undefined && this.writeFrame(new SharedFrame(outgoing), callback)) return
-    const { payload, binary } = outgoing
+  write({ payload, binary }: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
+    // Text is copied into its frame whoever makes that; bytes need not be.
+    if (typeof payload === 'string' && options === undefined && this.#isFree) {
+      this.#coalescer.push([frameOf(payload, binary ? 0x2 : 0x1)], callback as WriteCallback | undefined)
+      return
+    }
     const frame = { compress: options?.compress ?? true, fin: options?.fin ?? true, binary }
     this.#pass(() => ofWs.send.call(this.#socket, payload, frame, callback))
   }
 
-  /** Straight to the stream: only while nothing of ws stands in front of it, or frames would overtake each other. */
-  writeFrame(frame: SharedFrame, callback?: SendCallback): boolean {
-    const { _sender: sender, extensions } = this.#socket
-    if (sender === null || sender._state !== 0 || !sender._firstFragment || sender._queue.length > 0) return false
-    if (extensions !== '' || frame.bytes === undefined) return false
-    this.#coalescer.push([frame.bytes], callback as WriteCallback | undefined)
+  writeFrame({ bytes }: SharedFrame): boolean {
+    if (bytes === undefined || !this.#isFree) return false
+    this.#coalescer.push([bytes])
     return true
+  }
+
+  /** Frames may go straight to the stream only while nothing of ws stands in front of it, or they would overtake each other. */
+  get #isFree(): boolean {
+    const { _sender: sender, extensions } = this.#socket
+    if (sender === null || extensions !== '') return false
+    return sender._state === 0 && sender._firstFragment && sender._queue.length === 0
   }
 
   ping(payload: Buffer | string, callback?: (error: Error) => void): void {

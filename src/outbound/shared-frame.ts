@@ -19,20 +19,20 @@ export class SharedFrame {
     if (this.#bytes !== undefined) return this.#bytes
     const { payload } = this
     if (payload instanceof Blob) return undefined
-    this.#bytes = frameOf(bytesOf(payload), this.binary ? 0x2 : 0x1)
+    this.#bytes = frameOf(payload, this.binary ? 0x2 : 0x1)
     return this.#bytes
   }
 }
 
-function bytesOf(payload: string | Bytes): Buffer {
-  if (typeof payload === 'string') return Buffer.from(payload)
-  if (ArrayBuffer.isView(payload)) return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
-  return Buffer.from(payload)
+function viewOf(bytes: Bytes): Uint8Array {
+  return ArrayBuffer.isView(bytes)
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : new Uint8Array(bytes)
 }
 
-/** RFC 6455 section 5.2: FIN, no extension bits, no mask, the shortest length that fits. */
-function frameOf(payload: Buffer, opcode: number): Buffer {
-  const { length } = payload
+/** RFC 6455 section 5.2: FIN, no extension bits, no mask, the shortest length that fits. Text is written into it at once. */
+export function frameOf(payload: string | Bytes, opcode: number): Buffer {
+  const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.byteLength
   const offset = length < 126 ? 2 : length < 65_536 ? 4 : 10
   const frame = Buffer.allocUnsafe(offset + length)
   frame[0] = 0x80 | opcode
@@ -44,6 +44,7 @@ function frameOf(payload: Buffer, opcode: number): Buffer {
     frame[1] = 127
     frame.writeBigUInt64BE(BigInt(length), 2)
   }
-  payload.copy(frame, offset)
+  if (typeof payload === 'string') frame.write(payload, offset)
+  else frame.set(viewOf(payload), offset)
   return frame
 }
