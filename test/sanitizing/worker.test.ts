@@ -8,14 +8,19 @@ import type { Answer } from '../../src/sanitizing/worker-pool.ts'
 const workerUrl = new URL('../../src/sanitizing/worker.ts', import.meta.url)
 const profile = compileProfile('basic', 'x')
 
-/** The worker, in a thread that tells of its windows, and in which jsdom throws when a text says so. */
+/** The worker, in a thread that tells of its windows, and in which jsdom throws when a text says so, once or twice. */
 const watched = `
 import { parentPort } from 'node:worker_threads'
 import jsdom from ${JSON.stringify(import.meta.resolve('jsdom'))}
 const { prototype } = jsdom.JSDOM
 const { get } = Object.getOwnPropertyDescriptor(prototype, 'window')
+let stuck = false
 Object.defineProperty(prototype, 'window', {
   get() {
+    if (stuck) {
+      stuck = false
+      throw new Error('a secret of the machine')
+    }
     const window = get.call(this)
     const { close, Document } = window
     const { createNodeIterator } = Document.prototype
@@ -25,7 +30,8 @@ Object.defineProperty(prototype, 'window', {
       close()
     }
     Document.prototype.createNodeIterator = function (root, ...rest) {
-      if (root.textContent === 'error') throw new RangeError('a secret of the document')
+      stuck = root.textContent === 'two errors'
+      if (stuck || root.textContent === 'error') throw new RangeError('a secret of the document')
       if (root.textContent === 'no error') throw 'a secret of the document'
       return createNodeIterator.call(this, root, ...rest)
     }
@@ -33,6 +39,7 @@ Object.defineProperty(prototype, 'window', {
   },
 })
 await import(${JSON.stringify(workerUrl.href)})`
+const watchedUrl = new URL(`data:text/javascript,${encodeURIComponent(watched)}`)
 
 type Message = Answer | 'opened' | 'closed'
 
@@ -59,15 +66,6 @@ async function startWorker(t: TestContext, url: URL, options: WorkerOptions = {}
   }
 }
 
-// jsdom holds the nodes of every call until the macrotask ends: about a megabyte for each of these. In one batch without turns of
-// the loop in between, this heap is full before the last of them.
-test('the heap of a worker stays bounded within a batch of any length', async (t) => {
-  const { ask } = await startWorker(t, workerUrl, { resourceLimits: { maxOldGenerationSizeMb: 72 } })
-  const paragraph = '<p>Some <b>bold</b> and <a href="https://example.org/">linked</a> text.</p>'
-  const answers = await ask(Array.from({ length: 150 }, (_, id) => `${paragraph.repeat(30)}${id}`))
-  assert.equal(answers.filter((answer) => typeof answer === 'object' && 'clean' in answer).length, 150)
-})
-
 test('a worker says that it is ready, and then one line for each document, in their order', async (t) => {
   const { messages, ask } = await startWorker(t, workerUrl)
   assert.deepEqual(messages, [{ ready: true }])
@@ -80,7 +78,7 @@ test('a worker says that it is ready, and then one line for each document, in th
 
 // Half cleaned is not clean, and what threw may have left the window in any state: it cleans no other document.
 test('a document at which the cleaner throws is refused without a word of it, and costs its window', async (t) => {
-  const { ask } = await startWorker(t, new URL(`data:text/javascript,${encodeURIComponent(watched)}`))
+  const { ask } = await startWorker(t, watchedUrl)
   assert.deepEqual(await ask(['<b>error', '<b>a', '<b>no error', '<b>c']), [
     'closed',
     { id: 0, refused: 'the sanitizer failed: RangeError' },
@@ -93,8 +91,19 @@ test('a document at which the cleaner throws is refused without a word of it, an
   ])
 })
 
+test('a window that cannot be opened costs one document, not the worker', async (t) => {
+  const { ask } = await startWorker(t, watchedUrl)
+  assert.deepEqual(await ask(['<b>two errors', '<b>a', '<b>c']), [
+    'closed',
+    { id: 0, refused: 'the sanitizer failed: RangeError' },
+    { id: 1, refused: 'the sanitizer failed: Error' },
+    'opened',
+    { id: 2, clean: '<b>c</b>' },
+  ])
+})
+
 test('a window cleans a thousand documents, and the next one gets a new window', async (t) => {
-  const { messages, ask } = await startWorker(t, new URL(`data:text/javascript,${encodeURIComponent(watched)}`))
+  const { messages, ask } = await startWorker(t, watchedUrl)
   assert.deepEqual(messages, ['opened', { ready: true }])
   const windowsFor = async (count: number) => {
     const heard = await ask(Array.from({ length: count }, () => '<b>a</b>'))
@@ -116,4 +125,13 @@ test('a worker in which DOMPurify does not come up says so, and ends', async (t)
 
 test('outside of a worker thread the file says where it belongs', async () => {
   await assert.rejects(import(workerUrl.href), /runs in a worker thread only/)
+})
+
+// jsdom holds the nodes of every call until the macrotask ends: about a megabyte for each of these. In one batch without turns of
+// the loop in between, this heap is full before the last of them.
+test('the heap of a worker stays bounded within a batch of any length', async (t) => {
+  const { ask } = await startWorker(t, workerUrl, { resourceLimits: { maxOldGenerationSizeMb: 72 } })
+  const paragraph = '<p>Some <b>bold</b> and <a href="https://example.org/">linked</a> text.</p>'
+  const answers = await ask(Array.from({ length: 150 }, (_, id) => `${paragraph.repeat(30)}${id}`))
+  assert.equal(answers.filter((answer) => typeof answer === 'object' && 'clean' in answer).length, 150)
 })
