@@ -184,6 +184,9 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
         ? ['dangerouslyAllowAmbientCredentials: true (any page that may connect may use the visitor)']
         : []),
       ...(settings.helmet === false ? ['helmet: false (refusals carry no security headers)'] : []),
+      ...(Reflect.get(app.server, 'headersTimeout') === 0
+        ? ["the server's headersTimeout: 0 (a handshake may come byte by byte for ever, before any hook sees it)"]
+        : []),
       ...routes.flatMap(({ loosened, socket }) => loosened.map((line) => `${socket.route} ${line}`)),
     ])
   })

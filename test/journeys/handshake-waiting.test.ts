@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FastifyInstance } from 'fastify'
 import type { Session } from '../../src/index.ts'
+import { rawConnect } from '../harness/raw-client.ts'
 import { until } from '../harness/until.ts'
 import { assertRefused, closedByServer, startJourney } from './journey.ts'
 
@@ -288,4 +289,33 @@ test('RS-05 a reply that was hijacked and forgotten ends with the deadline', asy
   assert.equal(answer.text, '')
   await closedByServer(connection)
   await until(() => app.secureWs.stats().connections === 0, 'the place is given back')
+})
+
+// A handshake whose bytes come one by one is not a request yet: no hook sees it, and Node alone can end it.
+test('RS-04 a handshake that comes byte by byte ends with the time that the server gives to headers', async (t) => {
+  const { app, bytes, port } = await startJourney(
+    t,
+    { authenticate: () => ada },
+    { server: { http: { headersTimeout: 200, connectionsCheckingInterval: 50 } }, routes: (app) => socketRoute(app) },
+  )
+  const connection = await rawConnect({ port })
+  const drip = setInterval(
+    (letters: Iterator<string>) => connection.write(letters.next().value ?? ''),
+    20,
+    bytes()[Symbol.iterator](),
+  )
+  t.after(() => clearInterval(drip))
+  assert.equal((await connection.answer()).status, 408)
+  clearInterval(drip)
+  await closedByServer(connection)
+  assert.equal(app.secureWs.stats().connections, 0)
+})
+
+test('RS-04 a server that waits for headers as long as it takes is warned of', async (t) => {
+  const { events } = await startJourney(t, {}, { server: { http: { headersTimeout: 0 } } })
+  const loosened = events.filter(({ type }) => type === 'options.loosened').map(({ reason }) => reason)
+  assert.ok(
+    loosened.some((reason) => reason?.includes('headersTimeout')),
+    String(loosened),
+  )
 })
