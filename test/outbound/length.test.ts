@@ -43,3 +43,36 @@ test('what is not text has no length, and a limit that is no number does not com
     }
   }
 })
+
+test('a text is read only where its units leave the question open, and no further than it has to be', () => {
+  const iterate = String.prototype[Symbol.iterator]
+  const { charCodeAt } = String.prototype
+  const text = 'a'.repeat(1_000)
+  const replace = (key: PropertyKey, value: unknown) =>
+    Object.defineProperty(String.prototype, key, { configurable: true, writable: true, value })
+  const readBy = (keyword: string, limit: number): number => {
+    const validate = quick.compile({ [keyword]: limit })
+    let read = 0
+    replace('charCodeAt', function count(this: string, at: number) {
+      read += 1
+      return charCodeAt.call(this, at)
+    })
+    replace(Symbol.iterator, function* count(this: string) {
+      for (const point of { [Symbol.iterator]: () => iterate.call(this) }) {
+        read += 1
+        yield point
+      }
+    })
+    try {
+      validate(text)
+    } finally {
+      replace('charCodeAt', charCodeAt)
+      replace(Symbol.iterator, iterate)
+    }
+    return read
+  }
+  assert.equal(readBy('maxLength', 1_000), 0)
+  assert.equal(readBy('minLength', 1_001), 0)
+  assert.equal(readBy('maxLength', 3), 5)
+  assert.equal(readBy('minLength', 3), 4)
+})

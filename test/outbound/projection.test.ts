@@ -63,6 +63,8 @@ test('toJSON is asked once, with the name of the member, and what it returned is
     () => Object.assign(() => 1, { toJSON: () => 'of a function' }),
     () => ({ toJSON: () => Object.assign(() => 1, { toJSON: () => 'secret' }) }),
     () => new Date(Number.NaN),
+    () => Number.NaN,
+    () => [Number.POSITIVE_INFINITY, new Number(Number.NaN), { toJSON: () => Number.NaN }],
   ]
   for (const [form, policy] of policies) {
     for (const value of values) {
@@ -89,23 +91,25 @@ test('the message itself is asked once as well', () => {
   assert.throws(() => textOf(Object.assign([], { type: 'm' }), policy), { code: 'SWS_UNDECLARED_TYPE' })
 })
 
-// A program that teaches BigInt to be serialized expects it of every message.
+// A program that teaches BigInt to be serialized expects it of every message. JSON asks no other primitive.
 test('a BigInt is what its toJSON says, and an error while it has none', () => {
   const policy = policyFor({ properties: { a: { type: 'string' }, b: { items: {} } } })
   for (const fields of [{ a: 1n }, { b: [1n] }, { a: { toJSON: () => 1n } }]) {
     assert.throws(() => sent(fields, policy), { code: 'SWS_NOT_ENCODABLE', message: /^A BigInt cannot be sent/ })
   }
-  Object.defineProperty(BigInt.prototype, 'toJSON', {
-    configurable: true,
-    value: function toJSON(this: bigint, key: string) {
-      return `${key}:${this}`
-    },
-  })
+  const taught = [BigInt.prototype, String.prototype, Number.prototype, Boolean.prototype]
+  function toJSON(this: unknown, key: string) {
+    return `${key}:${this}`
+  }
+  for (const prototype of taught) Object.defineProperty(prototype, 'toJSON', { configurable: true, value: toJSON })
   try {
-    assert.deepEqual(sent({ a: 1n, b: [2n] }, policy), { a: 'a:1', b: ['0:2'] })
+    assert.deepEqual(sent({ a: 1n, b: [2n, 'x', 3, true, new String('y')] }, policy), {
+      a: 'a:1',
+      b: ['0:2', 'x', 3, true, '4:y'],
+    })
     assert.throws(() => sent({ a: { toJSON: () => 1n } }, policy), { code: 'SWS_NOT_ENCODABLE' })
   } finally {
-    Reflect.deleteProperty(BigInt.prototype, 'toJSON')
+    for (const prototype of taught) Reflect.deleteProperty(prototype, 'toJSON')
   }
 })
 
@@ -173,6 +177,9 @@ test('a part that declares no member adds none to what is declared', () => {
   assert.deepEqual(sent({ list: [{ a: 1, hash: 'secret' }] }, policyFor({ properties: { list } })), {
     list: [{ a: 1 }],
   })
+  const short = { $ref: '#/$defs/Short' }
+  const twice = policyFor({ properties: { a: short, b: short }, $defs: { Short: { maxLength: 1 } } })
+  assert.deepEqual(sent({ a: 'a', b: 'b', c: 'c' }, twice), { a: 'a', b: 'b' })
   // Near misses: a part that says that there may be more, and a schema in which nobody says anything.
   for (const schema of [{ allOf: [own, { additionalProperties: true }] }, { anyOf: silent }, { allOf: silent }, {}]) {
     assert.deepEqual(sent({ a: 1, b: 2, more: 3 }, policyFor(schema)), { a: 1, b: 2, more: 3 })
@@ -202,6 +209,10 @@ test('a value that no branch accepts is an error with its place, and not left ou
     deep: { a: '[<]' },
   })
   assert.deepEqual(sent({ deep: ['<'] }, policy), { deep: ['[<]'] })
+  // The member may be missing in the first branch, so without it the first would do: what was given is for the second.
+  const number = { type: 'object', properties: { a: { type: 'number' } } }
+  const later = policyFor({ properties: { each: { anyOf: [{ type: 'object', properties: { a: union } }, number] } } })
+  assert.deepEqual(sent({ each: { a: 1, b: 2 } }, later), { each: { a: 1 } })
   // A branch that requires what only its neighbour declares is judged by itself.
   const apart = policyFor({ allOf: [{ properties: { a: {} } }, { anyOf: [{ ...row, required: ['a'] }] }] })
   assert.throws(() => sent({ a: 1, id: 2 }, apart), { message: /: it matches no branch of its union$/ })
