@@ -146,7 +146,7 @@ test('OU-03 what JSON has no word for is an error at the caller', () => {
     },
     'revoked proxy': revoked.proxy,
     'revoked proxy inside': { a: revoked.proxy },
-    'proxy that tells no prototype': new Proxy({}, { getPrototypeOf: () => assert.fail() }),
+    'proxy that tells no prototype': new Proxy({ a: 1 }, { getPrototypeOf: () => assert.fail() }),
   }
   for (const mode of ['html', 'json', 'none'] as const) {
     for (const [name, value] of Object.entries(cases)) {
