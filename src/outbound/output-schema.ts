@@ -19,7 +19,7 @@ const deepest = 64
  */
 export function copyOutputSchema(schema: unknown, path: string): OutputSchema {
   if (!isSchema(schema)) throw badOption(path, schema, "Write `Type.Object({ ... })` or `{ type: 'object', ... }`.")
-  const ids = new Map<string, string>()
+  const ids = new Map<unknown, string>()
   collectIds(schema, '#', ids, 0)
   return copyOf(schema, path, 0) as OutputSchema
 
@@ -45,9 +45,9 @@ export function copyOutputSchema(schema: unknown, path: string): OutputSchema {
   }
 }
 
-function collectIds(part: unknown, pointer: string, ids: Map<string, string>, depth: number): void {
+function collectIds(part: unknown, pointer: string, ids: Map<unknown, string>, depth: number): void {
   if (typeof part !== 'object' || part === null || depth > deepest) return
-  if ('$id' in part && typeof part.$id === 'string') ids.set(part.$id, pointer)
+  if ('$id' in part) ids.set(part.$id, pointer)
   for (const [name, each] of Object.entries(part)) collectIds(each, `${pointer}/${stepInto(name)}`, ids, depth + 1)
 }
 

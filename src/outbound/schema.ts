@@ -31,7 +31,7 @@ const reserved = new Set(['error', 'reply'])
  */
 export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeHtml): DeclaredOutput {
   if (!isSchema(sends)) throw badOption(path, sends, 'Write { said: { schema: Type.Object({ ... }) } }.')
-  const declared = new Map<string, Declared>()
+  const declared = new Map<unknown, Declared>()
   for (const [type, declaration] of Object.entries(sends)) declared.set(type, compileType(type, declaration, path))
   const names = [...declared.keys()].join(', ') || 'none'
   return (value) => {
@@ -43,7 +43,7 @@ export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeH
       const body = askedToJson(value, '')
       const message = isSchema(body) ? body : {}
       type = message.type
-      output = typeof type === 'string' ? declared.get(type) : undefined
+      output = declared.get(type)
       if (output === undefined) throw undeclared(names)
       Object.assign(copy, output.project(message, specials), output.namesType && { type })
     } catch (cause) {
@@ -89,23 +89,24 @@ function compileType(type: string, declaration: unknown, path: string): Declared
   if (stray !== undefined) throw badOption(`${at}.${stray}`, declaration[stray], 'Only `schema` is known here.')
   const schema = copyOutputSchema(declaration.schema, `${at}.schema`)
   ajv ??= strictAjv()
+  const compiler = ajv
   compiledTypes += 1
   const key = `sends-${compiledTypes}`
   try {
-    ajv.addSchema(schema, key)
+    compiler.addSchema(schema, key)
     const compile = (pointer: string): ValidateFunction => {
-      const validate = ajv?.getSchema(key + pointer)
+      const validate = compiler.getSchema(key + pointer)
       if (validate === undefined) throw new TypeError(`there is no schema at ${pointer}`)
       return validate
     }
-    const validate = compile('#')
+    const validate = compile('')
     const project = compileProjection(schema, compile, `${at}.schema`)
     return { project, validate, namesType: namesType(schema, schema) }
   } catch (cause) {
     if (cause instanceof SecureWsError) throw cause
     throw badOption(`${at}.schema`, schema, `It does not compile: ${cause instanceof Error ? cause.message : cause}.`)
   } finally {
-    ajv.removeSchema(key)
+    compiler.removeSchema(key)
   }
 }
 

@@ -523,6 +523,16 @@ test('a schema may nest 64 deep, not 65, and not for ever', () => {
   })
 })
 
+test('an id is found as deep as a schema may nest, and null is a value', () => {
+  const nested = JSON.parse(`${'{"not":'.repeat(64)}{"$id":"Deep"}${'}'.repeat(64)}`)
+  assert.equal(copyOutputSchema({ $ref: 'Deep', ...nested }, 'x').$ref, `#${'/not'.repeat(64)}`)
+  const nothing = { const: null, enum: [null], default: null, properties: { a: { const: null } } }
+  assert.deepEqual(copyOutputSchema(nothing, 'x'), nothing)
+  assert.equal(pointedAt(nothing, '#/properties/a/const/b'), undefined)
+  // Not the text of a number: what refers to it does not compile.
+  assert.equal(copyOutputSchema({ $ref: '1', not: { $id: 1 } }, 'x').$ref, '1')
+})
+
 test('what a member is to JSON decides what is kept: boxes, toJSON, functions, holes', () => {
   const rawJson: unknown = 'rawJSON' in JSON ? JSON.rawJSON : undefined
   assert.ok(typeof rawJson === 'function')
@@ -658,6 +668,8 @@ test('type is checked wherever the schema names it, and is unknown to a schema t
   }
   const unnamed = of({ type: 'object', properties: { a: { type: 'number' } }, maxProperties: 1 })
   assert.deepEqual(sent({ type: 'm', a: 1 }, unnamed), { type: 'm', a: 1 })
+  const partly = of({ properties: { a: { type: 'number' } }, allOf: [true], maxProperties: 1 })
+  assert.deepEqual(sent({ type: 'm', a: 1 }, partly), { type: 'm', a: 1 })
   const inherited = of({ $ref: '#/$defs/A', $defs: { A: { properties: { a: {} }, maxProperties: 1 } } })
   assert.deepEqual(sent({ type: 'm', a: 1 }, inherited), { type: 'm', a: 1 })
 })
@@ -696,6 +708,22 @@ test('keywords of a schema shared with receives, and every URL format, compile',
     assert.deepEqual(sent({ type: 'm', a: '/a b' }, link), { type: 'm', a: '/a b' })
     assert.deepEqual(sent({ type: 'm', a: ['javascript:x', 1] }, link), { type: 'm', a: ['javascript:x', 1] })
   }
+})
+
+test('a schema without types, of a tuple or of both compiles in silence', (context) => {
+  const warn = context.mock.method(console, 'warn', () => {})
+  for (const schema of [{ properties: { a: { minLength: 1 } } }, { items: [{ minimum: 1 }] }]) of(schema)
+  assert.deepEqual(
+    warn.mock.calls.map((call) => call.arguments),
+    [],
+  )
+})
+
+test('markup is not judged as a URL', () => {
+  const policy = of(Type.Object({ body: rich, at: link }))
+  assert.deepEqual(sent({ type: 'm', body: 'javascript:x', at: '/' }, policy), {
+    ...{ type: 'm', body: '[javascript:x]', at: '/' },
+  })
 })
 
 test('a sanitizer may answer with markup or text, at once or later', async () => {
