@@ -159,6 +159,8 @@ test('OU-11 a URL attribute: the first hole may be a URL, the others are compone
   assert.equal(shown(html`<a href="${'java'}${'script:x'}">`), '<a href="javascript%3Ax">')
   // A second URL attribute begins anew.
   assert.equal(shown(html`<a href="${'/a'}" cite="${'/b'}">`), '<a href="/a" cite="/b">')
+  assert.equal(shown(html`<a href="${'/a'}" cite="${'mailto:b'}">`), '<a href="/a" cite="mailto:b">')
+  assert.throws(() => html`<a href="${'/a'}" cite="${'//evil.example'}">`, { code: 'SWS_UNSAFE_URL' })
 })
 
 // html(["<script>" + input]): called like this, nobody wrote the markup in the source.
