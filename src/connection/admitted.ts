@@ -79,6 +79,9 @@ export interface LifeWire extends Wire, ReceivingWire {
   readonly midMessage: boolean
   /** Bytes the kernel has taken, ever; `undefined` where the stream does not count. */
   readonly written: number | undefined
+  /** Before and after a frame is dealt with. */
+  gather(): void
+  gathered(): void
   /** What a raw route's listener gets for a binary frame. */
   binaryType: BinaryType
   ping(payload: Buffer | string, callback?: (error: Error) => void): void

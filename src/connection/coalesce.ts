@@ -55,6 +55,7 @@ export class Coalescer {
   #pieces: Piece[] | undefined
   #callbacks: WriteCallback[] | undefined
   #bytes = 0
+  #gathering = false
 
   constructor(sink: Sink, turn: Turn) {
     this.#sink = sink
@@ -69,7 +70,7 @@ export class Coalescer {
   push(pieces: readonly Piece[], callback?: WriteCallback): void {
     if (this.#pieces === undefined) {
       this.#pieces = []
-      this.#turn.atEnd(this)
+      if (!this.#gathering) this.#turn.atEnd(this)
     }
     for (const piece of pieces) {
       this.#pieces.push(piece)
@@ -80,6 +81,22 @@ export class Coalescer {
       this.#callbacks.push(callback)
     }
     if (this.#bytes >= flushBytes) this.flush()
+  }
+
+  /**
+   * What is pushed until `gathered` needs no end of the turn: whoever calls these knows when there is no more to come. The
+   * answer to a message that came alone leaves with it, which costs less than coming back for it.
+   */
+  gather(): void {
+    this.#gathering = true
+  }
+
+  /** @param isAll whether nothing more is about to be pushed in this turn */
+  gathered(isAll: boolean): void {
+    this.#gathering = false
+    if (this.#pieces === undefined) return
+    if (isAll) this.flush()
+    else this.#turn.atEnd(this)
   }
 
   flush(): void {

@@ -115,7 +115,12 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     if (this.#isOver()) return
     this.#lastMessageAt = this.#surroundings.now()
     this.#partialSince = undefined
-    this.#receiving.frame(bytes, isBinary)
+    this.wire.gather()
+    try {
+      this.#receiving.frame(bytes, isBinary)
+    } finally {
+      this.wire.gathered()
+    }
   }
 
   ping(): void {

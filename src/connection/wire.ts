@@ -108,6 +108,15 @@ export class WebSocketWire implements LifeWire, Exit {
 
   // --- in ---
 
+  /** While a frame is dealt with, what is sent waits for the other frames of the same read. */
+  gather(): void {
+    this.#coalescer.gather()
+  }
+
+  gathered(): void {
+    this.#coalescer.gathered(this.#socket._receiver?._bufferedBytes === 0)
+  }
+
   shape(bytes: Buffer): unknown {
     return shapeBytes(bytes, this.binaryType)
   }
