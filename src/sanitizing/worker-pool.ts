@@ -122,6 +122,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     if (pause() === undefined && threads.size < size && waiting.length > starting * batchDocuments) startThread()
   }
 
+  /** Its share of what waits; if that is nothing, it rests. */
   function give(thread: Thread): void {
     const fair = Math.min(batchDocuments, Math.ceil(waiting.length / size))
     let length = 0
@@ -176,8 +177,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     job.settle('clean' in answer ? { clean: answer.clean } : { refused: answer.refused, because: 'document' })
     const [next] = thread.jobs
     if (next !== undefined) watch(thread, next)
-    else if (waiting.length > 0) give(thread)
-    else rest(thread)
+    else give(thread)
   }
 
   function rest(thread: Thread): void {
@@ -214,9 +214,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
         worker.unref()
         broken = undefined
         for (const settle of starters.splice(0)) settle({ clean: '' })
-        clearTimeout(thread.deadline)
-        if (waiting.length > 0) give(thread)
-        else rest(thread)
+        give(thread)
       } else if ('unusable' in answer) fail(thread, `the sanitizer does not work here: ${answer.unusable}`)
       else settleFirst(thread, answer)
     })

@@ -143,6 +143,8 @@ test('a clock that rings late, because this thread was busy, harms no worker tha
   const until = performance.now() + 150
   while (performance.now() < until);
   assert.deepEqual(await answered, { clean: 'clean a' })
+  // The clock rang before the answer was read, and looks once more after it.
+  await new Promise((resolve) => setImmediate(resolve))
   assert.equal(one.stats().replaced, 0)
 })
 
@@ -337,6 +339,20 @@ test('a document does not wait for another one while there may be a second threa
   void two.clean('hang')
   assert.deepEqual(await two.clean('a'), { clean: 'clean a' })
   assert.equal(two.stats().threads, 2)
+})
+
+test('what a broken worker leaves behind does not wait for the other one', async () => {
+  const two = pool({ threads: 2, timeLimit: 20_000 })
+  await two.start()
+  void two.clean('hang')
+  assert.deepEqual((await cleanAll(two, ['exit', 'b'])).map(kind), ['document', 'clean'])
+})
+
+test('unless told otherwise, the workers are those of this package', async () => {
+  const { workerUrl: _, ...ordinary } = defaults
+  const one = createWorkerPool({ ...ordinary, timeLimit: 20_000 })
+  pools.push(one)
+  assert.deepEqual(await one.clean('<b onclick="c()">a'), { clean: '<b>a</b>' })
 })
 
 test('whoever waits for a worker waits for the same one', async () => {
