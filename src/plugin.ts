@@ -2,7 +2,6 @@ import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import cookie from '@fastify/cookie'
-import helmet from '@fastify/helmet'
 import websocket, { type WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -25,6 +24,7 @@ import { resolveOptions, type SecureWsOptions } from './options.ts'
 import { createIdentities } from './rooms/identities.ts'
 import { compileRoute, loosenedBy, type RoutePolicy, refuseHijacking } from './route-policy.ts'
 import { createSanitizer } from './sanitizing/sanitizing.ts'
+import { registerHelmet } from './security-headers.ts'
 import { createRevalidation } from './session/revalidation.ts'
 import { type Audit, createAudit } from './telemetry/audit.ts'
 import { takeUpgrades } from './upgrades.ts'
@@ -74,7 +74,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const instance = createInstance({ node, sweep, capacity, caps, routes, settings, limits, audit })
 
   if (!app.hasPlugin('@fastify/cookie')) await app.register(cookie, settings.cookie)
-  if (settings.helmet !== false && !app.hasPlugin('@fastify/helmet')) await app.register(helmet, settings.helmet)
+  const headersOf = await registerHelmet(app, settings.helmet)
   await settings.authentication.install(app)
 
   app.addHook('onRoute', (route) => {
@@ -96,6 +96,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     routes.push(policy)
     route.preHandler = [...[route.preHandler ?? []].flat(), (request, reply, done) => lastLook(request, reply, done)]
     route.config = { ...route.config, [policyKey]: policy }
+    headersOf(route)
     const member = declared.websocket ? 'handler' : 'wsHandler'
     const handler = declared[member]
     // What is no function is @fastify/websocket's to refuse.

@@ -17,7 +17,7 @@ const storeys: readonly (readonly string[])[] = [
   ['limits'],
   ['options'],
   ['route-policy'],
-  ['guard', 'node', 'upgrades'],
+  ['guard', 'node', 'security-headers', 'upgrades'],
   ['instance'],
   ['plugin', 'fastify'],
   ['public'],

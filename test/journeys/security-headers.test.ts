@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import helmet from '@fastify/helmet'
+import type { FastifyInstance } from 'fastify'
+import { startJourney } from './journey.ts'
+
+// A refusal is a page of this origin like any other: whatever answers on a path, @fastify/helmet's headers are on it, as the
+// application asked for them, and a handshake that succeeds has none of them.
+
+const name = 'content-security-policy'
+
+function everyKind(app: FastifyInstance): void {
+  const socket = { websocket: true } as const
+  app.get('/ws', socket, (socket) => socket.send('open'))
+  app.get('/own', { ...socket, helmet: { frameguard: false, xDnsPrefetchControl: { allow: true } } }, () => {})
+  app.get('/without', { ...socket, helmet: false }, () => {})
+  app.get('/hooked', { ...socket, preHandler: async (_request, reply) => reply.code(418).send('no') }, () => {})
+  app.route({ method: 'GET', url: '/both', handler: () => 'a page', wsHandler: () => {} })
+  app.get('/plain', () => 'a page')
+}
+
+const evil = { headers: { Origin: 'https://evil.example' } }
+const noUpgrade = { headers: { Upgrade: undefined, Connection: 'close' } }
+
+const plugins: readonly (readonly [name: string, Parameters<typeof startJourney>[2]])[] = [
+  ['registered here', { routes: everyKind }],
+  ['registered by the application', { before: (app) => app.register(helmet), routes: everyKind }],
+]
+for (const [who, options] of plugins) {
+  test(`@fastify/helmet ${who}: every answer has its headers, and no 101 has any`, async (t) => {
+    const { ask } = await startJourney(t, {}, options)
+    const opened = await ask()
+    assert.equal(opened.status, 101)
+    for (const asked of [
+      evil,
+      noUpgrade,
+      { ...evil, target: '/nowhere' },
+      { ...noUpgrade, target: '/nowhere' },
+      { target: '/hooked' },
+      { ...noUpgrade, target: '/hooked' },
+      { ...noUpgrade, target: '/both' },
+      { ...noUpgrade, target: '/plain' },
+    ]) {
+      const { status, headers } = await ask(asked)
+      assert.notEqual(status, 101)
+      assert.match(headers[name] ?? '', /frame-ancestors/, JSON.stringify(asked))
+      assert.equal(headers['x-frame-options'], 'SAMEORIGIN')
+    }
+  })
+
+  test(`@fastify/helmet ${who}: a route's own options are followed`, async (t) => {
+    const { ask } = await startJourney(t, {}, options)
+    const own = await ask({ ...evil, target: '/own' })
+    assert.equal(own.headers['x-frame-options'], undefined)
+    assert.equal(own.headers['x-dns-prefetch-control'], 'on')
+    assert.match(own.headers[name] ?? '', /frame-ancestors/)
+    const without = await ask({ ...evil, target: '/without' })
+    assert.equal(without.headers[name], undefined)
+  })
+}
+
+test('a 101 has none of the headers of an answer', async (t) => {
+  const { ask } = await startJourney(t, {}, { routes: everyKind })
+  assert.deepEqual(Object.keys((await ask()).headers).sort(), ['connection', 'sec-websocket-accept', 'upgrade'])
+})
+
+test('a nonce for the policy is there when the handler is', async (t) => {
+  const { ask } = await startJourney(
+    t,
+    { helmet: { enableCSPNonces: true } },
+    {
+      routes: (app) =>
+        app.route({ method: 'GET', url: '/ws', handler: (_request, reply) => reply.cspNonce, wsHandler: () => {} }),
+    },
+  )
+  const { body, headers } = await ask(noUpgrade)
+  const { script } = JSON.parse(body) as { script: string }
+  assert.ok(headers[name]?.includes(`'nonce-${script}'`), headers[name])
+})
+
+test('helmet: false leaves every header out', async (t) => {
+  const { ask } = await startJourney(t, { helmet: false }, { routes: everyKind })
+  assert.equal((await ask(evil)).headers[name], undefined)
+})
