@@ -29,21 +29,23 @@ export interface Exit {
 }
 
 const exits = new WeakMap<WsSender, Exit>()
-let guarded: WsSender | undefined
+let guards: Guards | undefined
 
 /**
  * OU-05: `WebSocket.prototype.send.call(socket, text)` and `socket._sender.send(text, {})` do not pass our `send`, nor do
  * `ping`, `pong` and `close` of the prototype pass ours. All of ws's own ways to a frame end in these methods of its sender;
- * here, what did not come from the encoder is encoded. One prototype for all senders, so that a socket costs no closures.
+ * here, what did not come from the encoder is encoded. The same functions for all senders: a socket costs no closures.
  */
 export function guardSender(sender: WsSender, exit: Exit): void {
-  guarded ??= guard(Object.getPrototypeOf(sender))
+  guards ??= guardsOf(Object.getPrototypeOf(sender))
   exits.set(sender, exit)
-  Object.setPrototypeOf(sender, guarded)
+  Object.assign(sender, guards)
 }
 
-function guard(ofWs: WsSender): WsSender {
-  return Object.assign(Object.create(ofWs), {
+type Guards = Pick<WsSender, 'send' | 'ping' | 'pong' | 'close' | 'sendFrame'>
+
+function guardsOf(ofWs: WsSender): Guards {
+  return {
     send(this: WsSender, ...said: Parameters<WsSender['send']>) {
       const exit = exits.get(this)
       if (exit?.passing === true) ofWs.send.apply(this, said)
@@ -63,5 +65,5 @@ function guard(ofWs: WsSender): WsSender {
     sendFrame(this: WsSender, ...said: Parameters<WsSender['sendFrame']>) {
       exits.get(this)?.push(...said)
     },
-  } satisfies Omit<WsSender, '_state' | '_firstFragment' | '_queue'>)
+  }
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { EncodeMode } from '../outbound/outbound.ts'
@@ -14,6 +13,7 @@ import { controlText } from './control-text.ts'
 import { emitContained } from './listeners.ts'
 import { releaseResponse } from './response.ts'
 import type { FrameOptions, SendCallback } from './sending.ts'
+import { socketId } from './socket-id.ts'
 import { WebSocketWire, type WsSocket } from './wire.ts'
 
 /** As ws declares it for `ping` and `pong`. */
@@ -74,13 +74,7 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       setSocket.call(this, stream, head, { ...options, maxPayload: messageBytes })
       releaseResponse(stream)
       const wire = new WebSocketWire(this as WebSocket as WsSocket, stream, turn)
-      this.#connection = new Connection(
-        randomBytes(16).toString('base64url'),
-        this,
-        wire,
-        admitted,
-        source.surroundings,
-      )
+      this.#connection = new Connection(socketId(), this, wire, admitted, source.surroundings)
     }
 
     /** 128 random bits: names this socket in events and in `sockets()`. */
