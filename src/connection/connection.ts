@@ -210,8 +210,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
       if (now - this.#ended.at >= limits.writeTimeout) this.wire.terminate()
       return
     }
-    // A handler that never listens must still see the other side go.
-    if (now - this.openedAt >= limits.handshake) this.#receiving.open()
+    // A handler that never settles and never listens must still see the other side go.
+    if (now - this.openedAt >= limits.handshake) this.#receiving.openAtLast()
     if (now >= this.#rights.dueAt) this.#surroundings.revalidation.request(this)
     // While we do not read, neither the rest of a message nor a pong can reach us: that time is ours, not the peer's.
     const { reading, midMessage } = this.wire

@@ -55,6 +55,7 @@ export class Receiving implements InboxHost {
   #ended = false
   #opening = true
   #settled = false
+  #late = false
   #waiters: (() => void)[] | undefined
 
   constructor(host: ReceivingHost) {
@@ -62,7 +63,7 @@ export class Receiving implements InboxHost {
     this.#host = host
     this.#state = createInboundState(inbound, host.now())
     this.#inbox = new Inbox(this, limits)
-    // Nothing is read until somebody listens: early frames wait in the kernel, neither lost nor early.
+    // Nothing is read while the handler is at work: early frames wait in the kernel, neither lost nor early.
     host.wire.hold()
   }
 
@@ -84,20 +85,30 @@ export class Receiving implements InboxHost {
     this.#wake()
   }
 
-  /** The handler has returned, or its promise has settled: whoever did not listen by now is missing. */
+  /**
+   * The handler has returned, or its promise has settled: of declared types, whoever did not listen by now is missing. Reading
+   * begins in any case, or a handler that only sends would not see its client go; raw frames wait here for a late listener.
+   */
   handlerSettled(): readonly string[] {
     this.#settled = true
     const { types } = this.#policy
-    if (types !== undefined) this.open()
+    this.open()
     this.#wake()
     return types === undefined ? [] : [...types].filter((type) => this.#host.socket.listenerCount(type) === 0)
   }
 
-  /** Starts reading. Called again at the latest when the handshake's own time is over, so that a close frame is seen. */
   open(): void {
     if (!this.#opening) return
     this.#opening = false
     this.#host.wire.release()
+  }
+
+  /** The time of the handshake is over: no listener is waited for any more, and what comes is read by whoever is there. */
+  openAtLast(): void {
+    if (this.#late) return
+    this.#late = true
+    this.open()
+    this.#wake()
   }
 
   end(): void {
@@ -132,13 +143,20 @@ export class Receiving implements InboxHost {
     return this.#host.admitted.policy
   }
 
-  #takeRaw({ bytes, isBinary }: Frame): void {
-    const host = this.#host
-    const refusal = admitRawFrame(bytes.length, this.#policy.inbound, this.#state, host.now())
-    if (refusal === undefined) {
-      const frame = isBinary ? host.wire.shape(bytes) : bytes
-      emitContained(host.socket, 'message', [frame, isBinary], (error) => host.fault(error))
-    } else this.#refuse(refusal)
+  #takeRaw(frame: Frame): void | Promise<void> {
+    const refusal = admitRawFrame(frame.bytes.length, this.#policy.inbound, this.#state, this.#host.now())
+    return refusal === undefined ? this.#emitRaw(frame) : this.#refuse(refusal)
+  }
+
+  #emitRaw(frame: Frame): void | Promise<void> {
+    if (this.#ended) return
+    const { socket, wire } = this.#host
+    if (socket.listenerCount('message') === 0 && !this.#late)
+      return this.#someListener().then(() => this.#emitRaw(frame))
+    const { bytes, isBinary } = frame
+    emitContained(socket, 'message', [isBinary ? wire.shape(bytes) : bytes, isBinary], (error) =>
+      this.#host.fault(error),
+    )
   }
 
   async #later(verdict: PromiseLike<InboundVerdict>): Promise<void> {
@@ -197,11 +215,14 @@ export class Receiving implements InboxHost {
       })
       return
     }
+    return this.#someListener().then(() => (this.#ended ? undefined : this.#call(event, args, message)))
+  }
+
+  /** Resolves when a listener was added, or when there is nothing left to wait for: look again. */
+  #someListener(): Promise<void> {
     this.#waiters ??= []
     const waiters = this.#waiters
-    return new Promise<void>((resolve) => waiters.push(resolve)).then(() =>
-      this.#ended ? undefined : this.#call(event, args, message),
-    )
+    return new Promise<void>((resolve) => waiters.push(resolve))
   }
 
   #wake(): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { json, ping, pong, text } from '../harness/frames.ts'
+import { close, json, opcodes, ping, pong, text } from '../harness/frames.ts'
 import { handshakeText, rawConnect } from '../harness/raw-client.ts'
 import { startServer, wide } from '../harness/server.ts'
 import { until } from '../harness/until.ts'
@@ -176,4 +176,60 @@ test('RS-01 RS-02 pings and pongs cost a message each, and are refused without a
     assert.equal(within.closed, undefined)
     within.reset()
   }
+})
+
+// A feed that only sends is the commonest raw handler, and ran on for the whole time of a handshake after its client had gone.
+test('a raw handler that listens to no message sees its client go, and its pings are answered', async (t) => {
+  let gone = 0
+  const server = await startServer(t, { limits: { handshake: 600_000 } }, (app) => {
+    app.get('/ws', { websocket: true }, (socket) => {
+      const feed = setInterval(() => socket.send('news'), 5)
+      socket.on('close', () => {
+        clearInterval(feed)
+        gone++
+      })
+    })
+  })
+  const polite = await server.connect()
+  polite.write(ping('there?'))
+  await until(() => polite.frames.some(({ opcode }) => opcode === opcodes.pong), 'the ping was answered')
+  polite.write(close(1000))
+  await polite.whenGone()
+  const rude = await server.connect()
+  rude.reset()
+  await until(() => gone === 2, 'both were seen to go')
+  await server.empty()
+})
+
+test('X-4 MS-16 1,000 messages before a listener that comes after the handler has returned all arrive, in order', async (t) => {
+  const heard: string[] = []
+  const server = await startServer(t, { limits: { handshake: 600_000 } }, (app) => {
+    app.get('/ws', { websocket: true }, (socket) => {
+      setTimeout(() => socket.on('close', () => {}), 50)
+      setTimeout(() => socket.on('message', (bytes) => heard.push(String(bytes))), 200)
+    })
+  })
+  const peer = await server.connect({ with: Buffer.concat(thousand.map((n) => text(String(n)))) })
+  await until(() => heard.length === 1_000, 'all were heard')
+  assert.deepEqual(heard, thousand.map(String))
+  peer.write(text('one more'))
+  await until(() => heard.length === 1_001, 'it goes on')
+})
+
+test('what nobody listens to in the time of a handshake is read and dropped, as ws does', async (t) => {
+  const heard: string[] = []
+  const late = Promise.withResolvers<() => void>()
+  const server = await startServer(t, { limits: { handshake: 60 } }, (app) => {
+    app.get('/ws', { websocket: true }, (socket) => {
+      late.resolve(() => socket.on('message', (bytes) => heard.push(String(bytes))))
+    })
+  })
+  const peer = await server.connect({ with: Buffer.concat(thousand.map((n) => text(String(n)))) })
+  const listen = await late.promise
+  peer.write(ping('behind them'))
+  await until(() => peer.frames.some(({ opcode }) => opcode === opcodes.pong), 'all were read')
+  listen()
+  peer.write(text('heard'))
+  await until(() => heard.length > 0, 'it was heard')
+  assert.deepEqual(heard, ['heard'])
 })
