@@ -109,6 +109,16 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.audit({ type: 'output.refused', reason: reasonOf(error) })
   }
 
+  sent(): void {
+    this.#lastMessageAt = this.#surroundings.now()
+  }
+
+  slow(reason: string): void {
+    if (this.admitted.policy.slowReader === 'drop')
+      this.audit({ type: 'output.refused', code: 'SWS_SLOW_READER', reason })
+    else this.end(CloseCode.TryAgainLater, reason)
+  }
+
   // --- in ---
 
   frame(bytes: Buffer, isBinary: boolean): void {
@@ -132,6 +142,13 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     if (this.ended) return
     if (this.#awaitedPong?.equals(payload)) this.#awaitedPong = undefined
     else this.#receiving.controlFrame()
+  }
+
+  refused(refusal: RefusedMessage): void {
+    const { code, reason, messageType, cause } = refusal
+    this.audit({ type: 'message.refused', code, reason, messageType })
+    if (cause !== undefined) this.#logThrown(cause, 'a check threw', messageType)
+    if (refusal.close !== undefined) this.end(refusal.close, reason)
   }
 
   listenerAdded(event: string): void {
@@ -310,10 +327,6 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     return expiresAt === undefined ? undefined : expiresAt + this.#surroundings.expiryGrace
   }
 
-  sent(): void {
-    this.#lastMessageAt = this.#surroundings.now()
-  }
-
   #beat(now: number): void {
     // Unpredictable enough: a pong that comes without its ping must not match the next one.
     const payload = Buffer.from(`${this.id.slice(0, 8)}${this.#pings++}`)
@@ -330,21 +343,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     }
   }
 
-  refused(refusal: RefusedMessage): void {
-    const { code, reason, messageType, cause } = refusal
-    this.audit({ type: 'message.refused', code, reason, messageType })
-    if (cause !== undefined) this.#logThrown(cause, 'a check threw', messageType)
-    if (refusal.close !== undefined) this.end(refusal.close, reason)
-  }
-
   #logThrown(error: unknown, what: string, messageType: string | undefined): void {
     logThrown(this.admitted.log, error, { socket: this.id, messageType }, `fastify-secure-ws: ${what}`)
-  }
-
-  slow(reason: string): void {
-    if (this.admitted.policy.slowReader === 'drop')
-      this.audit({ type: 'output.refused', code: 'SWS_SLOW_READER', reason })
-    else this.end(CloseCode.TryAgainLater, reason)
   }
 
   /** What already waits cannot be dropped, it may be half in the kernel: a reader that has stalled is closed either way. */

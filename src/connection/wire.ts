@@ -19,6 +19,7 @@ interface WsReceiver {
   readonly _bufferedBytes: number
   readonly _fragmented: number
 }
+
 const ofWs = WebSocket.prototype
 const waitingInWs = Object.getOwnPropertyDescriptor(ofWs, 'bufferedAmount')
 
