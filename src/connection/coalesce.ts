@@ -24,7 +24,7 @@ export function createTurn(later: (task: () => void) => void = process.nextTick)
   const flush = () => {
     const due = waiting
     waiting = []
-    for (const coalescer of due) coalescer.flush()
+    for (const coalescer of due) coalescer.turnEnded()
     last = undefined
   }
   return {
@@ -56,6 +56,7 @@ export class Coalescer {
   #callbacks: WriteCallback[] | undefined
   #bytes = 0
   #gathering = false
+  #awaitsEnd = false
 
   constructor(sink: Sink, turn: Turn) {
     this.#sink = sink
@@ -70,7 +71,7 @@ export class Coalescer {
   push(pieces: readonly Piece[], callback?: WriteCallback): void {
     if (this.#pieces === undefined) {
       this.#pieces = []
-      if (!this.#gathering) this.#turn.atEnd(this)
+      if (!this.#gathering) this.#awaitEnd()
     }
     for (const piece of pieces) {
       this.#pieces.push(piece)
@@ -96,7 +97,12 @@ export class Coalescer {
     this.#gathering = false
     if (this.#pieces === undefined) return
     if (isAll) this.flush()
-    else this.#turn.atEnd(this)
+    else this.#awaitEnd()
+  }
+
+  turnEnded(): void {
+    this.#awaitsEnd = false
+    this.flush()
   }
 
   flush(): void {
@@ -109,6 +115,12 @@ export class Coalescer {
     if (!this.#sink.writable) callback?.(new Error('The stream has ended.'))
     else if (bytes < flushBytes) this.#sink.write(this.#turn.join(pieces, bytes), callback)
     else this.#writeEach(pieces, callback)
+  }
+
+  #awaitEnd(): void {
+    if (this.#awaitsEnd) return
+    this.#awaitsEnd = true
+    this.#turn.atEnd(this)
   }
 
   /** Large payloads are not copied; the kernel gets the pieces in one call. */
