@@ -12,6 +12,8 @@ export interface VerdictCache {
 
 /** UTF-16 units of clean text kept at most, so that the number of entries is not the only bound. */
 const keptLength = 8_388_608
+/** Above this a key is a digest: making one costs as much as a look-up may. */
+const digestAbove = 1_024
 /** Milliseconds. A document that took too long may have met a busy machine, and gets another chance. */
 const slowVerdict = 60_000
 
@@ -36,7 +38,10 @@ export function createVerdictCache(entries: number): VerdictCache {
   }
 }
 
-/** Of every UTF-16 unit: as UTF-8, all lone surrogates are the same, and one document would get the outcome of another. */
+/**
+ * A digest is of every UTF-16 unit: as UTF-8, all lone surrogates are the same, and one document would get the outcome of
+ * another. A short document is its own key, behind a mark that no digest begins with.
+ */
 function keyOf(dirty: string): string {
-  return hash('sha256', Buffer.from(dirty, 'utf16le'))
+  return dirty.length > digestAbove ? hash('sha256', Buffer.from(dirty, 'utf16le')) : `<${dirty}`
 }
