@@ -109,6 +109,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     perMessageDeflate: false,
     closeTimeout: 5_000,
     ...settings.websocket.options,
+    // Asked by the guard.
     verifyClient: undefined,
     maxPayload: Math.max(limits.messageBytes, settings.websocket.options?.maxPayload ?? 0),
     WebSocket: secureSocketClass({
@@ -129,10 +130,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const reached = new WeakSet<Duplex>()
   const attachWebsocket = () =>
     app.register(websocket, {
-      // What reaches it is the client's doing (a reset, a broken frame), which ws has answered; a handler's own failure
-      // was taken care of by `attended`.
-      errorHandler: (error, _socket, request) =>
-        request.log.debug({ err: error }, 'fastify-secure-ws: a socket failed'),
+      // In the place of its own, which cuts the connection: `attended` and the connection take care of both kinds.
+      errorHandler() {},
       ...settings.websocket,
       options: socketOptions,
     })
@@ -214,9 +213,10 @@ function isSocketHandler(value: unknown): value is SocketHandler {
 function attended(handler: SocketHandler, hasErrorHandler: boolean): SocketHandler {
   return function (socket, request) {
     const { connection } = socket as ConnectedSocket
-    // The one listener that is there by now is that of @fastify/websocket, for the application's `errorHandler`. It would
-    // keep the request and the reply in memory for as long as the socket is open.
-    if (!hasErrorHandler) socket.removeAllListeners('error')
+    // @fastify/websocket has just attached a listener for the application's `errorHandler`. Without one it has nothing to say,
+    // and would keep the request and the reply in memory for as long as the socket is open.
+    const ofFramework = socket.listeners('error').at(-1)
+    if (!hasErrorHandler && ofFramework !== undefined) socket.off('error', ofFramework as () => void)
     try {
       const result = handler.call(this, socket, request)
       if (!isThenable(result)) {

@@ -1,5 +1,4 @@
 import type { Slot } from '../admission/capacity.ts'
-import type { InboundPolicy } from '../inbound/inbound.ts'
 import type { EncodeMode, OutboundPolicy } from '../outbound/outbound.ts'
 import type { Identities } from '../rooms/identities.ts'
 import type { Rooms } from '../rooms/rooms.ts'
@@ -8,25 +7,20 @@ import type { Session } from '../session/session.ts'
 import type { Audit, AuditLogger } from '../telemetry/audit.ts'
 import type { BinaryType } from './binary-type.ts'
 import type { Connection } from './connection.ts'
+import type { InboxBounds } from './inbox.ts'
 import type { LifeLimits } from './life.ts'
-import type { ReceivingWire } from './receiving.ts'
+import type { ReceivingPolicy, ReceivingWire } from './receiving.ts'
 import type { Wire } from './sending.ts'
 import type { Sweep } from './sweep.ts'
 
-export interface ConnectionLimits extends LifeLimits {
+export interface ConnectionLimits extends LifeLimits, InboxBounds {
   readonly handshake: number
-  readonly messageBytes: number
-  readonly inboundQueue: number
   readonly outboundBytes: number
 }
 
 /** What a route decided about its sockets, compiled once when the route was declared. */
-export interface SocketPolicy {
+export interface SocketPolicy extends ReceivingPolicy {
   readonly route: string
-  readonly inbound: InboundPolicy
-  /** Declared message types; `undefined` on a raw route. */
-  readonly types: ReadonlySet<string> | undefined
-  readonly binary: boolean
   readonly outbound: OutboundPolicy
   readonly encode: EncodeMode
   readonly limits: ConnectionLimits

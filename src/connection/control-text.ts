@@ -1,3 +1,5 @@
+import { isAnyArrayBuffer } from 'node:util/types'
+import { type Bytes, viewOf } from '../outbound/bytes.ts'
 import { encodeText } from '../outbound/outbound.ts'
 import { cutToBytes } from './close.ts'
 
@@ -7,15 +9,9 @@ import { cutToBytes } from './close.ts'
  */
 export function controlText(payload: unknown, limit: number): string {
   if (payload === undefined || payload === null) return ''
-  return cutToBytes(encodeText(isBytes(payload) ? textOf(payload) : String(payload), 'html'), limit)
+  return cutToBytes(encodeText(isBytes(payload) ? viewOf(payload).toString() : String(payload), 'html'), limit)
 }
 
-function isBytes(value: unknown): value is ArrayBufferLike | ArrayBufferView {
-  return ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer
-}
-
-function textOf(bytes: ArrayBufferLike | ArrayBufferView): string {
-  return ArrayBuffer.isView(bytes)
-    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
-    : Buffer.from(bytes).toString()
+function isBytes(value: unknown): value is Bytes {
+  return ArrayBuffer.isView(value) || isAnyArrayBuffer(value)
 }

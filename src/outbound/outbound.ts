@@ -1,5 +1,6 @@
 import { isAnyArrayBuffer } from 'node:util/types'
 import { badOption } from '../errors.ts'
+import { type Bytes, viewOf } from './bytes.ts'
 import { Encoded, markupSerialized } from './encoded.ts'
 import { encodeHtml } from './html.ts'
 import { escapeJsonText, notEncodable, refuseLoss, serialize, stringify } from './json.ts'
@@ -9,8 +10,6 @@ import { encodeSerialized, isSuspect } from './serialized.ts'
 
 /** What happens to text on its way out: for `innerHTML`, for `textContent` and frameworks that escape, or nothing. */
 export type EncodeMode = 'html' | 'json' | 'none'
-
-export type Bytes = ArrayBuffer | SharedArrayBuffer | ArrayBufferView
 
 /** One frame, ready for ws. Bytes with `binary: false` are UTF-8 text. */
 export type Outgoing = { readonly payload: string | Bytes | Blob; readonly binary: boolean }
@@ -117,8 +116,7 @@ function encodeValue(value: unknown, mode: EncodeMode): string | Buffer {
 
 // Not TextDecoder, which drops a byte order mark and so changes the text. Invalid UTF-8 becomes U+FFFD.
 function textOf(bytes: Bytes): string {
-  const view = ArrayBuffer.isView(bytes)
-  return view ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString() : Buffer.from(bytes).toString()
+  return viewOf(bytes).toString()
 }
 
 function isBinary(value: unknown): value is Bytes | Blob {

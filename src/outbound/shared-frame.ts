@@ -1,4 +1,5 @@
-import type { Bytes, Outgoing } from './outbound.ts'
+import { type Bytes, viewOf } from './bytes.ts'
+import type { Outgoing } from './outbound.ts'
 
 /**
  * One payload for many sockets: encoded once, and framed once, by whichever socket writes it first. Server frames are not
@@ -22,12 +23,6 @@ export class SharedFrame {
     this.#bytes = frameOf(payload, this.binary ? 0x2 : 0x1)
     return this.#bytes
   }
-}
-
-function viewOf(bytes: Bytes): Uint8Array {
-  return ArrayBuffer.isView(bytes)
-    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    : new Uint8Array(bytes)
 }
 
 /** RFC 6455 section 5.2: FIN, no extension bits, no mask, the shortest length that fits. Text is written into it at once. */

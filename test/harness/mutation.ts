@@ -49,7 +49,7 @@ const groups: readonly Group[] = [
   sanitizing('sanitizing'),
   outbound(['serialized', 'fill'], ['serialized']),
   outbound(['html', 'attribute', 'css', 'js', 'url', 'encode-for'], ['encode-for']),
-  outbound(['shared-frame'], ['shared-frame']),
+  outbound(['shared-frame', 'bytes'], ['shared-frame']),
   outbound(['length'], ['length']),
   outbound(['json', 'outbound', 'encoded', 'markup'], ['outbound', 'encoded', 'serialized']),
   outbound(['schema', 'projection', 'output-schema'], ['schema', 'projection']),
