@@ -18,16 +18,16 @@ import type {
 } from 'fastify'
 import type { CallSerializerTypeProvider, CallValidatorTypeProvider } from 'fastify/types/type-provider.js'
 import type { AuthenticateOption } from './authentication/authentication.ts'
-import type { SendOptions } from './connection/secure-socket.ts'
 import type { SendCallback } from './connection/sending.ts'
-import type { PlainMessage } from './inbound/plain-message.ts'
-import type { SecureWsInstance } from './instance.ts'
-import type { RouteOverrides } from './options.ts'
+import type { SecureWsInstance } from './decorator.ts'
+import type { RouteOverrides } from './options/options.ts'
 import type { Bytes } from './outbound/bytes.ts'
 import type { Encoded } from './outbound/encoded.ts'
 import type { BroadcastOptions } from './rooms/audience.ts'
 import type { Grant } from './rooms/rooms.ts'
+import type { PlainMessage } from './schema/plain-message.ts'
 import type { Session } from './session/session.ts'
+import type { SendOptions } from './ws/socket.ts'
 
 /** What `Messages` and `Sends` are where a route declares nothing, or where type arguments are written and nothing is inferred. */
 type Anything = Record<string, unknown>

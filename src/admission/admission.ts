@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import { badOption } from '../errors.ts'
+import { type Refusal, refuse } from '../http/refusal.ts'
 import { checkFetchMetadata } from './fetch-metadata.ts'
 import { checkHandshakeShape, type HandshakeFacts } from './handshake-request.ts'
 import { checkHost, compileHosts, effectiveHost, type HostPolicy, isLoopbackHost, serializeHost } from './host.ts'
 import { checkOrigin, type dangerouslyAllowAnyOrigin, type OriginFunction, type OriginPolicy } from './origin.ts'
 import { type CompiledOrigins, compileOrigins, hostsOf } from './origin-list.ts'
-import { type Refusal, refuse } from './refusal.ts'
 import { checkTransport, effectiveScheme } from './transport.ts'
 
 export interface AdmissionOptions {

@@ -1,5 +1,5 @@
+import { type Refusal, refuse } from '../http/refusal.ts'
 import type { HandshakeFacts } from './handshake-request.ts'
-import { type Refusal, refuse } from './refusal.ts'
 
 const sites = new Set(['same-origin', 'same-site', 'cross-site', 'none'])
 

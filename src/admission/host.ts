@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net'
 import { badOption } from '../errors.ts'
+import { listElements } from '../http/header-list.ts'
+import { type Refusal, refuse } from '../http/refusal.ts'
 import type { HandshakeFacts } from './handshake-request.ts'
-import { listElements } from './header-list.ts'
-import { type Refusal, refuse } from './refusal.ts'
 
 export type Scheme = 'https' | 'http'
 

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
+import { type Refusal, refuse } from '../http/refusal.ts'
 import { serializeHost } from './host.ts'
-import { type Refusal, refuse } from './refusal.ts'
 import { isOtherOrigin, readOrigin, type WebOrigin } from './web-origin.ts'
 
 /** Admits every page of the web. A symbol, so that no configuration file and no environment variable can say it. */

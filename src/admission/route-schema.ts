@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { type Refusal, refuse } from './refusal.ts'
+import { type Refusal, refuse } from '../http/refusal.ts'
 
 export interface SchemaVerdict {
   readonly refusal: Refusal | undefined

@@ -1,4 +1,4 @@
-import { type Refusal, refuse } from './refusal.ts'
+import { type Refusal, refuse } from '../http/refusal.ts'
 
 /**
  * What a browser must offer beside a credential (`new WebSocket(url, ['secure-ws', 'ticket...'])`) on a route that declares no

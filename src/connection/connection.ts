@@ -6,13 +6,13 @@ import { SharedFrame } from '../outbound/shared-frame.ts'
 import type { Member } from '../rooms/rooms.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
+import { logThrown, nameOfThrown } from '../telemetry/thrown.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason } from './close.ts'
 import { checkLife } from './life.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
 import { Rights } from './rights.ts'
 import { closedError, type FrameOptions, type SendCallback, Sending, type SendingHost } from './sending.ts'
-import { logThrown, nameOfThrown } from './thrown.ts'
 
 /** So many faults of listeners within a minute are no accident any more. */
 const faultsPerMinute = 5

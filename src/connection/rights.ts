@@ -1,5 +1,5 @@
 import { CloseCode } from '../errors.ts'
-import { revalidationFailures } from '../session/revalidation.ts'
+import { revalidationFailures } from '../revocation/revalidation.ts'
 import type { Surroundings } from './admitted.ts'
 import type { Connection } from './connection.ts'
 

@@ -1,5 +1,5 @@
 import { SecureWsError } from '../errors.ts'
-import type { Plan } from './cleaning-plan.ts'
+import type { Plan } from '../schema/cleaning-plan.ts'
 import type { MessageSchema } from './schema.ts'
 import type { Refusal } from './verdict.ts'
 import { refuse } from './verdict.ts'

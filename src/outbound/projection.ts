@@ -1,8 +1,8 @@
 import { types } from 'node:util'
 import { badOption, SecureWsError } from '../errors.ts'
+import { isSchema, type OutputSchema, pointedAt, stepInto } from '../schema/output-schema.ts'
 import { Encoded } from './encoded.ts'
 import { isRawJson, refuseLossOf, serialize } from './json.ts'
-import { isSchema, type OutputSchema, pointedAt, stepInto } from './output-schema.ts'
 
 /** From the message down to a member, the last step first. */
 export type Place = { readonly above: Place | undefined; readonly key: string | number }

@@ -1,10 +1,10 @@
 import { Ajv, type ValidateFunction } from 'ajv'
 import { fullFormats } from 'ajv-formats/dist/formats.js'
 import { badOption, SecureWsError } from '../errors.ts'
+import { countLengthsQuickly } from '../schema/length.ts'
+import { copyOutputSchema, isSchema, type OutputSchema, pointedAt } from '../schema/output-schema.ts'
 import { type Encoded, encodedAs } from './encoded.ts'
 import { notEncodable } from './json.ts'
-import { countLengthsQuickly } from './length.ts'
-import { copyOutputSchema, isSchema, type OutputSchema, pointedAt } from './output-schema.ts'
 import { askedToJson, Bare, compileProjection, type Place, type Projection, type Special } from './projection.ts'
 import { isSafeUrl, unsafeUrl } from './url.ts'
 

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
+import type { DenialStore } from '../session/denials.ts'
 import type { CounterStore } from './counters.ts'
-import type { DenialStore } from './denials.ts'
 import type { PresenceStore } from './presence.ts'
 
 /**

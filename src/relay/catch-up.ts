@@ -1,4 +1,4 @@
-import type { Denial, DenialLedger, DenialStore } from './denials.ts'
+import type { Denial, DenialLedger, DenialStore } from '../session/denials.ts'
 
 export interface CatchUpOptions {
   readonly store: DenialStore | undefined

@@ -1,5 +1,5 @@
 import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
-import { type Denial, denialKinds } from './denials.ts'
+import { type Denial, denialKinds } from '../session/denials.ts'
 
 /** What nodes tell each other. */
 export type RelayMessage =

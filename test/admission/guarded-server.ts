@@ -4,7 +4,7 @@ import fastify, { type FastifyServerOptions } from 'fastify'
 import { type AdmissionOptions, checkAdmission, compileAdmission } from '../../src/admission/admission.ts'
 import { readHandshake } from '../../src/admission/handshake-request.ts'
 import { clientAddress, peerIsTrusted } from '../../src/admission/peer.ts'
-import { type Refusal, refusalBody } from '../../src/admission/refusal.ts'
+import { type Refusal, refusalBody } from '../../src/http/refusal.ts'
 import { testCertificate } from '../harness/certificate.ts'
 
 export interface GuardedServer {

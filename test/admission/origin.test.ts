@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import type { FastifyRequest } from 'fastify'
 import { checkOrigin, dangerouslyAllowAnyOrigin, type OriginPolicy } from '../../src/admission/origin.ts'
 import { compileOrigins } from '../../src/admission/origin-list.ts'
-import type { Refusal } from '../../src/admission/refusal.ts'
+import type { Refusal } from '../../src/http/refusal.ts'
 import { anyRequest } from './facts.ts'
 
 const request = await anyRequest()

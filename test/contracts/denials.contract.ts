@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { type Denial, type DenialStore, denialOf } from '../../src/relay/denials.ts'
+import { type Denial, type DenialStore, denialOf } from '../../src/session/denials.ts'
 import { type Nodes, storesOf } from './nodes.ts'
 
 /** Revocations that outlive a node. */

@@ -9,16 +9,20 @@ import { filesBelow, importsOf, resolveImport, textOf } from './source-files.ts'
 const storeys: readonly (readonly string[])[] = [
   ['errors', 'session/session'],
   ['option-checks'],
-  ['admission', 'authentication', 'inbound', 'outbound', 'relay', 'telemetry', 'session'],
+  ['http', 'telemetry', 'session'],
+  ['schema'],
+  ['admission', 'authentication', 'inbound', 'outbound', 'relay'],
+  ['capacity', 'redis'],
   ['rooms', 'sanitizing'],
-  ['connection', 'session/revocation'],
-  ['caps'],
-  ['caps'],
-  ['limits'],
+  ['revocation'],
+  ['connection'],
+  ['capacity/identity-capacity', 'ws'],
+  ['options/limits'],
   ['options'],
-  ['route-policy'],
-  ['guard', 'node', 'security-headers', 'upgrades'],
-  ['instance'],
+  ['options/route'],
+  ['node'],
+  ['admission/hook'],
+  ['decorator'],
   ['plugin', 'fastify'],
   ['public'],
   ['index'],
@@ -36,7 +40,7 @@ function storeyOf(path: string): { part: string; height: number } {
 }
 
 /** Who may hold Fastify or `ws` values: everybody else takes plain values, and can be read and tested without a server. */
-const mayHoldServers = /^src\/(?:plugin\.ts|connection\/|testing\/)/
+const mayHoldServers = /^src\/(?:plugin\.ts|ws\/|testing\/)/
 
 function breaksOf(files: ReadonlyMap<string, string>): string[] {
   const breaks: string[] = []

@@ -10,7 +10,7 @@ import {
   type SanitizeHtml,
   type Sends,
 } from '../../src/outbound/outbound.ts'
-import { copyOutputSchema, isSchema, pointedAt, stepInto } from '../../src/outbound/output-schema.ts'
+import { copyOutputSchema, isSchema, pointedAt, stepInto } from '../../src/schema/output-schema.ts'
 
 const rich = Type.String({ contentMediaType: 'text/html' })
 const link = Type.String({ format: 'uri' })

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { createSecretKey } from 'node:crypto'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { denialOf } from '../../src/relay/denials.ts'
 import { type Envelope, envelopeLimit, openEnvelope, sealEnvelope } from '../../src/relay/envelope.ts'
+import { denialOf } from '../../src/session/denials.ts'
 
 const key = (text: string) => createSecretKey(Buffer.from(text.padEnd(32, '.')))
 const keys = [key('new'), key('old')]

@@ -1,5 +1,5 @@
-import { createLeases } from '../../src/relay/leases.ts'
-import { redisBus } from '../../src/relay/redis-bus.ts'
+import { createLeases } from '../../src/capacity/leases.ts'
+import { redisBus } from '../../src/redis/redis-bus.ts'
 import { createRelay } from '../../src/relay/relay.ts'
 
 // A node of its own, to be killed: it takes the one place there is, is present in a room, and says so.

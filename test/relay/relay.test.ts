@@ -3,10 +3,10 @@ import { afterEach, describe, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Bus } from '../../src/relay/bus.ts'
 import { roomTopic } from '../../src/relay/bus.ts'
-import { denialOf } from '../../src/relay/denials.ts'
 import { envelopeLimit, sealEnvelope } from '../../src/relay/envelope.ts'
 import { memoryBus } from '../../src/relay/memory-bus.ts'
 import type { RelayOptions } from '../../src/relay/relay.ts'
+import { denialOf } from '../../src/session/denials.ts'
 import { type Listening, listening } from './two-nodes.ts'
 
 const open: Listening[] = []

@@ -1,0 +1,342 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Capacity, Reservation, Slot } from '../capacity/capacity.ts'
+import type { Caps } from '../capacity/identity-capacity.ts'
+import { Places } from '../capacity/places.ts'
+import type { Admitted } from '../connection/admitted.ts'
+import { isThenable } from '../connection/listeners.ts'
+import { type Refusal, refusalBody, refuse } from '../http/refusal.ts'
+import type { RoutePolicy } from '../options/route.ts'
+import type { Session } from '../session/session.ts'
+import { type Audit, createPace } from '../telemetry/audit.ts'
+import { checkAdmission } from './admission.ts'
+import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
+import { clientAddress, peerIsTrusted } from './peer.ts'
+import { checkRouteSchema, type SchemaVerdict } from './route-schema.ts'
+import { chooseProtocol } from './sub-protocol.ts'
+import type { VerifyClient } from './verify-client.ts'
+
+export interface GuardSurroundings {
+  readonly now: () => number
+  readonly audit: Audit
+  readonly policyOf: (request: FastifyRequest) => RoutePolicy | undefined
+  readonly capacity: Capacity
+  readonly caps: Caps
+  /** The handshake rate across nodes; `undefined` when there is only this one. */
+  readonly sharedRate: ((address: string | undefined) => Promise<Refusal | undefined>) | undefined
+  readonly admissions: Admissions
+  /** ws's own hook, when the application brought one. */
+  readonly verifyClient: VerifyClient | undefined
+  /** The streams that came this far; what the router answers by itself never does. */
+  readonly reached: WeakSet<Duplex>
+  /** A reason to admit nobody now: draining, or a bus that has not caught up. */
+  readonly unavailable: (needsSession: boolean) => string | undefined
+  readonly isDenied: (session: Session, since: number) => boolean
+  readonly development: boolean
+}
+
+/** Who may become a socket, by stream and by request: ws asks by either. An admission is taken once. */
+export class Admissions {
+  readonly #byStream = new WeakMap<Duplex, Admitted>()
+  readonly #byRequest = new WeakMap<IncomingMessage, Admitted>()
+
+  grant(stream: Duplex, request: IncomingMessage, admitted: Admitted): void {
+    this.#byStream.set(stream, admitted)
+    this.#byRequest.set(request, admitted)
+  }
+
+  take(stream: Duplex): Admitted | undefined {
+    const admitted = this.#byStream.get(stream)
+    this.#byStream.delete(stream)
+    return admitted
+  }
+
+  of(request: IncomingMessage): Admitted | undefined {
+    return this.#byRequest.get(request)
+  }
+}
+
+/** One handshake on its way through the checks. */
+interface Handshake {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly stream: Duplex
+  readonly facts: HandshakeFacts
+  readonly policy: RoutePolicy
+  readonly startedAt: number
+  readonly places: Places
+  session: Session | null
+  place: Slot | undefined
+  method: string
+  protocol: string | undefined
+  /** What a validator put in place of params and query is for `authorize` only: Fastify validates again. */
+  restoreRequest: () => void
+}
+
+type Verdict = Refusal | undefined
+type Step = (handshake: Handshake) => Verdict | Promise<Verdict>
+
+/**
+ * The one `onRequest` hook. Every upgrade passes it, whatever its path and method; nothing else does. It refuses before the
+ * first byte of a 101, in the order of the list below, cheap before dear.
+ */
+export function createGuard(surroundings: GuardSurroundings) {
+  const { now, audit, admissions, capacity, caps, sharedRate } = surroundings
+  const advise = createPace(adviceLinesPerSecond)
+
+  const steps: readonly Step[] = [
+    ({ facts, policy, request }) => checkAdmission(facts, policy.admission, true, request),
+    ({ policy }) => unavailable(!policy.authentication.anonymous),
+    (handshake) => reserveConnection(handshake),
+    ({ facts }) => sharedRate?.(facts.address),
+    (handshake) => authenticate(handshake),
+    (handshake) => reserveSession(handshake),
+    (handshake) => selectProtocol(handshake),
+    (handshake) => validate(handshake),
+    (handshake) => authorize(handshake),
+    ({ request }) => surroundings.verifyClient?.(request.raw).then(verified),
+    ({ session, startedAt }) => denied(session, startedAt),
+  ]
+
+  function unavailable(needsSession: boolean): Verdict {
+    const reason = surroundings.unavailable(needsSession)
+    return reason === undefined ? undefined : refuse('SWS_UNAVAILABLE', reason, { headers: { 'retry-after': '5' } })
+  }
+
+  /** The place belongs to the TCP connection: refused, reset, upgraded and closed, or timed out, it ends with `close`. */
+  function reserveConnection({ places, facts }: Handshake): Verdict {
+    const { slot, refusal } = capacity.reserve(facts.address, now())
+    if (slot === undefined) return refusal
+    places.hold(slot)
+    return undefined
+  }
+
+  function authenticate(handshake: Handshake): Verdict | Promise<Verdict> {
+    const verdict = handshake.policy.authentication.authenticate(handshake.request)
+    return isThenable(verdict) ? verdict.then(identify) : identify(verdict)
+
+    function identify(said: Awaited<typeof verdict>): Verdict {
+      if (said.refused) return refuse('SWS_UNAUTHENTICATED', said.reason)
+      handshake.session = said.session
+      handshake.method = said.method
+      return said.session === null ? undefined : denied(said.session, handshake.startedAt)
+    }
+  }
+
+  function reserveSession(handshake: Handshake): Verdict | Promise<Verdict> {
+    const { session, places, policy } = handshake
+    if (session === null) return undefined
+    const place = caps.reserve(session, policy.limits)
+    return isThenable(place) ? place.then(settle) : settle(place)
+
+    function settle({ slot, refusal }: Reservation): Verdict {
+      if (slot === undefined) return refusal
+      places.hold(slot)
+      handshake.place = slot
+      return undefined
+    }
+  }
+
+  function selectProtocol(handshake: Handshake): Verdict {
+    const { facts, policy } = handshake
+    const offered = facts.protocols ?? []
+    const credentials = policy.authentication.credentialProtocols(offered)
+    const chosen = chooseProtocol(
+      offered.filter((name) => !credentials.includes(name)),
+      policy.protocols,
+    )
+    if (chosen.refusal !== undefined) return chosen.refusal
+    handshake.protocol = chosen.protocol
+    return undefined
+  }
+
+  function validate(handshake: Handshake): Verdict | Promise<Verdict> {
+    const checked = checkRouteSchema(handshake.request)
+    return isThenable(checked) ? checked.then(settle) : settle(checked)
+
+    function settle({ refusal, restore }: SchemaVerdict): Verdict {
+      handshake.restoreRequest = restore
+      return refusal
+    }
+  }
+
+  function authorize({ policy, session, request }: Handshake): Verdict | Promise<Verdict> {
+    if (policy.authorize === undefined) return undefined
+    const allowed = policy.authorize(session, request)
+    return isThenable(allowed) ? allowed.then(permit) : permit(allowed)
+  }
+
+  /** Race: revoked while a step waited. Asked again after each wait, and once more when the socket joins its identity. */
+  function denied(session: Session | null, since: number): Verdict {
+    if (session === null || !surroundings.isDenied(session, since)) return undefined
+    return refuse('SWS_UNAUTHENTICATED', 'the session, its user or its token was revoked')
+  }
+
+  function run(handshake: Handshake, from: number): Verdict | Promise<Verdict> {
+    for (let index = from; index < steps.length; index++) {
+      const verdict = steps[index]?.(handshake)
+      if (isThenable(verdict)) {
+        return verdict.then((late) => {
+          // The client has reset, or the deadline has answered: whatever was reserved went with the stream.
+          if (handshake.stream.destroyed || handshake.reply.sent) return undefined
+          return late ?? run(handshake, index + 1)
+        })
+      }
+      if (verdict !== undefined) return verdict
+    }
+    return undefined
+  }
+
+  type Asker = Pick<HandshakeFacts, 'address' | 'origin'>
+
+  function answer(request: FastifyRequest, reply: FastifyReply, facts: Asker, refusal: Refusal): void {
+    if (reply.sent) return
+    audit(
+      {
+        type: 'handshake.refused',
+        code: refusal.code,
+        reason: refusal.reason,
+        route: request.routeOptions.url,
+        address: facts.address,
+        origin: facts.origin,
+      },
+      request.log,
+    )
+    // One request makes one line, so a flood of requests must not make a flood of advice (LG-04).
+    if (refusal.advice !== undefined && advise(refusal.code, now()) !== undefined) {
+      request.log[surroundings.development ? 'info' : 'debug'](
+        { code: refusal.code },
+        `fastify-secure-ws: ${refusal.advice}`,
+      )
+    }
+    reply
+      .code(refusal.status)
+      .headers({ ...refusal.headers, connection: 'close', 'cache-control': 'no-store' })
+      .type('application/json; charset=utf-8')
+      .send(JSON.stringify(refusalBody(refusal)))
+  }
+
+  /**
+   * The last word before the 101. The application's own hooks may have waited since the guard admitted: the server may have
+   * begun to drain meanwhile, or the session have been revoked.
+   */
+  function lastLook(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+    const admitted = request.ws ? surroundings.admissions.of(request.raw) : undefined
+    const refusal = admitted && (unavailable(admitted.session !== null) ?? denied(admitted.session, admitted.startedAt))
+    if (admitted === undefined || refusal === undefined) done()
+    else answer(request, reply, admitted, refusal)
+  }
+
+  return { guard, lastLook }
+
+  function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+    if (!request.ws) {
+      done()
+      return
+    }
+    const startedAt = now()
+    const { raw } = request
+    const stream: Duplex = reply.raw.socket ?? raw.socket
+    surroundings.reached.add(stream)
+    const facts = readHandshake(raw, { trusted: peerIsTrusted(request), address: clientAddress(request) })
+    const policy = request.is404 ? undefined : surroundings.policyOf(request)
+    if (policy === undefined) {
+      answer(request, reply, facts, checkHandshakeShape(facts, true) ?? notASocketRoute(request))
+      return
+    }
+    const handshake: Handshake = {
+      request,
+      reply,
+      stream,
+      facts,
+      policy,
+      startedAt,
+      places: new Places(stream),
+      session: null,
+      place: undefined,
+      method: 'anonymous',
+      protocol: undefined,
+      restoreRequest: () => {},
+    }
+
+    const timeout = policy.limits.handshake
+    // The clock runs until the stream is a socket or gone, so it covers the hooks that come after this one as well (X-3).
+    const clock = new Clock(timeout, () => {
+      // The reply was taken over by something that then did nothing with it: there is nobody left to answer.
+      if (reply.sent) stream.destroy()
+      answer(request, reply, facts, refuse('SWS_HANDSHAKE_TIMEOUT', `no decision within ${timeout} ms`))
+    })
+    handshake.places.hold(clock)
+
+    const admit = () => {
+      handshake.restoreRequest()
+      admissions.grant(stream, raw, {
+        session: handshake.session,
+        policy: policy.socket,
+        request: policy.socket.needsRequest ? request : letGo,
+        log: request.log,
+        method: handshake.method,
+        address: facts.address,
+        origin: facts.origin,
+        protocol: handshake.protocol,
+        startedAt,
+        place: handshake.place,
+        clock,
+      })
+      done()
+    }
+    const conclude = (refusal: Verdict) => {
+      if (stream.destroyed || reply.sent) return
+      if (refusal === undefined) admit()
+      else answer(request, reply, facts, refusal)
+    }
+    try {
+      const verdict = run(handshake, 0)
+      if (isThenable(verdict)) verdict.then(conclude, (error: unknown) => conclude(failed(error)))
+      else conclude(verdict)
+    } catch (error) {
+      conclude(failed(error))
+    }
+  }
+}
+
+const adviceLinesPerSecond = 5
+
+/** In the place of a request that nobody asks about: an idle socket would keep it, its reply and its headers alive. */
+const letGo = Object.freeze({})
+
+/** Calls back once after so many ms, unless it is released before. */
+class Clock implements Slot {
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(timeout: number, onTimeout: () => void) {
+    this.#timer = setTimeout(onTimeout, timeout)
+  }
+
+  release(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+}
+
+/** The two ways in which a developer meets this: both leave a plain route behind. */
+function notASocketRoute({ is404, routeOptions: { url } }: FastifyRequest): Refusal {
+  if (is404) return refuse('SWS_NOT_A_SOCKET_ROUTE', 'no route has this path')
+  return refuse('SWS_NOT_A_SOCKET_ROUTE', 'the route with this path is not one for sockets', {
+    advice: `${url} is a route, but none for sockets. Declare it with { websocket: true }, and after \`await app.register(secureWs, ...)\`: what is declared before that, the plugin does not see.`,
+  })
+}
+
+/** A check that throws is a check that did not pass (ASVS 16.5.3). Only the name of the error is safe to repeat. */
+function failed(error: unknown): Refusal {
+  return refuse('SWS_FORBIDDEN', `a check threw ${error instanceof Error ? error.name : typeof error}`)
+}
+
+function verified(allowed: boolean): Verdict {
+  return allowed ? undefined : refuse('SWS_FORBIDDEN', '`verifyClient` said no')
+}
+
+function permit(allowed: unknown): Verdict {
+  return allowed === true ? undefined : refuse('SWS_FORBIDDEN', "the route's `authorize` said no")
+}

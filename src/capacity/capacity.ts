@@ -1,0 +1,147 @@
+import { addressKey } from '../http/address.ts'
+import { type Refusal, refuse } from '../http/refusal.ts'
+import { createHandshakeRate } from './handshake-rate.ts'
+
+export interface CapacityLimits {
+  /** Open sockets and pending handshakes of this node. */
+  readonly connections: number
+  /** The same for one IPv4 address or one IPv6 /64. */
+  readonly connectionsPerAddress: number
+  readonly handshakesPerMinutePerAddress: number
+}
+
+/** A place that was taken. Whoever holds it gives it back once, on every way out; giving it back again does nothing. */
+export interface Slot {
+  release(): void
+}
+
+export type Reservation =
+  | { readonly slot: Slot; readonly refusal?: undefined }
+  | { readonly refusal: Refusal; readonly slot?: undefined }
+
+export interface Capacity {
+  /** Checks and takes in one turn of the loop: N parallel handshakes get exactly the places that are free (RS-11). */
+  reserve(address: string | undefined, now: number): Reservation
+  counts(): { readonly connections: number; readonly addresses: number }
+}
+
+/** One node's room for connections, shared by all its routes. */
+export function createCapacity(limits: CapacityLimits): Capacity {
+  const rate = createHandshakeRate(limits.handshakesPerMinutePerAddress)
+  const perAddress = createHolders('address')
+  const open: Counter = { count: 0 }
+
+  return {
+    reserve(address, now) {
+      const key = addressKey(address)
+      const wait = rate.take(key, now)
+      if (wait !== undefined) {
+        return {
+          refusal: refuse('SWS_TOO_MANY_HANDSHAKES', `${key} began too many handshakes within a minute`, {
+            headers: retryAfter(wait),
+          }),
+        }
+      }
+      if (open.count >= limits.connections) {
+        return {
+          refusal: refuse('SWS_TOO_MANY_CONNECTIONS', `all ${limits.connections} connections are in use`, {
+            headers: retryAfter(busyFor),
+          }),
+        }
+      }
+      const held = perAddress.reserve(key, limits.connectionsPerAddress)
+      if (held.slot === undefined) return held
+      return { slot: new ConnectionSlot(open, held.slot) }
+    },
+    counts: () => ({ connections: open.count, addresses: perAddress.size }),
+  }
+}
+
+export interface Holders {
+  /** Takes one of `limit` places under this key, in the same turn as the check. */
+  reserve(key: string, limit: number): Reservation
+  /** How many keys hold anything. */
+  readonly size: number
+}
+
+/**
+ * How many connections each address, session or user has. A key is forgotten with its last slot, so the map is never
+ * larger than the number of connections.
+ *
+ * @param what Named in the audit event; the key itself is not, because a session id opens the session.
+ */
+export function createHolders(what: 'address' | 'session' | 'user'): Holders {
+  const taken = new Map<string, number>()
+  return {
+    reserve(key, limit) {
+      const before = taken.get(key) ?? 0
+      if (before >= limit) return { refusal: tooMany(what, limit) }
+      return { slot: new KeySlot(taken, key) }
+    },
+    get size() {
+      return taken.size
+    },
+  }
+}
+
+function tooMany(what: string, limit: number): Refusal {
+  return refuse('SWS_TOO_MANY_CONNECTIONS', `this ${what} already has ${limit} connections`, {
+    status: 429,
+    headers: retryAfter(busyFor),
+    ...(what === 'address' && {
+      advice:
+        "If many clients share this address because a proxy is in front, name the proxy in Fastify's `trustProxy`.",
+    }),
+  })
+}
+
+/** Nobody knows when a connection ends: long enough that waiting costs less than trying. */
+const busyFor = 10_000
+
+function retryAfter(ms: number): Readonly<Record<string, string>> {
+  return { 'retry-after': String(Math.max(1, Math.ceil(ms / 1000))) }
+}
+
+interface Counter {
+  count: number
+}
+
+/** One of all connections, and the place of its address. */
+class ConnectionSlot implements Slot {
+  readonly #open: Counter
+  #address: Slot | undefined
+
+  constructor(open: Counter, address: Slot) {
+    this.#open = open
+    this.#address = address
+    open.count++
+  }
+
+  release(): void {
+    if (this.#address === undefined) return
+    this.#open.count--
+    this.#address.release()
+    this.#address = undefined
+  }
+}
+
+/** One of those under a key. */
+class KeySlot implements Slot {
+  #taken: Map<string, number> | undefined
+  readonly #key: string
+
+  constructor(taken: Map<string, number>, key: string) {
+    this.#taken = taken
+    this.#key = key
+    taken.set(key, (taken.get(key) ?? 0) + 1)
+  }
+
+  release(): void {
+    const taken = this.#taken
+    if (taken === undefined) return
+    this.#taken = undefined
+    const left = (taken.get(this.#key) ?? 0) - 1
+    if (left > 0) taken.set(this.#key, left)
+    else taken.delete(this.#key)
+  }
+}

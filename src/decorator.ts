@@ -1,0 +1,147 @@
+import type { FastifyRequest } from 'fastify'
+import { readHandshake } from './admission/handshake-request.ts'
+import type { IssuedTicket } from './authentication/authentication.ts'
+import type { Capacity } from './capacity/capacity.ts'
+import type { Caps } from './capacity/identity-capacity.ts'
+import type { Connection } from './connection/connection.ts'
+import { createDrain } from './connection/drain.ts'
+import type { Sweep } from './connection/sweep.ts'
+import { badOption, SecureWsError } from './errors.ts'
+import type { Node, RoomMember, Subject } from './node.ts'
+import type { Limits } from './options/limits.ts'
+import type { Settings } from './options/options.ts'
+import type { RoutePolicy } from './options/route.ts'
+import type { Audience } from './rooms/audience.ts'
+import type { Session } from './session/session.ts'
+import type { Audit } from './telemetry/audit.ts'
+
+/** One open socket, for a "your devices" page. */
+export interface SocketDescription {
+  readonly id: string
+  /** Milliseconds since the epoch. */
+  readonly since: number
+  readonly address: string | undefined
+  readonly route: string
+  readonly session: Session | null
+}
+
+export interface Stats {
+  readonly sockets: number
+  readonly rooms: number
+  /** Sockets and handshakes that hold a place. */
+  readonly connections: number
+  readonly addresses: number
+  /** Sessions and users that hold a place. */
+  readonly sessions: number
+  readonly users: number
+}
+
+/** What `app.secureWs` offers. */
+export interface SecureWsInstance {
+  /** Everybody in a room, on every node. @throws SecureWsError `SWS_BAD_ROOM` */
+  to(room: string): Audience
+  /**
+   * Closes every socket of a session, a user or a token with 3000, on every node, and refuses who comes back with the same
+   * credential: for as long as it could live, or until `until` (ms since the epoch), which for a user is a ban.
+   * When this resolves, this node has closed its sockets and the others have been told.
+   */
+  revoke(subject: Subject, options?: { readonly until?: number }): Promise<void>
+  /** Asks the route's and the rooms' `authorize` again for each socket of a subject, on every node. */
+  reauthorize(subject: Subject): void
+  /** A one-time ticket for `new WebSocket(url, ['secure-ws', ticket.protocol])`. @throws SecureWsError `SWS_NO_SESSION` */
+  issueTicket(
+    request: FastifyRequest,
+    options: { readonly route: string; readonly ttl?: number },
+  ): Promise<IssuedTicket>
+  /**
+   * Who is in a room, on every node: one entry per socket. A node that was killed is out of it after 30 seconds at the latest.
+   * @throws SecureWsError `SWS_BAD_ROOM`
+   */
+  members(room: string): Promise<readonly RoomMember[]>
+  /** The open sockets of this node. */
+  sockets(of?: { readonly userId?: string; readonly sessionId?: string }): readonly SocketDescription[]
+  stats(): Stats
+  /** The policy in force on each route, as plain values without secrets. */
+  explain(): readonly object[]
+  /** Closes every socket with 1012, in batches, and admits nobody any more. Resolves when all are gone. */
+  drain(): Promise<void>
+}
+
+export interface InstanceSurroundings {
+  readonly node: Node
+  readonly sweep: Sweep<Connection>
+  readonly capacity: Capacity
+  readonly caps: Caps
+  readonly routes: readonly RoutePolicy[]
+  readonly settings: Settings
+  readonly limits: Limits
+  readonly audit: Audit
+}
+
+export function createInstance({ node, sweep, capacity, caps, routes, settings, limits, audit }: InstanceSurroundings) {
+  const drain = createDrain({ limits: limits.drain, connections: () => sweep.items })
+
+  const api: SecureWsInstance = {
+    to: (room) => node.audience([room]),
+    async revoke(subject, { until } = {}) {
+      if (until !== undefined && !Number.isSafeInteger(until)) {
+        throw badOption('revoke.until', until, 'Write milliseconds since the epoch, such as Date.now() + 3_600_000.')
+      }
+      await node.revoke(subject, until)
+      audit({ type: 'session.revoked', sessionId: subject.sessionId, user: subject.userId })
+    },
+    reauthorize: (subject) => node.reauthorize(subject),
+    members: (room) => node.members(room),
+    async issueTicket(request, { route, ttl }) {
+      const { issueTicket } = settings.authentication
+      if (issueTicket === undefined) {
+        throw badOption(
+          'authenticate',
+          'without ticket()',
+          'Add ticket() to the list: authenticate: [ticket(), cookieSession({ ... })].',
+        )
+      }
+      // From the header lines: `headers` joins two Origins and inherits from a polluted prototype.
+      const { origin } = readHandshake(request.raw, { trusted: false, address: undefined })
+      const issued = await issueTicket(request, {
+        origin: origin ?? null,
+        route,
+        ...(ttl === undefined ? {} : { ttl }),
+      })
+      if ('refused' in issued) throw new SecureWsError('SWS_NO_SESSION', `No ticket: ${issued.reason}.`)
+      audit({ type: 'ticket.issued', route, origin })
+      return issued
+    },
+    sockets: ({ userId, sessionId } = {}) => {
+      const found =
+        userId !== undefined
+          ? node.socketsOf({ userId })
+          : sessionId !== undefined
+            ? node.socketsOf({ sessionId })
+            : [...sweep.items]
+      // One that was told to go may take its time to answer; it is nobody's device any more.
+      const open = found.filter(({ ended }) => !ended)
+      return open.map(({ id, openedAt, session, admitted }) => ({
+        id,
+        since: openedAt,
+        address: admitted.address,
+        route: admitted.policy.route,
+        session,
+      }))
+    },
+    stats: () => ({ sockets: sweep.size, rooms: node.rooms.size, ...capacity.counts(), ...caps.counts() }),
+    // By way of JSON: a copy, without members that say nothing, and certain to be plain.
+    explain: () => routes.map((route): object => JSON.parse(JSON.stringify(route.explain()))),
+    drain: () => drain.start(),
+  }
+
+  return {
+    api,
+    /** Why nobody (who needs a session) is admitted right now. */
+    unavailable(needsSession: boolean): string | undefined {
+      if (drain.started) return 'draining'
+      if (needsSession && !node.ready) return 'the bus is away: revocations may be missing'
+      return undefined
+    },
+  }
+}

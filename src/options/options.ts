@@ -1,0 +1,269 @@
+import type { FastifyCookieOptions } from '@fastify/cookie'
+import type { FastifyHelmetOptions } from '@fastify/helmet'
+import type { WebsocketPluginOptions } from '@fastify/websocket'
+import { type AdmissionOptions, type AdmissionPolicy, compileAdmission } from '../admission/admission.ts'
+import {
+  type AuthenticateOption,
+  type Authentication,
+  compileAuthentication,
+} from '../authentication/authentication.ts'
+import type { WhenFull } from '../capacity/identity-capacity.ts'
+import { badOption } from '../errors.ts'
+import { checkKeys, isPlainObject } from '../option-checks.ts'
+import type { EncodeMode } from '../outbound/outbound.ts'
+import type { Bus } from '../relay/bus.ts'
+import { memoryBus } from '../relay/memory-bus.ts'
+import { compileSanitizing, type SanitizeOptions, type SanitizePolicy } from '../sanitizing/sanitizing.ts'
+import type { AuditEvent } from '../telemetry/audit.ts'
+import { type LimitOptions, type Limits, type RouteLimitOptions, resolveLimits } from './limits.ts'
+
+/** `fastify.register(secureWs, options)`. `docs/options.md` says for each what it is for and what loosening it costs. */
+export interface SecureWsOptions extends Partial<AdmissionOptions> {
+  /** Who may open a socket. Required; `false` admits everybody, and `socket.session` is `null`. */
+  readonly authenticate: AuthenticateOption
+  readonly limits?: LimitOptions
+  readonly session?: SessionOptions
+  /** What happens to every string leaf that is not already `Encoded`. Default `'html'`. */
+  readonly encode?: EncodeMode
+  /** A client that reads too slowly is closed with 1013, or misses messages. Default `'close'`. */
+  readonly slowReader?: 'close' | 'drop'
+  readonly sanitize?: SanitizeOptions
+  /** How nodes talk. Default `memoryBus()`: this process only. */
+  readonly bus?: Bus
+  /** Handed to @fastify/cookie, unless it is registered already. */
+  readonly cookie?: FastifyCookieOptions
+  /** Handed to @fastify/helmet, unless it is registered already; `false` leaves it out. */
+  readonly helmet?: FastifyHelmetOptions | false
+  /** Handed to @fastify/websocket; what would weaken a guard fails registration. */
+  readonly websocket?: WebsocketPluginOptions
+  readonly audit?: (event: AuditEvent) => void
+  /**
+   * Cookies, HTTP Basic and client certificates are attached by the browser whoever asks. Together with
+   * `dangerouslyAllowAnyOrigin`, `dangerouslyAllowNullOrigin` or `allowMissingOrigin` that is cross-site WebSocket
+   * hijacking, and registration fails unless this is `true` as well. Default `false`.
+   */
+  readonly dangerouslyAllowAmbientCredentials?: boolean
+}
+
+export interface SessionOptions {
+  /** How often an authenticator's `revalidate` is asked again while connected, in ms. Default 300,000. */
+  readonly revalidateEvery?: number
+  /** How long after `expiresAt` a socket is closed, in ms. Default 0. */
+  readonly expiryGrace?: number
+  /** One more socket of a session or user that has all it may have: refused with 429, or the oldest one is closed. Default `'refuse'`. */
+  readonly whenFull?: WhenFull
+}
+
+/** Options a route may say differently, under its own `secureWs`. */
+export interface RouteOverrides extends Partial<AdmissionOptions> {
+  readonly authenticate?: AuthenticateOption
+  readonly encode?: EncodeMode
+  readonly slowReader?: 'close' | 'drop'
+  readonly limits?: RouteLimitOptions
+}
+
+/** The plugin's options, finished: nothing here is looked at twice. */
+export interface Settings {
+  readonly admission: AdmissionOptions
+  readonly admissionPolicy: AdmissionPolicy
+  readonly authentication: Authentication
+  readonly limits: Limits
+  readonly session: Required<SessionOptions>
+  readonly encode: EncodeMode
+  readonly slowReader: 'close' | 'drop'
+  readonly sanitize: SanitizePolicy
+  readonly bus: Bus
+  readonly cookie: FastifyCookieOptions
+  readonly helmet: FastifyHelmetOptions | false
+  readonly websocket: WebsocketPluginOptions
+  readonly audit: ((event: AuditEvent) => void) | undefined
+  readonly dangerouslyAllowAmbientCredentials: boolean
+}
+
+const admissionKeys = [
+  'origins',
+  'hosts',
+  'allowMissingOrigin',
+  'dangerouslyAllowNullOrigin',
+  'allowInsecureTransport',
+] as const
+
+const keys = [
+  ...admissionKeys,
+  'authenticate',
+  'limits',
+  'session',
+  'encode',
+  'slowReader',
+  'sanitize',
+  'bus',
+  'cookie',
+  'helmet',
+  'websocket',
+  'audit',
+  'dangerouslyAllowAmbientCredentials',
+] as const
+
+export const routeKeys = [
+  ...admissionKeys,
+  'authenticate',
+  'encode',
+  'slowReader',
+  'limits',
+  'authorize',
+  'receives',
+  'sends',
+  'binary',
+  'protocols',
+] as const
+
+/**
+ * Checks everything and turns it into finished values, before the first request.
+ *
+ * @throws SecureWsError `SWS_BAD_OPTION` with the option's full path, the value and what to write instead;
+ * `SWS_UNSAFE_OPTIONS` for options that are safe alone and not together.
+ */
+export function resolveOptions(options: unknown): Settings {
+  const given: Record<string, unknown> = isPlainObject(options) ? options : {}
+  checkKeys(given, keys, '')
+  const admission = resolveAdmission(given)
+  const session = given.session ?? {}
+  if (!isPlainObject(session))
+    throw badOption('session', session, 'Write { revalidateEvery: 300_000, expiryGrace: 0 }.')
+  checkKeys(session, ['revalidateEvery', 'expiryGrace', 'whenFull'], 'session')
+  return {
+    admission,
+    admissionPolicy: compileAdmission(admission, ''),
+    authentication: compileAuthentication(given.authenticate, 'authenticate'),
+    limits: withPayloadBound(resolveLimits(given.limits, 'limits'), given.websocket),
+    session: {
+      revalidateEvery: milliseconds(session.revalidateEvery, 300_000, 'session.revalidateEvery'),
+      expiryGrace: milliseconds(session.expiryGrace, 0, 'session.expiryGrace'),
+      whenFull: oneOf(session.whenFull, ['refuse', 'evict-oldest'], 'refuse', 'session.whenFull'),
+    },
+    encode: oneOf(given.encode, ['html', 'json', 'none'], 'html', 'encode'),
+    slowReader: oneOf(given.slowReader, ['close', 'drop'], 'close', 'slowReader'),
+    sanitize: compileSanitizing(given.sanitize ?? {}, 'sanitize'),
+    bus: checkBus(given.bus),
+    cookie: objectOr(given.cookie, 'cookie', 'Write the options of @fastify/cookie.'),
+    helmet:
+      given.helmet === false
+        ? false
+        : objectOr(given.helmet, 'helmet', 'Write the options of @fastify/helmet, or false.'),
+    websocket: checkWebsocket(given.websocket),
+    audit: checkAudit(given.audit),
+    dangerouslyAllowAmbientCredentials: boolean(
+      given.dangerouslyAllowAmbientCredentials,
+      false,
+      'dangerouslyAllowAmbientCredentials',
+    ),
+  }
+}
+
+/** What a route left unsaid is what the plugin says; admission is compiled anew when the route said anything about it. */
+export function resolveAdmission(given: Record<string, unknown>, base?: AdmissionOptions): AdmissionOptions {
+  const admission: Record<string, unknown> = {
+    origins: 'same-origin',
+    allowMissingOrigin: false,
+    dangerouslyAllowNullOrigin: false,
+    allowInsecureTransport: false,
+    ...base,
+  }
+  // A route with origins of its own does not keep the plugin's idea of which hosts these imply, unless it was said.
+  for (const key of admissionKeys) if (given[key] !== undefined) admission[key] = given[key]
+  // compileAdmission checks every member at run time; what it is given here is still `unknown`.
+  return admission as object as AdmissionOptions
+}
+
+export function saysAnythingOnAdmission(given: Record<string, unknown>): boolean {
+  return admissionKeys.some((key) => given[key] !== undefined)
+}
+
+export function oneOf<T extends string>(value: unknown, legal: readonly T[], fallback: T, path: string): T {
+  if (value === undefined) return fallback
+  const found = legal.find((each) => each === value)
+  if (found === undefined) throw badOption(path, value, `Write ${legal.map((each) => `'${each}'`).join(' or ')}.`)
+  return found
+}
+
+function milliseconds(value: unknown, fallback: number, path: string): number {
+  if (value === undefined) return fallback
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
+  throw badOption(path, value, `Write a whole number of milliseconds, such as ${fallback}.`)
+}
+
+function boolean(value: unknown, fallback: boolean, path: string): boolean {
+  if (value === undefined) return fallback
+  if (typeof value === 'boolean') return value
+  throw badOption(path, value, 'Write true or false.')
+}
+
+function objectOr(value: unknown, path: string, advice: string): Record<string, unknown> {
+  if (value === undefined) return {}
+  if (isPlainObject(value)) return value
+  throw badOption(path, value, advice)
+}
+
+function checkBus(value: unknown): Bus {
+  if (value === undefined) return memoryBus()
+  if (isBus(value)) return value
+  throw badOption('bus', value, 'Write memoryBus(), redisBus({ ... }), or an object with subscribe, publish and close.')
+}
+
+function isBus(value: unknown): value is Bus {
+  if (typeof value !== 'object' || value === null) return false
+  return ['subscribe', 'publish', 'close'].every((name) => typeof Reflect.get(value, name) === 'function')
+}
+
+function checkAudit(value: unknown): Settings['audit'] {
+  if (value === undefined || typeof value === 'function') return value as Settings['audit']
+  throw badOption('audit', value, 'Write a function: (event) => { ... }.')
+}
+
+/** ws's own `maxPayload` may lower our bound, never raise it. */
+function withPayloadBound(limits: Limits, websocket: unknown): Limits {
+  const { options } = objectOr(websocket, 'websocket', 'Write the options of @fastify/websocket.')
+  const { maxPayload } = objectOr(options, 'websocket.options', "Write the options of ws's WebSocketServer.")
+  if (maxPayload === undefined) return limits
+  if (
+    typeof maxPayload !== 'number' ||
+    !Number.isSafeInteger(maxPayload) ||
+    maxPayload < 1 ||
+    maxPayload > limits.messageBytes
+  ) {
+    throw badOption(
+      'websocket.options.maxPayload',
+      maxPayload,
+      `Set \`limits.messageBytes\` (${limits.messageBytes}) instead.`,
+    )
+  }
+  return { ...limits, messageBytes: maxPayload }
+}
+
+/** Each of these would put a door beside the guard, or take the guard's own socket away. */
+const forbidden = new Map([
+  ['WebSocket', 'The socket class is what makes sockets secure: remove it.'],
+  ['noServer', 'Remove it: @fastify/websocket always routes upgrades through Fastify.'],
+  ['handleProtocols', "Remove it and list the sub-protocols in a route's `secureWs.protocols`."],
+  ['skipUTF8Validation', 'Remove it: text that is not UTF-8 is closed with 1007.'],
+  ['autoPong', 'Remove it: a ping must be answered (RFC 6455 section 5.5.2).'],
+])
+
+function checkWebsocket(value: unknown): WebsocketPluginOptions {
+  const given = objectOr(value, 'websocket', 'Write the options of @fastify/websocket.')
+  checkKeys(given, ['errorHandler', 'preClose', 'options'], 'websocket')
+  for (const name of ['errorHandler', 'preClose']) {
+    const listener = given[name]
+    if (listener !== undefined && typeof listener !== 'function') {
+      throw badOption(`websocket.${name}`, listener, 'Write a function, or leave it out.')
+    }
+  }
+  const options = objectOr(given.options, 'websocket.options', "Write the options of ws's WebSocketServer.")
+  for (const [name, advice] of forbidden) {
+    if (options[name] !== undefined) throw badOption(`websocket.options.${name}`, options[name], advice)
+  }
+  if (options.verifyClient !== undefined && typeof options.verifyClient !== 'function') {
+    throw badOption('websocket.options.verifyClient', options.verifyClient, 'Write a function, or leave it out.')
+  }
+  return given
+}

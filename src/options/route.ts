@@ -1,0 +1,164 @@
+import { type AdmissionPolicy, compileAdmission } from '../admission/admission.ts'
+import { type Authentication, compileAuthentication } from '../authentication/authentication.ts'
+import type { SocketPolicy } from '../connection/admitted.ts'
+import { badOption, SecureWsError } from '../errors.ts'
+import { compileInbound, type ReceiveRule } from '../inbound/inbound.ts'
+import type { ReplayGuard } from '../inbound/replay.ts'
+import { checkKeys, isPlainObject } from '../option-checks.ts'
+import { compileOutbound, type Sends } from '../outbound/outbound.ts'
+import type { Session } from '../session/session.ts'
+import { type Limits, resolveRouteLimits } from './limits.ts'
+import { oneOf, resolveAdmission, routeKeys, type Settings, saysAnythingOnAdmission } from './options.ts'
+
+/** A route's own question: may this session open a socket here? Anything but `true` is no. */
+export type Authorize = (session: Session | null, request: object) => boolean | Promise<boolean>
+
+/** Everything one route decided, finished when the route was declared. */
+export interface RoutePolicy {
+  readonly admission: AdmissionPolicy
+  readonly authentication: Authentication
+  readonly authorize: Authorize | undefined
+  /** Sub-protocols the server speaks here, in its order of preference; `undefined` when none is declared. */
+  readonly protocols: readonly string[] | undefined
+  readonly limits: Limits
+  readonly socket: SocketPolicy
+  readonly loosened: readonly string[]
+  explain(): object
+}
+
+export interface RouteSurroundings {
+  readonly settings: Settings
+  readonly replayGuard: ReplayGuard
+  readonly sanitizeHtml: (dirty: string) => string | Promise<string>
+  readonly warn: (text: string) => void
+}
+
+/**
+ * @param url as declared, with its prefix: names the route in errors and events
+ * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`
+ */
+export function compileRoute(url: string, given: unknown, surroundings: RouteSurroundings): RoutePolicy {
+  const { settings, replayGuard, sanitizeHtml, warn } = surroundings
+  const path = `${url} secureWs`
+  if (given !== undefined && !isPlainObject(given)) throw badOption(path, given, 'Write an object.')
+  const options: Record<string, unknown> = given ?? {}
+  checkKeys(options, routeKeys, path)
+
+  const limits = resolveRouteLimits(options.limits, `${path}.limits`, settings.limits)
+  const admission = saysAnythingOnAdmission(options)
+    ? compileAdmission(resolveAdmission(options, settings.admission), path)
+    : settings.admissionPolicy
+  const authentication =
+    options.authenticate === undefined
+      ? settings.authentication
+      : compileAuthentication(options.authenticate, `${path}.authenticate`)
+  const encode = oneOf(options.encode, ['html', 'json', 'none'], settings.encode, `${path}.encode`)
+  const receives = declared<ReceiveRule>(options.receives, `${path}.receives`)
+  const sends = declared<{ schema: object }>(options.sends, `${path}.sends`)
+  const binary = listOf(options.binary, `${path}.binary`, "Write a list of media types such as ['image/png'].")
+  const protocols = listOf(options.protocols, `${path}.protocols`, "Write a list such as ['chat.v1'].")
+  const authorize = checkAuthorize(options.authorize, `${path}.authorize`)
+  const { refreshable } = authentication
+  const inbound = compileInbound({ receives, binary, limits, path, sanitizeHtml, replayGuard, refreshable })
+  const outbound = compileOutbound({ encode, sends: sends as Sends | undefined, path, sanitizeHtml, warn })
+  const inherited = loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode)
+  refuseHijacking(admission, authentication, settings.dangerouslyAllowAmbientCredentials, path)
+
+  return {
+    admission,
+    authentication,
+    authorize,
+    protocols,
+    limits,
+    socket: {
+      route: url,
+      inbound,
+      types: receives === undefined ? undefined : new Set(Object.keys(receives)),
+      binary: binary !== undefined,
+      outbound,
+      encode,
+      limits,
+      needsRequest: authorize !== undefined || inbound.needsRequest,
+      authorize,
+      revalidate: (session, method) => authentication.revalidate(session, method),
+      refresh: authentication.refreshable
+        ? (session, method, token) => authentication.refresh(session, method, token)
+        : undefined,
+      slowReader: oneOf(options.slowReader, ['close', 'drop'], settings.slowReader, `${path}.slowReader`),
+    },
+    // Only what the route says itself: what it inherits is listed once, for the plugin.
+    loosened: loosenedBy(admission, authentication, encode).filter((line) => !inherited.includes(line)),
+    explain: () => ({
+      route: url,
+      ...admission.explain(),
+      authenticate: authentication.explain(),
+      authorize: authorize !== undefined,
+      protocols: protocols ?? [],
+      encode,
+      ...inbound.explain(),
+      sends: sends === undefined ? 'anything' : Object.keys(sends),
+      limits: structuredClone(limits),
+    }),
+  }
+}
+
+/** What a route gives up, in words for the one warning at startup. */
+export function loosenedBy(admission: AdmissionPolicy, authentication: Authentication, encode: string): string[] {
+  const said = admission.explain()
+  return [
+    said.origins === 'any' &&
+      `origins: dangerouslyAllowAnyOrigin (any web page may connect${byFunction(authentication)})`,
+    said.allowMissingOrigin && 'allowMissingOrigin: true (clients that are no browsers may connect)',
+    said.dangerouslyAllowNullOrigin && 'dangerouslyAllowNullOrigin: true (sandboxed pages may connect)',
+    said.allowInsecureTransport && 'allowInsecureTransport: true (credentials and messages in the clear)',
+    authentication.anonymous && 'authenticate: false (nobody is asked who they are)',
+    ...authentication.explain().loosened,
+    encode === 'none' && "encode: 'none' (strings leave as they are)",
+  ].filter((line) => line !== false)
+}
+
+function byFunction(authentication: Authentication): string {
+  const { methods } = authentication.explain()
+  return methods.includes('function') ? ', and `authenticate` is a function: it must not trust a cookie' : ''
+}
+
+/** Cross-site WebSocket hijacking as a configuration (CWE-1385): refused unless danger was said twice. */
+export function refuseHijacking(
+  admission: AdmissionPolicy,
+  authentication: Authentication,
+  allowed: boolean,
+  path: string,
+): void {
+  if (!authentication.ambient || allowed) return
+  const { origins, allowMissingOrigin, dangerouslyAllowNullOrigin } = admission.explain()
+  const open = [
+    origins === 'any' && '`origins: dangerouslyAllowAnyOrigin`',
+    dangerouslyAllowNullOrigin && '`dangerouslyAllowNullOrigin: true`',
+    allowMissingOrigin && '`allowMissingOrigin: true`',
+  ].find((each) => each !== false)
+  if (open === undefined) return
+  throw new SecureWsError(
+    'SWS_UNSAFE_OPTIONS',
+    `fastify-secure-ws: ${path === '' ? 'the options' : path} combine ${open} with credentials that browsers attach by themselves (cookies, HTTP Basic, client certificates): any web page could use a visitor's session. List the \`origins\` you serve, or authenticate with \`bearer\` or \`ticket\`. If you mean it, say it twice: \`dangerouslyAllowAmbientCredentials: true\`.`,
+  )
+}
+
+function declared<T>(value: unknown, path: string): Readonly<Record<string, T>> | undefined {
+  if (value === undefined) return undefined
+  if (isPlainObject(value)) return value as Record<string, T>
+  throw badOption(path, value, 'Write an object: message type to { schema }.')
+}
+
+function listOf(value: unknown, path: string, advice: string): readonly string[] | undefined {
+  if (value === undefined) return undefined
+  if (!Array.isArray(value) || value.length === 0) throw badOption(path, value, advice)
+  for (const each of value as unknown[]) {
+    if (typeof each !== 'string' || !/^[!#$%&'*+\-./0-9A-Z^_`|a-z~]+$/.test(each)) throw badOption(path, value, advice)
+  }
+  return [...(value as string[])]
+}
+
+function checkAuthorize(value: unknown, path: string): Authorize | undefined {
+  if (value === undefined || typeof value === 'function') return value as Authorize | undefined
+  throw badOption(path, value, 'Write a function: (session, request) => boolean.')
+}

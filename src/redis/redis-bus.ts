@@ -1,0 +1,176 @@
+import { type Bus, type BusState, isTopic } from '../relay/bus.ts'
+import { type RedisCommands, redisCommands, within } from './commands.ts'
+import { redisCounters } from './counters.ts'
+import { redisDenials } from './denials.ts'
+import { compileRedisBus, type RedisBusOptions, type RedisBusPlan } from './options.ts'
+import { redisPresence } from './presence.ts'
+
+export type { RedisBusOptions } from './options.ts'
+
+export interface RedisBus extends Bus {
+  readonly name: 'redis'
+  readonly channel: string
+  readonly state: BusState
+  /** The connection for commands, for stores that live beside the bus (`redisTickets`). */
+  readonly commands: RedisCommands
+}
+
+/**
+ * Nodes that share a Redis. Connects on first use, with one connection for commands and one for subscriptions, and closes
+ * with the application. On a cluster pub/sub is sharded: a room's traffic reaches only the shard that owns it.
+ *
+ * @throws SecureWsError `SWS_BAD_OPTION`
+ */
+export function redisBus(options: RedisBusOptions): RedisBus {
+  return connectRedisBus(compileRedisBus(options))
+}
+
+/** Milliseconds: how often an answer is asked for, and how long it may take. */
+export interface Heartbeat {
+  readonly every: number
+  readonly timeout: number
+}
+
+export function connectRedisBus(
+  { source, channel, secret, clockSkew, leaseTtl }: RedisBusPlan,
+  pulse: Heartbeat = { every: 5_000, timeout: 4_000 },
+): RedisBus {
+  const writer = source.open()
+  const reader = source.open()
+  const ofWriter = redisCommands(writer)
+  const commands: RedisCommands = {
+    send(...command) {
+      open()
+      return ofWriter.send(...command)
+    },
+    run(...call) {
+      open()
+      return ofWriter.run(...call)
+    },
+  }
+  const deliveries = new Map<string, Set<(payload: string) => void>>()
+  const stateListeners = new Set<(state: BusState) => void>()
+  let phase: 'new' | 'open' | 'closed' = 'new'
+  let state: BusState = 'down'
+  let answering = true
+  let heartbeat: NodeJS.Timeout | undefined
+
+  const open = (): void => {
+    if (phase !== 'new') return
+    phase = 'open'
+    writer.connect()
+    reader.connect()
+    heartbeat = setInterval(() => void beat(), pulse.every)
+    heartbeat.unref()
+  }
+
+  const update = (): void => {
+    const next: BusState = phase === 'open' && answering && writer.up && reader.up ? 'up' : 'down'
+    if (next === state) return
+    state = next
+    for (const listener of [...stateListeners]) listener(next)
+  }
+
+  // A peer that vanished without a FIN looks connected for a long time; an unanswered PING does not.
+  const beat = async (): Promise<void> => {
+    if (!writer.up || !reader.up) return
+    try {
+      await within(Promise.all([writer.send(channel, ['PING']), reader.send(channel, ['PING'])]), pulse.timeout)
+      answering = true
+    } catch {
+      answering = false
+    }
+    update()
+  }
+
+  writer.onChange(update)
+  reader.onChange(update)
+  reader.onPayload((name, payload) => {
+    for (const deliver of [...(deliveries.get(name) ?? [])]) {
+      try {
+        deliver(payload)
+      } catch (error) {
+        queueMicrotask(() => process.emitWarning(error instanceof Error ? error : String(error)))
+      }
+    }
+  })
+
+  /** Once, at the beginning: time to connect, so that an application does not start by being refused. */
+  const firstUp = async (): Promise<void> => {
+    open()
+    if (state === 'up') return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const listener = () => resolve()
+    stateListeners.add(listener)
+    try {
+      await within(promise, 2_000)
+    } catch {
+      throw new Error('Redis is away')
+    } finally {
+      stateListeners.delete(listener)
+    }
+  }
+  let first: Promise<void> | undefined
+
+  return {
+    name: 'redis',
+    channel,
+    secret,
+    clockSkew,
+    leaseTtl,
+    commands,
+    stores: {
+      denials: redisDenials(commands, channel),
+      counters: redisCounters(commands, channel),
+      presence: redisPresence(commands, channel),
+    },
+    get state() {
+      return state
+    },
+    onState(listener) {
+      stateListeners.add(listener)
+      return () => void stateListeners.delete(listener)
+    },
+    async subscribe(topic, deliver) {
+      if (!isTopic(topic)) throw new TypeError('not a topic')
+      if (phase === 'closed') throw new Error('the bus is closed')
+      first ??= firstUp()
+      await first.catch(() => {})
+      const name = `${channel}:${topic}`
+      const all = deliveries.get(name) ?? new Set()
+      deliveries.set(name, all)
+      const one = (payload: string) => deliver(payload)
+      all.add(one)
+      const drop = () => {
+        all.delete(one)
+        if (all.size === 0 && deliveries.get(name) === all) deliveries.delete(name)
+      }
+      try {
+        if (!reader.up) throw new Error('Redis is away')
+        await within(reader.subscribe(name), 2_000)
+      } catch (error) {
+        drop()
+        throw error
+      }
+      return async () => {
+        drop()
+        // While Redis is away there is nothing to undo there, and a later delivery finds nobody.
+        if (!deliveries.has(name)) await reader.unsubscribe(name).catch(() => {})
+      }
+    },
+    async publish(topic, payload) {
+      if (!isTopic(topic)) throw new TypeError('not a topic')
+      const name = `${channel}:${topic}`
+      await commands.send(name, source.cluster ? 'SPUBLISH' : 'PUBLISH', name, payload)
+    },
+    async close() {
+      if (phase === 'closed') return
+      phase = 'closed'
+      clearInterval(heartbeat)
+      state = 'down'
+      stateListeners.clear()
+      deliveries.clear()
+      await Promise.all([writer.close(), reader.close()])
+    },
+  }
+}

@@ -1,0 +1,80 @@
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
+import type { StoredTicket, TicketStore } from '../authentication/ticket-store.ts'
+import { badOption } from '../errors.ts'
+
+/** What a `redisBus(...)` brings: its connection, its prefix and its keys. */
+export interface TicketRedis {
+  readonly channel: string
+  readonly secret?: readonly KeyObject[]
+  readonly commands: { send(key: string, ...args: readonly string[]): Promise<unknown> }
+}
+
+/**
+ * Tickets for several nodes, kept in the Redis of `redisBus(...)` over the connection it has: issued by one node, redeemed
+ * once by any of them (GETDEL, Redis 6.2). What is kept is signed with the bus's secret, so that who can write to Redis
+ * still cannot make up a ticket. While Redis is away none is issued, and none redeemed.
+ *
+ * @throws SecureWsError `SWS_BAD_OPTION` when it is given anything but a Redis bus.
+ */
+export function redisTickets(bus: TicketRedis): TicketStore {
+  const [key, ...olderKeys] = bus?.secret ?? []
+  if (typeof bus?.commands?.send !== 'function' || typeof bus.channel !== 'string' || key === undefined) {
+    throw badOption('redisTickets', typeof bus, 'Pass the bus: const bus = redisBus({ ... }); redisTickets(bus).')
+  }
+  const { channel, commands } = bus
+  const keys = [key, ...olderKeys]
+  const nameOf = (hash: string) => `${channel}:ticket:${hash}`
+
+  return {
+    async put(hash, { session: _, ...ticket }, ttlMs) {
+      if (!isHash(hash)) throw new TypeError('not the hash of a ticket')
+      const text = JSON.stringify(ticket)
+      const value = `${sign(key, hash, text).toString('base64url')}.${text}`
+      // NX: two tickets with one hash cannot happen; if it does, the second one is not issued.
+      const answer = await commands.send(nameOf(hash), 'SET', nameOf(hash), value, 'PX', String(ttlMs), 'NX')
+      if (String(answer) !== 'OK') throw new Error('this ticket is already kept')
+    },
+    async take(hash) {
+      if (!isHash(hash)) return undefined
+      const value = await commands.send(nameOf(hash), 'GETDEL', nameOf(hash))
+      return typeof value === 'string' ? open(value, hash, keys) : undefined
+    },
+  }
+}
+
+/** Total: what somebody else wrote there is no ticket. */
+function open(value: string, hash: string, keys: readonly KeyObject[]): StoredTicket | undefined {
+  const text = value.slice(44)
+  const signature = Buffer.from(value.slice(0, 43), 'base64url')
+  if (value[43] !== '.' || signature.length !== 32) return undefined
+  // The hash is signed too: a ticket cannot be copied to another one's place.
+  if (!keys.some((key) => timingSafeEqual(sign(key, hash, text), signature))) return undefined
+  return parse(text)
+}
+
+function parse(text: string): StoredTicket | undefined {
+  let fields: unknown
+  try {
+    fields = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  const map = new Map<string, unknown>(Object.entries(Object(fields)))
+  const sessionId = map.get('sessionId')
+  const userId = map.get('userId')
+  const origin = map.get('origin')
+  const route = map.get('route')
+  const expiresAt = map.get('expiresAt')
+  if (typeof sessionId !== 'string' || typeof route !== 'string' || typeof expiresAt !== 'number') return undefined
+  if (userId !== undefined && typeof userId !== 'string') return undefined
+  if (origin !== null && typeof origin !== 'string') return undefined
+  return { sessionId, ...(userId !== undefined && { userId }), origin, route, expiresAt }
+}
+
+function sign(key: KeyObject, hash: string, text: string): Buffer {
+  return createHmac('sha256', key).update(`ticket ${hash} `).update(text).digest()
+}
+
+function isHash(hash: string): boolean {
+  return /^[A-Za-z0-9_=+/-]{22,128}$/.test(hash)
+}

@@ -1,0 +1,219 @@
+import type { Duplex } from 'node:stream'
+import { WebSocket } from 'ws'
+import type { Admitted, Surroundings } from '../connection/admitted.ts'
+import { type BinaryType, binaryTypes } from '../connection/binary-type.ts'
+import { closeReasonBytes, controlBytes, isSendableCloseCode } from '../connection/close.ts'
+import { Connection } from '../connection/connection.ts'
+import { controlText } from '../connection/control-text.ts'
+import { emitContained } from '../connection/listeners.ts'
+import type { FrameOptions, SendCallback } from '../connection/sending.ts'
+import type { EncodeMode } from '../outbound/outbound.ts'
+import type { Audience } from '../rooms/audience.ts'
+import type { Grant } from '../rooms/rooms.ts'
+import type { Session } from '../session/session.ts'
+import { createTurn } from './coalescer.ts'
+import { releaseResponse } from './response.ts'
+import { socketId } from './socket-id.ts'
+import { WebSocketWire, type WsSocket } from './ws-port.ts'
+
+/** As ws declares it for `ping` and `pong`. */
+type ControlCallback = (error: Error) => void
+
+export interface SendOptions extends FrameOptions {
+  readonly binary?: boolean | undefined
+  readonly mask?: boolean | undefined
+  /** For this one payload, instead of the route's. */
+  readonly encode?: EncodeMode | undefined
+}
+
+/** What the class needs of the plugin: who was admitted on which stream, and what all sockets share. */
+export interface SocketSource {
+  readonly surroundings: Surroundings
+  /** Hands out an admission once: a second socket on the same stream has none. */
+  take(stream: Duplex): Admitted | undefined
+  to(connection: Connection, room: string): Audience
+}
+
+/**
+ * The socket class for one server, handed to @fastify/websocket through its `WebSocket` option. It is a `ws` WebSocket, so
+ * everything that takes one works; what goes in and out passes `Connection`.
+ */
+export function secureSocketClass(source: SocketSource): SecureSocketClass {
+  const turn = createTurn()
+  return class SecureWebSocket extends WebSocket {
+    #connection: Connection | undefined
+
+    static {
+      // ws hands `binaryType` on to its receiver, and then frames come as something without a `length`: the byte rate would
+      // count NaN, for ever. The receiver keeps making Buffers; what the application asked for is made at its listener.
+      Object.defineProperty(SecureWebSocket.prototype, 'binaryType', {
+        get(this: SecureWebSocket) {
+          return this.#connection?.wire.binaryType ?? 'nodebuffer'
+        },
+        set(this: SecureWebSocket, type: BinaryType) {
+          if (this.#connection !== undefined && binaryTypes.has(type)) this.#connection.wire.binaryType = type
+        },
+      })
+      const ofWs = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'bufferedAmount')
+      Object.defineProperty(SecureWebSocket.prototype, 'bufferedAmount', {
+        get(this: SecureWebSocket) {
+          return this.#connection?.wire.waiting ?? Number(ofWs?.get?.call(this))
+        },
+      })
+    }
+
+    /** Called by ws right after it has written the 101: the first moment that this object is somebody's socket. */
+    setSocket(stream: Duplex, head: Buffer, options: { maxPayload?: number }): void {
+      const admitted = source.take(stream)
+      if (admitted === undefined) {
+        // Nobody asked the guard about this stream. There is no such socket.
+        stream.destroy()
+        return
+      }
+      const { messageBytes } = admitted.policy.limits
+      setSocket.call(this, stream, head, { ...options, maxPayload: messageBytes })
+      releaseResponse(stream)
+      const wire = new WebSocketWire(this as WebSocket as WsSocket, stream, turn)
+      this.#connection = new Connection(socketId(), this, wire, admitted, source.surroundings)
+    }
+
+    /** 128 random bits: names this socket in events and in `sockets()`. */
+    get id(): string {
+      return this.connection.id
+    }
+
+    get session(): Session | null {
+      return this.connection.session
+    }
+
+    get rooms(): ReadonlySet<string> {
+      return this.connection.rooms
+    }
+
+    get connection(): Connection {
+      if (this.#connection === undefined) throw new TypeError('This socket was never opened by the server.')
+      return this.#connection
+    }
+
+    join(room: string, grant?: Grant): void {
+      if (!this.connection.ended) source.surroundings.rooms.join(this.connection, room, grant)
+    }
+
+    leave(room: string): void {
+      source.surroundings.rooms.leave(this.connection, room)
+    }
+
+    to(room: string): Audience {
+      return source.to(this.connection, room)
+    }
+
+    override send(value: unknown, options?: SendOptions | SendCallback, callback?: SendCallback): void {
+      if (typeof options === 'function') this.connection.send(value, undefined, options)
+      else this.connection.send(value, options, callback)
+    }
+
+    /**
+     * The reason is plain text: it is encoded and cut to the 123 bytes a close frame has room for.
+     *
+     * @throws TypeError for a code that no close frame may carry; the socket is as open as before then
+     */
+    override close(code?: number, reason?: string | Buffer): void {
+      const connection = this.#connection
+      if (connection === undefined) return
+      if (code !== undefined && !isSendableCloseCode(code)) {
+        throw new TypeError(`${String(code)} is no close code. Write 1000, or one from 3000 to 4999.`)
+      }
+      connection.gate(code ?? 1005)
+      // ws echoes the client's own close frame through this method. Its code goes back, its text, which is bytes, does not.
+      if (code === undefined || typeof reason !== 'string') connection.wire.closeFrame(code)
+      else connection.wire.closeFrame(code, controlText(reason, closeReasonBytes))
+    }
+
+    /** Nothing that was already read is delivered after this: ws alone parses what the stream still holds. */
+    override terminate(): void {
+      const connection = this.#connection
+      if (connection === undefined) {
+        super.terminate()
+        return
+      }
+      connection.gate(abnormalClosure)
+      connection.wire.terminate()
+    }
+
+    override ping(payload?: unknown, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
+      this.connection.wire.ping(...controlArguments(payload, mask, callback))
+    }
+
+    override pong(payload?: unknown, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
+      const { wire } = this.connection
+      // Bytes are ws answering a ping with the client's own payload, as RFC 6455 section 5.5.3 asks for.
+      if (Buffer.isBuffer(payload)) wire.pong(payload, typeof mask === 'function' ? mask : callback)
+      else wire.pong(...controlArguments(payload, mask, callback))
+    }
+
+    override pause(): void {
+      this.connection.wire.pause()
+    }
+
+    override resume(): void {
+      this.connection.wire.resume()
+    }
+
+    override on(event: string | symbol, listener: (...args: never[]) => void): this {
+      super.on(event, listener as () => void)
+      if (typeof event === 'string') this.#connection?.listenerAdded(event)
+      return this
+    }
+
+    override addListener(event: string | symbol, listener: (...args: never[]) => void): this {
+      return this.on(event, listener)
+    }
+
+    override prependListener(event: string | symbol, listener: (...args: never[]) => void): this {
+      super.prependListener(event, listener as () => void)
+      if (typeof event === 'string') this.#connection?.listenerAdded(event)
+      return this
+    }
+
+    override emit(event: string | symbol, ...args: unknown[]): boolean {
+      const connection = this.#connection
+      if (connection === undefined || typeof event === 'symbol') return super.emit(event, ...args)
+      if (event === 'message') {
+        connection.frame(args[0] as Buffer, args[1] === true)
+        return true
+      }
+      if (event === 'close') connection.closed(Number(args[0]))
+      else if (event === 'ping') connection.ping()
+      else if (event === 'pong') connection.pong(args[0] as Buffer)
+      // Without a listener it would throw, as everywhere in Node: here it is the client's doing, and ws has answered it.
+      if (event === 'error') connection.socketFailed(args[0])
+      return emitContained(this, event, args, (error) => connection.fault(error))
+    }
+  }
+}
+
+/** A ws socket whose state is within reach of the plugin. */
+export interface ConnectedSocket extends WebSocket {
+  readonly connection: Connection
+}
+export type SecureSocketClass = new (...parameters: ConstructorParameters<typeof WebSocket>) => ConnectedSocket
+
+interface SetSocket {
+  setSocket(this: WebSocket, stream: Duplex, head: Buffer, options: object): void
+}
+
+/** Documented by ws as private, and the one place where a server-side socket gets its stream (stack facts: pause here). */
+const { setSocket } = WebSocket.prototype as WebSocket & SetSocket
+
+/** RFC 6455 section 7.1.5: never on the wire, only in `close` events and ours. */
+const abnormalClosure = 1006
+
+/** ws lets both of the others be left out, in front of a callback. */
+function controlArguments(
+  payload: unknown,
+  mask: boolean | ControlCallback | undefined,
+  callback: ControlCallback | undefined,
+): [text: string, ControlCallback | undefined] {
+  if (typeof payload === 'function') return ['', payload as ControlCallback]
+  return [controlText(payload, controlBytes), typeof mask === 'function' ? mask : callback]
+}

@@ -1,0 +1,165 @@
+import type { Duplex } from 'node:stream'
+import { WebSocket } from 'ws'
+import type { LifeWire } from '../connection/admitted.ts'
+import { type BinaryType, shapeBytes } from '../connection/binary-type.ts'
+import type { FrameOptions, SendCallback } from '../connection/sending.ts'
+import type { Outgoing } from '../outbound/outbound.ts'
+import { frameOf, type SharedFrame } from '../outbound/shared-frame.ts'
+import { Coalescer, type Piece, type Turn, type WriteCallback } from './coalescer.ts'
+import { type Exit, guardSender, type WsFrameOptions, type WsSender } from './guarded-sender.ts'
+
+/** ws's internals that are read or used here; `test/ws/ws-internals.test.ts` fails when ws changes one. */
+export interface WsSocket extends WebSocket {
+  readonly _receiver: WsReceiver | null
+  readonly _sender: WsSender | null
+  readonly _socket: (Duplex & { readonly bytesWritten?: number }) | null
+}
+interface WsReceiver {
+  readonly _state: number
+  readonly _bufferedBytes: number
+  readonly _fragmented: number
+}
+
+const ofWs = WebSocket.prototype
+const waitingInWs = Object.getOwnPropertyDescriptor(ofWs, 'bufferedAmount')
+
+/**
+ * The one place that knows how ws works inside: what a connection needs of an open WebSocket beyond its public methods. It
+ * calls those of ws itself, because the socket's own lead back here.
+ */
+export class WebSocketWire implements LifeWire, Exit {
+  binaryType: BinaryType = 'nodebuffer'
+  passing = false
+  readonly #socket: WsSocket
+  readonly #coalescer: Coalescer
+  #held = 0
+  #paused = false
+
+  constructor(socket: WsSocket, stream: Duplex, turn: Turn) {
+    this.#socket = socket
+    this.#coalescer = new Coalescer(stream, turn)
+    if (socket._sender !== null) guardSender(socket._sender, this)
+  }
+
+  get open(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN
+  }
+
+  get waiting(): number {
+    return Number(waitingInWs?.get?.call(this.#socket)) + this.#coalescer.bytes
+  }
+
+  get reading(): boolean {
+    return !this.#socket.isPaused
+  }
+
+  get midMessage(): boolean {
+    const receiver = this.#socket._receiver
+    return receiver !== null && (receiver._state !== 0 || receiver._bufferedBytes > 0 || receiver._fragmented !== 0)
+  }
+
+  get written(): number | undefined {
+    const { bytesWritten, writableLength } = this.#socket._socket ?? {}
+    // Node counts what it still holds as written.
+    return bytesWritten === undefined ? undefined : bytesWritten - (writableLength ?? 0)
+  }
+
+  // --- out ---
+
+  write({ payload, binary }: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
+    // Text is copied into its frame whoever makes that; bytes need not be.
+    if (typeof payload === 'string' && options === undefined && this.#isFree) {
+      this.#coalescer.push([frameOf(payload, binary ? 0x2 : 0x1)], callback as WriteCallback | undefined)
+      return
+    }
+    const frame = { compress: options?.compress ?? true, fin: options?.fin ?? true, binary }
+    this.#pass(() => ofWs.send.call(this.#socket, payload, frame, callback))
+  }
+
+  writeFrame({ bytes }: SharedFrame): boolean {
+    if (bytes === undefined || !this.#isFree) return false
+    this.#coalescer.push([bytes])
+    return true
+  }
+
+  /** Frames may go straight to the stream only while nothing of ws stands in front of it, or they would overtake each other. */
+  get #isFree(): boolean {
+    const { _sender: sender, extensions } = this.#socket
+    if (sender === null || extensions !== '') return false
+    return sender._state === 0 && sender._firstFragment && sender._queue.length === 0
+  }
+
+  ping(payload: Buffer | string, callback?: (error: Error) => void): void {
+    this.#pass(() => ofWs.ping.call(this.#socket, payload, false, callback))
+  }
+
+  pong(payload: Buffer | string, callback?: (error: Error) => void): void {
+    this.#pass(() => ofWs.pong.call(this.#socket, payload, false, callback))
+  }
+
+  closeFrame(code?: number, reason?: string): void {
+    this.#pass(() => ofWs.close.call(this.#socket, code, reason))
+  }
+
+  /** What was sent before goes as far as the kernel takes it, as with ws. */
+  terminate(): void {
+    this.#coalescer.flush()
+    ofWs.terminate.call(this.#socket)
+  }
+
+  // --- in ---
+
+  /** While a frame is dealt with, what is sent waits for the other frames of the same read. */
+  gather(): void {
+    this.#coalescer.gather()
+  }
+
+  gathered(): void {
+    this.#coalescer.gathered(this.#socket._receiver?._bufferedBytes === 0)
+  }
+
+  shape(bytes: Buffer): unknown {
+    return shapeBytes(bytes, this.binaryType)
+  }
+
+  /** As the application's own `pause`, counted, so that neither undoes the other. */
+  hold(): void {
+    this.#held++
+    ofWs.pause.call(this.#socket)
+  }
+
+  release(): void {
+    this.#held--
+    if (this.#held === 0 && !this.#paused) ofWs.resume.call(this.#socket)
+  }
+
+  pause(): void {
+    this.#paused = true
+    ofWs.pause.call(this.#socket)
+  }
+
+  resume(): void {
+    this.#paused = false
+    if (this.#held === 0) ofWs.resume.call(this.#socket)
+  }
+
+  // --- what the sender of ws is told ---
+
+  push(pieces: readonly Piece[], callback: WriteCallback | undefined): void {
+    this.#coalescer.push(pieces, callback)
+  }
+
+  encode(payload: unknown, options: WsFrameOptions | undefined, callback: SendCallback | undefined): void {
+    const { binary, compress, fin } = options ?? {}
+    this.#socket.send(payload as string, { binary, compress, fin } as object, callback)
+  }
+
+  #pass(call: () => void): void {
+    this.passing = true
+    try {
+      call()
+    } finally {
+      this.passing = false
+    }
+  }
+}

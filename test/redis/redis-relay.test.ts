@@ -1,0 +1,381 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { redisSource } from '../../src/redis/client.ts'
+import { redisCommands } from '../../src/redis/commands.ts'
+import { compileRedisBus } from '../../src/redis/options.ts'
+import { connectRedisBus, type RedisBus, type RedisBusOptions, redisBus } from '../../src/redis/redis-bus.ts'
+import { redisTickets } from '../../src/redis/ticket-store.ts'
+import { roomTopic } from '../../src/relay/bus.ts'
+import { sealEnvelope } from '../../src/relay/envelope.ts'
+import type { RelayOptions } from '../../src/relay/relay.ts'
+import { denialOf } from '../../src/session/denials.ts'
+import { type RedisServer, startRedis } from '../harness/redis.ts'
+import { until } from '../harness/until.ts'
+import { type Listening, listening } from '../relay/two-nodes.ts'
+
+const secret = 'a secret of these tests, 32 bytes'
+const room = (name: string, frame: string) => ({ kind: 'room', room: name, frame }) as const
+
+let redis: RedisServer
+before(async () => {
+  redis = await startRedis()
+})
+after(() => redis.close())
+beforeEach(() => redis.cli('FLUSHALL'))
+
+const open: Listening[] = []
+afterEach(async () => {
+  await Promise.all(open.splice(0).map(({ relay }) => relay.close()))
+})
+
+interface Node extends Listening {
+  readonly bus: RedisBus
+}
+
+async function start(bus: Partial<RedisBusOptions> = {}, relay: Partial<RelayOptions> = {}): Promise<Node> {
+  const by = bus.client === undefined ? { url: redis.url } : {}
+  const own = redisBus({ ...by, channel: 'app', secret, ...bus })
+  const node = Object.assign(listening(own, relay), { bus: own })
+  open.push(node)
+  await node.relay.start()
+  return node
+}
+
+/** Waits until the room's channel has this many subscribers, as Redis counts them. */
+async function subscribed(name: string, nodes: number, channel = 'app'): Promise<void> {
+  const full = `${channel}:${roomTopic(name)}`
+  await until(
+    async () => (await redis.cli('PUBSUB', 'NUMSUB', full)).endsWith(`\n${nodes}`),
+    `${nodes} nodes were in ${name}`,
+  )
+}
+
+describe('two nodes', () => {
+  test('hear each other, whichever client each of them uses', async () => {
+    const near = await start()
+    const far = await start({ client: new Redis(redis.port, '127.0.0.1', { lazyConnect: true }) })
+    assert.deepEqual([near.relay.ready, far.relay.ready], [true, true])
+    near.relay.joinTopic('a')
+    far.relay.joinTopic('a')
+    await subscribed('a', 2)
+    near.relay.publish(room('a', 'from near'))
+    far.relay.publish(room('a', 'from far'))
+    await until(() => near.heard.length + far.heard.length === 2, 'both were heard')
+    assert.deepEqual([near.frames(), far.frames()], [['from far'], ['from near']])
+    far.relay.leaveTopic('a')
+    await subscribed('a', 1)
+  })
+
+  test('CS-9: a revocation reaches the other node, and Redis shows no session id', async () => {
+    const [near, far] = [await start(), await start()]
+    const denial = denialOf('session', 'the-session-id', Date.now(), Date.now() + 60_000)
+    assert.equal(await near.relay.deny(denial), true)
+    await until(() => far.heard.length === 1, 'it was heard')
+    assert.deepEqual(far.relay.findDenial({ sessionId: 'the-session-id' }), denial)
+    const kept = await redis.cli('HGETALL', 'app:{app:denials}:facts')
+    assert.match(kept, new RegExp(denial.id))
+    assert.ok(!kept.includes('the-session-id'))
+  })
+
+  test('closed, they leave no connection; what they kept has an end', async () => {
+    const [near, far] = [await start(), await start({ client: createClient({ url: redis.url }) })]
+    await near.relay.deny(denialOf('session', 's', Date.now(), Date.now() + 60_000))
+    await near.bus.stores?.counters.hit('k', 60_000, 5, Date.now())
+    await near.bus.stores?.counters.acquire('k', 'h', 5, 60_000)
+    await near.bus.stores?.presence.enter('k', 'h', 60_000)
+    await redisTickets(near.bus).put('h'.repeat(43), { sessionId: 's', origin: null, route: '/', expiresAt: 1 }, 60_000)
+    const keys = (await redis.cli('KEYS', '*')).split('\n')
+    assert.equal(keys.length, 7)
+    for (const key of keys) assert.ok(Number(await redis.cli('PTTL', key)) > 0, key)
+    await near.relay.close()
+    await far.relay.close()
+    await until(
+      async () => (await redis.cli('CLIENT', 'LIST')).split('\n').length === 1,
+      'only redis-cli was connected',
+    )
+  })
+})
+
+describe('published by somebody who can reach Redis, but has no secret', () => {
+  test('BR-03, BR-04: forged, unsigned, truncated, 10 MB, of another version: nothing but a failure each', async () => {
+    const node = await start()
+    node.relay.joinTopic('a')
+    await subscribed('a', 1)
+    const attacker = createClient({ url: redis.url })
+    await attacker.connect()
+    // What was really sent, recorded: X-9.
+    const recorded: string[] = []
+    const spy = attacker.duplicate()
+    await spy.connect()
+    await spy.subscribe('app:room:a', (payload) => recorded.push(payload))
+    const peer = await start()
+    peer.relay.publish(room('a', 'real'))
+    await until(() => recorded.length === 1 && node.heard.length === 1, 'the real one was heard')
+    const real = recorded[0] ?? ''
+
+    const denial = denialOf('session', 'victim', Date.now(), Date.now() + 60_000)
+    const forged = { node: 'x', sequence: 1, at: Date.now(), message: room('a', 'forged') }
+    const attacks: [channel: string, payload: string, reason: string][] = [
+      ['app:room:a', 'noise', 'malformed'],
+      ['app:room:a', sealEnvelope('room:a', forged, undefined), 'bad signature'],
+      ['app:room:a', real.slice(0, -1), 'bad signature'],
+      ['app:room:a', `${real}<script>`, 'bad signature'],
+      ['app:room:a', real.replace('sws1', 'sws2'), 'other version'],
+      ['app:room:a', 'x'.repeat(10_000_000), 'too large'],
+      ['app:room:a', real, 'replayed'],
+      ['app:control', real, 'bad signature'],
+      [
+        'app:control',
+        sealEnvelope(
+          'control',
+          { ...forged, message: { kind: 'identity', verb: 'close', subject: denial } },
+          undefined,
+        ),
+        'bad signature',
+      ],
+    ]
+    for (const [channel, payload] of attacks) await attacker.publish(channel, payload)
+    await until(() => node.failures.length === attacks.length, 'all were refused')
+    assert.deepEqual(
+      node.failures,
+      attacks.map(([, , reason]) => ({ stage: 'delivery', reason: `envelope refused: ${reason}` })),
+    )
+    assert.deepEqual(node.frames(), ['real'])
+    assert.equal(node.relay.findDenial({ sessionId: 'victim' }), undefined)
+    // The near miss: the next real one.
+    peer.relay.publish(room('a', 'real again'))
+    await until(() => node.heard.length === 2, 'it was heard')
+    spy.destroy()
+    attacker.destroy()
+  })
+
+  test('what was written into the stores by hand is no ticket, and admits nobody', async () => {
+    const { bus } = await start()
+    const tickets = redisTickets(bus)
+    const [hash, other] = ['h'.repeat(43), 'o'.repeat(43)]
+    const ticket = { sessionId: 's', origin: null, route: '/', expiresAt: Date.now() + 60_000 }
+    await redis.cli('SET', `app:ticket:${hash}`, JSON.stringify(ticket))
+    assert.equal(await tickets.take(hash), undefined)
+    // Copied to another place: the signature holds for its own hash only.
+    await tickets.put(hash, ticket, 60_000)
+    await redis.cli('COPY', `app:ticket:${hash}`, `app:ticket:${other}`)
+    assert.equal(await tickets.take(other), undefined)
+    assert.deepEqual(await tickets.take(hash), ticket)
+    const name = `session:${denialOf('session', 's', 1, 2).id}`
+    await redis.cli('HSET', 'app:{app:denials}:facts', name, 'garbage', 'epoch', 'e', 'newest', '1')
+    await redis.cli('ZADD', 'app:{app:denials}:log', '1', name)
+    assert.equal(await bus.stores?.denials.isDenied({ sessionId: 's' }), true)
+    assert.deepEqual((await bus.stores?.denials.since(undefined))?.denials, [])
+  })
+})
+
+describe('two applications on one Redis', () => {
+  test('with the same rooms and, by mistake, the same secret, never meet', async () => {
+    const [one, two, sub] = [
+      await start({ channel: 'shop' }),
+      await start({ channel: 'shop2' }),
+      await start({ channel: 'shop-room' }),
+    ]
+    for (const node of [one, two, sub]) node.relay.joinTopic('a')
+    await subscribed('a', 1, 'shop')
+    await subscribed('a', 1, 'shop2')
+    await subscribed('a', 1, 'shop-room')
+    const spy = createClient({ url: redis.url })
+    await spy.connect()
+    const recorded: string[] = []
+    await spy.subscribe('shop:room:a', (payload) => recorded.push(payload))
+    const peer = await start({ channel: 'shop' })
+    peer.relay.publish(room('a', 'x'))
+    await peer.relay.deny(denialOf('user', 'u', Date.now(), Date.now() + 60_000))
+    await until(() => one.heard.length === 2 && recorded.length === 1, 'its own nodes heard it')
+    await redis.cli('PUBLISH', 'shop2:room:a', recorded[0] ?? '')
+    await until(() => two.failures.length === 1, 'what was carried over was refused')
+    assert.deepEqual(two.failures, [{ stage: 'delivery', reason: 'envelope refused: bad signature' }])
+    assert.deepEqual([two.heard, sub.heard], [[], []])
+    assert.equal(await two.bus.stores?.denials.isDenied({ userId: 'u' }), false)
+    assert.equal(await one.bus.stores?.counters.acquire('k', 'h', 1, 60_000), true)
+    assert.equal(await two.bus.stores?.counters.acquire('k', 'h2', 1, 60_000), true)
+    await redisTickets(one.bus).put('h'.repeat(43), { sessionId: 's', origin: null, route: '/', expiresAt: 1 }, 60_000)
+    assert.equal(await redisTickets(two.bus).take('h'.repeat(43)), undefined)
+    spy.destroy()
+  })
+})
+
+describe('SE-08: Redis goes away', () => {
+  test('a node is not ready, throws nothing, revokes locally; and tells the others when Redis is back, empty', async () => {
+    const [near, far] = [
+      await start(),
+      await start({ client: new Redis(redis.port, '127.0.0.1', { lazyConnect: true }) }),
+    ]
+    near.relay.joinTopic('a')
+    far.relay.joinTopic('a')
+    const before = denialOf('session', 'before', Date.now(), Date.now() + 60_000)
+    const meanwhile = denialOf('session', 'meanwhile', Date.now(), Date.now() + 60_000)
+    await near.relay.deny(before)
+    await until(() => far.relay.findDenial({ sessionId: 'before' }) !== undefined, 'far had heard of it')
+
+    await redis.stop()
+    await until(() => !near.relay.ready && !far.relay.ready, 'both had noticed')
+    near.relay.publish(room('a', 'lost'))
+    assert.equal(await near.relay.deny(meanwhile), false)
+    assert.deepEqual(near.relay.findDenial({ sessionId: 'meanwhile' }), meanwhile)
+    await assert.rejects(async () => near.bus.stores?.counters.hit('k', 1_000, 5, Date.now()), /Redis is away/)
+    await assert.rejects(async () => redisTickets(near.bus).take('h'.repeat(43)), /Redis is away/)
+    assert.equal(far.relay.findDenial({ sessionId: 'meanwhile' }), undefined)
+
+    await redis.start()
+    await until(() => near.relay.ready && far.relay.ready, 'both were ready again')
+    await until(() => far.relay.findDenial({ sessionId: 'meanwhile' }) !== undefined, 'far had heard of what it missed')
+    // 7.4.1: Redis had forgotten it; the nodes had not.
+    const fresh = await start()
+    assert.deepEqual(fresh.relay.findDenial({ sessionId: 'before' }), before)
+    assert.deepEqual(fresh.relay.findDenial({ sessionId: 'meanwhile' }), meanwhile)
+    assert.equal(near.caughtUp, 2)
+
+    await subscribed('a', 2)
+    near.relay.publish(room('a', 'heard again'))
+    await until(() => far.frames().length === 1, 'it was heard')
+    assert.deepEqual(far.frames(), ['heard again'])
+  })
+
+  test('emptied without a restart, it is filled again', async () => {
+    const node = await start({}, { catchUpEvery: 500 })
+    const denial = denialOf('session', 's', Date.now(), Date.now() + 60_000)
+    await node.relay.deny(denial)
+    // So soon that the node has not looked since before its first denial, when the store was just as empty.
+    await redis.cli('FLUSHALL')
+    await until(
+      async () => (await redis.cli('HEXISTS', 'app:{app:denials}:facts', `session:${denial.id}`)) === '1',
+      'it was back',
+    )
+    assert.equal(node.relay.ready, true)
+  })
+
+  test('away from the beginning: started, not ready, and ready once it is there', async () => {
+    await redis.stop()
+    const node = await start()
+    assert.equal(node.relay.ready, false)
+    node.relay.joinTopic('a')
+    assert.ok(node.failures.some(({ stage }) => stage === 'subscribe'))
+    await redis.start()
+    await until(() => node.relay.ready, 'it was ready')
+    await subscribed('a', 1)
+  })
+
+  for (const [name, client] of [
+    ['node-redis', () => createClient({ url: redis.url })],
+    ['ioredis', () => new Redis(redis.port, '127.0.0.1', { lazyConnect: true })],
+  ] as const) {
+    test(`SE-07: only the subscriptions are cut (${name}): what was missed is read before it is ready again`, async () => {
+      const [near, far] = [await start(), await start({ client: client() })]
+      far.relay.joinTopic('a')
+      await subscribed('a', 1)
+      await redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      // At this moment nobody listens, so this is not heard.
+      await near.relay.deny(denialOf('session', 's', Date.now(), Date.now() + 60_000))
+      await until(() => far.caughtUp === 2 && far.relay.ready, 'it had caught up')
+      assert.ok(far.relay.findDenial({ sessionId: 's' }))
+      await subscribed('a', 1)
+      near.relay.publish(room('a', 'x'))
+      await until(() => far.frames().length === 1, 'it was heard')
+    })
+  }
+
+  test('13.2.6: it stops answering: nothing waits for it, the node is not ready; and is again when it answers', async () => {
+    const node = await start({}, { catchUpEvery: 20 })
+    process.kill(redis.pid, 'SIGSTOP')
+    try {
+      for (let count = 0; count < 100; count++) node.relay.publish(room('a', 'x'))
+      assert.ok(
+        await Promise.race([
+          node.relay.deny(denialOf('session', 's', 1, Date.now() + 60_000)).then((kept) => !kept),
+          sleep(8_000, undefined, { ref: false }),
+        ]),
+      )
+      await until(() => !node.relay.ready, 'it had noticed')
+    } finally {
+      process.kill(redis.pid, 'SIGCONT')
+    }
+    await until(() => node.relay.ready, 'it was ready again')
+    assert.equal(await node.bus.stores?.denials.isDenied({ sessionId: 's' }), true)
+  })
+
+  test('13.2.6: it stops answering while nobody asks it anything: noticed by its missing PONG', async () => {
+    const plan = compileRedisBus({ url: redis.url, channel: 'app', secret })
+    const node = listening(connectRedisBus(plan, { every: 30, timeout: 60 }))
+    open.push(node)
+    await node.relay.start()
+    assert.equal(node.relay.ready, true)
+    process.kill(redis.pid, 'SIGSTOP')
+    try {
+      await until(() => !node.relay.ready, 'it had noticed')
+    } finally {
+      process.kill(redis.pid, 'SIGCONT')
+    }
+    await until(() => node.relay.ready, 'it was ready again')
+    assert.equal(node.caughtUp >= 2, true)
+  })
+
+  test('13.2.6: commands without an answer are bounded in number, size and time', async () => {
+    const connection = redisSource(createClient({ url: redis.url }), 'client').open()
+    connection.connect()
+    await until(() => connection.up, 'it was connected')
+    const commands = redisCommands(connection, { pending: 3, pendingSize: 1_000, deadline: 30 })
+    process.kill(redis.pid, 'SIGSTOP')
+    try {
+      const large = redisCommands(connection, { pending: 3, pendingSize: 1_000, deadline: 30 })
+      const answers = await Promise.allSettled([1, 2, 3, 4].map(() => commands.send('k', 'PING')))
+      const reasons = answers.map((answer) =>
+        answer.status === 'rejected' ? String(answer.reason.message) : 'answered',
+      )
+      assert.deepEqual(reasons.slice(0, 3), Array(3).fill('no answer from Redis within 30 ms'))
+      assert.equal(reasons[3], 'too many commands wait for Redis')
+      // Given up by the caller, they are still in the client's queue: they still count.
+      await assert.rejects(commands.send('k', 'PING'), /too many commands/)
+      const first = large.send('k', 'PING', 'x'.repeat(1_000))
+      await assert.rejects(large.send('k', 'PING'), /too many commands/)
+      await assert.rejects(first, /no answer/)
+    } finally {
+      process.kill(redis.pid, 'SIGCONT')
+    }
+    await until(
+      () =>
+        commands
+          .send('k', 'PING')
+          .then((answer) => answer === 'PONG')
+          .catch(() => false),
+      'it answered again',
+    )
+    await connection.close()
+  })
+})
+
+test('CS-19: kill -9 of a node frees its places when their time is over, and not while it lives', async () => {
+  const ttl = 400
+  const { bus } = await start()
+  const counters = bus.stores?.counters
+  assert.ok(counters)
+  const node = spawn(
+    process.execPath,
+    [new URL('node-with-leases.ts', import.meta.url).pathname, redis.url, secret, String(ttl)],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
+  try {
+    await new Promise((resolve) => node.stdout.once('data', resolve))
+    // Longer than the time of a place: it is renewed.
+    await sleep(ttl * 2)
+    assert.equal(await counters.acquire('user u', 'another', 1, ttl), false)
+    assert.deepEqual(await bus.stores?.presence.members('lobby'), ['u'])
+    node.kill('SIGKILL')
+    await until(() => counters.acquire('user u', 'another', 1, ttl), 'the place was free')
+    await until(async () => (await bus.stores?.presence.members('lobby'))?.length === 0, 'nobody was present')
+  } finally {
+    node.kill('SIGKILL')
+  }
+})

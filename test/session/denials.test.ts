@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  createDenialLedger,
+  denialKey,
+  denialKeys,
+  denialOf,
+  isHitBy,
+  memoryDenials,
+} from '../../src/session/denials.ts'
+
+test('LG-03: a denial does not show whom it denies', () => {
+  assert.ok(!JSON.stringify(denialOf('session', 'the-session-id', 1, 2)).includes('the-session-id'))
+  assert.ok(!denialKey('session', 'the-session-id').includes('the-session-id'))
+  assert.equal(denialKey('session', 's'), `session:${denialOf('session', 's', 1, 2).id}`)
+})
+
+test('one id as session, user and token is three identities', () => {
+  assert.equal(new Set(denialKeys({ sessionId: 'x', userId: 'x', tokenId: 'x' })).size, 3)
+  assert.deepEqual(denialKeys({}), [])
+})
+
+test('a denial ends at `until`, not before', () => {
+  const denial = denialOf('session', 's', 100, 200)
+  assert.equal(isHitBy(denial, undefined, 199), true)
+  assert.equal(isHitBy(denial, undefined, 200), false)
+})
+
+test('the ledger says whether a denial says more than what it knew', () => {
+  const ledger = createDenialLedger()
+  assert.equal(ledger.put(denialOf('user', 'u', 100, 1_000), 0), true)
+  assert.equal(ledger.put(denialOf('user', 'u', 100, 1_000), 0), false)
+  assert.equal(ledger.put(denialOf('user', 'u', 50, 900), 0), false)
+  assert.equal(ledger.put(denialOf('user', 'u', 150, 900), 0), true)
+  assert.equal(ledger.find({ userId: 'u', authenticatedAt: 150 }, 950)?.until, 1_000)
+  assert.equal(ledger.find({ userId: 'u', authenticatedAt: 151 }, 950), undefined)
+})
+
+test('1.4.3: the ledger lets go of what is over', () => {
+  const ledger = createDenialLedger()
+  for (let index = 0; index < 10_000; index++) ledger.put(denialOf('session', `s${index}`, index, index + 10), index)
+  assert.ok(ledger.size < 3_000)
+  assert.deepEqual(ledger.all(20_000), [])
+  assert.equal(ledger.size, 0)
+})
+
+test('1.4.3: the memory store lets go of what is over, and a cursor from before misses nothing', async () => {
+  let now = 0
+  const store = memoryDenials(() => now)
+  const lasting = denialOf('session', 'lasting', 0, 1_000_000)
+  const { cursor } = await store.since(undefined)
+  await store.deny(lasting)
+  for (now = 1; now < 5_000; now++) await store.deny(denialOf('session', `s${now}`, now, now + 1))
+  const later = await store.since(cursor)
+  assert.ok(later.denials.some(({ id }) => id === lasting.id))
+  assert.ok(later.denials.length < 10)
+  await store.deny(denialOf('user', 'u', now, now + 1_000))
+  assert.equal((await store.since(later.cursor)).denials.length, 1)
+})

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { Coalescer, createTurn, type Sink, type WriteCallback } from '../../src/ws/coalescer.ts'
+
+/** A turn that ends when it is told to, and a stream that remembers. */
+function stage() {
+  const tasks: (() => void)[] = []
+  const turn = createTurn((task) => tasks.push(task))
+  const endTurn = () => {
+    for (const task of tasks.splice(0)) task()
+  }
+  const sink = () => {
+    const writes: Buffer[] = []
+    const callbacks: WriteCallback[] = []
+    let corks = 0
+    const stream: Sink = {
+      writable: true,
+      write(bytes, callback) {
+        writes.push(bytes)
+        if (callback !== undefined) callbacks.push(callback)
+      },
+      cork: () => corks++,
+      uncork: () => corks--,
+    }
+    return { stream, writes, callbacks, corks: () => corks }
+  }
+  return { turn, endTurn, sink, tasks }
+}
+
+test('sixteen frames of one turn are one write, in order', () => {
+  const { turn, endTurn, sink } = stage()
+  const { stream, writes } = sink()
+  const coalescer = new Coalescer(stream, turn)
+  for (let index = 0; index < 16; index++) coalescer.push([Buffer.from([index]), `<${index}>`])
+  assert.equal(writes.length, 0)
+  endTurn()
+  assert.equal(writes.length, 1)
+  const expected = Array.from({ length: 16 }, (_, index) => `${String.fromCharCode(index)}<${index}>`).join('')
+  assert.equal(String(writes[0]), expected)
+  assert.equal(coalescer.bytes, 0)
+})
+
+test('the bytes are those that were pushed, whatever their kind and number', () => {
+  const piece = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+    fc.integer({ min: 30_000, max: 70_000 }).map((size) => 'e'.repeat(size)),
+  )
+  fc.assert(
+    fc.property(fc.array(fc.array(piece, { minLength: 1, maxLength: 3 }), { maxLength: 20 }), (frames) => {
+      const { turn, endTurn, sink } = stage()
+      const { stream, writes, corks } = sink()
+      const coalescer = new Coalescer(stream, turn)
+      for (const pieces of frames) coalescer.push(pieces)
+      endTurn()
+      const expected = Buffer.concat(frames.flat().map((each) => (typeof each === 'string' ? Buffer.from(each) : each)))
+      assert.ok(Buffer.concat(writes).equals(expected))
+      assert.equal(corks(), 0)
+    }),
+    { numRuns: 200 },
+  )
+})
+
+// RS-09 from the other side: a turn that sends a megabyte is no slow reader, so it must not pile up here.
+test('what is more than 64 KiB goes out before the turn has ended', () => {
+  const { turn, endTurn, sink } = stage()
+  const { stream, writes } = sink()
+  const coalescer = new Coalescer(stream, turn)
+  coalescer.push(['e'.repeat(65_535)])
+  assert.equal(coalescer.bytes, 65_535)
+  assert.equal(writes.length, 0)
+  coalescer.push(['e'])
+  assert.equal(coalescer.bytes, 0)
+  assert.equal(Buffer.concat(writes).length, 65_536)
+  endTurn()
+  assert.equal(Buffer.concat(writes).length, 65_536)
+})
+
+test('what waits is counted in bytes, not in characters', () => {
+  const { turn, sink } = stage()
+  const coalescer = new Coalescer(sink().stream, turn)
+  coalescer.push([Buffer.alloc(2), '\u20ac\u20ac'])
+  assert.equal(coalescer.bytes, 8)
+})
+
+test('members that get the same frames share the joined bytes, and the one that got another does not', () => {
+  const { turn, endTurn, sink, tasks } = stage()
+  const [a, b, c] = [sink(), sink(), sink()]
+  const [one, two, other] = [Buffer.from('one'), Buffer.from('two'), Buffer.from('oth')]
+  for (const { stream } of [a, b]) {
+    const coalescer = new Coalescer(stream, turn)
+    coalescer.push([one])
+    coalescer.push([two])
+  }
+  const third = new Coalescer(c.stream, turn)
+  third.push([one])
+  third.push([other])
+  assert.equal(tasks.length, 1)
+  endTurn()
+  assert.equal(a.writes[0], b.writes[0])
+  assert.equal(String(a.writes[0]), 'onetwo')
+  assert.equal(String(c.writes[0]), 'oneoth')
+})
+
+test('equal text of two sockets is not taken for the same frame', () => {
+  const { turn, endTurn, sink } = stage()
+  const [a, b] = [sink(), sink()]
+  new Coalescer(a.stream, turn).push([Buffer.from([0x81, 1]), 'a'])
+  new Coalescer(b.stream, turn).push([Buffer.from([0x81, 1]), 'b'])
+  endTurn()
+  assert.deepEqual([...(a.writes[0] ?? [])], [0x81, 1, 0x61])
+  assert.deepEqual([...(b.writes[0] ?? [])], [0x81, 1, 0x62])
+})
+
+test('every callback learns how the one write went', () => {
+  const { turn, endTurn, sink } = stage()
+  const { stream, callbacks } = sink()
+  const coalescer = new Coalescer(stream, turn)
+  const heard: unknown[] = []
+  coalescer.push(['a'], (error) => heard.push(['a', error]))
+  coalescer.push(['b'])
+  coalescer.push(['c'], (error) => heard.push(['c', error]))
+  endTurn()
+  assert.deepEqual(heard, [])
+  const error = new Error('reset')
+  for (const callback of callbacks) callback(error)
+  assert.deepEqual(heard, [
+    ['a', error],
+    ['c', error],
+  ])
+})
+
+// A write to a stream that has ended makes it emit an error; the peer may leave in the middle of a turn.
+test('nothing is written to a stream that has ended meanwhile, and who waits is told', () => {
+  const { turn, endTurn, sink } = stage()
+  const { stream, writes } = sink()
+  const ended = { ...stream, writable: false }
+  const heard: unknown[] = []
+  new Coalescer(ended, turn).push(['late'], (error) => heard.push(error))
+  endTurn()
+  assert.equal(writes.length, 0)
+  assert.ok(heard[0] instanceof Error)
+})
+
+test('what is gathered leaves at once when it is all, and at the end of the turn when more may come', () => {
+  const { turn, endTurn, sink, tasks } = stage()
+  const { stream, writes } = sink()
+  const coalescer = new Coalescer(stream, turn)
+  coalescer.gather()
+  coalescer.push([Buffer.from('a')])
+  coalescer.push([Buffer.from('b')])
+  assert.equal(writes.length, 0)
+  coalescer.gathered(true)
+  assert.deepEqual(writes.map(String), ['ab'])
+  assert.equal(tasks.length, 0, 'nobody has to come back for it')
+
+  coalescer.gather()
+  coalescer.push([Buffer.from('c')])
+  coalescer.gathered(false)
+  coalescer.gather()
+  coalescer.push([Buffer.from('d')])
+  assert.equal(writes.length, 1)
+  endTurn()
+  assert.deepEqual(writes.map(String), ['ab', 'cd'])
+  coalescer.gathered(true)
+  assert.equal(writes.length, 2)
+})
+
+test('what is pushed after gathering waits for the end of the turn again', () => {
+  const { turn, endTurn, sink } = stage()
+  const { stream, writes } = sink()
+  const coalescer = new Coalescer(stream, turn)
+  coalescer.gather()
+  coalescer.gathered(true)
+  coalescer.push([Buffer.from('a')])
+  assert.equal(writes.length, 0)
+  endTurn()
+  assert.deepEqual(writes.map(String), ['a'])
+})
