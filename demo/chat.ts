@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import helmet from '@fastify/helmet'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
 import secureWs, { type AuditEvent, cookieSession } from 'fastify-secure-ws'
@@ -19,28 +20,29 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
   // A new secret at each start: cookies of the last run are worth nothing.
   const signedIn = cookieSession({ secret: randomBytes(32), load: (id) => sessions.find(id) })
 
+  // For every route: the plugin alone would put these headers on what it answers itself, and not on the pages.
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'"],
+        connectSrc: [(request) => `wss://localhost:${request.socket.localPort}`],
+        formAction: ["'self'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    // With helmet's default (`no-referrer`) browsers send `Origin: null` with the forms of this very page.
+    referrerPolicy: { policy: 'same-origin' },
+    // The browser would remember it for every other server on this machine's `localhost`.
+    strictTransportSecurity: false,
+  })
   await app.register(secureWs, {
     // Everything else is the default: this origin only, TLS only, all limits.
     authenticate: signedIn,
-    helmet: {
-      contentSecurityPolicy: {
-        useDefaults: false,
-        directives: {
-          defaultSrc: ["'none'"],
-          scriptSrc: ["'self'"],
-          styleSrc: ["'self'"],
-          imgSrc: ["'self'"],
-          connectSrc: [(request) => `wss://localhost:${request.socket.localPort}`],
-          formAction: ["'self'"],
-          baseUri: ["'none'"],
-          frameAncestors: ["'none'"],
-        },
-      },
-      // With helmet's default (`no-referrer`) browsers send `Origin: null` with the forms of this very page.
-      referrerPolicy: { policy: 'same-origin' },
-      // The browser would remember it for every other server on this machine's `localhost`.
-      strictTransportSecurity: false,
-    },
     limits: { connectionsPerSession: 20 },
     audit: (event) => show(event),
   })

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { readHandshake } from './admission/handshake-request.ts'
 import type { IssuedTicket } from './authentication/authentication.ts'
+import type { HttpSession } from './authentication/http-session.ts'
 import type { Capacity } from './capacity/capacity.ts'
 import type { Caps } from './capacity/identity-capacity.ts'
 import type { Connection } from './connection/connection.ts'
@@ -48,7 +49,18 @@ export interface SecureWsInstance {
   revoke(subject: Subject, options?: { readonly until?: number }): Promise<void>
   /** Asks the route's and the rooms' `authorize` again for each socket of a subject, on every node. */
   reauthorize(subject: Subject): void
-  /** A one-time ticket for `new WebSocket(url, ['secure-ws', ticket.protocol])`. @throws SecureWsError `SWS_NO_SESSION` */
+  /**
+   * The session of a plain request, by the authenticators of the plugin's own `authenticate`: `null` without a credential,
+   * with a wrong one, and when it was revoked.
+   * @throws SecureWsError `SWS_UNAVAILABLE` (503) when nobody can tell: the session store failed, or the bus is away.
+   */
+  session(request: FastifyRequest): Promise<Session | null>
+  /**
+   * A `preHandler` for plain routes that need a session.
+   * @throws SecureWsError `SWS_UNAUTHENTICATED` (401), `SWS_UNAVAILABLE` (503)
+   */
+  requireSession(request: FastifyRequest): Promise<void>
+  /** A one-time ticket for `new WebSocket(url, ['secure-ws', ticket.protocol])`. @throws SecureWsError `SWS_NO_SESSION` (401), `SWS_UNAVAILABLE` (503) */
   issueTicket(
     request: FastifyRequest,
     options: { readonly route: string; readonly ttl?: number },
@@ -76,9 +88,11 @@ export interface InstanceSurroundings {
   readonly settings: Settings
   readonly limits: Limits
   readonly audit: Audit
+  readonly http: HttpSession
 }
 
-export function createInstance({ node, sweep, capacity, caps, routes, settings, limits, audit }: InstanceSurroundings) {
+export function createInstance(surroundings: InstanceSurroundings) {
+  const { node, sweep, capacity, caps, routes, settings, limits, audit, http } = surroundings
   const drain = createDrain({ limits: limits.drain, connections: () => sweep.items })
 
   const api: SecureWsInstance = {
@@ -92,6 +106,10 @@ export function createInstance({ node, sweep, capacity, caps, routes, settings, 
     },
     reauthorize: (subject) => node.reauthorize(subject),
     members: (room) => node.members(room),
+    session: (request) => http.session(request),
+    async requireSession(request) {
+      if ((await http.session(request)) === null) throw new SecureWsError('SWS_UNAUTHENTICATED', 'Nobody is signed in.')
+    },
     async issueTicket(request, { route, ttl }) {
       const { issueTicket } = settings.authentication
       if (issueTicket === undefined) {
@@ -103,12 +121,11 @@ export function createInstance({ node, sweep, capacity, caps, routes, settings, 
       }
       // From the header lines: `headers` joins two Origins and inherits from a polluted prototype.
       const { origin } = readHandshake(request.raw, { trusted: false, address: undefined })
-      const issued = await issueTicket(request, {
+      const issued = await http.issueTicket(issueTicket, request, {
         origin: origin ?? null,
         route,
         ...(ttl === undefined ? {} : { ttl }),
       })
-      if ('refused' in issued) throw new SecureWsError('SWS_NO_SESSION', `No ticket: ${issued.reason}.`)
       audit({ type: 'ticket.issued', route, origin })
       return issued
     },
@@ -140,8 +157,7 @@ export function createInstance({ node, sweep, capacity, caps, routes, settings, 
     /** Why nobody (who needs a session) is admitted right now. */
     unavailable(needsSession: boolean): string | undefined {
       if (drain.started) return 'draining'
-      if (needsSession && !node.ready) return 'the bus is away: revocations may be missing'
-      return undefined
+      return needsSession ? node.unjudgeable : undefined
     },
   }
 }

@@ -5,6 +5,7 @@
 
 /** Handshakes refused before the upgrade: HTTP status and the generic text of the body. The reason goes to the audit event. */
 export const handshakeRefusals = {
+  SWS_UPGRADE_REQUIRED: { status: 426, error: 'Upgrade Required' },
   SWS_BAD_HANDSHAKE: { status: 400, error: 'Bad Request' },
   SWS_NOT_A_SOCKET_ROUTE: { status: 404, error: 'Not Found' },
   SWS_INSECURE_TRANSPORT: { status: 426, error: 'Upgrade Required' },
@@ -85,8 +86,17 @@ export type SecureWsErrorCode =
   | 'SWS_BAD_ROOM'
   | 'SWS_TOO_MANY_ROOMS'
   | 'SWS_NO_SESSION'
+  | 'SWS_UNAUTHENTICATED'
+  | 'SWS_UNAVAILABLE'
   | 'SWS_CLOSED'
   | 'SWS_BAD_SUBJECT'
+
+/** Errors that a route of the application lets through on purpose; any other one is its own fault, a 500. */
+const statusCodes: ReadonlyMap<SecureWsErrorCode, number> = new Map([
+  ['SWS_NO_SESSION', 401],
+  ['SWS_UNAUTHENTICATED', handshakeRefusals.SWS_UNAUTHENTICATED.status],
+  ['SWS_UNAVAILABLE', handshakeRefusals.SWS_UNAVAILABLE.status],
+])
 
 /** The one error class of this package. `code` is stable; `message` names what to change and what to write instead. */
 export class SecureWsError extends Error {
@@ -98,7 +108,7 @@ export class SecureWsError extends Error {
   constructor(code: SecureWsErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
-    this.statusCode = code === 'SWS_NO_SESSION' ? 401 : undefined
+    this.statusCode = statusCodes.get(code)
   }
 }
 

@@ -132,8 +132,9 @@ export function createNode(options: NodeOptions) {
 
   return {
     rooms,
-    get ready() {
-      return relay.ready
+    /** Why no session can be judged right now; `undefined` while all revocations are known. */
+    get unjudgeable(): string | undefined {
+      return relay.ready ? undefined : 'the bus is away: revocations may be missing'
     },
     start: () => relay.start(),
     async close(): Promise<void> {

@@ -9,6 +9,7 @@ import type { WebSocket } from 'ws'
 import { Admissions, createGuard } from './admission/hook.ts'
 import { registerHelmet } from './admission/security-headers.ts'
 import { compileVerifyClient } from './admission/verify-client.ts'
+import { createHttpSession } from './authentication/http-session.ts'
 import { createCapacity } from './capacity/capacity.ts'
 import { createCaps } from './capacity/identity-capacity.ts'
 import type { Connection } from './connection/connection.ts'
@@ -25,12 +26,16 @@ import { createIdentities } from './revocation/identities.ts'
 import { createRevalidation } from './revocation/revalidation.ts'
 import { createSanitizer } from './sanitizing/sanitizing.ts'
 import { type Audit, createAudit } from './telemetry/audit.ts'
+import { createThrownLog } from './telemetry/thrown.ts'
 import { type ConnectedSocket, secureSocketClass } from './ws/socket.ts'
 import { endUnrouted } from './ws/unrouted.ts'
 import { takeUpgrades } from './ws/upgrade.ts'
 
 /** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
 export const policyKey = Symbol('fastify-secure-ws.policy')
+
+/** Marks a route where the application has no answer for a plain request. */
+const socketOnlyKey = Symbol('fastify-secure-ws.socket-only')
 
 type SocketClass = NonNullable<NonNullable<WebsocketPluginOptions['options']>['WebSocket']>
 type SocketHandler = (this: FastifyInstance, socket: WebSocket, request: FastifyRequest) => unknown
@@ -48,6 +53,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   const now = Date.now
   const audit = createAudit({ logger: app.log, listener: settings.audit })
+  const thrown = createThrownLog(app.log)
   const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
   const identities = createIdentities<Connection>()
   const routes: RoutePolicy[] = []
@@ -71,10 +77,18 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     for (const { member, room } of rooms.expire(time)) member.leftRoom(room)
   })
   const caps = createCaps({ whenFull: settings.session.whenFull, identities, leases: node.leases })
-  const instance = createInstance({ node, sweep, capacity, caps, routes, settings, limits, audit })
+  const http = createHttpSession({
+    authentication: settings.authentication,
+    deadline: limits.handshake,
+    unjudgeable: () => node.unjudgeable,
+    isDenied: node.isDenied,
+    now,
+    thrown,
+  })
+  const instance = createInstance({ node, sweep, capacity, caps, routes, settings, limits, audit, http })
 
   if (!app.hasPlugin('@fastify/cookie')) await app.register(cookie, settings.cookie)
-  const headersOf = await registerHelmet(app, settings.helmet)
+  const securityHeaders = await registerHelmet(app, settings.helmet)
   await settings.authentication.install(app)
 
   app.addHook('onRoute', (route) => {
@@ -86,6 +100,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
         `fastify-secure-ws: route ${route.url} has \`secureWs\` options and is no WebSocket route. Add \`websocket: true\`.`,
       )
     }
+    // Also on the HEAD route that Fastify adds, before that of its GET.
+    if (declared.websocket) route.config = { ...route.config, [socketOnlyKey]: true }
     if (route.method === 'HEAD') return
     const policy = compileRoute(route.url, declared.secureWs, {
       settings,
@@ -96,7 +112,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     routes.push(policy)
     route.preHandler = [...[route.preHandler ?? []].flat(), (request, reply, done) => lastLook(request, reply, done)]
     route.config = { ...route.config, [policyKey]: policy }
-    headersOf(route)
+    securityHeaders.onRoute(route)
     const member = declared.websocket ? 'handler' : 'wsHandler'
     const handler = declared[member]
     // What is no function is @fastify/websocket's to refuse.
@@ -163,6 +179,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     now,
     audit,
     policyOf: (request) => Reflect.get(request.routeOptions.config, policyKey) as RoutePolicy | undefined,
+    isSocketOnly: (request) => Reflect.get(request.routeOptions.config, socketOnlyKey) === true,
     capacity,
     caps,
     sharedRate: node.sharedRate(limits.handshakesPerMinutePerAddress),
@@ -172,6 +189,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     unavailable: (needsSession) => instance.unavailable(needsSession),
     isDenied: node.isDenied,
     development: process.env.NODE_ENV !== 'production',
+    thrown,
+    headersOnRefusal: securityHeaders.onRefusal,
   })
   app.addHook('onRequest', guard)
   app.decorate('secureWs', instance.api)

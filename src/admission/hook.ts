@@ -1,15 +1,18 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Refused } from '../authentication/authentication.ts'
+import { credentialTexts } from '../authentication/credential.ts'
 import type { Capacity, Reservation, Slot } from '../capacity/capacity.ts'
 import type { Caps } from '../capacity/identity-capacity.ts'
 import { Places } from '../capacity/places.ts'
 import type { Admitted } from '../connection/admitted.ts'
 import { isThenable } from '../connection/listeners.ts'
-import { type Refusal, refusalBody, refuse } from '../http/refusal.ts'
+import { codeHeader, type Refusal, refusalBody, refuse } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
 import type { Session } from '../session/session.ts'
 import { type Audit, createPace } from '../telemetry/audit.ts'
+import { nameOfThrown, type ThrownLog } from '../telemetry/thrown.ts'
 import { checkAdmission } from './admission.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
 import { clientAddress, peerIsTrusted } from './peer.ts'
@@ -21,6 +24,8 @@ export interface GuardSurroundings {
   readonly now: () => number
   readonly audit: Audit
   readonly policyOf: (request: FastifyRequest) => RoutePolicy | undefined
+  /** A plain request of it is nobody's but ours to answer. */
+  readonly isSocketOnly: (request: FastifyRequest) => boolean
   readonly capacity: Capacity
   readonly caps: Caps
   /** The handshake rate across nodes; `undefined` when there is only this one. */
@@ -34,6 +39,9 @@ export interface GuardSurroundings {
   readonly unavailable: (needsSession: boolean) => string | undefined
   readonly isDenied: (session: Session, since: number) => boolean
   readonly development: boolean
+  readonly thrown: ThrownLog
+  /** Security headers for a refusal at a path that is no socket route, and so has none of its own. */
+  readonly headersOnRefusal: (reply: FastifyReply) => void
 }
 
 /** Who may become a socket, by stream and by request: ws asks by either. An admission is taken once. */
@@ -70,6 +78,8 @@ interface Handshake {
   place: Slot | undefined
   method: string
   protocol: string | undefined
+  /** The function of the application whose answer is waited for, where a missing answer means that nobody could be asked. */
+  asking: string | undefined
   /** What a validator put in place of params and query is for `authorize` only: Fastify validates again. */
   restoreRequest: () => void
 }
@@ -95,13 +105,14 @@ export function createGuard(surroundings: GuardSurroundings) {
     (handshake) => selectProtocol(handshake),
     (handshake) => validate(handshake),
     (handshake) => authorize(handshake),
-    ({ request }) => surroundings.verifyClient?.(request.raw).then(verified),
+    ({ request }) =>
+      surroundings.verifyClient?.(request.raw).then(verified, (error: unknown) => failed(error, '`verifyClient`')),
     ({ session, startedAt }) => denied(session, startedAt),
   ]
 
   function unavailable(needsSession: boolean): Verdict {
     const reason = surroundings.unavailable(needsSession)
-    return reason === undefined ? undefined : refuse('SWS_UNAVAILABLE', reason, { headers: { 'retry-after': '5' } })
+    return reason === undefined ? undefined : refuse('SWS_UNAVAILABLE', reason, { headers: retryLater })
   }
 
   /** The place belongs to the TCP connection: refused, reset, upgraded and closed, or timed out, it ends with `close`. */
@@ -114,10 +125,13 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   function authenticate(handshake: Handshake): Verdict | Promise<Verdict> {
     const verdict = handshake.policy.authentication.authenticate(handshake.request)
-    return isThenable(verdict) ? verdict.then(identify) : identify(verdict)
+    if (!isThenable(verdict)) return identify(verdict)
+    handshake.asking = '`authenticate`'
+    return verdict.then(identify)
 
     function identify(said: Awaited<typeof verdict>): Verdict {
-      if (said.refused) return refuse('SWS_UNAUTHENTICATED', said.reason)
+      handshake.asking = undefined
+      if (said.refused) return said.fault ? unanswered(said) : refuse('SWS_UNAUTHENTICATED', said.reason)
       handshake.session = said.session
       handshake.method = said.method
       return said.session === null ? undefined : denied(said.session, handshake.startedAt)
@@ -163,8 +177,13 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   function authorize({ policy, session, request }: Handshake): Verdict | Promise<Verdict> {
     if (policy.authorize === undefined) return undefined
-    const allowed = policy.authorize(session, request)
-    return isThenable(allowed) ? allowed.then(permit) : permit(allowed)
+    const threw = (error: unknown) => failed(error, '`authorize`')
+    try {
+      const allowed = policy.authorize(session, request)
+      return isThenable(allowed) ? allowed.then(permit, threw) : permit(allowed)
+    } catch (error) {
+      return threw(error)
+    }
   }
 
   /** Race: revoked while a step waited. Asked again after each wait, and once more when the socket joins its identity. */
@@ -203,6 +222,13 @@ export function createGuard(surroundings: GuardSurroundings) {
       },
       request.log,
     )
+    if (refusal.cause !== undefined) {
+      surroundings.thrown(refusal.cause, {
+        log: request.log,
+        secrets: credentialTexts(request),
+        fields: { code: refusal.code, route: request.routeOptions.url },
+      })
+    }
     // One request makes one line, so a flood of requests must not make a flood of advice (LG-04).
     if (refusal.advice !== undefined && advise(refusal.code, now()) !== undefined) {
       request.log[surroundings.development ? 'info' : 'debug'](
@@ -210,9 +236,10 @@ export function createGuard(surroundings: GuardSurroundings) {
         `fastify-secure-ws: ${refusal.advice}`,
       )
     }
+    if (request.is404 || surroundings.policyOf(request) === undefined) surroundings.headersOnRefusal(reply)
     reply
       .code(refusal.status)
-      .headers({ ...refusal.headers, connection: 'close', 'cache-control': 'no-store' })
+      .headers({ ...hopHeaders(request, refusal), 'cache-control': 'no-store', [codeHeader]: refusal.code })
       .type('application/json; charset=utf-8')
       .send(JSON.stringify(refusalBody(refusal)))
   }
@@ -232,14 +259,15 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     if (!request.ws) {
-      done()
+      if (request.is404 || !surroundings.isSocketOnly(request)) done()
+      else answer(request, reply, readFacts(request), upgradeRequired)
       return
     }
     const startedAt = now()
     const { raw } = request
     const stream: Duplex = reply.raw.socket ?? raw.socket
     surroundings.reached.add(stream)
-    const facts = readHandshake(raw, { trusted: peerIsTrusted(request), address: clientAddress(request) })
+    const facts = readFacts(request)
     const policy = request.is404 ? undefined : surroundings.policyOf(request)
     if (policy === undefined) {
       answer(request, reply, facts, checkHandshakeShape(facts, true) ?? notASocketRoute(request))
@@ -257,6 +285,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       place: undefined,
       method: 'anonymous',
       protocol: undefined,
+      asking: undefined,
       restoreRequest: () => {},
     }
 
@@ -265,7 +294,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     const clock = new Clock(timeout, () => {
       // The reply was taken over by something that then did nothing with it: there is nobody left to answer.
       if (reply.sent) stream.destroy()
-      answer(request, reply, facts, refuse('SWS_HANDSHAKE_TIMEOUT', `no decision within ${timeout} ms`))
+      answer(request, reply, facts, outOfTime(handshake.asking, timeout))
     })
     handshake.places.hold(clock)
 
@@ -329,8 +358,38 @@ function notASocketRoute({ is404, routeOptions: { url } }: FastifyRequest): Refu
 }
 
 /** A check that throws is a check that did not pass (ASVS 16.5.3). Only the name of the error is safe to repeat. */
-function failed(error: unknown): Refusal {
-  return refuse('SWS_FORBIDDEN', `a check threw ${error instanceof Error ? error.name : typeof error}`)
+function failed(error: unknown, by = 'a check'): Refusal {
+  return refuse('SWS_FORBIDDEN', `${by} threw ${nameOfThrown(error)}`, { cause: { by, error } })
+}
+
+/** Nobody knows whether the credential is good: a client that waits and comes back may be let in with the same one. */
+function unanswered({ reason, method, cause }: Refused): Refusal {
+  return refuse('SWS_UNAVAILABLE', reason, {
+    headers: retryLater,
+    cause: { by: method === undefined ? '`authenticate`' : `the authenticator ${method}`, error: cause },
+  })
+}
+
+function outOfTime(asking: string | undefined, timeout: number): Refusal {
+  if (asking === undefined) return refuse('SWS_HANDSHAKE_TIMEOUT', `no decision within ${timeout} ms`)
+  return refuse('SWS_UNAVAILABLE', `no answer of ${asking} within ${timeout} ms`, { headers: retryLater })
+}
+
+const retryLater = { 'retry-after': '5' }
+
+const upgradeRequired = refuse('SWS_UPGRADE_REQUIRED', 'a plain request of a socket route', {
+  headers: { upgrade: 'websocket' },
+})
+
+/** HTTP/2 has no headers about the connection (RFC 9113 section 8.2.2), and Node throws on them. */
+function hopHeaders({ raw: { httpVersionMajor } }: FastifyRequest, { headers }: Refusal): Refusal['headers'] {
+  if (httpVersionMajor !== 2) return { ...headers, connection: 'close' }
+  const { upgrade: _upgrade, ...rest } = headers ?? {}
+  return rest
+}
+
+function readFacts(request: FastifyRequest): HandshakeFacts {
+  return readHandshake(request.raw, { trusted: peerIsTrusted(request), address: clientAddress(request) })
 }
 
 function verified(allowed: boolean): Verdict {

@@ -103,8 +103,9 @@ function verdict(origin: string, answer: unknown): Refusal | undefined {
 }
 
 function threw(origin: string, error: unknown): Refusal {
-  const what = error instanceof Error ? error.message : 'something that is no Error'
-  return refused(`Origin ${origin}: the \`origins\` function threw: ${what}`)
+  return refuse('SWS_ORIGIN_REFUSED', `Origin ${origin}: the \`origins\` function threw`, {
+    cause: { by: 'the `origins` function', error },
+  })
 }
 
 function foreignAdvice(origin: WebOrigin, { own }: OriginQuestion, policy: OriginPolicy): string {

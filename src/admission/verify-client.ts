@@ -29,7 +29,10 @@ export function compileVerifyClient(verify: ServerOptions['verifyClient']): Veri
     return new Promise((resolve, reject) => {
       // Awaited, because a function of one parameter may be `async`, whatever ws says.
       const said: unknown = verify(client, (allowed) => resolve(allowed === true))
-      if (verify.length < 2) Promise.resolve(said).then((allowed) => resolve(allowed === true), reject)
+      const answer = Promise.resolve(said)
+      if (verify.length < 2) answer.then((allowed) => resolve(allowed === true), reject)
+      // An `async` function that calls back may throw instead: a rejection that nobody hears would end the process.
+      else answer.catch(reject)
     })
   }
 }

@@ -21,6 +21,8 @@ export interface Refused {
   readonly reason: string
   /** True when a look-up failed, so that nobody knows whether the credential is good: our fault, not the client's. */
   readonly fault: boolean
+  /** What the look-up threw, for the server's log alone. */
+  readonly cause?: unknown
   /** Which authenticator refused; left out when none recognised the request. */
   readonly method?: string
 }
@@ -157,7 +159,7 @@ function refusedBy(error: unknown, method: string): Refused {
   const kind = error instanceof Error && /^[A-Za-z]\w{0,63}$/.test(error.name) ? error.name : 'something'
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
   const shown = /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? ` (${code})` : ''
-  return { refused: true, reason: `${method}: threw ${kind}${shown}`, fault: true, method }
+  return { refused: true, reason: `${method}: threw ${kind}${shown}`, fault: true, cause: error, method }
 }
 
 function continued(current: Session, next: unknown, now: number): Session | null {

@@ -77,3 +77,58 @@ export function withoutOuterSpace(text: string): string {
 function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x09
 }
+
+/** Headers that an application may read a credential from, by their names; those of the handshake itself open nothing. */
+const credentialHeader = /auth|cookie|token|key|secret|session|pass|assertion/
+const harmlessHeaders = new Set(['sec-websocket-key'])
+
+/**
+ * What of a request may be a credential, whole and in the pieces in which it is shown: an error that quotes one of them is
+ * not to be logged with it. Never throws.
+ */
+export function credentialTexts(request: Pick<FastifyRequest, 'raw'>): readonly string[] {
+  const texts = new Set<string>()
+  const { rawHeaders = [], url = '' } = request.raw
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]?.toLowerCase() ?? ''
+    const value = rawHeaders[at + 1] ?? ''
+    if (name === 'cookie') for (const pair of value.split(';')) addPieces(texts, pair.slice(pair.indexOf('=') + 1))
+    else if (name === 'sec-websocket-protocol') for (const entry of value.split(',')) addProtocol(texts, entry)
+    else if (credentialHeader.test(name) && !harmlessHeaders.has(name)) addPieces(texts, value)
+  }
+  const query = url.indexOf('?')
+  if (query !== -1) for (const value of new URLSearchParams(url.slice(query + 1)).values()) addPieces(texts, value)
+  return [...texts]
+}
+
+/** `ticket.<credential>`, `bearer.<credential>`: a name without a credential in it is a name. */
+function addProtocol(texts: Set<string>, entry: string): void {
+  const name = withoutOuterSpace(entry)
+  if (name.length >= 24) addPieces(texts, name.slice(name.indexOf('.') + 1))
+}
+
+function addPieces(texts: Set<string>, value: string): void {
+  const whole = withoutOuterSpace(value)
+  if (whole === '') return
+  texts.add(whole)
+  const afterScheme = withoutOuterSpace(whole.slice(whole.indexOf(' ') + 1))
+  texts.add(afterScheme)
+  const plain = percentDecoded(afterScheme)
+  texts.add(plain)
+  // The id of a signed cookie, the parts of a JSON Web Token.
+  for (const part of plain.split('.')) if (part.length >= 8) texts.add(part)
+  if (whole !== afterScheme) {
+    // HTTP Basic: `user:password`. The user alone is no secret.
+    const text = Buffer.from(afterScheme, 'base64').toString()
+    const colon = text.indexOf(':')
+    if (colon !== -1) texts.add(text).add(text.slice(colon + 1))
+  }
+}
+
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

@@ -11,6 +11,14 @@ export interface Refusal {
   readonly advice?: string
   /** Lower-case names. */
   readonly headers?: Readonly<Record<string, string>>
+  /** What a function of the application threw, for the server's log alone. */
+  readonly cause?: RefusalCause
+}
+
+export interface RefusalCause {
+  /** The function, as a developer would call it. */
+  readonly by: string
+  readonly error: unknown
 }
 
 export interface RefusalDetails {
@@ -18,7 +26,11 @@ export interface RefusalDetails {
   readonly status?: number
   readonly advice?: string
   readonly headers?: Readonly<Record<string, string>>
+  readonly cause?: RefusalCause
 }
+
+/** The response header of every refusal that names its code, where a body is easily overlooked (`curl -si`, a proxy's log). */
+export const codeHeader = 'secure-ws-code'
 
 export function refuse(code: HandshakeRefusalCode, reason: string, details: RefusalDetails = {}): Refusal {
   return { status: handshakeRefusals[code].status, ...details, code, reason }

@@ -146,10 +146,7 @@ export function resolveOptions(options: unknown): Settings {
     sanitize: compileSanitizing(given.sanitize ?? {}, 'sanitize'),
     bus: checkBus(given.bus),
     cookie: objectOr(given.cookie, 'cookie', 'Write the options of @fastify/cookie.'),
-    helmet:
-      given.helmet === false
-        ? false
-        : objectOr(given.helmet, 'helmet', 'Write the options of @fastify/helmet, or false.'),
+    helmet: checkHelmet(given.helmet),
     websocket: checkWebsocket(given.websocket),
     audit: checkAudit(given.audit),
     dangerouslyAllowAmbientCredentials: boolean(
@@ -213,6 +210,18 @@ function checkBus(value: unknown): Bus {
 function isBus(value: unknown): value is Bus {
   if (typeof value !== 'object' || value === null) return false
   return ['subscribe', 'publish', 'close'].every((name) => typeof Reflect.get(value, name) === 'function')
+}
+
+/** Here it would speak for every route of the application. */
+function checkHelmet(value: unknown): FastifyHelmetOptions | false {
+  if (value === false) return false
+  const given = objectOr(value, 'helmet', 'Write the options of @fastify/helmet, or false.')
+  if (given.global === undefined || given.global === false) return given
+  throw badOption(
+    'helmet.global',
+    given.global,
+    'The headers stand on what this plugin answers. To have them on every route, register @fastify/helmet yourself, before this plugin.',
+  )
 }
 
 function checkAudit(value: unknown): Settings['audit'] {

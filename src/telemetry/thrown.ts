@@ -1,4 +1,6 @@
-import type { AuditLogger } from './audit.ts'
+import { isNativeError } from 'node:util/types'
+import { type AuditLogger, createPace } from './audit.ts'
+import { redactedError } from './redacted.ts'
 
 /**
  * What an application throws can be anything: `null`, or an object that throws again when somebody looks at it. Whoever
@@ -13,11 +15,61 @@ export function nameOfThrown(error: unknown): string {
   }
 }
 
-/** The whole error where the logger can read it, what kind of thing it is where not. */
-export function logThrown(log: AuditLogger, error: unknown, fields: object, text: string): void {
+/**
+ * The kind, message and stack in the log, as `err`: nowhere else, because they may quote what a client or a store said. What
+ * may be a credential is cut out; where the error or the logger cannot be read, the line says what kind of thing it was.
+ *
+ * @param secrets what the request carried that opens something
+ */
+export function logThrown(
+  log: AuditLogger,
+  error: unknown,
+  fields: object,
+  text: string,
+  secrets: readonly string[] = [],
+): void {
   try {
-    log.error({ err: error, ...fields }, text)
+    log.error({ err: readable(error, secrets), ...fields }, text)
   } catch {
     log.error({ thrown: nameOfThrown(error), ...fields }, text)
   }
+}
+
+/** Something that the application threw, and the function of its that threw it, as a developer would call it. */
+export interface Thrown {
+  readonly by: string
+  readonly error: unknown
+}
+
+export interface ThrownPlace {
+  readonly log?: AuditLogger | undefined
+  readonly secrets?: readonly string[]
+  readonly fields?: object
+}
+
+export type ThrownLog = (thrown: Thrown, place?: ThrownPlace) => void
+
+/**
+ * The one way from something that the application threw to the server's log. A store that is down fails for every client
+ * that comes back, so each function has a few lines a second, and the next one says how many were held back.
+ */
+export function createThrownLog(logger: AuditLogger, linesPerSecond = 5): ThrownLog {
+  const pace = createPace(linesPerSecond)
+  return ({ by, error }, { log = logger, secrets = [], fields = {} } = {}) => {
+    const held = pace(by, performance.now())
+    if (held === undefined) return
+    logThrown(
+      log,
+      error,
+      { ...fields, ...(held > 0 && { suppressed: held }) },
+      `fastify-secure-ws: ${by} threw`,
+      secrets,
+    )
+  }
+}
+
+/** A string, or whatever else was thrown, has neither a stack nor a place for a message: only its kind is told. */
+function readable(error: unknown, secrets: readonly string[]): unknown {
+  if (error instanceof Error || isNativeError(error)) return redactedError(error, secrets)
+  return `no Error, but ${error === null ? 'null' : `a value of type ${typeof error}`}`
 }

@@ -38,13 +38,20 @@ const refusals: readonly (readonly [name: string, verify: Verify, reason: RegExp
 
 for (const [name, verify, reason] of refusals) {
   test(`a verifyClient that ${name} refuses before the 101, like every other check`, async (t) => {
-    const { open, app, refusals, lines } = await startJourney(t, { authenticate: () => session, ...withVerify(verify) })
+    const { open, app, refusals, lines, events } = await startJourney(t, {
+      authenticate: () => session,
+      ...withVerify(verify),
+    })
     const { answer, connection } = await open()
     assertRefused(answer, 403, 'SWS_FORBIDDEN', 'Forbidden')
     await closedByServer(connection)
     assert.equal(refusals().length, 1)
     assert.match(refusals()[0]?.[1] ?? '', reason)
-    assert.doesNotMatch(lines.join(''), /SECRET/)
+    // In the server's log alone, for whoever wrote the function.
+    assert.doesNotMatch(answer.text + JSON.stringify(events), /SECRET/)
+    const told = lines.filter((line) => line.includes('SECRET'))
+    assert.equal(told.length, /throw|reject/.test(name) ? 1 : 0)
+    for (const line of told) assert.match(line, /"err":\{"type":"TypeError","message":"SECRET".*`verifyClient` threw/)
     await until(() => app.secureWs.stats().connections === 0, 'the place is given back')
   })
 }

@@ -154,7 +154,8 @@ test('the long form: both faces of one path, and what leaves the socket is encod
 test('a socket route without Upgrade is not a page', async (t) => {
   const { port } = await routed(t)
   const answer = await fetch(`http://127.0.0.1:${port}/ws`)
-  assert.equal(answer.status, 404)
+  assert.equal(answer.status, 426)
+  assert.equal(answer.headers.get('upgrade'), 'websocket')
   assert.equal(answer.headers.get('x-content-type-options'), 'nosniff')
   assert.doesNotMatch(await answer.text(), /</)
 })

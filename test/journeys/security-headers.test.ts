@@ -4,8 +4,8 @@ import helmet from '@fastify/helmet'
 import type { FastifyInstance } from 'fastify'
 import { startJourney } from './journey.ts'
 
-// A refusal is a page of this origin like any other: whatever answers on a path, @fastify/helmet's headers are on it, as the
-// application asked for them, and a handshake that succeeds has none of them.
+// A refusal is a page of this origin like any other, so @fastify/helmet's headers are on it; a handshake that succeeds has none
+// of them. Registered by the plugin, they stand on what the plugin answers, and on nothing else of the application.
 
 const name = 'content-security-policy'
 
@@ -35,11 +35,10 @@ for (const [who, options] of plugins) {
       evil,
       noUpgrade,
       { ...evil, target: '/nowhere' },
-      { ...noUpgrade, target: '/nowhere' },
+      { ...evil, target: '/plain' },
       { target: '/hooked' },
       { ...noUpgrade, target: '/hooked' },
       { ...noUpgrade, target: '/both' },
-      { ...noUpgrade, target: '/plain' },
     ]) {
       const { status, headers } = await ask(asked)
       assert.notEqual(status, 101)
@@ -58,6 +57,29 @@ for (const [who, options] of plugins) {
     assert.equal(without.headers[name], undefined)
   })
 }
+
+test('registered here, nothing else of the application has them: a page with an inline script works', async (t) => {
+  const { ask } = await startJourney(t, {}, { routes: everyKind })
+  for (const target of ['/plain', '/nowhere']) {
+    const { headers } = await ask({ ...noUpgrade, target })
+    const added = Object.keys(headers).filter((each) => /policy|security|^x-/.test(each))
+    assert.deepEqual(added, [], target)
+  }
+})
+
+test('registered by the application, everything has them', async (t) => {
+  const { ask } = await startJourney(t, {}, { before: (app) => app.register(helmet), routes: everyKind })
+  for (const target of ['/plain', '/nowhere']) {
+    assert.match((await ask({ ...noUpgrade, target })).headers[name] ?? '', /frame-ancestors/)
+  }
+})
+
+test('`helmet.global` is refused: who wants the headers everywhere registers @fastify/helmet', async (t) => {
+  await assert.rejects(
+    startJourney(t, { helmet: { global: true } }),
+    /option `helmet\.global` is true\. .*register @fastify\/helmet yourself, before this plugin/,
+  )
+})
 
 test('a 101 has none of the headers of an answer', async (t) => {
   const { ask } = await startJourney(t, {}, { routes: everyKind })

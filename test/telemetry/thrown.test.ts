@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { logThrown, nameOfThrown } from '../../src/telemetry/thrown.ts'
+import { createThrownLog, logThrown, nameOfThrown } from '../../src/telemetry/thrown.ts'
 
 test('MS-15 anything that was thrown has a name, and finding it never throws', () => {
   const trap = new Proxy(
@@ -37,14 +37,42 @@ test('MS-15 an error that the logger cannot read is logged by its name', () => {
     info: () => assert.fail('info'),
     warn: () => assert.fail('warn'),
     error(fields: object) {
-      if ('err' in fields && fields.err === 'poison') throw new Error('cannot serialize')
+      if (Reflect.get(Object(Reflect.get(fields, 'err')), 'message') === 'poison') throw new Error('cannot serialize')
       lines.push(fields)
     },
   }
-  logThrown(log, 'poison', { socket: 'a' }, 'text')
-  logThrown(log, 'fine', { socket: 'b' }, 'text')
+  logThrown(log, new RangeError('poison'), { socket: 'a' }, 'text')
+  logThrown(log, 'hunter2', { socket: 'b' }, 'text')
+  logThrown(log, null, { socket: 'c' }, 'text')
   assert.deepEqual(lines, [
-    { thrown: 'string', socket: 'a' },
-    { err: 'fine', socket: 'b' },
+    { thrown: 'RangeError', socket: 'a' },
+    // A string may be anything, and has no stack that would be worth it.
+    { err: 'no Error, but a value of type string', socket: 'b' },
+    { err: 'no Error, but null', socket: 'c' },
   ])
+})
+
+test('a store that is down makes a few lines a second, and the next one says how many there were', (t) => {
+  let clock = 1_000
+  t.mock.method(performance, 'now', () => clock)
+  const lines: { readonly suppressed?: number; readonly text: string }[] = []
+  const logger = {
+    info: () => assert.fail('info'),
+    warn: () => assert.fail('warn'),
+    error: (fields: object, text: string) => lines.push({ ...fields, text }),
+  }
+  const thrown = createThrownLog(logger, 2)
+  for (let n = 0; n < 10; n++) thrown({ by: '`load`', error: new Error('down') })
+  thrown({ by: '`authorize`', error: new Error('other') })
+  clock += 1_000
+  thrown({ by: '`load`', error: new Error('down') })
+  assert.deepEqual(
+    lines.map(({ text, suppressed }) => [text.slice(19), suppressed]),
+    [
+      ['`load` threw', undefined],
+      ['`load` threw', undefined],
+      ['`authorize` threw', undefined],
+      ['`load` threw', 8],
+    ],
+  )
 })

@@ -1,0 +1,94 @@
+import type { FastifyRequest } from 'fastify'
+import { SecureWsError } from '../errors.ts'
+import type { Session } from '../session/session.ts'
+import type { ThrownLog } from '../telemetry/thrown.ts'
+import type { Authentication, AuthenticationVerdict, Refused } from './authentication.ts'
+import type { IssuedTicket, TicketRequest } from './authenticator.ts'
+import { credentialTexts, RefusedCredential } from './credential.ts'
+
+export interface HttpSessionOptions {
+  readonly authentication: Authentication
+  /** Milliseconds that the application's functions may take. */
+  readonly deadline: number
+  /** Why no session can be judged right now: revocations may be missing. */
+  readonly unjudgeable: () => string | undefined
+  readonly isDenied: (session: Session, since: number) => boolean
+  readonly now: () => number
+  readonly thrown: ThrownLog
+}
+
+/** Sessions on plain HTTP routes, by the same authenticators and with the same fail-closed answers as a handshake. */
+export interface HttpSession {
+  /** @throws SecureWsError `SWS_UNAVAILABLE` */
+  session(request: FastifyRequest): Promise<Session | null>
+  /** @throws SecureWsError `SWS_NO_SESSION`, `SWS_UNAVAILABLE`, `SWS_BAD_OPTION` */
+  issueTicket(
+    issue: NonNullable<Authentication['issueTicket']>,
+    request: FastifyRequest,
+    ask: TicketRequest,
+  ): Promise<IssuedTicket>
+}
+
+export function createHttpSession(options: HttpSessionOptions): HttpSession {
+  const { authentication, deadline, unjudgeable, isDenied, now, thrown } = options
+
+  /** The cause goes to the log; what Fastify answers with says that it is not the client's fault, and nothing more. */
+  function unavailable(request: FastifyRequest, by: string, error: unknown): SecureWsError {
+    thrown({ by, error }, { log: request.log, secrets: credentialTexts(request), fields: { code: 'SWS_UNAVAILABLE' } })
+    return new SecureWsError('SWS_UNAVAILABLE', 'Sessions cannot be looked up right now.')
+  }
+
+  function unavailableBy(request: FastifyRequest, { method, cause }: Refused): SecureWsError {
+    return unavailable(request, method === undefined ? '`authenticate`' : `the authenticator ${method}`, cause)
+  }
+
+  function refuseWhileUnjudgeable(request: FastifyRequest): void {
+    const reason = unjudgeable()
+    if (reason === undefined) return
+    request.log.warn({ code: 'SWS_UNAVAILABLE' }, `fastify-secure-ws: no session can be judged: ${reason}`)
+    throw new SecureWsError('SWS_UNAVAILABLE', 'Sessions cannot be looked up right now.')
+  }
+
+  async function inTime<T>(answer: T | Promise<T>, request: FastifyRequest): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<'late'>()
+    const timer = setTimeout(resolve, deadline, 'late')
+    try {
+      const first = await Promise.race([answer, promise])
+      if (first !== 'late') return first
+      throw unavailable(request, '`authenticate`', new Error(`no answer within ${deadline} ms`))
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  return {
+    async session(request) {
+      if (authentication.anonymous) return null
+      refuseWhileUnjudgeable(request)
+      const startedAt = now()
+      const verdict: AuthenticationVerdict = await inTime(authentication.authenticate(request), request)
+      if (verdict.refused) {
+        if (verdict.fault) throw unavailableBy(request, verdict)
+        return null
+      }
+      const { session } = verdict
+      // Race: revoked, or the bus lost, while the store was asked.
+      refuseWhileUnjudgeable(request)
+      return session === null || isDenied(session, startedAt) ? null : session
+    },
+    async issueTicket(issue, request, ask) {
+      let issued: IssuedTicket | Refused
+      try {
+        issued = await inTime(issue(request, ask), request)
+      } catch (error) {
+        if (error instanceof SecureWsError) throw error
+        if (error instanceof RefusedCredential)
+          throw new SecureWsError('SWS_NO_SESSION', `No ticket: ${error.message}.`)
+        throw unavailable(request, 'the ticket store', error)
+      }
+      if (!('refused' in issued)) return issued
+      if (issued.fault) throw unavailableBy(request, issued)
+      throw new SecureWsError('SWS_NO_SESSION', `No ticket: ${issued.reason}.`)
+    },
+  }
+}
