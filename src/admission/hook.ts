@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Refused } from '../authentication/authentication.ts'
+import { causeOf } from '../authentication/authentication.ts'
 import { credentialTexts } from '../authentication/credential.ts'
 import type { Capacity, Reservation, Slot } from '../capacity/capacity.ts'
 import type { Caps } from '../capacity/identity-capacity.ts'
@@ -12,10 +12,11 @@ import { codeHeader, type Refusal, refusalBody, refuse } from '../http/refusal.t
 import type { RoutePolicy } from '../options/route.ts'
 import type { Session } from '../session/session.ts'
 import { type Audit, createPace } from '../telemetry/audit.ts'
-import { nameOfThrown, type ThrownLog } from '../telemetry/thrown.ts'
+import type { ThrownLog } from '../telemetry/thrown.ts'
 import { checkAdmission } from './admission.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
 import { clientAddress, peerIsTrusted } from './peer.ts'
+import { away, failed, notASocketRoute, outOfTime, permit, unanswered, upgradeRequired, verified } from './refusals.ts'
 import { checkRouteSchema, type SchemaVerdict } from './route-schema.ts'
 import { chooseProtocol } from './sub-protocol.ts'
 import type { VerifyClient } from './verify-client.ts'
@@ -112,7 +113,7 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   function unavailable(needsSession: boolean): Verdict {
     const reason = surroundings.unavailable(needsSession)
-    return reason === undefined ? undefined : refuse('SWS_UNAVAILABLE', reason, { headers: retryLater })
+    return reason === undefined ? undefined : away(reason)
   }
 
   /** The place belongs to the TCP connection: refused, reset, upgraded and closed, or timed out, it ends with `close`. */
@@ -131,7 +132,8 @@ export function createGuard(surroundings: GuardSurroundings) {
 
     function identify(said: Awaited<typeof verdict>): Verdict {
       handshake.asking = undefined
-      if (said.refused) return said.fault ? unanswered(said) : refuse('SWS_UNAUTHENTICATED', said.reason)
+      if (said.refused)
+        return said.fault ? unanswered(said.reason, causeOf(said)) : refuse('SWS_UNAUTHENTICATED', said.reason)
       handshake.session = said.session
       handshake.method = said.method
       return said.session === null ? undefined : denied(said.session, handshake.startedAt)
@@ -349,38 +351,6 @@ class Clock implements Slot {
   }
 }
 
-/** The two ways in which a developer meets this: both leave a plain route behind. */
-function notASocketRoute({ is404, routeOptions: { url } }: FastifyRequest): Refusal {
-  if (is404) return refuse('SWS_NOT_A_SOCKET_ROUTE', 'no route has this path')
-  return refuse('SWS_NOT_A_SOCKET_ROUTE', 'the route with this path is not one for sockets', {
-    advice: `${url} is a route, but none for sockets. Declare it with { websocket: true }, and after \`await app.register(secureWs, ...)\`: what is declared before that, the plugin does not see.`,
-  })
-}
-
-/** A check that throws is a check that did not pass (ASVS 16.5.3). Only the name of the error is safe to repeat. */
-function failed(error: unknown, by = 'a check'): Refusal {
-  return refuse('SWS_FORBIDDEN', `${by} threw ${nameOfThrown(error)}`, { cause: { by, error } })
-}
-
-/** Nobody knows whether the credential is good: a client that waits and comes back may be let in with the same one. */
-function unanswered({ reason, method, cause }: Refused): Refusal {
-  return refuse('SWS_UNAVAILABLE', reason, {
-    headers: retryLater,
-    cause: { by: method === undefined ? '`authenticate`' : `the authenticator ${method}`, error: cause },
-  })
-}
-
-function outOfTime(asking: string | undefined, timeout: number): Refusal {
-  if (asking === undefined) return refuse('SWS_HANDSHAKE_TIMEOUT', `no decision within ${timeout} ms`)
-  return refuse('SWS_UNAVAILABLE', `no answer of ${asking} within ${timeout} ms`, { headers: retryLater })
-}
-
-const retryLater = { 'retry-after': '5' }
-
-const upgradeRequired = refuse('SWS_UPGRADE_REQUIRED', 'a plain request of a socket route', {
-  headers: { upgrade: 'websocket' },
-})
-
 /** HTTP/2 has no headers about the connection (RFC 9113 section 8.2.2), and Node throws on them. */
 function hopHeaders({ raw: { httpVersionMajor } }: FastifyRequest, { headers }: Refusal): Refusal['headers'] {
   if (httpVersionMajor !== 2) return { ...headers, connection: 'close' }
@@ -390,12 +360,4 @@ function hopHeaders({ raw: { httpVersionMajor } }: FastifyRequest, { headers }: 
 
 function readFacts(request: FastifyRequest): HandshakeFacts {
   return readHandshake(request.raw, { trusted: peerIsTrusted(request), address: clientAddress(request) })
-}
-
-function verified(allowed: boolean): Verdict {
-  return allowed ? undefined : refuse('SWS_FORBIDDEN', '`verifyClient` said no')
-}
-
-function permit(allowed: unknown): Verdict {
-  return allowed === true ? undefined : refuse('SWS_FORBIDDEN', "the route's `authorize` said no")
 }

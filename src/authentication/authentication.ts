@@ -27,6 +27,11 @@ export interface Refused {
   readonly method?: string
 }
 
+/** The failed look-up, and the function that failed as a developer would call it. */
+export function causeOf({ method, cause }: Refused): { readonly by: string; readonly error: unknown } {
+  return { by: method === undefined ? '`authenticate`' : `the authenticator ${method}`, error: cause }
+}
+
 /** `session` is `null` only when the route is anonymous. `method` names the authenticator that knew the session. */
 export interface Authenticated {
   readonly refused?: never

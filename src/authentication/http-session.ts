@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import { SecureWsError } from '../errors.ts'
 import type { Session } from '../session/session.ts'
-import type { ThrownLog } from '../telemetry/thrown.ts'
-import type { Authentication, AuthenticationVerdict, Refused } from './authentication.ts'
+import type { Thrown, ThrownLog } from '../telemetry/thrown.ts'
+import { type Authentication, type AuthenticationVerdict, causeOf, type Refused } from './authentication.ts'
 import type { IssuedTicket, TicketRequest } from './authenticator.ts'
 import { credentialTexts, RefusedCredential } from './credential.ts'
 
@@ -33,13 +33,9 @@ export function createHttpSession(options: HttpSessionOptions): HttpSession {
   const { authentication, deadline, unjudgeable, isDenied, now, thrown } = options
 
   /** The cause goes to the log; what Fastify answers with says that it is not the client's fault, and nothing more. */
-  function unavailable(request: FastifyRequest, by: string, error: unknown): SecureWsError {
-    thrown({ by, error }, { log: request.log, secrets: credentialTexts(request), fields: { code: 'SWS_UNAVAILABLE' } })
+  function unavailable(request: FastifyRequest, cause: Thrown): SecureWsError {
+    thrown(cause, { log: request.log, secrets: credentialTexts(request), fields: { code: 'SWS_UNAVAILABLE' } })
     return new SecureWsError('SWS_UNAVAILABLE', 'Sessions cannot be looked up right now.')
-  }
-
-  function unavailableBy(request: FastifyRequest, { method, cause }: Refused): SecureWsError {
-    return unavailable(request, method === undefined ? '`authenticate`' : `the authenticator ${method}`, cause)
   }
 
   function refuseWhileUnjudgeable(request: FastifyRequest): void {
@@ -55,7 +51,7 @@ export function createHttpSession(options: HttpSessionOptions): HttpSession {
     try {
       const first = await Promise.race([answer, promise])
       if (first !== 'late') return first
-      throw unavailable(request, '`authenticate`', new Error(`no answer within ${deadline} ms`))
+      throw unavailable(request, { by: '`authenticate`', error: new Error(`no answer within ${deadline} ms`) })
     } finally {
       clearTimeout(timer)
     }
@@ -68,7 +64,7 @@ export function createHttpSession(options: HttpSessionOptions): HttpSession {
       const startedAt = now()
       const verdict: AuthenticationVerdict = await inTime(authentication.authenticate(request), request)
       if (verdict.refused) {
-        if (verdict.fault) throw unavailableBy(request, verdict)
+        if (verdict.fault) throw unavailable(request, causeOf(verdict))
         return null
       }
       const { session } = verdict
@@ -84,10 +80,10 @@ export function createHttpSession(options: HttpSessionOptions): HttpSession {
         if (error instanceof SecureWsError) throw error
         if (error instanceof RefusedCredential)
           throw new SecureWsError('SWS_NO_SESSION', `No ticket: ${error.message}.`)
-        throw unavailable(request, 'the ticket store', error)
+        throw unavailable(request, { by: 'the ticket store', error })
       }
       if (!('refused' in issued)) return issued
-      if (issued.fault) throw unavailableBy(request, issued)
+      if (issued.fault) throw unavailable(request, causeOf(issued))
       throw new SecureWsError('SWS_NO_SESSION', `No ticket: ${issued.reason}.`)
     },
   }
