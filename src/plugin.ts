@@ -9,19 +9,23 @@ import type { WebSocket } from 'ws'
 import { Admissions, createGuard } from './admission/hook.ts'
 import { registerHelmet } from './admission/security-headers.ts'
 import { compileVerifyClient } from './admission/verify-client.ts'
+import { refuseTicketAlone } from './authentication/authentication.ts'
 import { createHttpSession } from './authentication/http-session.ts'
 import { createCapacity } from './capacity/capacity.ts'
 import { createCaps } from './capacity/identity-capacity.ts'
 import type { Connection } from './connection/connection.ts'
 import { isThenable } from './connection/listeners.ts'
 import { createSweep } from './connection/sweep.ts'
+import { noteGuarded, unguardedRoutes } from './declared-routes.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
 import { createReplayGuard } from './inbound/replay.ts'
 import { createNode } from './node.ts'
 import type { Limits } from './options/limits.ts'
+import { refuseMisplaced } from './options/misplaced.ts'
 import { resolveOptions, type SecureWsOptions } from './options/options.ts'
 import { compileRoute, loosenedBy, type RoutePolicy, refuseHijacking } from './options/route.ts'
+import { requireHttp1, requireNode } from './options/surroundings.ts'
 import { createIdentities } from './revocation/identities.ts'
 import { createRevalidation } from './revocation/revalidation.ts'
 import { createSanitizer } from './sanitizing/sanitizing.ts'
@@ -46,9 +50,12 @@ type SocketHandler = (this: FastifyInstance, socket: WebSocket, request: Fastify
  * after its `onRequest`, which says what is an upgrade.
  */
 async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise<void> {
+  requireNode(process.versions.node)
+  requireHttp1({ initialConfig: app.initialConfig, className: app.server.constructor.name })
   refuseOtherRegistrations(app)
   const settings = resolveOptions(options)
   const { limits } = settings
+  refuseTicketAlone(settings.authentication, 'authenticate')
   refuseHijacking(settings.admissionPolicy, settings.authentication, settings.dangerouslyAllowAmbientCredentials, '')
 
   const now = Date.now
@@ -93,7 +100,10 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   app.addHook('onRoute', (route) => {
     const declared: DeclaredRoute = route
-    if (!declared.websocket && declared.wsHandler === undefined) {
+    const isSocketRoute = Boolean(declared.websocket) || declared.wsHandler !== undefined
+    refuseMisplaced(route, route.url, isSocketRoute)
+    noteGuarded(app, route)
+    if (!isSocketRoute) {
       if (declared.secureWs === undefined) return
       throw new SecureWsError(
         'SWS_BAD_OPTION',
@@ -194,8 +204,10 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   })
   app.addHook('onRequest', guard)
   app.decorate('secureWs', instance.api)
+  taken.add(app.server)
 
   app.addHook('onReady', async () => {
+    refuseUnguarded(app)
     await node.start()
     warnOnce(app, audit, [
       ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
@@ -272,14 +284,45 @@ function warnOnce(app: FastifyInstance, audit: Audit, loosened: readonly string[
   for (const reason of loosened) audit({ type: 'options.loosened', reason })
 }
 
+/** Servers that have this plugin. A decorator is seen by its own context and those below it, not by the ones beside it. */
+const taken = new WeakSet<object>()
+
+/** A listener of @fastify/websocket that another context of this server has attached, before us or after. */
+function hasForeignWebsocket(app: FastifyInstance): boolean {
+  return app.server.listeners('upgrade').some((listener) => {
+    return listener.name === 'onUpgrade' && Function.prototype.toString.call(listener).includes('fastify.routing(')
+  })
+}
+
+/** Everything has been registered by now, in whatever order. */
+function refuseUnguarded(app: FastifyInstance): void {
+  if (hasForeignWebsocket(app)) throw websocketElsewhere()
+  const routes = unguardedRoutes(app)
+  if (routes.length === 0) return
+  throw new SecureWsError(
+    'SWS_UNGUARDED_ROUTE',
+    `fastify-secure-ws: ${routes.join(', ')} takes sockets and was declared before the plugin, or outside its context, so nothing guards it. Declare it after \`await app.register(secureWs, ...)\`, on the same instance or below it.`,
+  )
+}
+
+function websocketElsewhere(): SecureWsError {
+  return new SecureWsError(
+    'SWS_WEBSOCKET_ALREADY_REGISTERED',
+    'fastify-secure-ws: @fastify/websocket is registered in another context of this server, where its sockets pass no guard. Remove that line and hand its options to `websocket`: this plugin registers it, because the socket class is its own.',
+  )
+}
+
 function refuseOtherRegistrations(app: FastifyInstance): void {
-  if (app.hasDecorator('secureWs')) {
+  if (app.hasDecorator('secureWs') || taken.has(app.server)) {
     throw new SecureWsError(
       'SWS_BAD_OPTION',
       "fastify-secure-ws: registered twice on one server. Register it once, and put what differs into each route's `secureWs`.",
     )
   }
-  if (!app.hasDecorator('websocketServer')) return
+  if (!app.hasDecorator('websocketServer')) {
+    if (hasForeignWebsocket(app)) throw websocketElsewhere()
+    return
+  }
   throw new SecureWsError(
     'SWS_WEBSOCKET_ALREADY_REGISTERED',
     'fastify-secure-ws: @fastify/websocket is registered already. Remove that line and hand its options to `websocket`: this plugin registers it, because the socket class is its own.',

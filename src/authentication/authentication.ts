@@ -1,7 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { badOption } from '../errors.ts'
 import type { Session } from '../session/session.ts'
-import type { AuthenticateFunction, Authenticator, IssuedTicket, TicketRequest } from './authenticator.ts'
+import {
+  type AuthenticateFunction,
+  type Authenticator,
+  factories,
+  type IssuedTicket,
+  type TicketRequest,
+} from './authenticator.ts'
 import { checkedSession, isSameIdentity } from './checked-session.ts'
 import { RefusedCredential } from './credential.ts'
 import { shapeOf } from './known-options.ts'
@@ -54,6 +60,8 @@ export interface Authentication {
   readonly ambient: boolean
   /** Has an authenticator whose tokens can be replaced while the socket is open. */
   readonly refreshable: boolean
+  /** Only tickets are known, and no member can say whom to issue one to. */
+  readonly ticketAlone: boolean
   /** Without a promise where the authenticator needs none. Never throws, never rejects. */
   authenticate(request: FastifyRequest): AuthenticationVerdict | Promise<AuthenticationVerdict>
   /**
@@ -90,6 +98,7 @@ export function compileAuthentication(option: unknown, path: string, now: () => 
   return {
     anonymous,
     ambient,
+    ticketAlone: isTicketAlone(authenticators),
     refreshable: authenticators.some((one) => one.refresh !== undefined),
     authenticate: anonymous ? () => nobody : (request) => authenticateBy(steps, request, now),
     async revalidate(session, method) {
@@ -116,6 +125,25 @@ export function compileAuthentication(option: unknown, path: string, now: () => 
       loosened: authenticators.flatMap((one) => one.loosened ?? []),
     }),
   }
+}
+
+/**
+ * Refuses tickets that nobody can ask for: they let nobody in, and look like wrong ones.
+ * @throws SecureWsError `SWS_BAD_OPTION`
+ */
+export function refuseTicketAlone({ ticketAlone }: Authentication, path: string): void {
+  if (!ticketAlone) return
+  throw badOption(
+    path,
+    'ticket() alone',
+    'A ticket is issued to a request that has a session, and nothing here knows one. Write `[ticket(), cookieSession({ secret, load })]`, or `ticket({ issueFor: cookieSession({ secret, load }) })`; a `store` of its own is for tickets that somebody else issues.',
+  )
+}
+
+function isTicketAlone(authenticators: readonly Authenticator[]): boolean {
+  const tickets = authenticators.find(({ keepsOwnStore }) => keepsOwnStore === true)
+  if (tickets === undefined || tickets.issueFor !== undefined) return false
+  return authenticators.every(({ issue }) => issue !== undefined)
 }
 
 const nobody: Authenticated = { session: null, method: 'none' }
@@ -208,6 +236,14 @@ function stepsOf(option: unknown, path: string): readonly Step[] {
 }
 
 function stepOf(member: unknown, path: string, taken: Set<string>): Step {
+  const call = factories.get(member)
+  if (call !== undefined) {
+    throw badOption(
+      path,
+      `the function that makes an authenticator`,
+      `Call it: \`${path.startsWith('authenticate') ? 'authenticate: ' : ''}${call}\`.`,
+    )
+  }
   const authenticator = isAuthenticateFunction(member) ? byFunction(member) : member
   if (!isAuthenticator(authenticator)) throw badOption(path, shapeOf(member), adviceFor(member))
   let method = authenticator.name

@@ -34,10 +34,15 @@ export interface Authenticator {
   refresh?(session: Session, token: string): MaybePromise<Session | null>
   /** Issues a ticket; `by` is the authenticator that knew the session. Only `ticket` has it. */
   issue?(session: Session, ask: TicketRequest, by?: Authenticator): Promise<IssuedTicket>
+  /** Nobody else has its store, so only this server can issue what it redeems. Only `ticket` has it. */
+  readonly keepsOwnStore?: boolean
   /** Who may ask for a ticket, when that is not another member of the same list. Only `ticket` has it. */
   readonly issueFor?: Authenticator
   install?(app: FastifyInstance): MaybePromise<void>
 }
+
+/** The functions that make an authenticator, each with a call that shows how: one of them written without its call is told from a function of the application. */
+export const factories = new Map<unknown, string>()
 
 export type AuthenticateFunction = (request: FastifyRequest) => MaybePromise<FoundSession>
 

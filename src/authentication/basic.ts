@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyRequest } from 'fastify'
 import { badOption } from '../errors.ts'
 import type { Session } from '../session/session.ts'
-import type { Authenticator, FoundSession } from './authenticator.ts'
+import { type Authenticator, type FoundSession, factories } from './authenticator.ts'
 import { authorizationCredential, RefusedCredential } from './credential.ts'
 import { refuseNoFunction, refuseUnknownOptions } from './known-options.ts'
 
@@ -90,3 +90,5 @@ function decoded(bytes: Buffer): string {
     throw new RefusedCredential('a Basic credential that is not UTF-8')
   }
 }
+
+factories.set(basic, 'basic({ verify })')

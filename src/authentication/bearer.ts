@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
 import type { Session } from '../session/session.ts'
-import type { Authenticator, FoundSession } from './authenticator.ts'
+import { type Authenticator, type FoundSession, factories } from './authenticator.ts'
 import { type BearerPlan, bearerPlan } from './bearer-options.ts'
 import { authorizationCredential, protocolCredential, protocolsWithPrefix, RefusedCredential } from './credential.ts'
 import type { KeySet } from './key-set.ts'
@@ -136,3 +136,5 @@ function reasonOf(error: InstanceType<typeof errors.JOSEError>): string {
     error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired ? ` \`${error.claim}\`` : ''
   return `a refused token (${error.code}${claim})`
 }
+
+factories.set(bearer, 'bearer({ jwks, algorithms, issuer, audience })')

@@ -1,7 +1,7 @@
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
 import type { Session } from '../session/session.ts'
-import type { Authenticator, FoundSession } from './authenticator.ts'
+import { type Authenticator, type FoundSession, factories } from './authenticator.ts'
 import { RefusedCredential } from './credential.ts'
 import { refuseNoFunction, refuseUnknownOptions } from './known-options.ts'
 
@@ -72,3 +72,5 @@ function isTls(socket: unknown): socket is TLSSocket {
     'getPeerCertificate' in socket
   )
 }
+
+factories.set(clientCertificate, 'clientCertificate({ load })')

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { badOption } from '../errors.ts'
 import type { Session } from '../session/session.ts'
-import type { Authenticator, FoundSession } from './authenticator.ts'
+import { type Authenticator, type FoundSession, factories } from './authenticator.ts'
 import { cookieValue } from './cookie-header.ts'
 import { type CookieSignature, cookieSignature } from './cookie-signature.ts'
 import { headerLines, RefusedCredential } from './credential.ts'
@@ -170,3 +170,5 @@ function secretsOf(secret: unknown, path: string): Buffer[] {
     return bytes
   })
 }
+
+factories.set(cookieSession, 'cookieSession({ secret, load })')

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { badOption } from '../errors.ts'
 import type { Session } from '../session/session.ts'
-import type { Authenticator, FoundSession } from './authenticator.ts'
+import { type Authenticator, type FoundSession, factories } from './authenticator.ts'
 import { refuseNoFunction, refuseUnknownOptions } from './known-options.ts'
 
 export interface FromRequestOptions {
@@ -38,3 +38,5 @@ export function fromRequest(
     ...(revalidate === undefined ? {} : { revalidate }),
   }
 }
+
+factories.set(fromRequest, 'fromRequest((request) => request.session.user ?? null)')

@@ -2,7 +2,13 @@ import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { badOption } from '../errors.ts'
 import type { Session } from '../session/session.ts'
-import type { Authenticator, FoundSession, IssuedTicket, TicketRequest } from './authenticator.ts'
+import {
+  type Authenticator,
+  type FoundSession,
+  factories,
+  type IssuedTicket,
+  type TicketRequest,
+} from './authenticator.ts'
 import { onlyHeader, protocolCredential, protocolsWithPrefix, RefusedCredential } from './credential.ts'
 import { refuseNoFunction, refuseUnknownOptions, shapeOf } from './known-options.ts'
 import { memoryTickets, type StoredTicket, type TicketStore } from './ticket-store.ts'
@@ -76,6 +82,7 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
     name: 'ticket',
     ambient: false,
     store,
+    keepsOwnStore: options.store === undefined,
     ...(issueFor === undefined ? {} : { issueFor, loosened: issueFor.loosened ?? [] }),
     credentialProtocols: (offered) => protocolsWithPrefix(offered, ticketPrefix),
     async authenticate(request) {
@@ -170,3 +177,5 @@ function isStore(store: unknown): store is TicketStore {
   if (typeof store !== 'object' || store === null) return false
   return 'put' in store && typeof store.put === 'function' && 'take' in store && typeof store.take === 'function'
 }
+
+factories.set(ticket, 'ticket()')

@@ -26,6 +26,8 @@ export interface SocketPolicy extends ReceivingPolicy {
   readonly limits: ConnectionLimits
   /** What happens when a client reads too slowly: 1013, or the message is dropped and the socket stays. */
   readonly slowReader: 'close' | 'drop'
+  /** Warns of a listener that nothing will ever call. */
+  readonly noteListener: (event: string) => void
   /** Whether anything here asks about the request that opened the socket. */
   readonly needsRequest: boolean
   /** Asked when the socket opened, and again at each revalidation. */

@@ -152,6 +152,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   listenerAdded(event: string): void {
+    this.admitted.policy.noteListener(event)
     this.#receiving.listenerAdded(event)
   }
 

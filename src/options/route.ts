@@ -1,10 +1,10 @@
 import { type AdmissionPolicy, compileAdmission } from '../admission/admission.ts'
-import { type Authentication, compileAuthentication } from '../authentication/authentication.ts'
+import { type Authentication, compileAuthentication, refuseTicketAlone } from '../authentication/authentication.ts'
 import type { SocketPolicy } from '../connection/admitted.ts'
 import { badOption, SecureWsError } from '../errors.ts'
 import { compileInbound, type ReceiveRule } from '../inbound/inbound.ts'
 import type { ReplayGuard } from '../inbound/replay.ts'
-import { checkKeys, isPlainObject } from '../option-checks.ts'
+import { checkKeys, closest, isPlainObject } from '../option-checks.ts'
 import { compileOutbound, type Sends } from '../outbound/outbound.ts'
 import type { Session } from '../session/session.ts'
 import { type Limits, resolveRouteLimits } from './limits.ts'
@@ -62,6 +62,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
   const inbound = compileInbound({ receives, binary, limits, path, sanitizeHtml, replayGuard, refreshable })
   const outbound = compileOutbound({ encode, sends: sends as Sends | undefined, path, sanitizeHtml, warn })
   const inherited = loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode)
+  refuseTicketAlone(authentication, `${path}.authenticate`)
   refuseHijacking(admission, authentication, settings.dangerouslyAllowAmbientCredentials, path)
 
   return {
@@ -84,6 +85,8 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       refresh: authentication.refreshable
         ? (session, method, token) => authentication.refresh(session, method, token)
         : undefined,
+      noteListener:
+        receives === undefined ? () => {} : noteListeners(url, Object.keys(receives), binary !== undefined, warn),
       slowReader: oneOf(options.slowReader, ['close', 'drop'], settings.slowReader, `${path}.slowReader`),
     },
     // Only what the route says itself: what it inherits is listed once, for the plugin.
@@ -141,6 +144,36 @@ export function refuseHijacking(
     'SWS_UNSAFE_OPTIONS',
     `fastify-secure-ws: ${path === '' ? 'the options' : path} combine ${open} with credentials that browsers attach by themselves (cookies, HTTP Basic, client certificates): any web page could use a visitor's session. List the \`origins\` you serve, or authenticate with \`bearer\` or \`ticket\`. If you mean it, say it twice: \`dangerouslyAllowAmbientCredentials: true\`.`,
   )
+}
+
+/** What ws itself emits; the rest would be the name of a message. */
+const eventsOfSocket = new Set(['close', 'error', 'open', 'ping', 'pong', 'upgrade', 'redirect', 'unexpected-response'])
+
+/** Once for each name, not for each socket. On a route with `receives`, only what is declared is ever emitted. */
+function noteListeners(
+  url: string,
+  types: readonly string[],
+  binary: boolean,
+  warn: (text: string) => void,
+): (event: string) => void {
+  const fine = new Set([...types, ...eventsOfSocket, ...(binary ? ['binary'] : [])])
+  return (event) => {
+    // The names are the application's, so the set ends with its code.
+    if (fine.has(event)) return
+    fine.add(event)
+    const near = closest(event, types)
+    const advice =
+      event === 'message'
+        ? 'There are no raw messages on a route with `receives`.'
+        : event === 'binary'
+          ? 'List the media types in `secureWs.binary`.'
+          : near === undefined
+            ? 'Declare it, or take the listener away.'
+            : `Did you mean '${near}'?`
+    warn(
+      `fastify-secure-ws: ${url}: socket.on('${event}') listens to nothing. Declared in \`receives\`: ${types.join(', ') || 'nothing'}. ${advice}`,
+    )
+  }
 }
 
 function declared<T>(value: unknown, path: string): Readonly<Record<string, T>> | undefined {

@@ -3,6 +3,7 @@ import { fullFormats } from 'ajv-formats/dist/formats.js'
 import { badOption, SecureWsError } from '../errors.ts'
 import { countLengthsQuickly } from '../schema/length.ts'
 import { copyOutputSchema, isSchema, type OutputSchema, pointedAt } from '../schema/output-schema.ts'
+import { quoted } from '../telemetry/quoted.ts'
 import { type Encoded, encodedAs } from './encoded.ts'
 import { notEncodable } from './json.ts'
 import { askedToJson, Bare, compileProjection, type Place, type Projection, type Special } from './projection.ts'
@@ -44,7 +45,7 @@ export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeH
       const message = isSchema(body) ? body : {}
       type = message.type
       output = declared.get(type)
-      if (output === undefined) throw undeclared(names)
+      if (output === undefined) throw undeclared(type, path, names)
       Object.assign(copy, output.project(message, specials), output.namesType && { type })
     } catch (cause) {
       throw notEncodable(cause)
@@ -60,9 +61,13 @@ export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeH
   }
 }
 
-// What was given is not repeated: it may be what a user wrote.
-function undeclared(names: string): SecureWsError {
-  return new SecureWsError('SWS_UNDECLARED_TYPE', `This route sends objects whose type is declared in sends: ${names}`)
+/** A type is a name that the application chose, but it may have taken it from a client: quoted, and cut. */
+function undeclared(type: unknown, path: string, names: string): SecureWsError {
+  const sent = typeof type === 'string' ? `has no type "${quoted(type, 64)}"` : 'was sent something without a `type`'
+  return new SecureWsError(
+    'SWS_UNDECLARED_TYPE',
+    `\`${path}\` ${sent}: the types of this route are declared in sends: ${names}`,
+  )
 }
 
 function invalid(type: unknown, problem: string): SecureWsError {

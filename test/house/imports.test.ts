@@ -22,7 +22,7 @@ const storeys: readonly (readonly string[])[] = [
   ['options/route'],
   ['node'],
   ['admission/hook'],
-  ['decorator'],
+  ['decorator', 'declared-routes'],
   ['plugin', 'fastify'],
   ['public'],
   ['index'],
