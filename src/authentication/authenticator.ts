@@ -34,7 +34,7 @@ export interface Authenticator {
   refresh?(session: Session, token: string): MaybePromise<Session | null>
   /** Issues a ticket; `by` is the authenticator that knew the session. Only `ticket` has it. */
   issue?(session: Session, ask: TicketRequest, by?: Authenticator): Promise<IssuedTicket>
-  /** Nobody else has its store, so only this server can issue what it redeems. Only `ticket` has it. */
+  /** Knows no sessions but those of the tickets it issues, and nobody else has its store. Only `ticket` has it. */
   readonly keepsOwnStore?: boolean
   /** Who may ask for a ticket, when that is not another member of the same list. Only `ticket` has it. */
   readonly issueFor?: Authenticator

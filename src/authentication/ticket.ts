@@ -82,7 +82,7 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
     name: 'ticket',
     ambient: false,
     store,
-    keepsOwnStore: options.store === undefined,
+    keepsOwnStore: options.store === undefined && load === undefined,
     ...(issueFor === undefined ? {} : { issueFor, loosened: issueFor.loosened ?? [] }),
     credentialProtocols: (offered) => protocolsWithPrefix(offered, ticketPrefix),
     async authenticate(request) {

@@ -28,10 +28,11 @@ export function refuseMisplaced(route: object, url: string, isSocketRoute: boole
   }
 }
 
-/** Options of Fastify and of other plugins are words of their own, and none of theirs is this close. */
+/** Of these two, because `wsHandler` is as close to Fastify's `preHandler` as a slip of the finger is. */
 function nearlyOurs(key: string): string | undefined {
-  const near = closest(key, ours)
-  return near !== undefined && Math.abs(near.length - key.length) <= 1 && key.length >= 6 ? near : undefined
+  if (key.toLowerCase() === 'wshandler') return 'wsHandler'
+  const near = closest(key, ['secureWs', 'websocket'])
+  return near !== undefined && Math.abs(near.length - key.length) <= 1 ? near : undefined
 }
 
 function misplaced(problem: string): SecureWsError {
