@@ -72,6 +72,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     bus: settings.bus,
     now,
     audit,
+    log: app.log,
     identities,
     lifetime: limits.lifetime,
     revalidation,
