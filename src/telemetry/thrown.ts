@@ -1,5 +1,6 @@
 import { isNativeError } from 'node:util/types'
-import { type AuditLogger, createPace } from './audit.ts'
+import type { AuditLogger } from './audit.ts'
+import { createPace } from './pace.ts'
 import { redactedError } from './redacted.ts'
 
 /**
