@@ -88,6 +88,11 @@ export function cookieSession(options: CookieSessionOptions): CookieSession {
       if (value === undefined) return null
       return loadAgain(signedId(value, signature, signedName))
     },
+    looksFor: `a signed cookie named \`${cookie.name}\`: set it with \`setSessionCookie(reply, id)\` when somebody signs in (browsers keep it over https and on http://localhost, and send it with pages of this site)`,
+    recognises(request) {
+      const value = cookieValue(headerLines(request, 'cookie'), cookie.name)
+      return value !== undefined && signedId(value, signature, signedName) !== ''
+    },
     load: loadAgain,
     revalidate: options.revalidate ?? ((session) => loadAgain(loadedBy.get(session) ?? session.id)),
     setSessionCookie(reply, id) {
