@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { createServer as createPlainServer, request as httpRequest, type RequestListener } from 'node:http'
 import { createServer, request as httpsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Certificate } from './certificate.ts'
@@ -16,7 +17,8 @@ export interface Attacker {
  * A browser never tells a page why a handshake failed; so this server repeats it, byte for byte what the browser sent
  * except the cookie, which it has not got, and reads the answer.
  */
-export function createAttacker(certificate: Certificate): Attacker {
+export function createAttacker(certificate: Certificate | undefined): Attacker {
+  const scheme = certificate === undefined ? 'http' : 'https'
   let chat = ''
   const files = new Map<string, { type: string; text: string }>(
     (
@@ -30,9 +32,9 @@ export function createAttacker(certificate: Certificate): Attacker {
       { type: `${type}; charset=utf-8`, text: readFileSync(new URL(`pages/${file}`, import.meta.url), 'utf8') },
     ]),
   )
-  const server = createServer({ ...certificate }, async (request, response) => {
-    const origin = `https://${request.headers.host}`
-    if (request.url === '/target') return json({ url: `${chat.replace('https:', 'wss:')}/chat` })
+  const answer: RequestListener = async (request, response) => {
+    const origin = `${scheme}://${request.headers.host}`
+    if (request.url === '/target') return json({ url: `${chat.replace('http', 'ws')}/chat` })
     if (request.url === '/same-handshake') return json(await handshakeFrom(origin))
     const file = files.get(request.url ?? '')
     response.writeHead(file === undefined ? 404 : 200, { 'content-type': file?.type ?? 'text/plain' })
@@ -42,12 +44,14 @@ export function createAttacker(certificate: Certificate): Attacker {
       response.writeHead(200, { 'content-type': 'application/json' })
       response.end(JSON.stringify(value))
     }
-  })
+  }
+  const server = certificate === undefined ? createPlainServer(answer) : createServer({ ...certificate }, answer)
 
   function handshakeFrom(origin: string): Promise<{ status: number; body: string }> {
     return new Promise((resolve) => {
-      const attempt = httpsRequest(`${chat}/chat`, {
-        ca: certificate.cert,
+      const ask = certificate === undefined ? httpRequest : httpsRequest
+      const attempt = ask(`${chat}/chat`, {
+        ...(certificate === undefined ? {} : { ca: certificate.cert }),
         agent: false,
         timeout: 5_000,
         headers: {

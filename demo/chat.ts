@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import helmet from '@fastify/helmet'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
-import secureWs, { type AuditEvent, cookieSession } from 'fastify-secure-ws'
+import secureWs, { type AuditEvent, cookieSession, type Session } from 'fastify-secure-ws'
 import { Type } from 'typebox'
 import type { Certificate } from './certificate.ts'
 import { asEvent, eventSchema } from './events.ts'
@@ -10,12 +10,25 @@ import { addPages } from './pages.ts'
 import { Sessions } from './sessions.ts'
 
 export interface ChatOptions {
-  readonly certificate: Certificate
+  /** Left out: plain http, for this machine only. */
+  readonly certificate: Certificate | undefined
   readonly attackerUrl: string
 }
 
+const Text = Type.String({ minLength: 1, maxLength: 500 })
+const Name = Type.String({ minLength: 1, maxLength: 30 })
+/** Markup that a user wrote: what is not in the `basic` profile is taken out, what is in it stays markup. */
+const Html = Type.String({ minLength: 1, maxLength: 2_000, contentMediaType: 'text/html' })
+const By = Type.Object({ by: Type.String() })
+
+const kickedFor = 60_000
+/** The room of one person: on every tab and browser, and nobody else's. */
+const roomOf = (name: string) => `of:${name}`
+
 export async function createChat({ certificate, attackerUrl }: ChatOptions): Promise<FastifyInstance> {
-  const app = Fastify({ https: { ...certificate } }).withTypeProvider<TypeBoxTypeProvider>()
+  const scheme = certificate === undefined ? 'http' : 'https'
+  const https = certificate === undefined ? null : { ...certificate }
+  const app = Fastify({ https }).withTypeProvider<TypeBoxTypeProvider>()
   const sessions = new Sessions()
   // A new secret at each start: cookies of the last run are worth nothing.
   const signedIn = cookieSession({ secret: randomBytes(32), load: (id) => sessions.find(id) })
@@ -28,8 +41,9 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
         defaultSrc: ["'none'"],
         scriptSrc: ["'self'"],
         styleSrc: ["'self'"],
-        imgSrc: ["'self'"],
-        connectSrc: [(request) => `wss://localhost:${request.socket.localPort}`],
+        // `blob:` is a picture that came over the socket.
+        imgSrc: ["'self'", 'blob:'],
+        connectSrc: [(request) => `${scheme.replace('http', 'ws')}://localhost:${request.socket.localPort}`],
         formAction: ["'self'"],
         baseUri: ["'none'"],
         frameAncestors: ["'none'"],
@@ -41,7 +55,7 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
     strictTransportSecurity: false,
   })
   await app.register(secureWs, {
-    // Everything else is the default: this origin only, TLS only, all limits.
+    // Everything else is the default: this origin only, TLS or this machine only, all limits.
     authenticate: signedIn,
     limits: { connectionsPerSession: 20 },
     audit: (event) => show(event),
@@ -53,6 +67,10 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
   }
 
   const present = new Map<string, number>()
+  /** Names that were kicked, and when they may come back. */
+  const kicked = new Map<string, number>()
+  const isModerator = (session: Session) => sessions.isModerator(session)
+  const mayTalk = (session: Session | null) => (kicked.get(session?.userId ?? '') ?? 0) <= Date.now()
 
   app.get(
     '/chat',
@@ -61,40 +79,82 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
       secureWs: {
         receives: {
           say: {
-            schema: Type.Object({ text: Type.String({ minLength: 1, maxLength: 500 }) }),
+            schema: Type.Object({ text: Text }),
             rate: { perSecond: 5, burst: 10 },
+            authorize: mayTalk,
           },
+          post: {
+            schema: Type.Object({ html: Html }),
+            rate: { perSecond: 2, burst: 5 },
+            authorize: mayTalk,
+          },
+          whisper: { schema: Type.Object({ text: Text }), authorize: isModerator },
+          kick: { schema: Type.Object({ name: Name }), authorize: isModerator },
         },
+        // Told by its first bytes, whatever it is called: a script named cat.png is refused.
+        binary: ['image/png', 'image/jpeg'],
         sends: {
           said: { schema: Type.Object({ by: Type.String(), text: Type.String() }) },
-          joined: { schema: Type.Object({ by: Type.String() }) },
-          left: { schema: Type.Object({ by: Type.String() }) },
+          posted: { schema: Type.Object({ by: Type.String(), html: Html }) },
+          whispered: { schema: Type.Object({ by: Type.String(), text: Type.String() }) },
+          picture: { schema: By },
+          joined: { schema: By },
+          left: { schema: By },
+          kicked: { schema: By },
           present: { schema: Type.Object({ names: Type.Array(Type.String()) }) },
         },
       },
     },
     (socket) => {
       const by = socket.session.userId ?? 'somebody'
-      const room = app.secureWs.to('lobby')
+      const lobby = app.secureWs.to('lobby')
+      socket.join(roomOf(by))
+      if (!mayTalk(socket.session)) {
+        socket.send({ type: 'kicked', by: 'a moderator' })
+        return
+      }
+      // The room asks again when a moderator has kicked somebody, and whoever may not stay is out of it.
+      socket.join('lobby', { authorize: mayTalk })
+      if (isModerator(socket.session))
+        socket.join('moderators', { authorize: (session) => !!session && isModerator(session) })
       const tabs = present.get(by) ?? 0
       present.set(by, tabs + 1)
-      socket.join('lobby')
-      if (tabs === 0) room.send({ type: 'joined', by })
-      room.send({ type: 'present', names: [...present.keys()] })
+      if (tabs === 0) lobby.send({ type: 'joined', by })
+      tellWhoIsHere()
 
-      socket.on('say', ({ text }) => room.send({ type: 'said', by, text }))
+      socket.on('say', ({ text }) => lobby.send({ type: 'said', by, text }))
+      socket.on('post', ({ html }) => lobby.send({ type: 'posted', by, html }))
+      socket.on('whisper', ({ text }) => app.secureWs.to('moderators').send({ type: 'whispered', by, text }))
+      socket.on('binary', (bytes) => {
+        if (!mayTalk(socket.session)) return
+        // Frames of one socket arrive in order: the picture is the one that follows.
+        lobby.send({ type: 'picture', by })
+        lobby.send(bytes)
+      })
+      socket.on('kick', ({ name }) => {
+        kicked.set(name, Date.now() + kickedFor)
+        present.delete(name)
+        app.secureWs.reauthorize({ userId: name })
+        app.secureWs.to(roomOf(name)).send({ type: 'kicked', by })
+        lobby.send({ type: 'left', by: name })
+        tellWhoIsHere()
+      })
       socket.on('close', () => {
         const left = (present.get(by) ?? 1) - 1
         if (left > 0) {
           present.set(by, left)
           return
         }
-        present.delete(by)
-        room.send({ type: 'left', by })
-        room.send({ type: 'present', names: [...present.keys()] })
+        if (!present.delete(by)) return
+        lobby.send({ type: 'left', by })
+        tellWhoIsHere()
       })
     },
   )
+
+  function tellWhoIsHere(): void {
+    app.secureWs.to('lobby').send({ type: 'present', names: [...present.keys()] })
+  }
 
   // Who may see what was refused is a decision like any other. Here it is everybody who signed in, because it is a demo.
   app.get(
@@ -105,6 +165,6 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
     },
   )
 
-  await addPages(app, { sessions, signedIn, attackerUrl })
+  await addPages(app, { scheme, sessions, signedIn, attackerUrl })
   return app
 }

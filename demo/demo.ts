@@ -6,6 +6,8 @@ import { createChat } from './chat.ts'
 export interface DemoOptions {
   readonly port: number
   readonly attackerPort: number
+  /** http://localhost, which browsers trust as they trust TLS: no certificate, and no warning. */
+  readonly plain?: boolean
 }
 
 export interface Demo {
@@ -17,17 +19,18 @@ export interface Demo {
 }
 
 /** The chat and its attacker, on two origins of the loopback address (port 0: any free one). Throws what listening throws, with nothing left open. */
-export async function startDemo({ port, attackerPort }: DemoOptions): Promise<Demo> {
-  const certificate = await localCertificate()
+export async function startDemo({ port, attackerPort, plain = false }: DemoOptions): Promise<Demo> {
+  const certificate = plain ? undefined : await localCertificate()
+  const scheme = plain ? 'http' : 'https'
   const attacker = createAttacker(certificate)
   const attackerAt = await attacker.listen(attackerPort)
-  const urls = { attacker: `https://127.0.0.1:${attackerAt}`, neighbour: `https://localhost:${attackerAt}` }
+  const urls = { attacker: `${scheme}://127.0.0.1:${attackerAt}`, neighbour: `${scheme}://localhost:${attackerAt}` }
 
   let app: FastifyInstance | undefined
   try {
     app = await createChat({ certificate, attackerUrl: urls.attacker })
     const { port: chatAt } = new URL(await app.listen({ port, host: '127.0.0.1' }))
-    const chat = `https://localhost:${chatAt}`
+    const chat = `${scheme}://localhost:${chatAt}`
     attacker.aimAt(chat)
     const servers = [attacker, app]
     return { chat, ...urls, close: async () => void (await Promise.all(servers.map((server) => server.close()))) }

@@ -10,13 +10,15 @@ const assets = [
 ] as const
 
 export interface PagesOptions {
+  readonly scheme: 'http' | 'https'
   readonly sessions: Sessions
   readonly signedIn: ReturnType<typeof cookieSession>
   readonly attackerUrl: string
 }
 
 /** The sign-in page, the chat page, and the two forms. The sockets are in chat.ts. */
-export async function addPages(app: FastifyInstance, { sessions, signedIn, attackerUrl }: PagesOptions): Promise<void> {
+export async function addPages(app: FastifyInstance, options: PagesOptions): Promise<void> {
+  const { sessions, signedIn, attackerUrl, scheme } = options
   const signInPage = await page('sign-in.html')
   const chatPage = await page('chat.html')
   for (const [path, type] of assets) {
@@ -26,12 +28,13 @@ export async function addPages(app: FastifyInstance, { sessions, signedIn, attac
 
   app.get('/', async (request, reply) => {
     // One name for one origin: the cookie, the CSP and the socket all belong to `localhost`.
-    if (request.hostname !== 'localhost') return reply.redirect(`${originOf(request)}/`)
+    if (request.hostname !== 'localhost') return reply.redirect(`${origin(request)}/`)
     const session = await sessionOf(request)
     reply.type('text/html; charset=utf-8').header('cache-control', 'no-store')
     if (session === null) return reply.send(signInPage)
     return reply.send(
       chatPage
+        .replaceAll('{{role}}', sessions.isModerator(session) ? 'moderator' : 'guest')
         .replaceAll('{{name}}', () => String(encodeFor.html(session.userId ?? '')))
         .replaceAll('{{attacker}}', () => String(encodeFor.html(attackerUrl))),
     )
@@ -45,7 +48,7 @@ export async function addPages(app: FastifyInstance, { sessions, signedIn, attac
 
   // A form on another site can post here with the visitor's browser; its Origin says so.
   async function fromHere(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    if (request.headers.origin !== originOf(request)) await reply.code(403).send({ error: 'Forbidden' })
+    if (request.headers.origin !== origin(request)) await reply.code(403).send({ error: 'Forbidden' })
   }
 
   app.post('/sign-in', { onRequest: fromHere }, async (request, reply) => {
@@ -53,7 +56,7 @@ export async function addPages(app: FastifyInstance, { sessions, signedIn, attac
     if (name === null) return reply.code(400).type('text/html; charset=utf-8').send(signInPage)
     await signOut(request)
     // A new id at each sign-in, so that an id planted before it is worth nothing (session fixation).
-    signedIn.setSessionCookie(reply, sessions.open(name).id)
+    signedIn.setSessionCookie(reply, sessions.open(name, isModerator(request.body)).id)
     return reply.redirect('/', 303)
   })
 
@@ -63,12 +66,26 @@ export async function addPages(app: FastifyInstance, { sessions, signedIn, attac
     return reply.redirect('/', 303)
   })
 
+  app.post('/sign-out-everywhere', { onRequest: fromHere }, async (request, reply) => {
+    const session = await sessionOf(request)
+    if (session?.userId !== undefined) await Promise.all(sessions.idsOf(session.userId).map(end))
+    signedIn.clearSessionCookie(reply)
+    return reply.redirect('/', 303)
+  })
+
   async function signOut(request: FastifyRequest): Promise<void> {
     const session = await sessionOf(request)
-    if (session === null) return
+    if (session !== null) await end(session.id)
+  }
+
+  async function end(sessionId: string): Promise<void> {
     // The store first: a socket that opens between the two finds nothing to open with.
-    sessions.end(session.id)
-    await app.secureWs.revoke({ sessionId: session.id })
+    sessions.end(sessionId)
+    await app.secureWs.revoke({ sessionId })
+  }
+
+  function origin(request: FastifyRequest): string {
+    return `${scheme}://localhost:${request.socket.localPort}`
   }
 
   /** The pages ask the authenticator that the sockets ask: there is one way to be signed in. */
@@ -81,15 +98,15 @@ export async function addPages(app: FastifyInstance, { sessions, signedIn, attac
   }
 }
 
-function originOf(request: FastifyRequest): string {
-  return `https://localhost:${request.socket.localPort}`
-}
-
 /** One to thirty characters that are not all space, or nothing. Markup is welcome: it will be text. */
 function nameIn(body: unknown): string | null {
   if (!(body instanceof URLSearchParams)) return null
   const name = (body.get('name') ?? '').trim()
   return name.length >= 1 && name.length <= 30 ? name : null
+}
+
+function isModerator(body: unknown): boolean {
+  return body instanceof URLSearchParams && body.get('moderator') === 'yes'
 }
 
 function page(file: string): Promise<string> {

@@ -2,6 +2,8 @@ const messages = document.querySelector('#messages')
 const events = document.querySelector('#events')
 const state = document.querySelector('#state')
 const text = document.querySelector('#text')
+const how = document.querySelector('#how')
+const picture = document.querySelector('#picture')
 const present = document.querySelector('#present')
 
 /** What a close code means for this page (docs/protocol.md). Codes that are not here: try again later. */
@@ -14,6 +16,10 @@ const endings = new Map([
 ])
 
 let chat
+let nextPicture
+/** The last line of each kind of each list: the same again within ten seconds is counted there. */
+const recent = new Map()
+
 open('/chat', {
   opened: (socket) => {
     chat = socket
@@ -22,12 +28,20 @@ open('/chat', {
   received: {
     // Everything in a message comes HTML-encoded, so innerHTML shows it as text. That is what this page is here to show.
     said: ({ by, text }) => add(messages, `<strong>${by}</strong> <span class="text">${text}</span>`),
+    // Markup that a user wrote, sanitized on its way out: bold stays bold, a script is gone.
+    posted: ({ by, html }) => add(messages, `<strong>${by}</strong> <span class="rich">${html}</span>`),
+    whispered: ({ by, text }) =>
+      add(messages, `<span class="badge">moderators</span> <strong>${by}</strong> <span class="text">${text}</span>`),
+    picture: ({ by }) => {
+      nextPicture = add(messages, `<strong>${by}</strong> sent a picture `)
+    },
+    kicked: ({ by }) => add(messages, `<em>You were put out of the lobby for a minute by ${by}</em>`, 'refused'),
     joined: ({ by }) => add(messages, `<em>${by} came in</em>`, 'note'),
     left: ({ by }) => add(messages, `<em>${by} left</em>`, 'note'),
     present: ({ names }) => {
       present.innerHTML = names.join(', ')
     },
-    error: ({ code }) => add(messages, `<em>refused: <code>${code}</code></em>`, 'refused'),
+    error: ({ code }) => addOrCount(messages, `refused ${code}`, `<em>refused: <code>${code}</code></em>`, 'refused'),
   },
   closed: (reason) => show('closed', reason),
 })
@@ -35,15 +49,15 @@ open('/chat', {
 open('/events', {
   opened: () => {},
   received: {
-    event: ({ name, at, status, code, origin, user, reason }) => {
-      const kind = /refused|failed|revoked|expired/.test(name) ? 'refused' : 'note'
-      const facts = [code, origin && `from ${origin}`, user && `user ${user}`, reason]
+    event: ({ says, kind, name, at, status, code, origin, user }) => {
+      const facts = [name, code, origin && origin !== location.origin && `from ${origin}`, user && `user ${user}`]
         .filter(Boolean)
         .join(' &middot; ')
-      const answer = status && `<span class="status">HTTP ${status}</span>`
-      add(
+      const answer = status && `<span class="badge">HTTP ${status}</span>`
+      addOrCount(
         events,
-        `<time>${at.slice(11, 19)}</time> <strong>${name}</strong> ${answer} <span class="facts">${facts}</span>`,
+        `${says} ${facts}`,
+        `<time>${at.slice(11, 19)}</time> <strong>${says}</strong> ${answer} <span class="facts">${facts}</span>`,
         kind,
       )
     },
@@ -53,8 +67,25 @@ open('/events', {
 
 document.querySelector('#say').addEventListener('submit', (submitted) => {
   submitted.preventDefault()
-  say(text.value)
+  const field = { say: 'text', post: 'html', whisper: 'text' }[how.value]
+  send({ type: how.value, [field]: text.value })
   text.value = ''
+})
+
+document.querySelector('#send-picture').addEventListener('click', () => picture.click())
+picture.addEventListener('change', () => {
+  const [file] = picture.files
+  // `limits.messageBytes`: the server closes the socket of who sends more.
+  if (file?.size > 65_536) add(messages, '<em>not sent: the file is larger than 64 KiB</em>', 'refused')
+  else if (file !== undefined && chat?.readyState === WebSocket.OPEN) chat.send(file)
+  picture.value = ''
+})
+
+document.querySelector('#kick').addEventListener('submit', (submitted) => {
+  submitted.preventDefault()
+  const name = document.querySelector('#kick-name')
+  send({ type: 'kick', name: name.value })
+  name.value = ''
 })
 
 const attempts = {
@@ -79,13 +110,18 @@ function send(message) {
 
 function open(path, { opened, received, closed }) {
   const listeners = new Map(Object.entries(received))
-  const socket = new WebSocket(`wss://${location.host}${path}`)
+  const socket = new WebSocket(`${location.protocol.replace('http', 'ws')}//${location.host}${path}`)
+  socket.binaryType = 'blob'
   let wasOpen = false
   socket.addEventListener('open', () => {
     wasOpen = true
     opened(socket)
   })
   socket.addEventListener('message', ({ data }) => {
+    if (data instanceof Blob) {
+      showPicture(data)
+      return
+    }
     const message = JSON.parse(data)
     listeners.get(message.type)?.(message)
   })
@@ -108,6 +144,35 @@ function add(list, html, kind = '') {
   list.append(line)
   while (list.children.length > 200) list.firstChild.remove()
   if (atEnd) list.scrollTop = list.scrollHeight
+  return line
+}
+
+/** One line per flood. */
+function addOrCount(list, key, html, kind) {
+  const now = performance.now()
+  const last = recent.get(key)
+  if (last?.line.isConnected && now - last.at < 10_000) {
+    last.count += 1
+    last.at = now
+    last.times.textContent = `${last.count} times`
+    last.times.hidden = false
+    if (last.line === list.lastChild) list.scrollTop = list.scrollHeight
+    return
+  }
+  const line = add(list, html, kind)
+  const times = document.createElement('span')
+  times.className = 'badge'
+  times.hidden = true
+  line.append(' ', times)
+  recent.set(key, { line, times, count: 1, at: now })
+}
+
+function showPicture(bytes) {
+  const picture = document.createElement('img')
+  picture.alt = 'a picture'
+  picture.addEventListener('load', () => URL.revokeObjectURL(picture.src))
+  picture.src = URL.createObjectURL(bytes)
+  nextPicture?.append(picture)
 }
 
 function show(name, words) {
