@@ -90,7 +90,7 @@ function insecureTransport(_refused: Refused, situation: Situation): string {
     return 'This server listens on a unix socket, whose other end has no address, so no address in `trustProxy` can mean it. Write `Fastify({ trustProxy: true })` if nobody but your proxy can open that file, and let the proxy send `X-Forwarded-Proto` and `X-Forwarded-For`.'
   }
   if (facts.forwarded && !peerIsTrusted) {
-    return `A proxy passed this on, and \`trustProxy\` does not trust it. If it ended TLS, name its address: \`Fastify({ trustProxy: '${peer}' })\`, and let it send \`X-Forwarded-Proto\`.`
+    return `A proxy passed this on, and \`trustProxy\` does not trust it. If it ended TLS, name its address in Fastify's \`trustProxy\`, \`Fastify({ trustProxy: '${peer}' })\`, and let it send \`X-Forwarded-Proto\`.`
   }
   if (facts.forwardedProto !== undefined)
     return 'The trusted proxy says that the client came over plain http. Serve https there, and send http on to it.'
