@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict'
-import { execFile, spawn } from 'node:child_process'
-import { createHmac } from 'node:crypto'
+import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
-import WebSocket from 'ws'
 import { requireBuild } from '../harness/built.ts'
 import { pages, root, textOf } from './source-files.ts'
 
@@ -87,62 +84,3 @@ test('an example that does not compile is seen', async () => {
   const page = 'Text\n\n<!-- given\ndeclare const n: number\n-->\n```ts\nconst s: string = n\n```\n'
   assert.match(await complaintsAbout('wrong.md', blocksOf(page)), /line-3\.ts\(3,7\).*TS2322/)
 })
-
-test('the first example of the README runs, lets in whom it should and nobody else', async (t) => {
-  const [quickStart] = blocksOf(textOf('README.md'))
-  assert.ok(quickStart)
-  const listen = 'await app.listen({ port: 3000 })'
-  assert.ok(quickStart.code.includes(listen))
-  const code = quickStart.code.replace(listen, "console.log(await app.listen({ port: 0, host: '127.0.0.1' }))")
-  const file = join(folder, 'quick-start.ts')
-  await writeFile(file, code)
-  const secret = 'a secret that is long enough for a test'
-  const server = spawn(process.execPath, [file], {
-    env: { ...process.env, COOKIE_SECRET: secret },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  t.after(() => server.kill())
-  const port = await new Promise<string>((resolve, reject) => {
-    createInterface(server.stdout).on('line', (line) => {
-      if (line.startsWith('http://')) resolve(new URL(line).port)
-    })
-    server.on('exit', () => reject(new Error('the example ended')))
-  })
-
-  const id = /new Map\(\[\['([^']+)'/.exec(quickStart.code)?.[1]
-  assert.ok(id)
-  const signature = createHmac('sha256', secret).update(id).digest('base64').replace(/=+$/, '')
-  const cookie = `__Host-session=${encodeURIComponent(`${id}.${signature}`)}`
-  const origin = `http://localhost:${port}`
-  const host = `localhost:${port}`
-  const url = `ws://127.0.0.1:${port}/echo`
-
-  const socket = new WebSocket(url, { origin, headers: { cookie, host } })
-  t.after(() => socket.terminate())
-  const answer = await new Promise((resolve, reject) => {
-    socket.on('open', () => socket.send('<b>hello</b>'))
-    socket.on('message', (frame) => resolve(String(frame)))
-    socket.on('error', reject)
-  })
-  assert.equal(answer, 'ada said &lt;b&gt;hello&lt;/b&gt;')
-
-  assert.equal(await statusOf(url, { origin: 'https://evil.example', headers: { cookie, host } }), 403)
-  assert.equal(await statusOf(url, { origin, headers: { host } }), 401)
-  assert.equal(await statusOf(url, { origin, headers: { cookie: `${cookie}x`, host } }), 401)
-  assert.equal(await statusOf(url, { headers: { cookie, host } }), 403)
-})
-
-function statusOf(url: string, options: WebSocket.ClientOptions): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url, options)
-    socket.on('open', () => {
-      socket.terminate()
-      resolve(101)
-    })
-    socket.on('unexpected-response', (request, response) => {
-      request.destroy()
-      resolve(response.statusCode)
-    })
-    socket.on('error', reject)
-  })
-}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { openSocket, statusOf } from '../harness/socket-client.ts'
+import { startExample } from './example.ts'
+
+const socketOf = (url: string, path: string) => url.replace('http', 'ws') + path
+
+test('rooms.ts: members talk, strangers to a room do not get in, and signing out closes the socket', async (t) => {
+  const { url } = await startExample(t, 'rooms.ts')
+  const signIn = async (name: string) => {
+    const answer = await fetch(`${url}/sign-in`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name }),
+    })
+    const cookie = (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? ''
+    return { origin: url, cookie }
+  }
+  const [ofAda, ofGrace] = [await signIn('Ada'), await signIn('Grace')]
+  const ada = await openSocket(socketOf(url, '/rooms/7'), { headers: ofAda })
+  const grace = await openSocket(socketOf(url, '/rooms/7'), { headers: ofGrace })
+  assert.deepEqual(await grace.hear('present'), { type: 'present', users: ['Ada', 'Grace'] })
+  ada.send({ type: 'say', text: '<b>' })
+  assert.deepEqual(await grace.hear('said'), { type: 'said', by: 'Ada', text: '&lt;b&gt;' })
+  ada.send({ type: 'say', text: 'x', admin: true })
+  assert.equal((await ada.hear('error')).code, 'SWS_INVALID_MESSAGE')
+  assert.equal(await statusOf(socketOf(url, '/rooms/8'), { headers: ofAda }), 403)
+
+  assert.equal((await fetch(`${url}/sign-out`, { method: 'POST' })).status, 401)
+  assert.equal((await fetch(`${url}/sign-out`, { method: 'POST', headers: ofAda })).status, 200)
+  assert.equal(await ada.closed, 3000)
+  assert.equal(grace.code, undefined)
+  await grace.close()
+})
+
+test('messages.ts: declared messages in both directions', async (t) => {
+  const { url } = await startExample(t, 'messages.ts')
+  const client = await openSocket(socketOf(url, '/sums'), { headers: { origin: url } })
+  client.send({ type: 'add', left: 1, right: 2 })
+  assert.deepEqual(await client.hear('sum'), { type: 'sum', value: 3 })
+  client.send({ type: 'add', left: '1', right: 2, id: 7 })
+  assert.deepEqual(await client.hear('error'), { type: 'error', code: 'SWS_INVALID_MESSAGE', id: 7 })
+  await client.close()
+})
+
+test('rich-text.ts: markup is cleaned, a file is what its first bytes say', async (t) => {
+  const { url } = await startExample(t, 'rich-text.ts')
+  const client = await openSocket(socketOf(url, '/posts'), { headers: { origin: url } })
+  client.send({ type: 'post', body: '<b>bold</b><img src=x onerror=alert(1)>' })
+  assert.deepEqual(await client.hear('posted'), { type: 'posted', body: '<b>bold</b>' })
+  const png = Buffer.from(
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=',
+    'base64',
+  )
+  client.socket.send(png)
+  await client.hear('posted')
+  client.socket.send('GIF89a', { binary: true })
+  assert.equal(await client.closed, 1003)
+  assert.equal(client.heard.at(1)?.body, `<p>${png.length} bytes of <code>image/png</code></p>`)
+})
+
+test('behind-a-proxy.ts: what the proxy says counts, and SIGTERM ends it with 1012', async (t) => {
+  const example = await startExample(t, 'behind-a-proxy.ts')
+  const url = `ws://127.0.0.1:${example.port}/clock`
+  const headers = { host: 'app.example', origin: 'https://app.example' }
+  const proxied = { ...headers, 'x-forwarded-proto': 'https', 'x-forwarded-for': '203.0.113.7' }
+  assert.equal(await statusOf(url, { headers }), 426)
+  assert.equal(await statusOf(url, { headers: { ...proxied, origin: 'https://evil.example' } }), 403)
+  const client = await openSocket(url, { headers: proxied })
+  const healthy: { sockets?: number } = JSON.parse(await (await fetch(`${example.url}/healthy`)).text())
+  assert.equal(healthy.sockets, 1)
+  assert.equal(await example.stop('SIGTERM'), 0)
+  assert.equal(await client.closed, 1012)
+})
