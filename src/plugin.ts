@@ -73,7 +73,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     now,
     audit,
     identities,
-    lifetime: limits.lifetime,
+    maxAge: settings.session.maxAge,
     revalidation,
     roomsPerSocket: limits.roomsPerSocket,
     sockets: () => sweep.items,
