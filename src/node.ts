@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import { createBusFaults } from './bus-faults.ts'
 import { createLeases } from './capacity/leases.ts'
 import type { Connection } from './connection/connection.ts'
 import { badOption, CloseCode, SecureWsError } from './errors.ts'
@@ -7,6 +8,7 @@ import { addressKey } from './http/address.ts'
 import { type Refusal, refuse } from './http/refusal.ts'
 import type { ReplayGuard } from './inbound/replay.ts'
 import { type Bus, roomTopic } from './relay/bus.ts'
+import { reasonOf } from './relay/fault.ts'
 import { createRelay, type RelayMessage } from './relay/relay.ts'
 import type { Identities } from './revocation/identities.ts'
 import type { Revalidation } from './revocation/revalidation.ts'
@@ -17,7 +19,7 @@ import { roomName } from './rooms/room-name.ts'
 import { createRooms, type Rooms } from './rooms/rooms.ts'
 import { type Denial, defaultClockSkew, denialOf, hitsOpenSocket } from './session/denials.ts'
 import { type Identity, isIdentityName } from './session/identity.ts'
-import type { Audit } from './telemetry/audit.ts'
+import type { Audit, AuditLogger } from './telemetry/audit.ts'
 
 /** Whose sockets: exactly one of the three. */
 export type Subject =
@@ -37,6 +39,7 @@ export interface NodeOptions {
   readonly bus: Bus
   readonly now: () => number
   readonly audit: Audit
+  readonly log: AuditLogger
   readonly identities: Identities<Connection>
   /** How long a credential could live, in ms: for so long a revocation is remembered. */
   readonly maxAge: number
@@ -48,7 +51,7 @@ export interface NodeOptions {
 
 /** This node among the others: its rooms, who was revoked, and what it tells and hears over the relay. */
 export function createNode(options: NodeOptions) {
-  const { bus, now, audit, identities, maxAge, roomsPerSocket, revalidation, sockets } = options
+  const { bus, now, audit, log, identities, maxAge, roomsPerSocket, revalidation, sockets } = options
   const nodeId = randomUUID()
   const seen = new LRUCache<string, true>({ max: 10_000 })
   const relay = createRelay({
@@ -57,7 +60,10 @@ export function createNode(options: NodeOptions) {
     nodeId,
     onMessage: hear,
     // While the bus was away, rights may have changed without a word: everybody is asked again, a bounded number at a time.
-    onCaughtUp: () => askAgain(sockets()),
+    onCaughtUp() {
+      faults.recovered()
+      askAgain(sockets())
+    },
     onFailure: failed,
   })
   const { stores, leaseTtl } = bus
@@ -77,8 +83,12 @@ export function createNode(options: NodeOptions) {
     onLeft: (member, room) => presence?.leave(member, room),
   })
 
+  const faults = createBusFaults(bus.name, log)
+  const unwatch = bus.onFailure?.((error) => faults.failed(error))
+
   function failed(stage: string, error: unknown): void {
-    audit({ type: 'relay.failed', code: stage, reason: nameOf(error) })
+    audit({ type: 'relay.failed', code: stage, reason: reasonOf(error) })
+    faults.failed(error)
   }
 
   function askAgain(connections: Iterable<Connection>): void {
@@ -147,6 +157,7 @@ export function createNode(options: NodeOptions) {
       await presence?.close()
       await leases?.close()
       await relay.close()
+      unwatch?.()
     },
     leases,
     /** The handshake rate that holds across nodes. When the store is away the local one goes on alone. */
@@ -249,8 +260,4 @@ function checkSubject(subject: Subject): [Denial['kind'], string] {
     )
   }
   return only
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : typeof error
 }

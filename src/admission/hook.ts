@@ -11,13 +11,16 @@ import { isThenable } from '../connection/listeners.ts'
 import { codeHeader, type Refusal, refusalBody, refuse } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
-import { type Audit, createPace } from '../telemetry/audit.ts'
+import type { Audit } from '../telemetry/audit.ts'
+import type { DeveloperLog } from '../telemetry/developer-log.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
 import { checkAdmission } from './admission.ts'
+import { adviceOn, undeclaredProtocol } from './advice.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
 import { clientAddress, peerIsTrusted } from './peer.ts'
 import { away, failed, notASocketRoute, outOfTime, permit, unanswered, upgradeRequired, verified } from './refusals.ts'
 import { checkRouteSchema, type SchemaVerdict } from './route-schema.ts'
+import { situationOf } from './situation.ts'
 import { chooseProtocol } from './sub-protocol.ts'
 import type { VerifyClient } from './verify-client.ts'
 
@@ -39,7 +42,7 @@ export interface GuardSurroundings {
   /** A reason to admit nobody now: draining, or a bus that has not caught up. */
   readonly unavailable: (needsSession: boolean) => string | undefined
   readonly isDenied: (identity: Identity, since: number) => boolean
-  readonly development: boolean
+  readonly tell: DeveloperLog
   readonly thrown: ThrownLog
   /** Security headers for a refusal at a path that is no socket route, and so has none of its own. */
   readonly headersOnRefusal: (reply: FastifyReply) => void
@@ -93,8 +96,7 @@ type Step = (handshake: Handshake) => Verdict | Promise<Verdict>
  * first byte of a 101, in the order of the list below, cheap before dear.
  */
 export function createGuard(surroundings: GuardSurroundings) {
-  const { now, audit, admissions, capacity, caps, sharedRate } = surroundings
-  const advise = createPace(adviceLinesPerSecond)
+  const { now, audit, admissions, capacity, caps, sharedRate, policyOf } = surroundings
 
   const steps: readonly Step[] = [
     ({ facts, policy, request }) => checkAdmission(facts, policy.admission, true, request),
@@ -133,7 +135,9 @@ export function createGuard(surroundings: GuardSurroundings) {
     function identify(said: Awaited<typeof verdict>): Verdict {
       handshake.asking = undefined
       if (said.refused)
-        return said.fault ? unanswered(said.reason, causeOf(said)) : refuse('SWS_UNAUTHENTICATED', said.reason)
+        return said.fault
+          ? unanswered(said.reason, causeOf(said))
+          : refuse('SWS_UNAUTHENTICATED', said.reason, { forgottenBy: said.forgottenBy })
       handshake.signedIn = said.signedIn
       handshake.method = said.method
       return denied(said.signedIn, handshake.startedAt)
@@ -164,6 +168,11 @@ export function createGuard(surroundings: GuardSurroundings) {
     )
     if (chosen.refusal !== undefined) return chosen.refusal
     handshake.protocol = chosen.protocol
+    if (policy.protocols === undefined && chosen.protocol === undefined && offered.length > credentials.length) {
+      const others = offered.filter((name) => !credentials.includes(name))
+      const { log, routeOptions } = handshake.request
+      surroundings.tell({ about: 'sub-protocol', route: routeOptions.url, text: () => undeclaredProtocol(others) }, log)
+    }
     return undefined
   }
 
@@ -231,14 +240,10 @@ export function createGuard(surroundings: GuardSurroundings) {
         fields: { code: refusal.code, route: request.routeOptions.url },
       })
     }
-    // One request makes one line, so a flood of requests must not make a flood of advice (LG-04).
-    if (refusal.advice !== undefined && advise(refusal.code, now()) !== undefined) {
-      request.log[surroundings.development ? 'info' : 'debug'](
-        { code: refusal.code },
-        `fastify-secure-ws: ${refusal.advice}`,
-      )
-    }
-    if (request.is404 || surroundings.policyOf(request) === undefined) surroundings.headersOnRefusal(reply)
+    const { code: about, status } = refusal
+    const text = () => adviceOn(refusal, situationOf(request, readFacts(request), policyOf(request)?.authentication))
+    surroundings.tell({ about, status, route: request.routeOptions.url, text }, request.log)
+    if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(reply)
     reply
       .code(refusal.status)
       .headers({ ...hopHeaders(request, refusal), 'cache-control': 'no-store', [codeHeader]: refusal.code })
@@ -271,7 +276,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     const stream: Duplex = reply.raw.socket ?? raw.socket
     surroundings.reached.add(stream)
     const facts = readFacts(request)
-    const policy = request.is404 ? undefined : surroundings.policyOf(request)
+    const policy = request.is404 ? undefined : policyOf(request)
     if (policy === undefined) {
       answer(request, reply, facts, checkHandshakeShape(facts, true) ?? notASocketRoute(request))
       return
@@ -332,8 +337,6 @@ export function createGuard(surroundings: GuardSurroundings) {
     }
   }
 }
-
-const adviceLinesPerSecond = 5
 
 /** In the place of a request that nobody asks about: an idle socket would keep it, its reply and its headers alive. */
 const letGo = Object.freeze({})

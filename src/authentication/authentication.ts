@@ -32,6 +32,8 @@ export interface Refused {
   readonly cause?: unknown
   /** Which authenticator refused; left out when none recognised the request. */
   readonly method?: string
+  /** The authenticator whose credential was good, of a session that its store does not know. */
+  readonly forgottenBy?: string
 }
 
 /** The failed look-up, and the function that failed as a developer would call it. */
@@ -65,6 +67,8 @@ export interface Authentication {
   readonly ambient: boolean
   /** Has an authenticator whose tokens can be replaced while the socket is open. */
   readonly refreshable: boolean
+  /** What each authenticator looks for, in words for a developer. */
+  readonly looksFor: readonly string[]
   /** Only tickets are known, and no member can say whom to issue one to. */
   readonly ticketAlone: boolean
   /** Without a promise where the authenticator needs none. Never throws, never rejects. */
@@ -104,6 +108,7 @@ export function compileAuthentication(option: unknown, path: string, now: () => 
     anonymous,
     ambient,
     ticketAlone: isTicketAlone(authenticators),
+    looksFor: authenticators.flatMap(({ looksFor }) => looksFor ?? []),
     refreshable: authenticators.some((one) => one.refresh !== undefined),
     authenticate: anonymous ? () => nobody : (request) => authenticateBy(steps, request, now),
     async revalidate(signedIn) {
@@ -157,6 +162,7 @@ function authenticateBy(
   steps: readonly Step[],
   request: FastifyRequest,
   now: () => number,
+  asked: readonly Step[] = steps,
 ): AuthenticationVerdict | Promise<AuthenticationVerdict> {
   for (const [at, { method, authenticator }] of steps.entries()) {
     try {
@@ -164,7 +170,8 @@ function authenticateBy(
       if (isThenable(found)) {
         return Promise.resolve(found).then(
           (session) =>
-            verdictOn(session, method, authenticator, now()) ?? authenticateBy(steps.slice(at + 1), request, now),
+            verdictOn(session, method, authenticator, now()) ??
+            authenticateBy(steps.slice(at + 1), request, now, asked),
           (error: unknown) => refusedBy(error, method),
         )
       }
@@ -174,7 +181,21 @@ function authenticateBy(
       return refusedBy(error, method)
     }
   }
-  return { refused: true, reason: 'no known credential', fault: false }
+  return nobodyFound(asked, request)
+}
+
+function nobodyFound(steps: readonly Step[], request: FastifyRequest): Refused {
+  const nobody = { refused: true, reason: 'no known credential', fault: false } as const
+  const known = steps.find(({ authenticator }) => recognises(authenticator, request))
+  return known === undefined ? nobody : { ...nobody, forgottenBy: known.method }
+}
+
+function recognises(authenticator: Authenticator, request: FastifyRequest): boolean {
+  try {
+    return authenticator.recognises?.(request) === true
+  } catch {
+    return false
+  }
 }
 
 /** Query builders answer with thenables that are no `Promise`. */

@@ -23,6 +23,10 @@ export interface Authenticator {
    * Such a credential is refused together with open origins: that combination is cross-site WebSocket hijacking.
    */
   readonly ambient: boolean
+  /** What it looks for, and how it gets there: for a developer whose request had none. */
+  readonly looksFor?: string
+  /** Asked when nobody was found: does the request carry a good credential of this kind, of a session that is not known? */
+  recognises?(request: FastifyRequest): boolean
   /** Options in use that weaken a guard, for the one warning at startup. */
   readonly loosened?: readonly string[]
   /** Which of the offered sub-protocols carry a credential of this kind: never echoed, never logged. */

@@ -67,6 +67,8 @@ export function bearer(options: BearerOptions): Authenticator {
   return {
     name: 'bearer',
     ambient: false,
+    looksFor:
+      "`Authorization: Bearer <token>`, or from a page a sub-protocol: `new WebSocket(url, ['secure-ws', 'bearer.' + token])`",
     loosened: queryName === undefined ? [] : ['bearer.dangerouslyAllowQueryToken'],
     credentialProtocols: (offered) => protocolsWithPrefix(offered, bearerPrefix),
     authenticate(request) {

@@ -81,6 +81,11 @@ export function cookieSession(options: CookieSessionOptions): CookieSession {
       const id = signedId(value, signature, signedName)
       return known(load(id), { askAgain: askAgainBy(id) })
     },
+    looksFor: `a signed cookie named \`${cookie.name}\`: set it with \`setSessionCookie(reply, id)\` when somebody signs in (browsers keep it over https and on http://localhost, and send it with pages of this site)`,
+    recognises(request) {
+      const value = cookieValue(headerLines(request, 'cookie'), cookie.name)
+      return value !== undefined && signedId(value, signature, signedName) !== ''
+    },
     asksAgain: true,
     load,
     setSessionCookie(reply, id) {

@@ -76,6 +76,8 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
   return {
     name: 'ticket',
     ambient: false,
+    looksFor:
+      "a ticket: `new WebSocket(url, ['secure-ws', ticket.protocol])`, with what `app.secureWs.issueTicket` returned",
     store,
     keepsOwnStore: options.store === undefined && load === undefined,
     ...(issueFor === undefined ? {} : { issueFor, loosened: issueFor.loosened ?? [] }),

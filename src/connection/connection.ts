@@ -116,6 +116,11 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.deliver(new SharedFrame({ payload: encodeOwn(message, this.admitted.policy.encode), binary: false }))
   }
 
+  /** A question to the application failed; whoever asked it has given the answer that lets nobody in. */
+  askingFailed(error: unknown, asked: string): void {
+    this.#logThrown(error, `${asked} threw`, undefined)
+  }
+
   outputRefused(error: unknown): void {
     this.audit({ type: 'output.refused', reason: reasonOf(error) })
   }
@@ -356,7 +361,10 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   #logThrown(error: unknown, what: string, messageType: string | undefined): void {
-    logThrown(this.admitted.log, error, { socket: this.id, messageType }, `fastify-secure-ws: ${what}`)
+    const { session, admitted } = this
+    const secrets = [session?.id, session?.tokenId].filter((secret) => secret !== undefined)
+    const fields = { route: admitted.policy.route, socket: this.id, messageType }
+    logThrown(admitted.log, error, fields, `fastify-secure-ws: ${what}`, secrets)
   }
 
   /** What already waits cannot be dropped, it may be half in the kernel: a reader that has stalled is closed either way. */
