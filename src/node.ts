@@ -237,7 +237,8 @@ const longestBan = 3_153_600_000_000
 
 function checkUntil(until: number | undefined, at: number): void {
   if (until === undefined) return
-  if (Number.isSafeInteger(until) && until > at && until - at <= longestBan) return
+  // A credential may end while it is being revoked: then there is nothing left to do, and nothing wrong with the question.
+  if (Number.isSafeInteger(until) && until > at - defaultClockSkew && until - at <= longestBan) return
   const seconds = Number.isSafeInteger(until) && until > 0 && until * 1000 > at && until * 1000 - at <= longestBan
   throw badOption(
     'revoke.until',

@@ -18,6 +18,8 @@ export interface CatchUp {
   reconcile(): Promise<void>
   /** The store refused a denial that is in force here: the next `read` puts it there. */
   missed(denial: Denial): void
+  /** How many the store has refused and not taken since. */
+  readonly unstored: number
   /** Puts there what it has refused, and returns how many it refuses still. Never rejects. */
   storeMissed(): Promise<number>
 }
@@ -64,6 +66,9 @@ export function createCatchUp({ store, ledger, now, learn, tell }: CatchUpOption
     missed(denial) {
       behind = true
       refused.set(`${denial.kind}:${denial.id}`, denial)
+    },
+    get unstored() {
+      return refused.size
     },
     async storeMissed() {
       const rest = [...refused.values()].filter(({ until }) => until > now())

@@ -154,7 +154,10 @@ export function createRelay(options: RelayOptions): Relay {
     await inTime(Promise.allSettled([...underWay]))
     const lost = await inTime(catchUp.storeMissed())
     if (lost === 0) return
-    onFailure('catch-up', new Error(`${lost ?? 'some'} revocation(s) were never stored, and are lost with this node`))
+    onFailure(
+      'catch-up',
+      new Error(`${lost ?? catchUp.unstored} revocations were never stored, and are lost with this node`),
+    )
   }
 
   return {

@@ -8,16 +8,20 @@ import { as, oneNode } from './one-node.ts'
 
 // Class S1: the application's session object is live, and may be anything at any moment.
 
+/** Sets a member of the session, over whatever the last one did to it. */
+const member = (name: string, how: PropertyDescriptor) => (session: object) =>
+  Object.defineProperty(session, name, { ...how, configurable: true })
+
 const harm: readonly ((session: Record<string, unknown>) => unknown)[] = [
-  (session) => Object.assign(session, { userId: 42 }),
-  (session) => Object.assign(session, { userId: 'somebody else' }),
-  (session) => Object.assign(session, { id: null }),
-  (session) => Object.assign(session, { id: '\ud800' }),
-  (session) => Object.assign(session, { tokenId: { toString: () => 'x' } }),
+  member('userId', { value: 42 }),
+  member('userId', { value: 'somebody else' }),
+  member('id', { value: null }),
+  member('id', { value: '\ud800' }),
+  member('tokenId', { value: { toString: () => 'x' } }),
   (session) => Reflect.deleteProperty(session, 'id'),
-  (session) => Object.assign(session, { expiresAt: 'never' }),
-  (session) => Object.assign(session, { authenticatedAt: Number.NaN }),
-  (session) => Object.defineProperty(session, 'userId', { get: () => assert.fail('read again') }),
+  member('expiresAt', { value: 'never' }),
+  member('authenticatedAt', { value: Number.NaN }),
+  member('userId', { get: () => assert.fail('read again') }),
 ]
 const steps = fc.array(
   fc.record({
