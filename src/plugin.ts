@@ -30,6 +30,7 @@ import { createIdentities } from './revocation/identities.ts'
 import { createRevalidation } from './revocation/revalidation.ts'
 import { createSanitizer } from './sanitizing/sanitizing.ts'
 import { type Audit, createAudit } from './telemetry/audit.ts'
+import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
 import { createThrownLog } from './telemetry/thrown.ts'
 import { type ConnectedSocket, secureSocketClass } from './ws/socket.ts'
 import { endUnrouted } from './ws/unrouted.ts'
@@ -60,7 +61,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   const now = Date.now
   const audit = createAudit({ logger: app.log, listener: settings.audit })
-  const thrown = createThrownLog(app.log)
+  const development = process.env.NODE_ENV !== 'production'
+  const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
   const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
   const identities = createIdentities<Connection>()
   const routes: RoutePolicy[] = []
@@ -73,8 +75,9 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     bus: settings.bus,
     now,
     audit,
+    log: app.log,
     identities,
-    lifetime: limits.lifetime,
+    maxAge: settings.session.maxAge,
     revalidation,
     roomsPerSocket: limits.roomsPerSocket,
     sockets: () => sweep.items,
@@ -202,7 +205,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     reached,
     unavailable: (needsSession) => instance.unavailable(needsSession),
     isDenied: node.isDenied,
-    development: process.env.NODE_ENV !== 'production',
+    tell: createDeveloperLog({ logger: app.log, development }),
     thrown,
     headersOnRefusal: securityHeaders.onRefusal,
   })

@@ -10,14 +10,17 @@ import type { Admitted } from '../connection/admitted.ts'
 import { isThenable } from '../connection/listeners.ts'
 import { codeHeader, type Refusal, refusalBody, refuse } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
-import type { Session } from '../session/session.ts'
-import { type Audit, createPace } from '../telemetry/audit.ts'
+import type { Identity, SignedIn } from '../session/identity.ts'
+import type { Audit } from '../telemetry/audit.ts'
+import type { DeveloperLog } from '../telemetry/developer-log.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
 import { checkAdmission } from './admission.ts'
+import { adviceOn, undeclaredProtocol } from './advice.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
 import { clientAddress, peerIsTrusted } from './peer.ts'
 import { away, failed, notASocketRoute, outOfTime, permit, unanswered, upgradeRequired, verified } from './refusals.ts'
 import { checkRouteSchema, type SchemaVerdict } from './route-schema.ts'
+import { situationOf } from './situation.ts'
 import { chooseProtocol } from './sub-protocol.ts'
 import type { VerifyClient } from './verify-client.ts'
 
@@ -38,8 +41,8 @@ export interface GuardSurroundings {
   readonly reached: WeakSet<Duplex>
   /** A reason to admit nobody now: draining, or a bus that has not caught up. */
   readonly unavailable: (needsSession: boolean) => string | undefined
-  readonly isDenied: (session: Session, since: number) => boolean
-  readonly development: boolean
+  readonly isDenied: (identity: Identity, since: number) => boolean
+  readonly tell: DeveloperLog
   readonly thrown: ThrownLog
   /** Security headers for a refusal at a path that is no socket route, and so has none of its own. */
   readonly headersOnRefusal: (reply: FastifyReply) => void
@@ -75,7 +78,7 @@ interface Handshake {
   readonly policy: RoutePolicy
   readonly startedAt: number
   readonly places: Places
-  session: Session | null
+  signedIn: SignedIn | null
   place: Slot | undefined
   method: string
   protocol: string | undefined
@@ -93,8 +96,7 @@ type Step = (handshake: Handshake) => Verdict | Promise<Verdict>
  * first byte of a 101, in the order of the list below, cheap before dear.
  */
 export function createGuard(surroundings: GuardSurroundings) {
-  const { now, audit, admissions, capacity, caps, sharedRate } = surroundings
-  const advise = createPace(adviceLinesPerSecond)
+  const { now, audit, admissions, capacity, caps, sharedRate, policyOf } = surroundings
 
   const steps: readonly Step[] = [
     ({ facts, policy, request }) => checkAdmission(facts, policy.admission, true, request),
@@ -108,7 +110,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     (handshake) => authorize(handshake),
     ({ request }) =>
       surroundings.verifyClient?.(request.raw).then(verified, (error: unknown) => failed(error, '`verifyClient`')),
-    ({ session, startedAt }) => denied(session, startedAt),
+    ({ signedIn, startedAt }) => denied(signedIn, startedAt),
   ]
 
   function unavailable(needsSession: boolean): Verdict {
@@ -133,17 +135,19 @@ export function createGuard(surroundings: GuardSurroundings) {
     function identify(said: Awaited<typeof verdict>): Verdict {
       handshake.asking = undefined
       if (said.refused)
-        return said.fault ? unanswered(said.reason, causeOf(said)) : refuse('SWS_UNAUTHENTICATED', said.reason)
-      handshake.session = said.session
+        return said.fault
+          ? unanswered(said.reason, causeOf(said))
+          : refuse('SWS_UNAUTHENTICATED', said.reason, { forgottenBy: said.forgottenBy })
+      handshake.signedIn = said.signedIn
       handshake.method = said.method
-      return said.session === null ? undefined : denied(said.session, handshake.startedAt)
+      return denied(said.signedIn, handshake.startedAt)
     }
   }
 
   function reserveSession(handshake: Handshake): Verdict | Promise<Verdict> {
-    const { session, places, policy } = handshake
-    if (session === null) return undefined
-    const place = caps.reserve(session, policy.limits)
+    const { signedIn, places, policy } = handshake
+    if (signedIn === null) return undefined
+    const place = caps.reserve(signedIn.identity, policy.limits)
     return isThenable(place) ? place.then(settle) : settle(place)
 
     function settle({ slot, refusal }: Reservation): Verdict {
@@ -164,6 +168,11 @@ export function createGuard(surroundings: GuardSurroundings) {
     )
     if (chosen.refusal !== undefined) return chosen.refusal
     handshake.protocol = chosen.protocol
+    if (policy.protocols === undefined && chosen.protocol === undefined && offered.length > credentials.length) {
+      const others = offered.filter((name) => !credentials.includes(name))
+      const { log, routeOptions } = handshake.request
+      surroundings.tell({ about: 'sub-protocol', route: routeOptions.url, text: () => undeclaredProtocol(others) }, log)
+    }
     return undefined
   }
 
@@ -177,11 +186,11 @@ export function createGuard(surroundings: GuardSurroundings) {
     }
   }
 
-  function authorize({ policy, session, request }: Handshake): Verdict | Promise<Verdict> {
+  function authorize({ policy, signedIn, request }: Handshake): Verdict | Promise<Verdict> {
     if (policy.authorize === undefined) return undefined
     const threw = (error: unknown) => failed(error, '`authorize`')
     try {
-      const allowed = policy.authorize(session, request)
+      const allowed = policy.authorize(signedIn?.session ?? null, request)
       return isThenable(allowed) ? allowed.then(permit, threw) : permit(allowed)
     } catch (error) {
       return threw(error)
@@ -189,8 +198,8 @@ export function createGuard(surroundings: GuardSurroundings) {
   }
 
   /** Race: revoked while a step waited. Asked again after each wait, and once more when the socket joins its identity. */
-  function denied(session: Session | null, since: number): Verdict {
-    if (session === null || !surroundings.isDenied(session, since)) return undefined
+  function denied(signedIn: SignedIn | null, since: number): Verdict {
+    if (signedIn === null || !surroundings.isDenied(signedIn.identity, since)) return undefined
     return refuse('SWS_UNAUTHENTICATED', 'the session, its user or its token was revoked')
   }
 
@@ -231,14 +240,10 @@ export function createGuard(surroundings: GuardSurroundings) {
         fields: { code: refusal.code, route: request.routeOptions.url },
       })
     }
-    // One request makes one line, so a flood of requests must not make a flood of advice (LG-04).
-    if (refusal.advice !== undefined && advise(refusal.code, now()) !== undefined) {
-      request.log[surroundings.development ? 'info' : 'debug'](
-        { code: refusal.code },
-        `fastify-secure-ws: ${refusal.advice}`,
-      )
-    }
-    if (request.is404 || surroundings.policyOf(request) === undefined) surroundings.headersOnRefusal(reply)
+    const { code: about, status } = refusal
+    const text = () => adviceOn(refusal, situationOf(request, readFacts(request), policyOf(request)?.authentication))
+    surroundings.tell({ about, status, route: request.routeOptions.url, text }, request.log)
+    if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(reply)
     reply
       .code(refusal.status)
       .headers({ ...hopHeaders(request, refusal), 'cache-control': 'no-store', [codeHeader]: refusal.code })
@@ -252,7 +257,8 @@ export function createGuard(surroundings: GuardSurroundings) {
    */
   function lastLook(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     const admitted = request.ws ? surroundings.admissions.of(request.raw) : undefined
-    const refusal = admitted && (unavailable(admitted.session !== null) ?? denied(admitted.session, admitted.startedAt))
+    const refusal =
+      admitted && (unavailable(admitted.signedIn !== null) ?? denied(admitted.signedIn, admitted.startedAt))
     if (admitted === undefined || refusal === undefined) done()
     else answer(request, reply, admitted, refusal)
   }
@@ -270,7 +276,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     const stream: Duplex = reply.raw.socket ?? raw.socket
     surroundings.reached.add(stream)
     const facts = readFacts(request)
-    const policy = request.is404 ? undefined : surroundings.policyOf(request)
+    const policy = request.is404 ? undefined : policyOf(request)
     if (policy === undefined) {
       answer(request, reply, facts, checkHandshakeShape(facts, true) ?? notASocketRoute(request))
       return
@@ -283,7 +289,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       policy,
       startedAt,
       places: new Places(stream),
-      session: null,
+      signedIn: null,
       place: undefined,
       method: 'anonymous',
       protocol: undefined,
@@ -303,7 +309,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     const admit = () => {
       handshake.restoreRequest()
       admissions.grant(stream, raw, {
-        session: handshake.session,
+        signedIn: handshake.signedIn,
         policy: policy.socket,
         request: policy.socket.needsRequest ? request : letGo,
         log: request.log,
@@ -331,8 +337,6 @@ export function createGuard(surroundings: GuardSurroundings) {
     }
   }
 }
-
-const adviceLinesPerSecond = 5
 
 /** In the place of a request that nobody asks about: an idle socket would keep it, its reply and its headers alive. */
 const letGo = Object.freeze({})

@@ -6,8 +6,14 @@ import type { FastifyRequest } from 'fastify'
  * forwarded header: only for a trusted peer does it return it. A peer that sends no forwarded header needs no trust.
  */
 export function peerIsTrusted(request: FastifyRequest): boolean {
-  const { headers, socket } = request.raw
+  const { headers } = request.raw
   if (!Object.hasOwn(headers, 'x-forwarded-proto') && !Object.hasOwn(headers, 'x-forwarded-host')) return false
+  return isTrusted(request)
+}
+
+/** The same of a peer that may have sent no such header: a proxy that should, and does not. */
+export function isTrusted(request: FastifyRequest): boolean {
+  const { socket } = request.raw
   const probe: { raw?: unknown; readonly host?: unknown } = Object.create(Object.getPrototypeOf(request))
   probe.raw = { socket, headers: { 'x-forwarded-host': 'probe' } }
   try {

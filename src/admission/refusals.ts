@@ -37,9 +37,16 @@ export const upgradeRequired = refuse('SWS_UPGRADE_REQUIRED', 'a plain request o
 })
 
 export function verified(allowed: boolean): Refusal | undefined {
-  return allowed ? undefined : refuse('SWS_FORBIDDEN', '`verifyClient` said no')
+  return allowed ? undefined : refuse('SWS_FORBIDDEN', '`verifyClient` said no', { answered: 'false' })
 }
 
 export function permit(allowed: unknown): Refusal | undefined {
-  return allowed === true ? undefined : refuse('SWS_FORBIDDEN', "the route's `authorize` said no")
+  if (allowed === true) return undefined
+  return refuse('SWS_FORBIDDEN', "the route's `authorize` said no", { answered: kindOf(allowed) })
+}
+
+/** The value itself may be anybody's. */
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null || value === false) return String(value)
+  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { type Refusal, refuse } from '../http/refusal.ts'
+import { type Refusal, type RefusalCause, refuse } from '../http/refusal.ts'
 
 export interface SchemaVerdict {
   readonly refusal: Refusal | undefined
@@ -32,8 +32,17 @@ export function checkRouteSchema(request: FastifyRequest): SchemaVerdict | Promi
     const { part, key } = checked
     const validate = request.getValidationFunction(part)
     if (validate === undefined) return checkFrom(index + 1, restore)
-    const misfit = { refusal: refuse('SWS_BAD_HANDSHAKE', `${part} do not fit the schema`), restore }
-    const answer = ask(validate, request[key])
+    const refused = (cause?: RefusalCause) => ({
+      refusal: refuse('SWS_BAD_HANDSHAKE', `${part} do not fit the schema`, cause === undefined ? {} : { cause }),
+      restore,
+    })
+    const misfit = refused()
+    let answer: unknown
+    try {
+      answer = validate(request[key])
+    } catch (error) {
+      return refused({ by: `the validator of ${part}`, error })
+    }
     // What an async validator resolves with is the client's text, not a verdict: that it resolved is.
     if (answer instanceof Promise) {
       return answer.then(
@@ -50,14 +59,6 @@ export function checkRouteSchema(request: FastifyRequest): SchemaVerdict | Promi
       request[key] = before
       restore()
     })
-  }
-}
-
-function ask(validate: (given: unknown) => unknown, given: unknown): unknown {
-  try {
-    return validate(given)
-  } catch {
-    return false
   }
 }
 

@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
+import type { KnownSession } from './known-session.ts'
 
 type MaybePromise<T> = T | Promise<T>
 
@@ -21,19 +23,25 @@ export interface Authenticator {
    * Such a credential is refused together with open origins: that combination is cross-site WebSocket hijacking.
    */
   readonly ambient: boolean
+  /** What it looks for, and how it gets there: for a developer whose request had none. */
+  readonly looksFor?: string
+  /** Asked when nobody was found: does the request carry a good credential of this kind, of a session that is not known? */
+  recognises?(request: FastifyRequest): boolean
   /** Options in use that weaken a guard, for the one warning at startup. */
   readonly loosened?: readonly string[]
   /** Which of the offered sub-protocols carry a credential of this kind: never echoed, never logged. */
   credentialProtocols?(offered: readonly string[]): readonly string[]
-  authenticate(request: FastifyRequest): MaybePromise<FoundSession>
+  authenticate(request: FastifyRequest): MaybePromise<FoundSession | KnownSession>
   /** Asked again while the socket is open. False, `null` or `undefined`: the session has ended. */
   revalidate?(session: Session): MaybePromise<boolean | FoundSession>
   /** A session by its id, for stores that keep no objects. */
   load?(sessionId: string): MaybePromise<FoundSession>
   /** A new token for an open socket; `null` unless it is for the same subject. */
   refresh?(session: Session, token: string): MaybePromise<Session | null>
-  /** Issues a ticket; `by` is the authenticator that knew the session. Only `ticket` has it. */
-  issue?(session: Session, ask: TicketRequest, by?: Authenticator): Promise<IssuedTicket>
+  /** Brings a question of its own with each session, so that it needs no `revalidate`. Ours have it. */
+  readonly asksAgain?: boolean
+  /** Issues a ticket; `signedIn` is the session as it was accepted, with how to ask about it again. Only `ticket` has it. */
+  issue?(session: Session, ask: TicketRequest, signedIn?: SignedIn): Promise<IssuedTicket>
   /** Knows no sessions but those of the tickets it issues, and nobody else has its store. Only `ticket` has it. */
   readonly keepsOwnStore?: boolean
   /** Who may ask for a ticket, when that is not another member of the same list. Only `ticket` has it. */

@@ -35,6 +35,7 @@ export function basic(options: BasicOptions): Authenticator {
   return {
     name: 'basic',
     ambient: true,
+    looksFor: '`Authorization: Basic ...` (in a URL: `ws://user:password@host`, from programs)',
     async authenticate(request) {
       const credential = authorizationCredential(request, 'basic')
       if (credential === undefined) return null

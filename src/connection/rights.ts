@@ -1,5 +1,6 @@
 import { CloseCode } from '../errors.ts'
 import { revalidationFailures } from '../revocation/revalidation.ts'
+import { nameOfThrown } from '../telemetry/thrown.ts'
 import type { Surroundings } from './admitted.ts'
 import type { Connection } from './connection.ts'
 
@@ -25,22 +26,24 @@ export class Rights {
     const connection = this.#connection
     const { revalidation, now, isDenied } = this.#surroundings
     this.dueAt = revalidation.dueAfter(now())
+    let asked = '`revalidate`'
     try {
-      const { session, admitted } = connection
-      if (session !== null) {
-        const renewed = await admitted.policy.revalidate(session, admitted.method)
+      const { signedIn, admitted } = connection
+      if (signedIn !== null) {
+        const renewed = await admitted.policy.revalidate(signedIn)
         if (connection.ended) return
         // It may come back with another token, and that one may have been revoked while the question was open.
-        if (renewed === null || isDenied(renewed, connection.openedAt))
+        if (renewed === null || isDenied(renewed.identity, connection.openedAt))
           return connection.end(CloseCode.Unauthorized, 'the session is over')
         connection.replaceSession(renewed)
       }
+      asked = '`authorize`'
       await this.reauthorize()
       this.#failures = 0
     } catch (error) {
       this.#failures++
-      const reason = error instanceof Error ? error.name : typeof error
-      connection.audit({ type: 'session.revalidation-failed', reason })
+      connection.audit({ type: 'session.revalidation-failed', reason: nameOfThrown(error) })
+      connection.askingFailed(error, asked)
       if (this.#failures < revalidationFailures) this.dueAt = revalidation.retryAfter(now())
       else connection.end(CloseCode.Unauthorized, `revalidation failed ${revalidationFailures} times in a row`)
     }
@@ -70,11 +73,14 @@ export class Rights {
    */
   async refresh(token: string): Promise<boolean> {
     const connection = this.#connection
-    const { session, admitted } = connection
-    if (session === null || admitted.policy.refresh === undefined) return false
-    const renewed = await admitted.policy.refresh(session, admitted.method, token).catch(() => null)
+    const { signedIn, admitted } = connection
+    if (signedIn === null || admitted.policy.refresh === undefined) return false
+    const renewed = await admitted.policy.refresh(signedIn, admitted.method, token).catch((error: unknown) => {
+      connection.askingFailed(error, 'the refresh of a token')
+      return null
+    })
     if (connection.ended) return false
-    if (renewed === null || this.#surroundings.isDenied(renewed, connection.openedAt)) {
+    if (renewed === null || this.#surroundings.isDenied(renewed.identity, connection.openedAt)) {
       connection.end(CloseCode.Unauthorized, 'the new token is not good for this session')
       return false
     }
@@ -86,11 +92,12 @@ export class Rights {
 /** A question that fails is answered no: it is about one room, and the socket stays. */
 async function permits(
   authorize: (session: Connection['session']) => boolean | Promise<boolean>,
-  { session }: Connection,
+  connection: Connection,
 ): Promise<boolean> {
   try {
-    return (await authorize(session)) === true
-  } catch {
+    return (await authorize(connection.session)) === true
+  } catch (error) {
+    connection.askingFailed(error, '`authorize` of a room')
     return false
   }
 }

@@ -11,6 +11,10 @@ export interface Refusal {
   readonly advice?: string
   /** Lower-case names. */
   readonly headers?: Readonly<Record<string, string>>
+  /** What kind of value a function of the application returned in the place of `true`. */
+  readonly answered?: string
+  /** The authenticator whose credential was good, of a session that its store does not know. */
+  readonly forgottenBy?: string | undefined
   /** What a function of the application threw, for the server's log alone. */
   readonly cause?: RefusalCause
 }
@@ -27,6 +31,8 @@ export interface RefusalDetails {
   readonly advice?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly cause?: RefusalCause
+  readonly answered?: string
+  readonly forgottenBy?: string | undefined
 }
 
 /** The response header of every refusal that names its code, where a body is easily overlooked (`curl -si`, a proxy's log). */

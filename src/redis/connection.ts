@@ -6,6 +6,8 @@ export interface RedisConnection {
   connect(): void
   /** Told after every change of `up`, and of nothing else that could be asked. */
   onChange(listener: () => void): void
+  /** Told what the client failed with, each time it tries. */
+  onFailure(listener: (error: unknown) => void): void
   /** `key` chooses the node of a cluster. */
   send(key: string, args: readonly string[]): Promise<unknown>
   subscribe(channel: string): Promise<void>

@@ -28,6 +28,7 @@ export function openIoRedis(template: IoRedisClient): RedisConnection {
   const client = cluster ? duplicate([], clusterOverrides(template)) : duplicate(overrides)
   const wanted = new Set<string>()
   let changed = () => {}
+  let failed: (error: unknown) => void = () => {}
   let ready = false
 
   // We subscribe again ourselves, so that `up` means that it has been done, and not only that it was asked for.
@@ -35,8 +36,9 @@ export function openIoRedis(template: IoRedisClient): RedisConnection {
     try {
       if (wanted.size > 0 && !cluster) await client.subscribe(...wanted)
       ready = client.status === 'ready'
-    } catch {
+    } catch (error) {
       ready = false
+      failed(error)
     }
     changed()
   }
@@ -46,18 +48,22 @@ export function openIoRedis(template: IoRedisClient): RedisConnection {
   }
   client.on('ready', () => void onReady())
   for (const event of ['close', 'reconnecting', 'end']) client.on(event, onLoss)
-  // ioredis prints an `error` nobody listens to, address included. It shows in what fails because of it.
-  client.on('error', () => {})
+  // ioredis prints an `error` nobody listens to, address included.
+  client.on('error', (error) => failed(error))
+  if (cluster) client.on('node error', (error) => failed(error))
 
   return {
     get up() {
       return ready
     },
     connect() {
-      client.connect().catch(() => {})
+      client.connect().catch((error: unknown) => failed(error))
     },
     onChange(listener) {
       changed = listener
+    },
+    onFailure(listener) {
+      failed = listener
     },
     send: (_key, [command = '', ...args]) => client.call(command, ...args),
     async subscribe(channel) {
@@ -78,6 +84,7 @@ export function openIoRedis(template: IoRedisClient): RedisConnection {
     },
     async close() {
       changed = () => {}
+      failed = () => {}
       client.disconnect()
     },
   }

@@ -27,13 +27,18 @@ export function openNodeRedis(template: NodeRedisClient): RedisConnection {
   /** Nodes of a cluster with which the connection is broken. */
   const broken = new Set<string>()
   let changed = () => {}
+  let failed: (error: unknown) => void = () => {}
   let heard: (channel: string, payload: string) => void = () => {}
   const listener = (payload: string, channel: string) => heard(channel, payload)
   /** What node-redis subscribes to again by itself. */
   const known = new Set<string>()
 
-  // node-redis throws an `error` nobody listens to. Which one it was shows in what fails because of it.
-  for (const event of ['error', 'ready', 'reconnecting', 'end']) client.on(event, () => changed())
+  // node-redis throws an `error` nobody listens to.
+  client.on('error', (error) => {
+    failed(error)
+    changed()
+  })
+  for (const event of ['ready', 'reconnecting', 'end']) client.on(event, () => changed())
   if (cluster) {
     const note = (change: 'add' | 'delete') => (node: unknown) => {
       broken[change](`${Reflect.get(Object(node), 'host')}:${Reflect.get(Object(node), 'port')}`)
@@ -42,7 +47,7 @@ export function openNodeRedis(template: NodeRedisClient): RedisConnection {
     client.on('node-reconnecting', note('add'))
     client.on('node-ready', note('delete'))
     client.on('node-disconnect', note('delete'))
-    client.on('node-error', () => {})
+    client.on('node-error', (error) => failed(error))
     client.on('sharded-channel-moved-error', () => {})
   }
 
@@ -51,10 +56,16 @@ export function openNodeRedis(template: NodeRedisClient): RedisConnection {
       return client.isReady && broken.size === 0
     },
     connect() {
-      client.connect().then(changed, changed)
+      client.connect().then(changed, (error: unknown) => {
+        failed(error)
+        changed()
+      })
     },
     onChange(changeListener) {
       changed = changeListener
+    },
+    onFailure(failureListener) {
+      failed = failureListener
     },
     send(key, args) {
       const send = client.sendCommand.bind(client) as (...args: unknown[]) => Promise<unknown>
@@ -74,6 +85,7 @@ export function openNodeRedis(template: NodeRedisClient): RedisConnection {
     },
     async close() {
       changed = () => {}
+      failed = () => {}
       heard = () => {}
       try {
         client.destroy()

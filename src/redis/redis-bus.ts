@@ -50,6 +50,7 @@ export function connectRedisBus(
   }
   const deliveries = new Map<string, Set<(payload: string) => void>>()
   const stateListeners = new Set<(state: BusState) => void>()
+  const failureListeners = new Set<(error: unknown) => void>()
   let phase: 'new' | 'open' | 'closed' = 'new'
   let state: BusState = 'down'
   let answering = true
@@ -85,6 +86,11 @@ export function connectRedisBus(
 
   writer.onChange(update)
   reader.onChange(update)
+  const failed = (error: unknown): void => {
+    for (const listener of [...failureListeners]) listener(error)
+  }
+  writer.onFailure(failed)
+  reader.onFailure(failed)
   reader.onPayload((name, payload) => {
     for (const deliver of [...(deliveries.get(name) ?? [])]) {
       try {
@@ -131,6 +137,10 @@ export function connectRedisBus(
       stateListeners.add(listener)
       return () => void stateListeners.delete(listener)
     },
+    onFailure(listener) {
+      failureListeners.add(listener)
+      return () => void failureListeners.delete(listener)
+    },
     async subscribe(topic, deliver) {
       if (!isTopic(topic)) throw new TypeError('not a topic')
       if (phase === 'closed') throw new Error('the bus is closed')
@@ -169,6 +179,7 @@ export function connectRedisBus(
       clearInterval(heartbeat)
       state = 'down'
       stateListeners.clear()
+      failureListeners.clear()
       deliveries.clear()
       await Promise.all([writer.close(), reader.close()])
     },

@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto'
 import { channel } from 'node:diagnostics_channel'
+import { createPace } from './pace.ts'
 import { quoted } from './quoted.ts'
+import { logThrown } from './thrown.ts'
 
 /** Everything that is decided about a handshake, a socket or a message, by name. `docs/threats.md` lists who sees what. */
 export type AuditType =
@@ -90,6 +92,8 @@ const levels: Partial<Record<AuditType, 'warn' | 'error'>> = {
  */
 export function createAudit({ logger, listener, now = Date.now, linesPerSecond = 20 }: AuditOptions): Audit {
   const pace = createPace(linesPerSecond)
+  const listenerFailed = (error: unknown) =>
+    logThrown(logger, error, {}, 'fastify-secure-ws: the `audit` function threw')
   return (entry, log = logger) => {
     const time = now()
     const suppressed = pace(`${entry.type} ${entry.code ?? ''}`, time)
@@ -98,9 +102,11 @@ export function createAudit({ logger, listener, now = Date.now, linesPerSecond =
     const event = toEvent(entry, time)
     if (listener !== undefined) {
       try {
-        listener(event)
+        const said: unknown = listener(event)
+        // An `async` function: a rejection that nobody hears ends the process.
+        if (said instanceof Promise) said.catch(listenerFailed)
       } catch (error) {
-        logger.error({ err: error }, 'fastify-secure-ws: the `audit` function threw')
+        listenerFailed(error)
       }
     }
     if (auditChannel.hasSubscribers) auditChannel.publish(event)
@@ -124,30 +130,4 @@ function toEvent({ sessionId, ...entry }: AuditEntry, now: number): AuditEvent {
   event.at = new Date(now).toISOString()
   if (sessionId !== undefined) event.session = sessionFingerprint(sessionId)
   return event as object as AuditEvent
-}
-
-/** Returns how many lines were held back since the last one, or `undefined` when this one is to be held back too. */
-export function createPace(perSecond: number): (key: string, now: number) => number | undefined {
-  const seconds = new Map<string, { second: number; lines: number; held: number }>()
-  return (key, now) => {
-    const second = Math.floor(now / 1000)
-    let entry = seconds.get(key)
-    // Keys are ours (types and codes), so the map cannot be grown by a client.
-    if (entry === undefined) {
-      entry = { second, lines: 0, held: 0 }
-      seconds.set(key, entry)
-    }
-    if (entry.second !== second) {
-      entry.second = second
-      entry.lines = 0
-    }
-    if (entry.lines >= perSecond) {
-      entry.held++
-      return undefined
-    }
-    entry.lines++
-    const { held } = entry
-    entry.held = 0
-    return held
-  }
 }

@@ -1,5 +1,6 @@
 import { isNativeError } from 'node:util/types'
-import { type AuditLogger, createPace } from './audit.ts'
+import type { AuditLogger } from './audit.ts'
+import { createPace } from './pace.ts'
 import { redactedError } from './redacted.ts'
 
 /**
@@ -52,14 +53,16 @@ export type ThrownLog = (thrown: Thrown, place?: ThrownPlace) => void
 /**
  * The one way from something that the application threw to the server's log. A store that is down fails for every client
  * that comes back, so each function has a few lines a second, and the next one says how many were held back.
+ *
+ * @param instead where an application without a logger is told
  */
-export function createThrownLog(logger: AuditLogger, linesPerSecond = 5): ThrownLog {
+export function createThrownLog(logger: AuditLogger, instead?: AuditLogger, linesPerSecond = 5): ThrownLog {
   const pace = createPace(linesPerSecond)
   return ({ by, error }, { log = logger, secrets = [], fields = {} } = {}) => {
     const held = pace(by, performance.now())
     if (held === undefined) return
     logThrown(
-      log,
+      instead ?? log,
       error,
       { ...fields, ...(held > 0 && { suppressed: held }) },
       `fastify-secure-ws: ${by} threw`,

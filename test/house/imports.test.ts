@@ -20,6 +20,7 @@ const storeys: readonly (readonly string[])[] = [
   ['options/limits'],
   ['options'],
   ['options/route'],
+  ['bus-faults'],
   ['node'],
   ['admission/hook'],
   ['decorator', 'declared-routes'],

@@ -361,7 +361,7 @@ test('CS-19: kill -9 of a node frees its places when their time is over, and not
   assert.ok(counters)
   const node = spawn(
     process.execPath,
-    [new URL('node-with-leases.ts', import.meta.url).pathname, redis.url, secret, String(ttl)],
+    [new URL('../relay/node-with-leases.ts', import.meta.url).pathname, redis.url, secret, String(ttl)],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },

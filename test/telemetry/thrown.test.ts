@@ -61,7 +61,7 @@ test('a store that is down makes a few lines a second, and the next one says how
     warn: () => assert.fail('warn'),
     error: (fields: object, text: string) => lines.push({ ...fields, text }),
   }
-  const thrown = createThrownLog(logger, 2)
+  const thrown = createThrownLog(logger, undefined, 2)
   for (let n = 0; n < 10; n++) thrown({ by: '`load`', error: new Error('down') })
   thrown({ by: '`authorize`', error: new Error('other') })
   clock += 1_000
