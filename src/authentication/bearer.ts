@@ -7,6 +7,7 @@ import { type Authenticator, type FoundSession, factories } from './authenticato
 import { type BearerPlan, bearerPlan } from './bearer-options.ts'
 import { authorizationCredential, protocolCredential, protocolsWithPrefix, RefusedCredential } from './credential.ts'
 import type { KeySet } from './key-set.ts'
+import { KnownSession } from './known-session.ts'
 import { tokenSession } from './token-session.ts'
 import type { VerificationKey } from './verification-key.ts'
 
@@ -56,13 +57,16 @@ export function bearer(options: BearerOptions): Authenticator {
   jose()
   const { revalidate, queryName } = plan
 
-  async function sessionOf(token: string): Promise<FoundSession> {
+  async function sessionOf(token: string): Promise<KnownSession | null> {
     if (token.length > longestToken) throw new RefusedCredential('a token that is too long')
     if (!compact.test(token)) throw new RefusedCredential('a malformed token')
     const claims = await verified(token, plan)
     // Checked also when `session` makes the session: what it would be given is then known to be well formed.
     const byClaims = tokenSession(claims, token, plan.clockTolerance, Date.now())
-    return plan.session === undefined ? byClaims : plan.session(claims)
+    const session = plan.session === undefined ? byClaims : await plan.session(claims)
+    if (session === null || session === undefined) return null
+    // A log-out since then hits the token, whether or not it says when the person signed in.
+    return new KnownSession(session, { issuedAt: typeof claims.iat === 'number' ? claims.iat * 1000 : undefined })
   }
 
   return {
@@ -78,7 +82,7 @@ export function bearer(options: BearerOptions): Authenticator {
     },
     async refresh(session, token) {
       try {
-        const next = await sessionOf(token)
+        const next = (await sessionOf(token))?.session
         // Another subject's token must not take over a socket that stands in this one's rooms (OWASP: token rotation).
         if (!next || next.userId === undefined || next.userId !== session.userId) return null
         // A token's own session gets a new id with every `jti`; the socket keeps the one it is known by. A session that the
