@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
+import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions, errors as joseErrors } from 'jose'
+import { lazyLoad } from '../lazy-load.ts'
 import type { Session } from '../session/session.ts'
 import { type Authenticator, type FoundSession, factories } from './authenticator.ts'
 import { type BearerPlan, bearerPlan } from './bearer-options.ts'
@@ -40,6 +41,8 @@ export const bearerPrefix = 'bearer.'
 const longestToken = 8_192
 const compact = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
+const jose = lazyLoad<typeof import('jose')>('jose')
+
 /** What the issuer's server did, rather than the token. */
 const faults = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID'])
 
@@ -50,6 +53,8 @@ const faults = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALI
  */
 export function bearer(options: BearerOptions): Authenticator {
   const plan = bearerPlan(options, bearerPrefix)
+  // At registration, so that the first handshake does not pay for it.
+  jose()
   const { revalidate, queryName } = plan
 
   async function sessionOf(token: string): Promise<KnownSession | null> {
@@ -111,6 +116,7 @@ function queryTokens(request: FastifyRequest, name: string): readonly string[] {
 }
 
 async function verified(token: string, { keys, verify }: BearerPlan): Promise<JWTPayload> {
+  const { errors } = jose()
   for (const [at, key] of keys.entries()) {
     try {
       return await verifiedBy(token, key, verify)
@@ -130,6 +136,7 @@ async function verifiedBy(
   key: KeyObject | JWTVerifyGetKey,
   verify: JWTVerifyOptions,
 ): Promise<JWTPayload> {
+  const { jwtVerify } = jose()
   // The same call twice, because its overloads take a key or a function, and not either of them.
   const { payload } =
     typeof key === 'function' ? await jwtVerify(token, key, verify) : await jwtVerify(token, key, verify)
@@ -137,7 +144,8 @@ async function verifiedBy(
 }
 
 /** The claim's name is one that jose looked for, so it is not the client's text. */
-function reasonOf(error: InstanceType<typeof errors.JOSEError>): string {
+function reasonOf(error: InstanceType<typeof joseErrors.JOSEError>): string {
+  const { errors } = jose()
   const claim =
     error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired ? ` \`${error.claim}\`` : ''
   return `a refused token (${error.code}${claim})`
