@@ -76,7 +76,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     audit,
     log: app.log,
     identities,
-    lifetime: limits.lifetime,
+    maxAge: settings.session.maxAge,
     revalidation,
     roomsPerSocket: limits.roomsPerSocket,
     sockets: () => sweep.items,

@@ -28,12 +28,12 @@ export class Rights {
     this.dueAt = revalidation.dueAfter(now())
     let asked = '`revalidate`'
     try {
-      const { session, admitted } = connection
-      if (session !== null) {
-        const renewed = await admitted.policy.revalidate(session, admitted.method)
+      const { signedIn, admitted } = connection
+      if (signedIn !== null) {
+        const renewed = await admitted.policy.revalidate(signedIn)
         if (connection.ended) return
         // It may come back with another token, and that one may have been revoked while the question was open.
-        if (renewed === null || isDenied(renewed, connection.openedAt))
+        if (renewed === null || isDenied(renewed.identity, connection.openedAt))
           return connection.end(CloseCode.Unauthorized, 'the session is over')
         connection.replaceSession(renewed)
       }
@@ -73,14 +73,14 @@ export class Rights {
    */
   async refresh(token: string): Promise<boolean> {
     const connection = this.#connection
-    const { session, admitted } = connection
-    if (session === null || admitted.policy.refresh === undefined) return false
-    const renewed = await admitted.policy.refresh(session, admitted.method, token).catch((error: unknown) => {
+    const { signedIn, admitted } = connection
+    if (signedIn === null || admitted.policy.refresh === undefined) return false
+    const renewed = await admitted.policy.refresh(signedIn, admitted.method, token).catch((error: unknown) => {
       connection.askingFailed(error, 'the refresh of a token')
       return null
     })
     if (connection.ended) return false
-    if (renewed === null || this.#surroundings.isDenied(renewed, connection.openedAt)) {
+    if (renewed === null || this.#surroundings.isDenied(renewed.identity, connection.openedAt)) {
       connection.end(CloseCode.Unauthorized, 'the new token is not good for this session')
       return false
     }

@@ -62,6 +62,8 @@ export interface InboundSocket {
   readonly policy: InboundPolicy
   readonly state: InboundState
   readonly session: Session | null
+  /** The id the session was accepted with: whose nonces count. `undefined` for an anonymous socket. */
+  readonly owner: string | undefined
   readonly request: object
 }
 
@@ -172,7 +174,7 @@ function walk(arrival: Arrival, first: number): InboundVerdict | Promise<Inbound
 function refuseUsedNonce({ rule, body, socket, now }: Arrival): ReturnType<Step> {
   if (rule.replayWindow === undefined) return undefined
   // An anonymous socket is its own session: its state lives exactly as long.
-  const owner = socket.session?.id ?? socket.state
+  const owner = socket.owner ?? socket.state
   return refuseReplay({ nonce: body.nonce, at: body.at }, rule.replayWindow, owner, socket.policy.replayGuard, now)
 }
 

@@ -50,6 +50,8 @@ export interface SessionOptions {
   readonly revalidateEvery?: number
   /** How long after `expiresAt` a socket is closed, in ms. Default 0. */
   readonly expiryGrace?: number
+  /** How long a credential could live at most, in ms: a revocation is remembered for as long. Default 2,592,000,000 (30 days). */
+  readonly maxAge?: number
   /** One more socket of a session or user that has all it may have: refused with 429, or the oldest one is closed. Default `'refuse'`. */
   readonly whenFull?: WhenFull
 }
@@ -130,7 +132,7 @@ export function resolveOptions(options: unknown): Settings {
   const session = given.session ?? {}
   if (!isPlainObject(session))
     throw badOption('session', session, 'Write { revalidateEvery: 300_000, expiryGrace: 0 }.')
-  checkKeys(session, ['revalidateEvery', 'expiryGrace', 'whenFull'], 'session')
+  checkKeys(session, ['revalidateEvery', 'expiryGrace', 'maxAge', 'whenFull'], 'session')
   return {
     admission,
     admissionPolicy: compileAdmission(admission, ''),
@@ -139,6 +141,7 @@ export function resolveOptions(options: unknown): Settings {
     session: {
       revalidateEvery: milliseconds(session.revalidateEvery, 300_000, 'session.revalidateEvery'),
       expiryGrace: milliseconds(session.expiryGrace, 0, 'session.expiryGrace'),
+      maxAge: maxAge(session.maxAge),
       whenFull: oneOf(session.whenFull, ['refuse', 'evict-oldest'], 'refuse', 'session.whenFull'),
     },
     encode: oneOf(given.encode, ['html', 'json', 'none'], 'html', 'encode'),
@@ -187,6 +190,19 @@ function milliseconds(value: unknown, fallback: number, path: string): number {
   if (value === undefined) return fallback
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
   throw badOption(path, value, `Write a whole number of milliseconds, such as ${fallback}.`)
+}
+
+/** A hundred years at most: the end of a revocation is a time, and must stay one. */
+function maxAge(value: unknown): number {
+  if (value === undefined) return 2_592_000_000
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1_000 && value <= 3_153_600_000_000) {
+    return value
+  }
+  throw badOption(
+    'session.maxAge',
+    value,
+    'Write how long your credentials can live, in milliseconds from 1_000 to 3_153_600_000_000, such as 2_592_000_000 (30 days).',
+  )
 }
 
 function boolean(value: unknown, fallback: boolean, path: string): boolean {

@@ -81,9 +81,9 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       limits,
       needsRequest: authorize !== undefined || inbound.needsRequest,
       authorize,
-      revalidate: (session, method) => authentication.revalidate(session, method),
+      revalidate: (signedIn) => authentication.revalidate(signedIn),
       refresh: authentication.refreshable
-        ? (session, method, token) => authentication.refresh(session, method, token)
+        ? (signedIn, method, token) => authentication.refresh(signedIn, method, token)
         : undefined,
       noteListener:
         receives === undefined ? () => {} : noteListeners(url, Object.keys(receives), binary !== undefined, warn),
@@ -116,6 +116,12 @@ export function loosenedBy(admission: AdmissionPolicy, authentication: Authentic
     said.allowInsecureTransport && 'allowInsecureTransport: true (credentials and messages in the clear)',
     authentication.anonymous && 'authenticate: false (nobody is asked who they are)',
     ...authentication.explain().loosened,
+    ...authentication
+      .explain()
+      .neverAskedAgain.map(
+        (method) =>
+          `authenticate: ${method} has no \`revalidate\` (its sessions stay until they expire or are revoked)`,
+      ),
     encode === 'none' && "encode: 'none' (strings leave as they are)",
   ].filter((line) => line !== false)
 }

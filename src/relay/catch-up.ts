@@ -17,12 +17,18 @@ export interface CatchUp {
   /** Everything the store has, and into the store everything it has not: it was emptied, failed over, or away. */
   reconcile(): Promise<void>
   /** The store refused a denial that is in force here: the next `read` puts it there. */
-  missed(): void
+  missed(denial: Denial): void
+  /** How many the store has refused and not taken since. */
+  readonly unstored: number
+  /** Puts there what it has refused, and returns how many it refuses still. Never rejects. */
+  storeMissed(): Promise<number>
 }
 
 export function createCatchUp({ store, ledger, now, learn, tell }: CatchUpOptions): CatchUp {
   let cursor: string | undefined
   let behind = false
+  /** What the store has refused and has not taken since. */
+  const refused = new Map<string, Denial>()
 
   const reconcile = async (): Promise<void> => {
     if (store === undefined) return
@@ -37,6 +43,7 @@ export function createCatchUp({ store, ledger, now, learn, tell }: CatchUpOption
         return theirs === undefined || theirs.at < mine.at || theirs.until < mine.until
       })
       if (missing.length > 0) await store.deny(...missing)
+      for (const denial of missing) refused.delete(`${denial.kind}:${denial.id}`)
       // A node that came up in between has caught up with an empty store: it must hear what was missing.
       for (const denial of missing) tell(denial)
       cursor = answer.cursor
@@ -56,8 +63,23 @@ export function createCatchUp({ store, ledger, now, learn, tell }: CatchUpOption
       for (const denial of answer.denials) learn(denial)
       cursor = answer.cursor
     },
-    missed() {
+    missed(denial) {
       behind = true
+      refused.set(`${denial.kind}:${denial.id}`, denial)
+    },
+    get unstored() {
+      return refused.size
+    },
+    async storeMissed() {
+      const rest = [...refused.values()].filter(({ until }) => until > now())
+      if (rest.length === 0) return 0
+      try {
+        await store?.deny(...rest)
+      } catch {
+        return rest.length
+      }
+      for (const denial of rest) tell(denial)
+      return 0
     },
   }
 }

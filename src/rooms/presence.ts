@@ -35,7 +35,7 @@ export function createPresence({ store, ttl = 30_000, onFailure }: PresenceOptio
 
   return {
     enter(member: Member, room: string): void {
-      const holder = JSON.stringify([member.id, member.session?.userId ?? null])
+      const holder = JSON.stringify([member.id, member.identity?.userId ?? null])
       claims.set(`${member.id} ${room}`, { key: room, holder })
       timer ??= setInterval(renew, ttl / 3).unref()
       later(() => store.enter(room, holder, ttl))

@@ -68,7 +68,7 @@ const startPause = 5_000
  */
 export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const { profile, threads: size, queue: queueSize, timeLimit, idle = 300_000 } = options
-  const workerUrl = options.workerUrl ?? besideThisFile
+  const workerUrl = options.workerUrl ?? urlOfWorker()
   const waiting: Job[] = []
   /** Who waits for a worker to come up, with nothing to clean. */
   const starters: ((outcome: Outcome) => void)[] = []
@@ -282,5 +282,7 @@ function poolRefusal(refused: string): Outcome {
   return { refused, because: 'pool' }
 }
 
-/** `worker.ts` when this is TypeScript run by Node, `worker.js` in the package. */
-const besideThisFile = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+/** `worker.ts` when this is TypeScript run by Node, `worker.js` in the package. Asked when a pool is made: a CommonJS bundle has no `import.meta.url`, and must load all the same. */
+function urlOfWorker(): URL {
+  return new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+}

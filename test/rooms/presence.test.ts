@@ -4,10 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { memoryPresence, type PresenceStore } from '../../src/relay/presence.ts'
 import { createPresence } from '../../src/rooms/presence.ts'
 import { until } from '../harness/until.ts'
+import { identityOf } from '../session/identity-of.ts'
 
 const member = (id: string, userId?: string) => ({
   id,
-  session: userId === undefined ? null : { id: `s ${id}`, userId },
+  session: null,
+  identity: userId === undefined ? null : identityOf({ id: `s ${id}`, userId }),
 })
 
 function presenceOn(store: PresenceStore, ttl = 30_000) {
