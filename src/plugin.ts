@@ -114,9 +114,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
         `fastify-secure-ws: route ${route.url} has \`secureWs\` options and is no WebSocket route. Add \`websocket: true\`.`,
       )
     }
-    // Also on the HEAD route that Fastify adds, before that of its GET.
-    if (declared.websocket) route.config = { ...route.config, [socketOnlyKey]: true }
     if (route.method === 'HEAD') return
+    route.preHandler = [...[route.preHandler ?? []].flat(), (request, reply, done) => lastLook(request, reply, done)]
     const policy = compileRoute(route.url, declared.secureWs, {
       settings,
       replayGuard,
@@ -127,8 +126,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     })
     routes.push(policy)
     sanitizes ||= policy.declaresHtml
-    route.preHandler = [...[route.preHandler ?? []].flat(), (request, reply, done) => lastLook(request, reply, done)]
-    route.config = { ...route.config, [policyKey]: policy }
+    route.config = { ...route.config, [policyKey]: policy, [socketOnlyKey]: Boolean(declared.websocket) }
     securityHeaders.onRoute(route)
     const member = declared.websocket ? 'handler' : 'wsHandler'
     const handler = declared[member]
