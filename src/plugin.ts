@@ -152,6 +152,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
         identities,
         sweep,
         isDenied: node.isDenied,
+        isStale: node.isStale,
         revalidation,
       },
     }) as object as SocketClass,
