@@ -66,6 +66,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
   const identities = createIdentities<Connection>()
   const routes: RoutePolicy[] = []
+  let sanitizes = false
   const admissions = new Admissions()
   const capacity = createCapacity(limits)
 
@@ -113,18 +114,19 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
         `fastify-secure-ws: route ${route.url} has \`secureWs\` options and is no WebSocket route. Add \`websocket: true\`.`,
       )
     }
-    // Also on the HEAD route that Fastify adds, before that of its GET.
-    if (declared.websocket) route.config = { ...route.config, [socketOnlyKey]: true }
     if (route.method === 'HEAD') return
+    route.preHandler = [...[route.preHandler ?? []].flat(), (request, reply, done) => lastLook(request, reply, done)]
     const policy = compileRoute(route.url, declared.secureWs, {
       settings,
       replayGuard,
       sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
+      // Carrying the sender along costs a little with every message, so only where somebody asks for it.
+      asSender: (sender, work) => (sanitizes ? sanitizer.as(sender, work) : work()),
       warn: (text) => app.log.warn(text),
     })
     routes.push(policy)
-    route.preHandler = [...[route.preHandler ?? []].flat(), (request, reply, done) => lastLook(request, reply, done)]
-    route.config = { ...route.config, [policyKey]: policy }
+    sanitizes ||= policy.declaresHtml
+    route.config = { ...route.config, [policyKey]: policy, [socketOnlyKey]: Boolean(declared.websocket) }
     securityHeaders.onRoute(route)
     const member = declared.websocket ? 'handler' : 'wsHandler'
     const handler = declared[member]
@@ -212,6 +214,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   app.addHook('onReady', async () => {
     refuseUnguarded(app)
+    // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
+    if (sanitizes) await sanitizer.start()
     await node.start()
     warnOnce(app, audit, [
       ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),

@@ -256,6 +256,11 @@ export function createGuard(surroundings: GuardSurroundings) {
    * begun to drain meanwhile, or the session have been revoked.
    */
   function lastLook(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+    // Here and not in the guard: a hook of the application may have an answer of its own for a plain request.
+    if (!request.ws && request.method === 'GET' && surroundings.isSocketOnly(request)) {
+      answer(request, reply, readFacts(request), upgradeRequired)
+      return
+    }
     const admitted = request.ws ? surroundings.admissions.of(request.raw) : undefined
     const refusal =
       admitted && (unavailable(admitted.signedIn !== null) ?? denied(admitted.signedIn, admitted.startedAt))
@@ -267,8 +272,7 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     if (!request.ws) {
-      if (request.is404 || !surroundings.isSocketOnly(request)) done()
-      else answer(request, reply, readFacts(request), upgradeRequired)
+      done()
       return
     }
     const startedAt = now()
