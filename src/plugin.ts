@@ -67,6 +67,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
   const identities = createIdentities<Connection>()
   const routes: RoutePolicy[] = []
+  let sanitizes = false
   const admissions = new Admissions()
   const capacity = createCapacity(limits)
 
@@ -120,9 +121,12 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       settings,
       replayGuard,
       sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
+      // Carrying the sender along costs a little with every message, so only where somebody asks for it.
+      asSender: (sender, work) => (sanitizes ? sanitizer.as(sender, work) : work()),
       warn: (text) => app.log.warn(text),
     })
     routes.push(policy)
+    sanitizes ||= policy.declaresHtml
     route.config = { ...route.config, [policyKey]: policy, [socketOnlyKey]: Boolean(declared.websocket) }
     securityHeaders.onRoute(route)
     const member = declared.websocket ? 'handler' : 'wsHandler'
@@ -151,6 +155,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
         identities,
         sweep,
         isDenied: node.isDenied,
+        isStale: node.isStale,
         revalidation,
       },
     }) as object as SocketClass,
@@ -210,6 +215,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   app.addHook('onReady', async () => {
     refuseUnguarded(app)
+    // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
+    if (sanitizes) await sanitizer.start()
     await node.start()
     warnOnce(app, audit, [
       ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),

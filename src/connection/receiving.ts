@@ -24,7 +24,11 @@ export interface ReceivingHost {
   /** Read anew for each message: it may have been revalidated or refreshed meanwhile. */
   readonly session: Session | null
   readonly identity: Identity | null
-  readonly admitted: { readonly policy: ReceivingPolicy; readonly request: object }
+  readonly admitted: {
+    readonly policy: ReceivingPolicy
+    readonly request: object
+    readonly address?: string | undefined
+  }
   now(): number
   answer(message: object): void
   refused(refusal: RefusedMessage): void
@@ -121,6 +125,13 @@ export class Receiving implements InboxHost {
 
   take(frame: Frame): void | Promise<void> {
     if (this.#ended) return
+    const { identity, admitted } = this.#host
+    // Two names that cannot meet: a session is named by the application, an address by the network.
+    const sender = identity === null ? `address ${admitted.address}` : `session ${identity.sessionId}`
+    return this.#policy.inbound.asSender(sender, () => this.#take(frame))
+  }
+
+  #take(frame: Frame): void | Promise<void> {
     const { inbound: policy, types, binary } = this.#policy
     if (frame.isBinary ? types === undefined && !binary : types === undefined) return this.#takeRaw(frame)
     const { session, identity, admitted } = this.#host
