@@ -11,6 +11,7 @@ import { type Bus, roomTopic } from './relay/bus.ts'
 import { reasonOf } from './relay/fault.ts'
 import { createRelay, type RelayMessage } from './relay/relay.ts'
 import type { Identities } from './revocation/identities.ts'
+import { createReauthorized } from './revocation/reauthorized.ts'
 import type { Revalidation } from './revocation/revalidation.ts'
 import { type Audience, type BroadcastOptions, createAudience, deliverTo } from './rooms/audience.ts'
 import { packBroadcast, unpackBroadcast } from './rooms/broadcast.ts'
@@ -53,6 +54,7 @@ export interface NodeOptions {
 export function createNode(options: NodeOptions) {
   const { bus, now, audit, log, identities, maxAge, roomsPerSocket, revalidation, sockets } = options
   const nodeId = randomUUID()
+  const reauthorized = createReauthorized()
   const seen = new LRUCache<string, true>({ max: 10_000 })
   const relay = createRelay({
     bus,
@@ -91,14 +93,20 @@ export function createNode(options: NodeOptions) {
     faults.failed(error)
   }
 
-  function askAgain(connections: Iterable<Connection>): void {
-    for (const connection of connections) revalidation.request(connection)
+  function askAgain(connections: Iterable<Connection>, urgent = false): void {
+    for (const connection of connections) revalidation.request(connection, urgent)
   }
 
   function hear(message: RelayMessage): void {
     if (message.kind === 'room') hearBroadcast(message.frame)
     else if (message.verb === 'close') closeDenied(message.subject)
-    else askAgain(identities.of(`${message.subject.kind}:${message.subject.id}`))
+    else rightsChanged(message.subject)
+  }
+
+  function rightsChanged({ kind, id }: Denial): void {
+    const key = `${kind}:${id}`
+    reauthorized.note(key, now())
+    askAgain(identities.of(key), true)
   }
 
   function hearBroadcast(frame: string): void {
@@ -201,6 +209,7 @@ export function createNode(options: NodeOptions) {
       createAudience({ rooms, prepare }, names, except),
     /** @param since when the handshake began that showed this identity, in ms */
     isDenied: (identity: Identity, since: number): boolean => relay.findDenial(identity, since) !== undefined,
+    isStale: (identity: Identity, since: number): boolean => reauthorized.isStale(identity.keys, since),
     async revoke(subject: Subject, until: number | undefined): Promise<Revoked> {
       const [kind, id] = checkSubject(subject)
       const at = now()
@@ -218,7 +227,7 @@ export function createNode(options: NodeOptions) {
     reauthorize(subject: Subject): void {
       const [kind, id] = checkSubject(subject)
       const told = denialOf(kind, id, now(), now())
-      askAgain(identities.of(`${told.kind}:${told.id}`))
+      rightsChanged(told)
       relay.publish({ kind: 'identity', verb: 'reauthorize', subject: told })
     },
     socketsOf(subject: Subject): readonly Connection[] {

@@ -16,6 +16,8 @@ import type { Sweep } from './sweep.ts'
 
 export interface ConnectionLimits extends LifeLimits, InboxBounds {
   readonly handshake: number
+  /** How long each question to the application may stay unanswered after the 101, in ms. */
+  readonly lookup: number
   readonly outboundBytes: number
 }
 
@@ -67,6 +69,8 @@ export interface Surroundings {
   /** Asked after the identity rooms were joined: a revocation from during the handshake, which began at `since`, is found here. */
   readonly isDenied: (identity: Identity, since: number) => boolean
   readonly revalidation: Revalidation
+  /** Were this identity's rights changed since a handshake began at `since`? */
+  readonly isStale: (identity: Identity, since: number) => boolean
 }
 
 /** The rest of what a connection needs of a WebSocket. */

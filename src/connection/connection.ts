@@ -62,6 +62,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     // an earlier one is found now. Both in one turn: there is no gap between them.
     if (signedIn !== null && surroundings.isDenied(signedIn.identity, admitted.startedAt))
       this.end(CloseCode.Unauthorized, 'revoked meanwhile')
+    else if (signedIn !== null && surroundings.isStale(signedIn.identity, admitted.startedAt))
+      surroundings.revalidation.request(this, true)
   }
 
   /** The application's own object, for its handlers. */
@@ -246,7 +248,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     }
     // A handler that never settles and never listens must still see the other side go.
     if (now - this.openedAt >= limits.handshake) this.#receiving.openAtLast()
-    if (now >= this.#rights.dueAt) this.#surroundings.revalidation.request(this)
+    if (this.#rights.isDueBeforeEnd(now)) this.#surroundings.revalidation.request(this, true)
+    else if (now >= this.#rights.dueAt) this.#surroundings.revalidation.request(this)
     // While we do not read, neither the rest of a message nor a pong can reach us: that time is ours, not the peer's.
     const { reading, midMessage } = this.wire
     if (!reading && this.#awaitedPong !== undefined) this.#pingedAt = now
