@@ -16,11 +16,12 @@ import { createCaps } from './capacity/identity-capacity.ts'
 import type { Connection } from './connection/connection.ts'
 import { isThenable } from './connection/listeners.ts'
 import { createSweep } from './connection/sweep.ts'
-import { noteGuarded, unguardedRoutes } from './declared-routes.ts'
+import { noteGuarded } from './declared-routes.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
 import { createReplayGuard } from './inbound/replay.ts'
 import { createNode } from './node.ts'
+import { claimServer, refuseOtherRegistrations, refuseUnguarded } from './one-per-server.ts'
 import type { Limits } from './options/limits.ts'
 import { refuseMisplaced } from './options/misplaced.ts'
 import { resolveOptions, type SecureWsOptions } from './options/options.ts'
@@ -210,7 +211,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   })
   app.addHook('onRequest', guard)
   app.decorate('secureWs', instance.api)
-  taken.add(app.server)
+  claimServer(app)
 
   app.addHook('onReady', async () => {
     refuseUnguarded(app)
@@ -290,51 +291,6 @@ function warnOnce(app: FastifyInstance, audit: Audit, loosened: readonly string[
   if (loosened.length === 0) return
   app.log.warn({ loosened }, `fastify-secure-ws: ${loosened.length} guard(s) loosened: ${loosened.join('; ')}`)
   for (const reason of loosened) audit({ type: 'options.loosened', reason })
-}
-
-/** Servers that have this plugin. A decorator is seen by its own context and those below it, not by the ones beside it. */
-const taken = new WeakSet<object>()
-
-/** A listener of @fastify/websocket that another context of this server has attached, before us or after. */
-function hasForeignWebsocket(app: FastifyInstance): boolean {
-  return app.server.listeners('upgrade').some((listener) => {
-    return listener.name === 'onUpgrade' && Function.prototype.toString.call(listener).includes('fastify.routing(')
-  })
-}
-
-/** Everything has been registered by now, in whatever order. */
-function refuseUnguarded(app: FastifyInstance): void {
-  if (hasForeignWebsocket(app)) throw websocketElsewhere()
-  const routes = unguardedRoutes(app)
-  if (routes.length === 0) return
-  throw new SecureWsError(
-    'SWS_UNGUARDED_ROUTE',
-    `fastify-secure-ws: ${routes.join(', ')} takes sockets and was declared before the plugin, or outside its context, so nothing guards it. Declare it after \`await app.register(secureWs, ...)\`, on the same instance or below it.`,
-  )
-}
-
-function websocketElsewhere(): SecureWsError {
-  return new SecureWsError(
-    'SWS_WEBSOCKET_ALREADY_REGISTERED',
-    'fastify-secure-ws: @fastify/websocket is registered in another context of this server, where its sockets pass no guard. Remove that line and hand its options to `websocket`: this plugin registers it, because the socket class is its own.',
-  )
-}
-
-function refuseOtherRegistrations(app: FastifyInstance): void {
-  if (app.hasDecorator('secureWs') || taken.has(app.server)) {
-    throw new SecureWsError(
-      'SWS_BAD_OPTION',
-      "fastify-secure-ws: registered twice on one server. Register it once, and put what differs into each route's `secureWs`.",
-    )
-  }
-  if (!app.hasDecorator('websocketServer')) {
-    if (hasForeignWebsocket(app)) throw websocketElsewhere()
-    return
-  }
-  throw new SecureWsError(
-    'SWS_WEBSOCKET_ALREADY_REGISTERED',
-    'fastify-secure-ws: @fastify/websocket is registered already. Remove that line and hand its options to `websocket`: this plugin registers it, because the socket class is its own.',
-  )
 }
 
 /** Fine enough for the shortest limit, and once a second at most. */

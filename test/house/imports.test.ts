@@ -24,6 +24,7 @@ const storeys: readonly (readonly string[])[] = [
   ['node'],
   ['admission/hook'],
   ['decorator', 'declared-routes'],
+  ['one-per-server'],
   ['plugin', 'fastify'],
   ['public'],
   ['index'],
