@@ -99,8 +99,8 @@ export function createNode(options: NodeOptions) {
 
   function hear(message: RelayMessage): void {
     if (message.kind === 'room') hearBroadcast(message.frame)
-    else if (message.verb === 'close') closeDenied(message.subject)
-    else rightsChanged(message.subject)
+    else if (message.verb === 'close') closeDenied(message.subjects)
+    else for (const subject of message.subjects) rightsChanged(subject)
   }
 
   function rightsChanged({ kind, id }: Denial): void {
@@ -121,15 +121,25 @@ export function createNode(options: NodeOptions) {
     deliverTo(members, broadcast.message, { ...(broadcast.encode && { encode: broadcast.encode }) })
   }
 
-  /** A denial is in force: what it hits is shut before this returns, and nothing is handled or sent on it any more. */
-  function closeDenied(denial: Denial): void {
-    for (const connection of [...identities.of(`${denial.kind}:${denial.id}`)]) {
-      const { identity } = connection
-      if (identity === null || !hitsOpenSocket(denial, identity, connection.openedAt, bus.clockSkew)) continue
-      connection.end(CloseCode.Unauthorized, `${denial.kind} revoked`)
-      // A user may sign in again; these very sessions may not come back, whether or not they say when they began.
-      if (denial.kind === 'user') void relay.deny(denialOf('session', identity.sessionId, denial.at, denial.until))
+  /**
+   * Denials are in force: what they hit is shut before this returns, and nothing is handled or sent on it any more. A user
+   * may sign in again; the very sessions that were closed may not come back, whether or not they say when they began: they
+   * are denied by name, in one list.
+   */
+  function closeDenied(denials: readonly Denial[]): void {
+    const byName = new Map<string, Denial>()
+    for (const denial of denials) {
+      for (const connection of [...identities.of(`${denial.kind}:${denial.id}`)]) {
+        const { identity } = connection
+        if (identity === null) continue
+        if (!hitsOpenSocket(denial, identity, connection.openedAt, bus.clockSkew)) continue
+        connection.end(CloseCode.Unauthorized, `${denial.kind} revoked`)
+        const known = relay.findDenial({ keys: [identity.keys[0]] })
+        if (denial.kind !== 'user' || (known !== undefined && known.until >= denial.until)) continue
+        byName.set(identity.sessionId, denialOf('session', identity.sessionId, denial.at, denial.until))
+      }
     }
+    if (byName.size > 0) void relay.deny(...byName.values())
   }
 
   function prepare(
@@ -219,7 +229,7 @@ export function createNode(options: NodeOptions) {
       const open = [...identities.of(`${kind}:${denial.id}`)].filter(({ ended }) => !ended)
       const keeping = relay.deny(denial)
       // Revoked twice within a millisecond, the second one says nothing new; who came in between is closed all the same.
-      closeDenied(denial)
+      closeDenied([denial])
       const closed = open.filter(({ ended }) => ended).length
       return { closed, stored: await keeping }
     },
@@ -228,7 +238,7 @@ export function createNode(options: NodeOptions) {
       const [kind, id] = checkSubject(subject)
       const told = denialOf(kind, id, now(), now())
       rightsChanged(told)
-      relay.publish({ kind: 'identity', verb: 'reauthorize', subject: told })
+      relay.publish({ kind: 'identity', verb: 'reauthorize', subjects: [told] })
     },
     socketsOf(subject: Subject): readonly Connection[] {
       const [kind, id] = checkSubject(subject)

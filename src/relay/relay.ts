@@ -3,7 +3,7 @@ import { createDenialLedger, type Denial, type DenialSubject, defaultClockSkew }
 import { createArrivals } from './arrival.ts'
 import { type Bus, controlTopic, roomTopic } from './bus.ts'
 import { createCatchUp } from './catch-up.ts'
-import { envelopeLimit, type RelayMessage, sealEnvelope } from './envelope.ts'
+import { envelopeLimit, mostSubjects, type RelayMessage, sealEnvelope } from './envelope.ts'
 import { createReadiness } from './readiness.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
@@ -43,7 +43,7 @@ export interface Relay {
    * True: kept for every node. False: there is no store, or it is away; it is put there, and told, when it comes back, and
    * once more at `close()`.
    */
-  deny(denial: Denial): Promise<boolean>
+  deny(...denials: readonly Denial[]): Promise<boolean>
   /** From memory, so it can be asked once more after every wait of a handshake. */
   findDenial(subject: DenialSubject, since?: number): Denial | undefined
   /** Unsubscribes; the last relay in this process that uses the bus closes it. */
@@ -75,7 +75,7 @@ export function createRelay(options: RelayOptions): Relay {
     const arrival = judge(topic, room, payload, now())
     if ('echo' in arrival) return
     if ('refused' in arrival) onFailure('delivery', new Error(`envelope refused: ${arrival.refused}`))
-    else if (arrival.message.kind === 'identity' && arrival.message.verb === 'close') learn(arrival.message.subject)
+    else if (arrival.message.kind === 'identity' && arrival.message.verb === 'close') learn(arrival.message.subjects)
     else deliver(arrival.message)
   }
 
@@ -87,10 +87,10 @@ export function createRelay(options: RelayOptions): Relay {
     }
   }
 
-  const learn = (denial: Denial): void => {
+  const learn = (denials: readonly Denial[]): void => {
     const time = now()
-    if (denial.until <= time || !ledger.put(denial, time)) return
-    deliver({ kind: 'identity', verb: 'close', subject: denial })
+    const news = denials.filter((denial) => denial.until > time && ledger.put(denial, time))
+    if (news.length > 0) deliver({ kind: 'identity', verb: 'close', subjects: news })
   }
 
   const subscriptions = createSubscriptions({ bus, receive, onFailure: (error) => onFailure('subscribe', error) })
@@ -110,7 +110,11 @@ export function createRelay(options: RelayOptions): Relay {
     }
   }
 
-  const tell = (denial: Denial): void => publish({ kind: 'identity', verb: 'close', subject: denial })
+  const tell = (denials: readonly Denial[]): void => {
+    for (let from = 0; from < denials.length; from += mostSubjects) {
+      publish({ kind: 'identity', verb: 'close', subjects: denials.slice(from, from + mostSubjects) })
+    }
+  }
 
   const catchUp = createCatchUp({ store, ledger, now, learn, tell })
 
@@ -175,24 +179,24 @@ export function createRelay(options: RelayOptions): Relay {
     joinTopic: (room) => subscriptions.want(roomTopic(room), room),
     leaveTopic: (room) => subscriptions.unwant(roomTopic(room)),
     publish,
-    async deny(denial) {
-      learn(denial)
+    async deny(...denials) {
+      learn(denials)
       if (store === undefined) {
-        tell(denial)
+        tell(denials)
         return false
       }
-      const stored = track(store.deny(denial))
+      const stored = track(store.deny(...denials))
       // At once, because it is urgent; and again once it is stored: a node that subscribed after the first and read the
       // store before the second would know of neither. Those who know already ignore it.
-      tell(denial)
+      tell(denials)
       try {
         await stored
       } catch (error) {
-        catchUp.missed(denial)
+        for (const denial of denials) catchUp.missed(denial)
         onFailure('publish', error)
         return false
       }
-      tell(denial)
+      tell(denials)
       return true
     },
     findDenial: (subject, since) => ledger.find(subject, now(), since),
