@@ -20,7 +20,7 @@ export interface StructureLimits {
 
 /**
  * Copying one node costs as much as passing this many of its neighbours. Measured on jsdom 31: 1 us against 5 ns, so that
- * `moves` is at most a tenth of a second.
+ * `moves` is at most some tenths of a second on a busy machine.
  */
 const copyCost = 200
 
@@ -29,7 +29,7 @@ export const structureLimits: StructureLimits = {
   depth: 100,
   elements: 5_000,
   attributes: 64,
-  moves: 20_000_000,
+  moves: 10_000_000,
 }
 
 class TooMuch extends Error {}

@@ -38,7 +38,7 @@ async function startChat(t: TestContext) {
 }
 
 /** Within every bound of a single document, and as dear as that allows. */
-const dear = (n: number) => `<div>${'line of text<br>'.repeat(1_900)}${n}`
+const dear = (n: number) => `<div>${'line of text<br>'.repeat(1_500)}${n}`
 
 for (const path of ['/', '/out']) {
   test(`a session that sends dear documents to ${path} is refused, and no other one is`, async (t) => {
