@@ -223,6 +223,9 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       ...(settings.dangerouslyAllowAmbientCredentials
         ? ['dangerouslyAllowAmbientCredentials: true (any page that may connect may use the visitor)']
         : []),
+      ...(settings.bus.dangerouslyUnsigned === true
+        ? ['bus.dangerouslyUnsigned: true (whoever can publish on the bus speaks in rooms and ends sessions)']
+        : []),
       ...(settings.helmet === false ? ['helmet: false (refusals carry no security headers)'] : []),
       ...(Reflect.get(app.server, 'headersTimeout') === 0
         ? ["the server's headersTimeout: 0 (a handshake may come byte by byte for ever, before any hook sees it)"]

@@ -1,3 +1,4 @@
+import { KeyObject } from 'node:crypto'
 import type { FastifyCookieOptions } from '@fastify/cookie'
 import type { FastifyHelmetOptions } from '@fastify/helmet'
 import type { WebsocketPluginOptions } from '@fastify/websocket'
@@ -219,8 +220,23 @@ function objectOr(value: unknown, path: string, advice: string): Record<string, 
 
 function checkBus(value: unknown): Bus {
   if (value === undefined) return memoryBus()
-  if (isBus(value)) return value
+  if (isBus(value)) return refuseUnsigned(value)
   throw badOption('bus', value, 'Write memoryBus(), redisBus({ ... }), or an object with subscribe, publish and close.')
+}
+
+/** What comes over a network comes from whoever can write there: a forged envelope speaks in rooms and ends sessions. */
+function refuseUnsigned(bus: Bus): Bus {
+  const { name, secret, dangerouslyUnsigned = false } = bus
+  if (typeof dangerouslyUnsigned !== 'boolean')
+    throw badOption('bus.dangerouslyUnsigned', dangerouslyUnsigned, 'Write true, or leave it out.')
+  if (name === 'memory' || dangerouslyUnsigned) return bus
+  const isKeys = Array.isArray(secret) && secret.length > 0 && secret.every((key) => key instanceof KeyObject)
+  if (isKeys) return bus
+  throw badOption(
+    'bus.secret',
+    secret === undefined ? undefined : 'given',
+    'Give the bus the keys that sign between nodes: `secret: [createSecretKey(bytes)]` with 32 bytes or more, the same on every node. If nobody else can publish on it, say so: `dangerouslyUnsigned: true`.',
+  )
 }
 
 function isBus(value: unknown): value is Bus {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createSecretKey, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SignJWT } from 'jose'
@@ -16,6 +17,26 @@ async function started(t: { after(end: () => unknown): void }, options: OneNodeO
   const url = (await node.listen())('/')
   return { ...node, url, revoke: node.app.secureWs.revoke }
 }
+
+test('a bus of one\u2019s own without keys is refused, unless it says that it is unsigned; with keys it passes', async (t) => {
+  const { subscribe, publish, close } = memoryBus()
+  const own = { name: 'own', subscribe, publish, close }
+  for (const secret of [undefined, [], ['a text'], 'a text'])
+    await assert.rejects(oneNode({ find: plain, bus: { ...own, ...(secret && { secret: secret as never }) } }), {
+      code: 'SWS_BAD_OPTION',
+      message: /bus\.secret.*dangerouslyUnsigned/,
+    })
+  for (const bus of [
+    { ...own, secret: [createSecretKey(randomBytes(32))] },
+    { ...own, dangerouslyUnsigned: true },
+  ]) {
+    const node = await oneNode({ find: plain, bus })
+    t.after(() => node.app.close())
+    await node.app.ready()
+    const said = node.events.some(({ type, reason }) => type === 'options.loosened' && /Unsigned/.test(reason ?? ''))
+    assert.equal(said, 'dangerouslyUnsigned' in bus)
+  }
+})
 
 const plain = (id: string): Session => ({ id, userId: id.split('.')[0] ?? id })
 
