@@ -90,11 +90,7 @@ export async function addPages(app: FastifyInstance, options: PagesOptions): Pro
 
   /** The pages ask the authenticator that the sockets ask: there is one way to be signed in. */
   async function sessionOf(request: FastifyRequest): Promise<Session | null> {
-    try {
-      return (await signedIn.authenticate(request)) ?? null
-    } catch {
-      return null
-    }
+    return app.secureWs.session(request)
   }
 }
 

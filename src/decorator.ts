@@ -8,7 +8,7 @@ import type { Connection } from './connection/connection.ts'
 import { createDrain } from './connection/drain.ts'
 import type { Sweep } from './connection/sweep.ts'
 import { badOption, SecureWsError } from './errors.ts'
-import type { Node, RoomMember, Subject } from './node.ts'
+import type { Node, Revoked, RoomMember, Subject } from './node.ts'
 import type { Limits } from './options/limits.ts'
 import type { Settings } from './options/options.ts'
 import type { RoutePolicy } from './options/route.ts'
@@ -44,9 +44,10 @@ export interface SecureWsInstance {
   /**
    * Closes every socket of a session, a user or a token with 3000, on every node, and refuses who comes back with the same
    * credential: for as long as it could live, or until `until` (ms since the epoch), which for a user is a ban.
-   * When this resolves, this node has closed its sockets and the others have been told.
+   * When this resolves, this node has closed its sockets; `stored` says whether the others will learn of it.
+   * @throws SecureWsError `SWS_BAD_SUBJECT`; `SWS_BAD_OPTION` for an `until` that does not lie ahead
    */
-  revoke(subject: Subject, options?: { readonly until?: number }): Promise<void>
+  revoke(subject: Subject, options?: { readonly until?: number }): Promise<Revoked>
   /** Asks the route's and the rooms' `authorize` again for each socket of a subject, on every node. */
   reauthorize(subject: Subject): void
   /**
@@ -98,11 +99,14 @@ export function createInstance(surroundings: InstanceSurroundings) {
   const api: SecureWsInstance = {
     to: (room) => node.audience([room]),
     async revoke(subject, { until } = {}) {
-      if (until !== undefined && !Number.isSafeInteger(until)) {
-        throw badOption('revoke.until', until, 'Write milliseconds since the epoch, such as Date.now() + 3_600_000.')
-      }
-      await node.revoke(subject, until)
-      audit({ type: 'session.revoked', sessionId: subject.sessionId, user: subject.userId })
+      const revoked = await node.revoke(subject, until)
+      audit({
+        type: 'session.revoked',
+        sessionId: subject.sessionId,
+        user: subject.userId,
+        ...(!revoked.stored && { reason: 'known to this node alone: the store has not taken it' }),
+      })
+      return revoked
     },
     reauthorize: (subject) => node.reauthorize(subject),
     members: (room) => node.members(room),

@@ -83,6 +83,7 @@ export type SecureWsErrorCode =
   | 'SWS_UNSAFE_TEMPLATE'
   | 'SWS_UNSAFE_URL'
   | 'SWS_SANITIZE_REFUSED'
+  | 'SWS_INTERNAL'
   | 'SWS_BAD_ROOM'
   | 'SWS_TOO_MANY_ROOMS'
   | 'SWS_UNSUPPORTED'

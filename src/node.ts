@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { createBusFaults } from './bus-faults.ts'
 import { createLeases } from './capacity/leases.ts'
 import type { Connection } from './connection/connection.ts'
-import { CloseCode, SecureWsError } from './errors.ts'
+import { badOption, CloseCode, SecureWsError } from './errors.ts'
 import { addressKey } from './http/address.ts'
 import { type Refusal, refuse } from './http/refusal.ts'
 import type { ReplayGuard } from './inbound/replay.ts'
@@ -11,14 +11,15 @@ import { type Bus, roomTopic } from './relay/bus.ts'
 import { reasonOf } from './relay/fault.ts'
 import { createRelay, type RelayMessage } from './relay/relay.ts'
 import type { Identities } from './revocation/identities.ts'
+import { createReauthorized } from './revocation/reauthorized.ts'
 import type { Revalidation } from './revocation/revalidation.ts'
 import { type Audience, type BroadcastOptions, createAudience, deliverTo } from './rooms/audience.ts'
 import { packBroadcast, unpackBroadcast } from './rooms/broadcast.ts'
 import { createPresence, type RoomMember } from './rooms/presence.ts'
 import { roomName } from './rooms/room-name.ts'
 import { createRooms, type Rooms } from './rooms/rooms.ts'
-import { type Denial, denialKey, denialOf } from './session/denials.ts'
-import type { Session } from './session/session.ts'
+import { type Denial, defaultClockSkew, denialOf, hitsOpenSocket } from './session/denials.ts'
+import { type Identity, isIdentityName } from './session/identity.ts'
 import type { Audit, AuditLogger } from './telemetry/audit.ts'
 
 /** Whose sockets: exactly one of the three. */
@@ -27,14 +28,22 @@ export type Subject =
   | { readonly userId: string; readonly sessionId?: never; readonly tokenId?: never }
   | { readonly tokenId: string; readonly sessionId?: never; readonly userId?: never }
 
+/** What a revocation has done when its promise resolves. */
+export interface Revoked {
+  /** Sockets closed on this node. */
+  readonly closed: number
+  /** Whether it is kept where the other nodes will find it. `false`: only this node knows; it is tried again, and once more at the end. */
+  readonly stored: boolean
+}
+
 export interface NodeOptions {
   readonly bus: Bus
   readonly now: () => number
   readonly audit: Audit
   readonly log: AuditLogger
   readonly identities: Identities<Connection>
-  /** How long a credential without an end of its own could live, in ms. */
-  readonly lifetime: number
+  /** How long a credential could live, in ms: for so long a revocation is remembered. */
+  readonly maxAge: number
   readonly roomsPerSocket: number
   readonly revalidation: Revalidation
   /** Every open socket of this node. */
@@ -43,10 +52,10 @@ export interface NodeOptions {
 
 /** This node among the others: its rooms, who was revoked, and what it tells and hears over the relay. */
 export function createNode(options: NodeOptions) {
-  const { bus, now, audit, log, identities, lifetime, roomsPerSocket, revalidation, sockets } = options
+  const { bus, now, audit, log, identities, maxAge, roomsPerSocket, revalidation, sockets } = options
   const nodeId = randomUUID()
+  const reauthorized = createReauthorized()
   const seen = new LRUCache<string, true>({ max: 10_000 })
-  const usersHeard = new LRUCache<string, number>({ max: 20_000 })
   const relay = createRelay({
     bus,
     now,
@@ -84,14 +93,20 @@ export function createNode(options: NodeOptions) {
     faults.failed(error)
   }
 
-  function askAgain(connections: Iterable<Connection>): void {
-    for (const connection of connections) revalidation.request(connection)
+  function askAgain(connections: Iterable<Connection>, urgent = false): void {
+    for (const connection of connections) revalidation.request(connection, urgent)
   }
 
   function hear(message: RelayMessage): void {
     if (message.kind === 'room') hearBroadcast(message.frame)
-    else if (message.verb === 'close') closeDenied(message.subject)
-    else askAgain(identities.of(`${message.subject.kind}:${message.subject.id}`))
+    else if (message.verb === 'close') closeDenied(message.subjects)
+    else for (const subject of message.subjects) rightsChanged(subject)
+  }
+
+  function rightsChanged({ kind, id }: Denial): void {
+    const key = `${kind}:${id}`
+    reauthorized.note(key, now())
+    askAgain(identities.of(key), true)
   }
 
   function hearBroadcast(frame: string): void {
@@ -106,16 +121,25 @@ export function createNode(options: NodeOptions) {
     deliverTo(members, broadcast.message, { ...(broadcast.encode && { encode: broadcast.encode }) })
   }
 
-  /** A denial is in force: what it hits is shut before this returns, and nothing is handled or sent on it any more. */
-  function closeDenied(denial: Denial): void {
-    if (denial.kind === 'user') usersHeard.set(`user:${denial.id}`, now())
-    for (const connection of [...identities.of(`${denial.kind}:${denial.id}`)]) {
-      const { session } = connection
-      if (session === null || isLaterThan(denial, session)) continue
-      connection.end(CloseCode.Unauthorized, `${denial.kind} revoked`)
-      // A user may sign in again; these very sessions may not come back, whether or not they say when they began.
-      if (denial.kind === 'user') void relay.deny(denialOf('session', session.id, denial.at, denial.until))
+  /**
+   * Denials are in force: what they hit is shut before this returns, and nothing is handled or sent on it any more. A user
+   * may sign in again; the very sessions that were closed may not come back, whether or not they say when they began: they
+   * are denied by name, in one list.
+   */
+  function closeDenied(denials: readonly Denial[]): void {
+    const byName = new Map<string, Denial>()
+    for (const denial of denials) {
+      for (const connection of [...identities.of(`${denial.kind}:${denial.id}`)]) {
+        const { identity } = connection
+        if (identity === null) continue
+        if (!hitsOpenSocket(denial, identity, connection.openedAt, bus.clockSkew)) continue
+        connection.end(CloseCode.Unauthorized, `${denial.kind} revoked`)
+        const known = relay.findDenial({ keys: [identity.keys[0]] })
+        if (denial.kind !== 'user' || (known !== undefined && known.until >= denial.until)) continue
+        byName.set(identity.sessionId, denialOf('session', identity.sessionId, denial.at, denial.until))
+      }
     }
+    if (byName.size > 0) void relay.deny(...byName.values())
   }
 
   function prepare(
@@ -175,7 +199,7 @@ export function createNode(options: NodeOptions) {
       if (leases === undefined || stores === undefined) return own
       const { counters } = stores
       // A node whose clock is behind still takes the message for fresh when ours would not.
-      const skew = bus.clockSkew ?? 30_000
+      const skew = bus.clockSkew ?? defaultClockSkew
       return {
         async remember(owner, nonce, expiresAt, time) {
           const verdict = await own.remember(owner, nonce, expiresAt, time)
@@ -189,31 +213,32 @@ export function createNode(options: NodeOptions) {
     async members(room: string): Promise<readonly RoomMember[]> {
       const name = roomName(room)
       if (presence !== undefined) return presence.members(name)
-      return [...rooms.members(name)].map(({ id, session }) => ({ socket: id, userId: session?.userId }))
+      return [...rooms.members(name)].map(({ id, identity }) => ({ socket: id, userId: identity?.userId }))
     },
     audience: (names: readonly string[], except: readonly string[] = []): Audience =>
       createAudience({ rooms, prepare }, names, except),
-    /**
-     * @param since when the handshake began that showed this session, in ms. A session that does not say when it was
-     * authenticated is at least as old as that: a log-out heard in between hits it, and nobody else would remember to.
-     */
-    isDenied({ id, userId, tokenId, authenticatedAt }: Session, since: number): boolean {
-      if (relay.findDenial({ sessionId: id, userId, tokenId, authenticatedAt }) !== undefined) return true
-      if (userId === undefined || authenticatedAt !== undefined) return false
-      return (usersHeard.get(denialKey('user', userId)) ?? Number.NEGATIVE_INFINITY) >= since
-    },
-    async revoke(subject: Subject, until: number | undefined): Promise<void> {
+    /** @param since when the handshake began that showed this identity, in ms */
+    isDenied: (identity: Identity, since: number): boolean => relay.findDenial(identity, since) !== undefined,
+    isStale: (identity: Identity, since: number): boolean => reauthorized.isStale(identity.keys, since),
+    async revoke(subject: Subject, until: number | undefined): Promise<Revoked> {
       const [kind, id] = checkSubject(subject)
       const at = now()
+      checkUntil(until, at)
       // With an end it is a ban: nobody of this identity comes back before, however freshly authenticated.
-      await relay.deny(denialOf(kind, id, until ?? at, until ?? at + lifetime))
+      const denial = denialOf(kind, id, until ?? at, until ?? at + maxAge)
+      const open = [...identities.of(`${kind}:${denial.id}`)].filter(({ ended }) => !ended)
+      const keeping = relay.deny(denial)
+      // Revoked twice within a millisecond, the second one says nothing new; who came in between is closed all the same.
+      closeDenied([denial])
+      const closed = open.filter(({ ended }) => ended).length
+      return { closed, stored: await keeping }
     },
     /** Asks again, here and everywhere, what a user may do. */
     reauthorize(subject: Subject): void {
       const [kind, id] = checkSubject(subject)
       const told = denialOf(kind, id, now(), now())
-      askAgain(identities.of(`${told.kind}:${told.id}`))
-      relay.publish({ kind: 'identity', verb: 'reauthorize', subject: told })
+      rightsChanged(told)
+      relay.publish({ kind: 'identity', verb: 'reauthorize', subjects: [told] })
     },
     socketsOf(subject: Subject): readonly Connection[] {
       const [kind, id] = checkSubject(subject)
@@ -226,19 +251,32 @@ export function createNode(options: NodeOptions) {
 export type { RoomMember }
 export type Node = ReturnType<typeof createNode>
 
-function isLaterThan(denial: Denial, { authenticatedAt }: Session): boolean {
-  return denial.kind === 'user' && authenticatedAt !== undefined && authenticatedAt > denial.at
+/** Further ahead than this a time was not meant as milliseconds since the epoch (microseconds, say). */
+const longestBan = 3_153_600_000_000
+
+function checkUntil(until: number | undefined, at: number): void {
+  if (until === undefined) return
+  // A credential may end while it is being revoked: then there is nothing left to do, and nothing wrong with the question.
+  if (Number.isSafeInteger(until) && until > at - defaultClockSkew && until - at <= longestBan) return
+  const seconds = Number.isSafeInteger(until) && until > 0 && until * 1000 > at && until * 1000 - at <= longestBan
+  throw badOption(
+    'revoke.until',
+    until,
+    seconds
+      ? 'These are seconds, and milliseconds are meant: write `claims.exp * 1000`.'
+      : 'Write milliseconds since the epoch that lie ahead, such as Date.now() + 3_600_000; without `until` it is remembered for `session.maxAge`.',
+  )
 }
 
 function checkSubject(subject: Subject): [Denial['kind'], string] {
   const given = Object.entries({ session: subject?.sessionId, user: subject?.userId, token: subject?.tokenId }).filter(
-    (entry): entry is [Denial['kind'], string] => typeof entry[1] === 'string' && entry[1] !== '',
+    (entry): entry is [Denial['kind'], string] => entry[1] !== undefined,
   )
   const [only] = given
-  if (only === undefined || given.length > 1) {
+  if (only === undefined || given.length > 1 || !isIdentityName(only[1])) {
     throw new SecureWsError(
       'SWS_BAD_SUBJECT',
-      'Name one of { sessionId }, { userId } or { tokenId }, as a non-empty string.',
+      'Name one of { sessionId }, { userId } or { tokenId }, as a well-formed string of 1 to 512 characters.',
     )
   }
   return only

@@ -16,11 +16,12 @@ import { createCaps } from './capacity/identity-capacity.ts'
 import type { Connection } from './connection/connection.ts'
 import { isThenable } from './connection/listeners.ts'
 import { createSweep } from './connection/sweep.ts'
-import { noteGuarded, unguardedRoutes } from './declared-routes.ts'
+import { noteGuarded } from './declared-routes.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
 import { createReplayGuard } from './inbound/replay.ts'
 import { createNode } from './node.ts'
+import { claimServer, refuseOtherRegistrations, refuseUnguarded } from './one-per-server.ts'
 import type { Limits } from './options/limits.ts'
 import { refuseMisplaced } from './options/misplaced.ts'
 import { resolveOptions, type SecureWsOptions } from './options/options.ts'
@@ -66,6 +67,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
   const identities = createIdentities<Connection>()
   const routes: RoutePolicy[] = []
+  let sanitizes = false
   const admissions = new Admissions()
   const capacity = createCapacity(limits)
 
@@ -76,7 +78,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     audit,
     log: app.log,
     identities,
-    lifetime: limits.lifetime,
+    maxAge: settings.session.maxAge,
     revalidation,
     roomsPerSocket: limits.roomsPerSocket,
     sockets: () => sweep.items,
@@ -113,18 +115,19 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
         `fastify-secure-ws: route ${route.url} has \`secureWs\` options and is no WebSocket route. Add \`websocket: true\`.`,
       )
     }
-    // Also on the HEAD route that Fastify adds, before that of its GET.
-    if (declared.websocket) route.config = { ...route.config, [socketOnlyKey]: true }
     if (route.method === 'HEAD') return
+    route.preHandler = [...[route.preHandler ?? []].flat(), (request, reply, done) => lastLook(request, reply, done)]
     const policy = compileRoute(route.url, declared.secureWs, {
       settings,
       replayGuard,
       sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
+      // Carrying the sender along costs a little with every message, so only where somebody asks for it.
+      asSender: (sender, work) => (sanitizes ? sanitizer.as(sender, work) : work()),
       warn: (text) => app.log.warn(text),
     })
     routes.push(policy)
-    route.preHandler = [...[route.preHandler ?? []].flat(), (request, reply, done) => lastLook(request, reply, done)]
-    route.config = { ...route.config, [policyKey]: policy }
+    sanitizes ||= policy.declaresHtml
+    route.config = { ...route.config, [policyKey]: policy, [socketOnlyKey]: Boolean(declared.websocket) }
     securityHeaders.onRoute(route)
     const member = declared.websocket ? 'handler' : 'wsHandler'
     const handler = declared[member]
@@ -152,6 +155,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
         identities,
         sweep,
         isDenied: node.isDenied,
+        isStale: node.isStale,
         revalidation,
       },
     }) as object as SocketClass,
@@ -207,15 +211,20 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   })
   app.addHook('onRequest', guard)
   app.decorate('secureWs', instance.api)
-  taken.add(app.server)
+  claimServer(app)
 
   app.addHook('onReady', async () => {
     refuseUnguarded(app)
+    // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
+    if (sanitizes) await sanitizer.start()
     await node.start()
     warnOnce(app, audit, [
       ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
       ...(settings.dangerouslyAllowAmbientCredentials
         ? ['dangerouslyAllowAmbientCredentials: true (any page that may connect may use the visitor)']
+        : []),
+      ...(settings.bus.dangerouslyUnsigned === true
+        ? ['bus.dangerouslyUnsigned: true (whoever can publish on the bus speaks in rooms and ends sessions)']
         : []),
       ...(settings.helmet === false ? ['helmet: false (refusals carry no security headers)'] : []),
       ...(Reflect.get(app.server, 'headersTimeout') === 0
@@ -285,51 +294,6 @@ function warnOnce(app: FastifyInstance, audit: Audit, loosened: readonly string[
   if (loosened.length === 0) return
   app.log.warn({ loosened }, `fastify-secure-ws: ${loosened.length} guard(s) loosened: ${loosened.join('; ')}`)
   for (const reason of loosened) audit({ type: 'options.loosened', reason })
-}
-
-/** Servers that have this plugin. A decorator is seen by its own context and those below it, not by the ones beside it. */
-const taken = new WeakSet<object>()
-
-/** A listener of @fastify/websocket that another context of this server has attached, before us or after. */
-function hasForeignWebsocket(app: FastifyInstance): boolean {
-  return app.server.listeners('upgrade').some((listener) => {
-    return listener.name === 'onUpgrade' && Function.prototype.toString.call(listener).includes('fastify.routing(')
-  })
-}
-
-/** Everything has been registered by now, in whatever order. */
-function refuseUnguarded(app: FastifyInstance): void {
-  if (hasForeignWebsocket(app)) throw websocketElsewhere()
-  const routes = unguardedRoutes(app)
-  if (routes.length === 0) return
-  throw new SecureWsError(
-    'SWS_UNGUARDED_ROUTE',
-    `fastify-secure-ws: ${routes.join(', ')} takes sockets and was declared before the plugin, or outside its context, so nothing guards it. Declare it after \`await app.register(secureWs, ...)\`, on the same instance or below it.`,
-  )
-}
-
-function websocketElsewhere(): SecureWsError {
-  return new SecureWsError(
-    'SWS_WEBSOCKET_ALREADY_REGISTERED',
-    'fastify-secure-ws: @fastify/websocket is registered in another context of this server, where its sockets pass no guard. Remove that line and hand its options to `websocket`: this plugin registers it, because the socket class is its own.',
-  )
-}
-
-function refuseOtherRegistrations(app: FastifyInstance): void {
-  if (app.hasDecorator('secureWs') || taken.has(app.server)) {
-    throw new SecureWsError(
-      'SWS_BAD_OPTION',
-      "fastify-secure-ws: registered twice on one server. Register it once, and put what differs into each route's `secureWs`.",
-    )
-  }
-  if (!app.hasDecorator('websocketServer')) {
-    if (hasForeignWebsocket(app)) throw websocketElsewhere()
-    return
-  }
-  throw new SecureWsError(
-    'SWS_WEBSOCKET_ALREADY_REGISTERED',
-    'fastify-secure-ws: @fastify/websocket is registered already. Remove that line and hand its options to `websocket`: this plugin registers it, because the socket class is its own.',
-  )
 }
 
 /** Fine enough for the shortest limit, and once a second at most. */

@@ -22,6 +22,7 @@ export const pages = [
   'react-inner-html',
   'vue-text',
   'vue-inner-html',
+  'trusted-types',
 ] as const
 
 /** With `encode: 'none'` the same pages show what happens without. */
@@ -44,6 +45,9 @@ export async function createExamples(encode?: 'none'): Promise<FastifyInstance> 
   app.get('/', (_request, reply) =>
     reply.type('text/html').send(pages.map((page) => `<p><a href="/${page}">${page}</a>`).join('')),
   )
+  app.get('/show.js', async (_request, reply) => {
+    return reply.type('text/javascript').send(await readFile(new URL('show.js', import.meta.url)))
+  })
   app.get('/react.js', async (_request, reply) => reply.type('text/javascript').send(await reactModule()))
   app.get('/vue.js', async (_request, reply) => {
     return reply.type('text/javascript').send(await textOf('vue/dist/vue.runtime.esm-browser.prod.js'))

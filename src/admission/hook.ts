@@ -10,7 +10,7 @@ import type { Admitted } from '../connection/admitted.ts'
 import { isThenable } from '../connection/listeners.ts'
 import { codeHeader, type Refusal, refusalBody, refuse } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
-import type { Session } from '../session/session.ts'
+import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { DeveloperLog } from '../telemetry/developer-log.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
@@ -41,7 +41,7 @@ export interface GuardSurroundings {
   readonly reached: WeakSet<Duplex>
   /** A reason to admit nobody now: draining, or a bus that has not caught up. */
   readonly unavailable: (needsSession: boolean) => string | undefined
-  readonly isDenied: (session: Session, since: number) => boolean
+  readonly isDenied: (identity: Identity, since: number) => boolean
   readonly tell: DeveloperLog
   readonly thrown: ThrownLog
   /** Security headers for a refusal at a path that is no socket route, and so has none of its own. */
@@ -78,7 +78,7 @@ interface Handshake {
   readonly policy: RoutePolicy
   readonly startedAt: number
   readonly places: Places
-  session: Session | null
+  signedIn: SignedIn | null
   place: Slot | undefined
   method: string
   protocol: string | undefined
@@ -110,7 +110,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     (handshake) => authorize(handshake),
     ({ request }) =>
       surroundings.verifyClient?.(request.raw).then(verified, (error: unknown) => failed(error, '`verifyClient`')),
-    ({ session, startedAt }) => denied(session, startedAt),
+    ({ signedIn, startedAt }) => denied(signedIn, startedAt),
   ]
 
   function unavailable(needsSession: boolean): Verdict {
@@ -138,16 +138,16 @@ export function createGuard(surroundings: GuardSurroundings) {
         return said.fault
           ? unanswered(said.reason, causeOf(said))
           : refuse('SWS_UNAUTHENTICATED', said.reason, { forgottenBy: said.forgottenBy })
-      handshake.session = said.session
+      handshake.signedIn = said.signedIn
       handshake.method = said.method
-      return said.session === null ? undefined : denied(said.session, handshake.startedAt)
+      return denied(said.signedIn, handshake.startedAt)
     }
   }
 
   function reserveSession(handshake: Handshake): Verdict | Promise<Verdict> {
-    const { session, places, policy } = handshake
-    if (session === null) return undefined
-    const place = caps.reserve(session, policy.limits)
+    const { signedIn, places, policy } = handshake
+    if (signedIn === null) return undefined
+    const place = caps.reserve(signedIn.identity, policy.limits)
     return isThenable(place) ? place.then(settle) : settle(place)
 
     function settle({ slot, refusal }: Reservation): Verdict {
@@ -186,11 +186,11 @@ export function createGuard(surroundings: GuardSurroundings) {
     }
   }
 
-  function authorize({ policy, session, request }: Handshake): Verdict | Promise<Verdict> {
+  function authorize({ policy, signedIn, request }: Handshake): Verdict | Promise<Verdict> {
     if (policy.authorize === undefined) return undefined
     const threw = (error: unknown) => failed(error, '`authorize`')
     try {
-      const allowed = policy.authorize(session, request)
+      const allowed = policy.authorize(signedIn?.session ?? null, request)
       return isThenable(allowed) ? allowed.then(permit, threw) : permit(allowed)
     } catch (error) {
       return threw(error)
@@ -198,8 +198,8 @@ export function createGuard(surroundings: GuardSurroundings) {
   }
 
   /** Race: revoked while a step waited. Asked again after each wait, and once more when the socket joins its identity. */
-  function denied(session: Session | null, since: number): Verdict {
-    if (session === null || !surroundings.isDenied(session, since)) return undefined
+  function denied(signedIn: SignedIn | null, since: number): Verdict {
+    if (signedIn === null || !surroundings.isDenied(signedIn.identity, since)) return undefined
     return refuse('SWS_UNAUTHENTICATED', 'the session, its user or its token was revoked')
   }
 
@@ -256,8 +256,14 @@ export function createGuard(surroundings: GuardSurroundings) {
    * begun to drain meanwhile, or the session have been revoked.
    */
   function lastLook(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+    // Here and not in the guard: a hook of the application may have an answer of its own for a plain request.
+    if (!request.ws && request.method === 'GET' && surroundings.isSocketOnly(request)) {
+      answer(request, reply, readFacts(request), upgradeRequired)
+      return
+    }
     const admitted = request.ws ? surroundings.admissions.of(request.raw) : undefined
-    const refusal = admitted && (unavailable(admitted.session !== null) ?? denied(admitted.session, admitted.startedAt))
+    const refusal =
+      admitted && (unavailable(admitted.signedIn !== null) ?? denied(admitted.signedIn, admitted.startedAt))
     if (admitted === undefined || refusal === undefined) done()
     else answer(request, reply, admitted, refusal)
   }
@@ -266,8 +272,7 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     if (!request.ws) {
-      if (request.is404 || !surroundings.isSocketOnly(request)) done()
-      else answer(request, reply, readFacts(request), upgradeRequired)
+      done()
       return
     }
     const startedAt = now()
@@ -288,7 +293,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       policy,
       startedAt,
       places: new Places(stream),
-      session: null,
+      signedIn: null,
       place: undefined,
       method: 'anonymous',
       protocol: undefined,
@@ -308,7 +313,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     const admit = () => {
       handshake.restoreRequest()
       admissions.grant(stream, raw, {
-        session: handshake.session,
+        signedIn: handshake.signedIn,
         policy: policy.socket,
         request: policy.socket.needsRequest ? request : letGo,
         log: request.log,

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { badOption } from '../errors.ts'
+import { type AskAgain, isSameIdentity, type SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import {
   type AuthenticateFunction,
@@ -8,7 +9,7 @@ import {
   type IssuedTicket,
   type TicketRequest,
 } from './authenticator.ts'
-import { checkedSession, isSameIdentity } from './checked-session.ts'
+import { checkedSession, continuedAsItWas } from './checked-session.ts'
 import { RefusedCredential } from './credential.ts'
 import { shapeOf } from './known-options.ts'
 
@@ -44,6 +45,8 @@ export function causeOf({ method, cause }: Refused): { readonly by: string; read
 export interface Authenticated {
   readonly refused?: never
   readonly session: Session | null
+  /** The same session with our copy of who it is, and how to ask about it again. */
+  readonly signedIn: SignedIn | null
   readonly method: string
 }
 
@@ -55,6 +58,8 @@ export interface AuthenticationPlan {
   readonly ambient: boolean
   readonly methods: readonly string[]
   readonly loosened: readonly string[]
+  /** Methods whose sessions nobody is asked about again while a socket is open. */
+  readonly neverAskedAgain: readonly string[]
 }
 
 export interface Authentication {
@@ -72,9 +77,9 @@ export interface Authentication {
    * The session an open socket carries on with, or `null` when it has ended, has expired, or came back as somebody else.
    * Rejects when the look-up fails: the caller decides how long an unanswered question may stay open.
    */
-  revalidate(session: Session, method: string): Promise<Session | null>
+  revalidate(signedIn: SignedIn): Promise<SignedIn | null>
   /** The session with the new token's times; `null` when the method has no tokens, or the token is another subject's. */
-  refresh(session: Session, method: string, token: string): Promise<Session | null>
+  refresh(signedIn: SignedIn, method: string, token: string): Promise<SignedIn | null>
   /** Asks everyone but the ticket authenticator itself, so that no ticket can be changed for another one. Absent without one. */
   readonly issueTicket?: (request: FastifyRequest, ask: TicketRequest) => Promise<IssuedTicket | Refused>
   /** The offered sub-protocols that carry a credential: to be removed before the server chooses one. */
@@ -106,15 +111,14 @@ export function compileAuthentication(option: unknown, path: string, now: () => 
     looksFor: authenticators.flatMap(({ looksFor }) => looksFor ?? []),
     refreshable: authenticators.some((one) => one.refresh !== undefined),
     authenticate: anonymous ? () => nobody : (request) => authenticateBy(steps, request, now),
-    async revalidate(session, method) {
-      const authenticator = byMethod.get(method)
-      if (anonymous || authenticator === undefined) return null
-      const answer = authenticator.revalidate === undefined ? true : await authenticator.revalidate(session)
-      return continued(session, answer === true ? session : answer || null, now())
+    async revalidate(signedIn) {
+      const { askAgain, session } = signedIn
+      const answer = askAgain === undefined ? true : await askAgain(session)
+      return answer === true ? continuedAsItWas(signedIn, now()) : continued(signedIn, answer || null, now())
     },
-    async refresh(session, method, token) {
-      const refreshed = await byMethod.get(method)?.refresh?.(session, token)
-      return continued(session, refreshed, now())
+    async refresh(signedIn, method, token) {
+      const refreshed = await byMethod.get(method)?.refresh?.(signedIn.session, token)
+      return continued(signedIn, refreshed, now())
     },
     ...(issueTicket === undefined ? {} : { issueTicket }),
     credentialProtocols(offered) {
@@ -128,6 +132,7 @@ export function compileAuthentication(option: unknown, path: string, now: () => 
       ambient,
       methods: steps.map((step) => step.method),
       loosened: authenticators.flatMap((one) => one.loosened ?? []),
+      neverAskedAgain: steps.filter(({ authenticator }) => !isAskedAgain(authenticator)).map(({ method }) => method),
     }),
   }
 }
@@ -151,7 +156,7 @@ function isTicketAlone(authenticators: readonly Authenticator[]): boolean {
   return authenticators.every(({ issue }) => issue !== undefined)
 }
 
-const nobody: Authenticated = { session: null, method: 'none' }
+const nobody: Authenticated = { session: null, signedIn: null, method: 'none' }
 
 function authenticateBy(
   steps: readonly Step[],
@@ -164,11 +169,13 @@ function authenticateBy(
       const found = authenticator.authenticate(request)
       if (isThenable(found)) {
         return Promise.resolve(found).then(
-          (session) => verdictOn(session, method, now()) ?? authenticateBy(steps.slice(at + 1), request, now, asked),
+          (session) =>
+            verdictOn(session, method, authenticator, now()) ??
+            authenticateBy(steps.slice(at + 1), request, now, asked),
           (error: unknown) => refusedBy(error, method),
         )
       }
-      const verdict = verdictOn(found, method, now())
+      const verdict = verdictOn(found, method, authenticator, now())
       if (verdict !== undefined) return verdict
     } catch (error) {
       return refusedBy(error, method)
@@ -196,10 +203,15 @@ function isThenable(found: unknown): found is PromiseLike<unknown> {
   return typeof found === 'object' && found !== null && 'then' in found && typeof found.then === 'function'
 }
 
-function verdictOn(found: unknown, method: string, now: number): AuthenticationVerdict | undefined {
+function verdictOn(
+  found: unknown,
+  method: string,
+  authenticator: Authenticator,
+  now: number,
+): AuthenticationVerdict | undefined {
   try {
-    const session = checkedSession(found, now)
-    return session === null ? undefined : { session, method }
+    const signedIn = checkedSession(found, now, askAgainBy(authenticator))
+    return signedIn === null ? undefined : { session: signedIn.session, signedIn, method }
   } catch (error) {
     return refusedBy(error, method)
   }
@@ -215,10 +227,19 @@ function refusedBy(error: unknown, method: string): Refused {
   return { refused: true, reason: `${method}: threw ${kind}${shown}`, fault: true, cause: error, method }
 }
 
-function continued(current: Session, next: unknown, now: number): Session | null {
+function askAgainBy(authenticator: Authenticator): AskAgain | undefined {
+  if (authenticator.revalidate === undefined) return undefined
+  return (session) => authenticator.revalidate?.(session)
+}
+
+function isAskedAgain({ revalidate, asksAgain }: Authenticator): boolean {
+  return revalidate !== undefined || asksAgain === true
+}
+
+function continued(current: SignedIn, next: unknown, now: number): SignedIn | null {
   try {
-    const session = checkedSession(next, now)
-    return session !== null && isSameIdentity(current, session) ? session : null
+    const signedIn = checkedSession(next, now, current.askAgain, current.identity.issuedAt)
+    return signedIn !== null && isSameIdentity(current.identity, signedIn.identity) ? signedIn : null
   } catch {
     return null
   }
@@ -236,8 +257,8 @@ function ticketIssuer(steps: readonly Step[], now: () => number): Authentication
   return async (request, ask) => {
     const verdict = await authenticateBy(askers, request, now)
     if (verdict.refused) return verdict
-    if (verdict.session === null) return { refused: true, reason: 'a ticket needs a session', fault: false }
-    return issue(verdict.session, ask, askers.find((asker) => asker.method === verdict.method)?.authenticator)
+    if (verdict.signedIn === null) return { refused: true, reason: 'a ticket needs a session', fault: false }
+    return issue(verdict.signedIn.session, ask, verdict.signedIn)
   }
 }
 

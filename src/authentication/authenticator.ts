@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
+import type { KnownSession } from './known-session.ts'
 
 type MaybePromise<T> = T | Promise<T>
 
@@ -29,15 +31,17 @@ export interface Authenticator {
   readonly loosened?: readonly string[]
   /** Which of the offered sub-protocols carry a credential of this kind: never echoed, never logged. */
   credentialProtocols?(offered: readonly string[]): readonly string[]
-  authenticate(request: FastifyRequest): MaybePromise<FoundSession>
+  authenticate(request: FastifyRequest): MaybePromise<FoundSession | KnownSession>
   /** Asked again while the socket is open. False, `null` or `undefined`: the session has ended. */
   revalidate?(session: Session): MaybePromise<boolean | FoundSession>
   /** A session by its id, for stores that keep no objects. */
   load?(sessionId: string): MaybePromise<FoundSession>
   /** A new token for an open socket; `null` unless it is for the same subject. */
   refresh?(session: Session, token: string): MaybePromise<Session | null>
-  /** Issues a ticket; `by` is the authenticator that knew the session. Only `ticket` has it. */
-  issue?(session: Session, ask: TicketRequest, by?: Authenticator): Promise<IssuedTicket>
+  /** Brings a question of its own with each session, so that it needs no `revalidate`. Ours have it. */
+  readonly asksAgain?: boolean
+  /** Issues a ticket; `signedIn` is the session as it was accepted, with how to ask about it again. Only `ticket` has it. */
+  issue?(session: Session, ask: TicketRequest, signedIn?: SignedIn): Promise<IssuedTicket>
   /** Knows no sessions but those of the tickets it issues, and nobody else has its store. Only `ticket` has it. */
   readonly keepsOwnStore?: boolean
   /** Who may ask for a ticket, when that is not another member of the same list. Only `ticket` has it. */

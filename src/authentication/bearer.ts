@@ -1,11 +1,13 @@
 import type { KeyObject } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
+import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions, errors as joseErrors } from 'jose'
+import { lazyLoad } from '../lazy-load.ts'
 import type { Session } from '../session/session.ts'
 import { type Authenticator, type FoundSession, factories } from './authenticator.ts'
 import { type BearerPlan, bearerPlan } from './bearer-options.ts'
 import { authorizationCredential, protocolCredential, protocolsWithPrefix, RefusedCredential } from './credential.ts'
 import type { KeySet } from './key-set.ts'
+import { KnownSession } from './known-session.ts'
 import { tokenSession } from './token-session.ts'
 import type { VerificationKey } from './verification-key.ts'
 
@@ -39,6 +41,8 @@ export const bearerPrefix = 'bearer.'
 const longestToken = 8_192
 const compact = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
+const jose = lazyLoad<typeof import('jose')>('jose')
+
 /** What the issuer's server did, rather than the token. */
 const faults = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID'])
 
@@ -49,15 +53,20 @@ const faults = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALI
  */
 export function bearer(options: BearerOptions): Authenticator {
   const plan = bearerPlan(options, bearerPrefix)
+  // At registration, so that the first handshake does not pay for it.
+  jose()
   const { revalidate, queryName } = plan
 
-  async function sessionOf(token: string): Promise<FoundSession> {
+  async function sessionOf(token: string): Promise<KnownSession | null> {
     if (token.length > longestToken) throw new RefusedCredential('a token that is too long')
     if (!compact.test(token)) throw new RefusedCredential('a malformed token')
     const claims = await verified(token, plan)
     // Checked also when `session` makes the session: what it would be given is then known to be well formed.
     const byClaims = tokenSession(claims, token, plan.clockTolerance, Date.now())
-    return plan.session === undefined ? byClaims : plan.session(claims)
+    const session = plan.session === undefined ? byClaims : await plan.session(claims)
+    if (session === null || session === undefined) return null
+    // A log-out since then hits the token, whether or not it says when the person signed in.
+    return new KnownSession(session, { issuedAt: typeof claims.iat === 'number' ? claims.iat * 1000 : undefined })
   }
 
   return {
@@ -73,7 +82,7 @@ export function bearer(options: BearerOptions): Authenticator {
     },
     async refresh(session, token) {
       try {
-        const next = await sessionOf(token)
+        const next = (await sessionOf(token))?.session
         // Another subject's token must not take over a socket that stands in this one's rooms (OWASP: token rotation).
         if (!next || next.userId === undefined || next.userId !== session.userId) return null
         // A token's own session gets a new id with every `jti`; the socket keeps the one it is known by. A session that the
@@ -107,6 +116,7 @@ function queryTokens(request: FastifyRequest, name: string): readonly string[] {
 }
 
 async function verified(token: string, { keys, verify }: BearerPlan): Promise<JWTPayload> {
+  const { errors } = jose()
   for (const [at, key] of keys.entries()) {
     try {
       return await verifiedBy(token, key, verify)
@@ -126,6 +136,7 @@ async function verifiedBy(
   key: KeyObject | JWTVerifyGetKey,
   verify: JWTVerifyOptions,
 ): Promise<JWTPayload> {
+  const { jwtVerify } = jose()
   // The same call twice, because its overloads take a key or a function, and not either of them.
   const { payload } =
     typeof key === 'function' ? await jwtVerify(token, key, verify) : await jwtVerify(token, key, verify)
@@ -133,7 +144,8 @@ async function verifiedBy(
 }
 
 /** The claim's name is one that jose looked for, so it is not the client's text. */
-function reasonOf(error: InstanceType<typeof errors.JOSEError>): string {
+function reasonOf(error: InstanceType<typeof joseErrors.JOSEError>): string {
+  const { errors } = jose()
   const claim =
     error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired ? ` \`${error.claim}\`` : ''
   return `a refused token (${error.code}${claim})`

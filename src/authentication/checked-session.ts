@@ -1,53 +1,36 @@
+import { type AskAgain, type Identity, isSameIdentity, readIdentity, type SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { RefusedCredential } from './credential.ts'
-
-/** Longer ids and names are refused: they become keys of rooms, counters and Redis. */
-const longestName = 512
+import { KnownSession } from './known-session.ts'
 
 /**
  * What an authenticator returned, once it is known to be a session. Anything that is neither a session nor "none"
  * (`null`, `undefined`) is refused rather than repaired: `true` is not somebody.
+ *
+ * @param askAgain for an answer that does not bring a question of its own
+ * @param issuedAt for an answer that does not know
  * @throws RefusedCredential when it is no session, or one that has expired.
  */
-export function checkedSession(found: unknown, now: number): Session | null {
+export function checkedSession(found: unknown, now: number, askAgain?: AskAgain, issuedAt?: number): SignedIn | null {
   if (found === null || found === undefined) return null
-  if (!isSession(found)) throw new RefusedCredential(`what was returned is no session: ${flaw(found)}`)
-  if (isExpired(found, now)) throw new RefusedCredential('the session has expired (`expiresAt` is in milliseconds)')
-  return found
-}
-
-export function isExpired(session: Session, now: number): boolean {
-  return session.expiresAt !== undefined && session.expiresAt <= now
+  const [session, facts] = found instanceof KnownSession ? [found.session, found.facts] : [found, {}]
+  const identity = readIdentity(session, facts.issuedAt ?? issuedAt)
+  if (typeof identity === 'string') throw new RefusedCredential(`what was returned is no session: ${identity}`)
+  if (isExpired(identity, now)) throw new RefusedCredential('the session has expired (`expiresAt` is in milliseconds)')
+  // `readIdentity` has looked at every member that the type promises.
+  return { session: session as Session, identity, askAgain: facts.askAgain ?? askAgain }
 }
 
 /**
- * May `next` take the place of `current` on an open socket? Only as the same person in the same session: the socket stands
- * in that session's and that user's identity rooms, and a revocation must keep finding it there.
+ * The same session after a plain "yes": its times may have been moved in place, so they are read again. Whom it belongs to
+ * may not: where the object now says somebody else, or nonsense, the copy counts.
  */
-export function isSameIdentity(current: Session, next: Session): boolean {
-  return current.id === next.id && current.userId === next.userId
+export function continuedAsItWas({ session, identity, askAgain }: SignedIn, now: number): SignedIn | null {
+  const read = readIdentity(session, identity.issuedAt)
+  const continued = typeof read === 'string' || !isSameIdentity(identity, read) ? identity : read
+  return isExpired(continued, now) ? null : { session, identity: continued, askAgain }
 }
 
-function isSession(found: unknown): found is Session {
-  return flaw(found) === undefined
-}
-
-function flaw(found: unknown): string | undefined {
-  if (typeof found !== 'object' || found === null) return `a ${typeof found}`
-  if (!('id' in found) || !isName(found.id)) return `\`id\` is not a string of 1 to ${longestName} characters`
-  if ('userId' in found && found.userId !== undefined && !isName(found.userId)) return '`userId` is not such a string'
-  if ('tokenId' in found && found.tokenId !== undefined && !isName(found.tokenId))
-    return '`tokenId` is not such a string'
-  if ('expiresAt' in found && !isTime(found.expiresAt)) return '`expiresAt` is not a number of milliseconds'
-  if ('authenticatedAt' in found && !isTime(found.authenticatedAt))
-    return '`authenticatedAt` is not a number of milliseconds'
-  return undefined
-}
-
-function isName(value: unknown): boolean {
-  return typeof value === 'string' && value.length > 0 && value.length <= longestName
-}
-
-function isTime(value: unknown): boolean {
-  return value === undefined || Number.isFinite(value)
+export function isExpired({ expiresAt }: Identity, now: number): boolean {
+  return expiresAt !== undefined && expiresAt <= now
 }

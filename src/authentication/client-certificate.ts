@@ -1,9 +1,11 @@
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
+import type { AskAgain } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { type Authenticator, type FoundSession, factories } from './authenticator.ts'
 import { RefusedCredential } from './credential.ts'
 import { refuseNoFunction, refuseUnknownOptions } from './known-options.ts'
+import { known } from './known-session.ts'
 
 export interface ClientCertificateOptions {
   /**
@@ -25,13 +27,12 @@ export function clientCertificate(options: ClientCertificateOptions): Authentica
   const { load, revalidate } = options
   refuseNoFunction('clientCertificate.load', load, '`(certificate) => devices.get(certificate.fingerprint256)`', true)
   refuseNoFunction('clientCertificate.revalidate', revalidate, '`(session) => devices.has(session.userId)`')
-  // Kept beside the session, because it may be frozen, shared, or an instance with private fields.
-  const certificateEnds = new WeakMap<Session, number>()
-
-  function remember(session: FoundSession, endsAt: number): FoundSession {
-    if (typeof session === 'object' && session !== null) certificateEnds.set(session, endsAt)
-    return session
-  }
+  const askAgainUntil =
+    (endsAt: number): AskAgain =>
+    (session) => {
+      if (endsAt <= Date.now()) return false
+      return revalidate === undefined ? true : revalidate(session)
+    }
 
   return {
     name: 'clientCertificate',
@@ -47,14 +48,9 @@ export function clientCertificate(options: ClientCertificateOptions): Authentica
       if (!isValidAt(Date.now(), Date.parse(certificate.valid_from), endsAt)) {
         throw new RefusedCredential('a client certificate outside its time of validity')
       }
-      const found = load(certificate, request)
-      return found instanceof Promise ? found.then((session) => remember(session, endsAt)) : remember(found, endsAt)
+      return known(load(certificate, request), { askAgain: askAgainUntil(endsAt) })
     },
-    revalidate(session) {
-      const endsAt = certificateEnds.get(session)
-      if (endsAt !== undefined && endsAt <= Date.now()) return false
-      return revalidate?.(session) ?? true
-    },
+    asksAgain: revalidate !== undefined,
   }
 }
 

@@ -1,11 +1,13 @@
 import type { FastifyReply } from 'fastify'
 import { badOption } from '../errors.ts'
+import type { AskAgain } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { type Authenticator, type FoundSession, factories } from './authenticator.ts'
 import { cookieValue } from './cookie-header.ts'
 import { type CookieSignature, cookieSignature } from './cookie-signature.ts'
 import { headerLines, RefusedCredential } from './credential.ts'
 import { refuseNoFunction, refuseUnknownOptions } from './known-options.ts'
+import { known } from './known-session.ts'
 
 export interface CookieSessionOptions {
   /**
@@ -65,18 +67,8 @@ export function cookieSession(options: CookieSessionOptions): CookieSession {
   const cookie = compiledCookie(options.cookie, `${path}.cookie`)
   const signature = cookieSignature(secretsOf(options.secret, `${path}.secret`))
   const signedName = cookie.signs === 'name-and-value' ? `${cookie.name}=` : ''
-  // The cookie may name a row whose session has an id of its own: revalidation must ask `load` for what the cookie said.
-  const loadedBy = new WeakMap<Session, string>()
-
-  function remember(session: FoundSession, id: string): FoundSession {
-    if (typeof session === 'object' && session !== null) loadedBy.set(session, id)
-    return session
-  }
-
-  function loadAgain(id: string): FoundSession | Promise<FoundSession> {
-    const found = load(id)
-    return found instanceof Promise ? found.then((session) => remember(session, id)) : remember(found, id)
-  }
+  // The cookie may name a row whose session has an id of its own: `load` is asked again for what the cookie said.
+  const askAgainBy = (id: string): AskAgain => options.revalidate ?? (() => load(id))
 
   return {
     name: 'cookieSession',
@@ -86,15 +78,16 @@ export function cookieSession(options: CookieSessionOptions): CookieSession {
     authenticate(request) {
       const value = cookieValue(headerLines(request, 'cookie'), cookie.name)
       if (value === undefined) return null
-      return loadAgain(signedId(value, signature, signedName))
+      const id = signedId(value, signature, signedName)
+      return known(load(id), { askAgain: askAgainBy(id) })
     },
     looksFor: `a signed cookie named \`${cookie.name}\`: set it with \`setSessionCookie(reply, id)\` when somebody signs in (browsers keep it over https and on http://localhost, and send it with pages of this site)`,
     recognises(request) {
       const value = cookieValue(headerLines(request, 'cookie'), cookie.name)
       return value !== undefined && signedId(value, signature, signedName) !== ''
     },
-    load: loadAgain,
-    revalidate: options.revalidate ?? ((session) => loadAgain(loadedBy.get(session) ?? session.id)),
+    asksAgain: true,
+    load,
     setSessionCookie(reply, id) {
       if (typeof id !== 'string' || id.length === 0 || id.length > longestId || !id.isWellFormed()) {
         throw badOption('setSessionCookie.id', typeof id, `Write a well-formed string of 1 to ${longestId} characters.`)

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { SecureWsError } from '../errors.ts'
+import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { Thrown, ThrownLog } from '../telemetry/thrown.ts'
 import { type Authentication, type AuthenticationVerdict, causeOf, type Refused } from './authentication.ts'
@@ -12,7 +13,7 @@ export interface HttpSessionOptions {
   readonly deadline: number
   /** Why no session can be judged right now: revocations may be missing. */
   readonly unjudgeable: () => string | undefined
-  readonly isDenied: (session: Session, since: number) => boolean
+  readonly isDenied: (identity: Identity, since: number) => boolean
   readonly now: () => number
   readonly thrown: ThrownLog
 }
@@ -67,10 +68,10 @@ export function createHttpSession(options: HttpSessionOptions): HttpSession {
         if (verdict.fault) throw unavailable(request, causeOf(verdict))
         return null
       }
-      const { session } = verdict
+      const { signedIn } = verdict
       // Race: revoked, or the bus lost, while the store was asked.
       refuseWhileUnjudgeable(request)
-      return session === null || isDenied(session, startedAt) ? null : session
+      return signedIn === null || isDenied(signedIn.identity, startedAt) ? null : signedIn.session
     },
     async issueTicket(issue, request, ask) {
       let issued: IssuedTicket | Refused

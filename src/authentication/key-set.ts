@@ -1,13 +1,9 @@
-import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
-  customFetch,
-  type FetchImplementation,
-  type JSONWebKeySet,
-  type JWTVerifyGetKey,
-} from 'jose'
+import type { FetchImplementation, JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 import { badOption } from '../errors.ts'
+import { lazyLoad } from '../lazy-load.ts'
 import { shapeOf } from './known-options.ts'
+
+const jose = lazyLoad<typeof import('jose')>('jose')
 
 /** `https://...` (or plain `http` on loopback), or the key set itself. */
 export type KeySet = string | URL | JSONWebKeySet
@@ -38,6 +34,7 @@ export function keySet(set: unknown, path: string): JWTVerifyGetKey {
     }
     if (url.username !== '' || url.password !== '')
       throw badOption(path, url.host, 'Write the URL without user and password.')
+    const { createRemoteJWKSet, customFetch } = jose()
     return createRemoteJWKSet(url, {
       timeoutDuration: timeout,
       cooldownDuration: cooldown,
@@ -47,7 +44,7 @@ export function keySet(set: unknown, path: string): JWTVerifyGetKey {
   }
   if (!isKeySet(set)) throw badOption(path, shapeOf(set), advice)
   try {
-    return createLocalJWKSet(set)
+    return jose().createLocalJWKSet(set)
   } catch {
     throw badOption(path, shapeOf(set), advice)
   }

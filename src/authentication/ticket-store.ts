@@ -1,4 +1,5 @@
 import { badOption } from '../errors.ts'
+import type { AskAgain } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 
 /** What is kept about a ticket until it is redeemed: everything but the ticket, of which only the hash is stored. */
@@ -13,6 +14,10 @@ export interface StoredTicket {
   readonly expiresAt: number
   /** Only in a store whose `keepsSessions` is true: the very object, so that no `load` is needed. Never serialized. */
   readonly session?: Session
+  /** When the ticket was issued, ms since the epoch: a log-out since then hits it. Left out: nobody knows, and only a ban does. */
+  readonly issuedAt?: number
+  /** Only beside `session`: how to ask whether it still stands. Never serialized. */
+  readonly askAgain?: AskAgain | undefined
 }
 
 /**

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { badOption } from '../errors.ts'
+import type { AskAgain, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import {
   type Authenticator,
@@ -11,6 +12,7 @@ import {
 } from './authenticator.ts'
 import { onlyHeader, protocolCredential, protocolsWithPrefix, RefusedCredential } from './credential.ts'
 import { refuseNoFunction, refuseUnknownOptions, shapeOf } from './known-options.ts'
+import { bareSession, KnownSession } from './known-session.ts'
 import { memoryTickets, type StoredTicket, type TicketStore } from './ticket-store.ts'
 
 export interface TicketOptions {
@@ -27,7 +29,7 @@ export interface TicketOptions {
 
 export interface TicketAuthenticator extends Authenticator {
   readonly store: TicketStore
-  issue(session: Session, ask: TicketRequest, by?: Authenticator): Promise<IssuedTicket>
+  issue(session: Session, ask: TicketRequest, signedIn?: SignedIn): Promise<IssuedTicket>
 }
 
 /** The entry of `Sec-WebSocket-Protocol` that carries a ticket is this and 43 characters of base64url. */
@@ -66,16 +68,9 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
       'Write another authenticator, for example `cookieSession(...)`.',
     )
   }
-  // Whoever knew the session when the ticket was asked for, knows whether it still stands.
-  const askedBy = new WeakMap<Session, Authenticator>()
-
-  async function standing(session: Session): Promise<FoundSession> {
-    if (load !== undefined) return load(session.id)
-    const by = askedBy.get(session)
-    if (by?.revalidate === undefined) return session
-    // `null` and `undefined` are answers, and mean that it has ended.
-    const answer = await by.revalidate(session)
-    return answer === true ? session : answer || null
+  /** Whoever knew the session when the ticket was asked for knows whether it still stands: the ticket carries the question. */
+  function askAgainBy({ sessionId, askAgain }: StoredTicket): AskAgain | undefined {
+    return load === undefined ? askAgain : () => load(sessionId)
   }
 
   return {
@@ -96,24 +91,27 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
       if (stored === undefined) throw new RefusedCredential('an unknown, spent or expired ticket')
       const wrong = mismatch(stored, factsOf(request), Date.now())
       if (wrong !== undefined) throw new RefusedCredential(wrong)
-      const alongside = await issueFor?.authenticate(request)
+      const alongside = bareSession(await issueFor?.authenticate(request))
       if (alongside && alongside.id !== stored.sessionId) throw new RefusedCredential('a ticket of another session')
       // The session may have ended in the seconds since: signed out, deleted, disabled.
-      const session = stored.session === undefined ? await load?.(stored.sessionId) : await standing(stored.session)
+      const askAgain = askAgainBy(stored)
+      // `null` and `undefined` are answers, and mean that it has ended.
+      const answer = askAgain === undefined ? true : await askAgain(stored.session as Session)
+      const session = answer === true ? stored.session : answer
       if (!session) throw new RefusedCredential('a ticket of a session that has ended')
-      if (session.id !== stored.sessionId || session.userId !== stored.userId) {
+      const { id, userId } = session as Session
+      if (id !== stored.sessionId || userId !== stored.userId) {
         throw new RefusedCredential('a ticket of a session that is now another')
       }
-      return session
+      return new KnownSession(session as Session, { askAgain, issuedAt: stored.issuedAt })
     },
-    revalidate: standing,
-    async issue(session, ask, by) {
+    asksAgain: true,
+    async issue(session, ask, signedIn) {
       const { origin, route, ttl } = checkedRequest(ask)
       const now = Date.now()
       // A ticket must not outlive the session it stands for.
       const expiresAt = Math.min(now + ttl, session.expiresAt ?? Number.POSITIVE_INFINITY)
       if (expiresAt <= now) throw new RefusedCredential('a ticket for a session that has expired')
-      if (by !== undefined) askedBy.set(session, by)
       const value = randomBytes(ticketBytes).toString('base64url')
       const stored: StoredTicket = {
         sessionId: session.id,
@@ -121,8 +119,9 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
         origin,
         route,
         expiresAt,
+        issuedAt: signedIn?.identity.issuedAt ?? now,
         // Never given to a store that would serialize it.
-        ...(store.keepsSessions === true ? { session } : {}),
+        ...(store.keepsSessions === true ? { session, askAgain: signedIn?.askAgain } : {}),
       }
       await store.put(hashOf(value), stored, expiresAt - now)
       return { ticket: value, protocol: ticketPrefix + value, expiresAt }

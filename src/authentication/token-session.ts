@@ -8,7 +8,8 @@ import { RefusedCredential } from './credential.ts'
  *
  * - `userId` is `<iss>|<sub>`: a subject is unique only at its issuer (ASVS 5.0 6.8.1). Issuers with `|` are refused at
  *   registration, so the first `|` is always the border.
- * - `id` is `<iss>|<sub>|<sid>` where the issuer names its session, else `jti`, else the token's hash.
+ * - `id` is `<iss>|<sub>|<sid>` where the issuer names its session, else `jti`, else the token's hash. In `sid` and `jti` the
+ *   characters `|` and `%` are written `%7C` and `%25`: the last `|` is always the border, and no two sessions share an id.
  * - `expiresAt` allows for the same clock difference as the check of `exp`; `authenticatedAt` is `auth_time`, never `iat`:
  *   a token that was refreshed in the background is not somebody who has just signed in.
  * @throws RefusedCredential for claims of a wrong type, or without `sub`.
@@ -28,12 +29,18 @@ export function tokenSession(claims: JWTPayload, token: string, clockTolerance: 
   }
   const userId = `${iss}|${sub}`
   return {
-    id: sid !== undefined ? `${userId}|${sid}` : (jti ?? createHash('sha256').update(token).digest('base64url')),
+    id: idOf(userId, sid, jti) ?? createHash('sha256').update(token).digest('base64url'),
     userId,
     expiresAt: (exp + clockTolerance) * 1000,
     ...(authenticatedAt === undefined ? {} : { authenticatedAt }),
     ...(jti === undefined ? {} : { tokenId: jti }),
   }
+}
+
+function idOf(userId: string, sid: string | undefined, jti: string | undefined): string | undefined {
+  const withoutBorder = (name: string) => name.replace(/[%|]/g, encodeURIComponent)
+  if (sid !== undefined) return `${userId}|${withoutBorder(sid)}`
+  return jti === undefined ? undefined : withoutBorder(jti)
 }
 
 function toTime(seconds: unknown): number | undefined {

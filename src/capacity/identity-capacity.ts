@@ -3,8 +3,7 @@ import type { Connection } from '../connection/connection.ts'
 import { CloseCode } from '../errors.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
 import type { Identities } from '../revocation/identities.ts'
-import { denialKey } from '../session/denials.ts'
-import type { Session } from '../session/session.ts'
+import { type Identity, identityKey } from '../session/identity.ts'
 import { createHolders, type Reservation } from './capacity.ts'
 import type { Leases } from './leases.ts'
 import { Slots } from './slots.ts'
@@ -32,11 +31,11 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
   const perSession = createHolders('session')
   const perUser = createHolders('user')
 
-  function reserve(session: Session, limits: CapLimits): Reservation | Promise<Reservation> {
+  function reserve({ sessionId, userId }: Identity, limits: CapLimits): Reservation | Promise<Reservation> {
     const caps: [kind: 'session' | 'user', id: string, limit: number][] = [
-      ['session', session.id, limits.connectionsPerSession],
+      ['session', sessionId, limits.connectionsPerSession],
     ]
-    if (session.userId !== undefined) caps.push(['user', session.userId, limits.connectionsPerUser])
+    if (userId !== undefined) caps.push(['user', userId, limits.connectionsPerUser])
     const here = new Slots()
     for (const [kind, id, limit] of caps) {
       const { slot, refusal } = reserveHere(kind, id, limit)
@@ -52,7 +51,7 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
   function reserveHere(kind: 'session' | 'user', id: string, limit: number): Reservation {
     const holders = kind === 'session' ? perSession : perUser
     const place = holders.reserve(id, limit)
-    if (place.slot !== undefined || whenFull === 'refuse' || !evictOldest(denialKey(kind, id))) return place
+    if (place.slot !== undefined || whenFull === 'refuse' || !evictOldest(identityKey(kind, id))) return place
     return holders.reserve(id, limit)
   }
 
@@ -75,7 +74,7 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
     const holder = randomUUID()
     try {
       for (const [kind, id, limit] of caps) {
-        const key = denialKey(kind, id)
+        const key = identityKey(kind, id)
         let give = await shared.take(key, holder, limit)
         if (give === undefined && whenFull === 'evict-oldest' && evictOldest(key))
           give = await shared.take(key, holder, limit)

@@ -3,6 +3,7 @@ import type { EncodeMode, OutboundPolicy } from '../outbound/outbound.ts'
 import type { Identities } from '../revocation/identities.ts'
 import type { Revalidation } from '../revocation/revalidation.ts'
 import type { Rooms } from '../rooms/rooms.ts'
+import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { Audit, AuditLogger } from '../telemetry/audit.ts'
 import type { BinaryType } from './binary-type.ts'
@@ -15,6 +16,8 @@ import type { Sweep } from './sweep.ts'
 
 export interface ConnectionLimits extends LifeLimits, InboxBounds {
   readonly handshake: number
+  /** How long each question to the application may stay unanswered after the 101, in ms. */
+  readonly lookup: number
   readonly outboundBytes: number
 }
 
@@ -33,13 +36,13 @@ export interface SocketPolicy extends ReceivingPolicy {
   /** Asked when the socket opened, and again at each revalidation. */
   readonly authorize: ((session: Session | null, request: object) => boolean | Promise<boolean>) | undefined
   /** Is the session still what it was? Rejects when nobody knows. */
-  readonly revalidate: (session: Session, method: string) => Promise<Session | null>
-  readonly refresh: ((session: Session, method: string, token: string) => Promise<Session | null>) | undefined
+  readonly revalidate: (signedIn: SignedIn) => Promise<SignedIn | null>
+  readonly refresh: ((signedIn: SignedIn, method: string, token: string) => Promise<SignedIn | null>) | undefined
 }
 
 /** A handshake that passed every check: what its socket is made of. */
 export interface Admitted {
-  readonly session: Session | null
+  readonly signedIn: SignedIn | null
   readonly policy: SocketPolicy
   /** Where the route asks about it; else it is let go with the handshake, and this says nothing. */
   readonly request: object
@@ -64,8 +67,10 @@ export interface Surroundings {
   readonly identities: Identities<Connection>
   readonly sweep: Sweep<Connection>
   /** Asked after the identity rooms were joined: a revocation from during the handshake, which began at `since`, is found here. */
-  readonly isDenied: (session: Session, since: number) => boolean
+  readonly isDenied: (identity: Identity, since: number) => boolean
   readonly revalidation: Revalidation
+  /** Were this identity's rights changed since a handshake began at `since`? */
+  readonly isStale: (identity: Identity, since: number) => boolean
 }
 
 /** The rest of what a connection needs of a WebSocket. */

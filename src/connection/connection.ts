@@ -4,6 +4,7 @@ import type { RefusedMessage } from '../inbound/verdict.ts'
 import { type EncodeMode, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
 import type { Member } from '../rooms/rooms.ts'
+import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
 import { logThrown, nameOfThrown } from '../telemetry/thrown.ts'
@@ -24,7 +25,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   readonly wire: LifeWire
   readonly admitted: Admitted
   readonly openedAt: number
-  session: Session | null
+  /** Replaced as a whole when the session is asked about again; its `identity` is the copy that everything here goes by. */
+  signedIn: SignedIn | null
   readonly #surroundings: Surroundings
   readonly #sending: Sending
   readonly #receiving: Receiving
@@ -40,11 +42,11 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   #faults: number[] | undefined
 
   constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
-    const { policy, session, method } = admitted
+    const { policy, signedIn, method } = admitted
     const { limits } = policy
     this.id = id
     this.admitted = admitted
-    this.session = session
+    this.signedIn = signedIn
     this.socket = socket
     this.wire = wire
     this.#surroundings = surroundings
@@ -58,8 +60,19 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.audit({ type: 'handshake.accepted', durationMs: this.openedAt - admitted.startedAt, method })
     // Race: revoked while the handshake ran. The identity rooms are joined, so a later revocation finds this socket;
     // an earlier one is found now. Both in one turn: there is no gap between them.
-    if (session !== null && surroundings.isDenied(session, admitted.startedAt))
+    if (signedIn !== null && surroundings.isDenied(signedIn.identity, admitted.startedAt))
       this.end(CloseCode.Unauthorized, 'revoked meanwhile')
+    else if (signedIn !== null && surroundings.isStale(signedIn.identity, admitted.startedAt))
+      surroundings.revalidation.request(this, true)
+  }
+
+  /** The application's own object, for its handlers. */
+  get session(): Session | null {
+    return this.signedIn?.session ?? null
+  }
+
+  get identity(): Identity | null {
+    return this.signedIn?.identity ?? null
   }
 
   now(): number {
@@ -216,9 +229,9 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   /** A new token has a new id: who revokes it must find this socket. */
-  replaceSession(session: Session): void {
+  replaceSession(signedIn: SignedIn): void {
     this.#surroundings.identities.leave(this)
-    this.session = session
+    this.signedIn = signedIn
     this.#surroundings.identities.enter(this)
   }
 
@@ -235,7 +248,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     }
     // A handler that never settles and never listens must still see the other side go.
     if (now - this.openedAt >= limits.handshake) this.#receiving.openAtLast()
-    if (now >= this.#rights.dueAt) this.#surroundings.revalidation.request(this)
+    if (this.#rights.isDueBeforeEnd(now)) this.#surroundings.revalidation.request(this, true)
+    else if (now >= this.#rights.dueAt) this.#surroundings.revalidation.request(this)
     // While we do not read, neither the rest of a message nor a pong can reach us: that time is ours, not the peer's.
     const { reading, midMessage } = this.wire
     if (!reading && this.#awaitedPong !== undefined) this.#pingedAt = now
@@ -297,14 +311,14 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   audit(entry: AuditEntry): void {
-    const { session, admitted } = this
+    const { identity, admitted } = this
     this.#surroundings.audit(
       {
         route: admitted.policy.route,
         socket: this.id,
         ...entry,
-        sessionId: session?.id,
-        user: session?.userId,
+        sessionId: identity?.sessionId,
+        user: identity?.userId,
         address: admitted.address,
         origin: admitted.origin,
       },
@@ -329,7 +343,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   #expiresAt(): number | undefined {
-    const expiresAt = this.session?.expiresAt
+    const expiresAt = this.identity?.expiresAt
     return expiresAt === undefined ? undefined : expiresAt + this.#surroundings.expiryGrace
   }
 

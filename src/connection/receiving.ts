@@ -11,6 +11,7 @@ import {
   refreshType,
 } from '../inbound/inbound.ts'
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
+import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { type Frame, Inbox, type InboxBounds, type InboxHost } from './inbox.ts'
 import { callListeners, emitContained, isThenable } from './listeners.ts'
@@ -22,7 +23,12 @@ export interface ReceivingHost {
   readonly wire: ReceivingWire
   /** Read anew for each message: it may have been revalidated or refreshed meanwhile. */
   readonly session: Session | null
-  readonly admitted: { readonly policy: ReceivingPolicy; readonly request: object }
+  readonly identity: Identity | null
+  readonly admitted: {
+    readonly policy: ReceivingPolicy
+    readonly request: object
+    readonly address?: string | undefined
+  }
   now(): number
   answer(message: object): void
   refused(refusal: RefusedMessage): void
@@ -119,13 +125,20 @@ export class Receiving implements InboxHost {
 
   take(frame: Frame): void | Promise<void> {
     if (this.#ended) return
+    const { identity, admitted } = this.#host
+    // Two names that cannot meet: a session is named by the application, an address by the network.
+    const sender = identity === null ? `address ${admitted.address}` : `session ${identity.sessionId}`
+    return this.#policy.inbound.asSender(sender, () => this.#take(frame))
+  }
+
+  #take(frame: Frame): void | Promise<void> {
     const { inbound: policy, types, binary } = this.#policy
     if (frame.isBinary ? types === undefined && !binary : types === undefined) return this.#takeRaw(frame)
-    const { session, admitted } = this.#host
+    const { session, identity, admitted } = this.#host
     const verdict = receive(
       frame.bytes,
       frame.isBinary,
-      { policy, state: this.#state, session, request: admitted.request },
+      { policy, state: this.#state, session, owner: identity?.sessionId, request: admitted.request },
       this.#host.now(),
     )
     return isThenable(verdict) ? this.#later(verdict) : this.#apply(verdict)

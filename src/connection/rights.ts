@@ -1,5 +1,7 @@
 import { CloseCode } from '../errors.ts'
 import { revalidationFailures } from '../revocation/revalidation.ts'
+import type { Grant } from '../rooms/rooms.ts'
+import { answerWithin } from '../session/question.ts'
 import { nameOfThrown } from '../telemetry/thrown.ts'
 import type { Surroundings } from './admitted.ts'
 import type { Connection } from './connection.ts'
@@ -11,6 +13,8 @@ export class Rights {
   #failures = 0
   /** When to ask again, in ms since the epoch. */
   dueAt: number
+  /** The `expiresAt` before which was asked already. */
+  #askedBefore: number | undefined
 
   constructor(connection: Connection, surroundings: Surroundings) {
     this.#connection = connection
@@ -20,7 +24,8 @@ export class Rights {
 
   /**
    * Asks what was asked at the handshake: is the session still good, may it be on this route, may it be in its rooms? A
-   * question that cannot be answered is asked again soon, and a few times in a row means no. Never rejects.
+   * question that cannot be answered (thrown, or silent for `limits.lookup`) is asked again soon; a few times in a row close
+   * the socket with 1013: our fault, and no "no". Never rejects.
    */
   async revalidate(): Promise<void> {
     const connection = this.#connection
@@ -28,12 +33,14 @@ export class Rights {
     this.dueAt = revalidation.dueAfter(now())
     let asked = '`revalidate`'
     try {
-      const { session, admitted } = connection
-      if (session !== null) {
-        const renewed = await admitted.policy.revalidate(session, admitted.method)
+      const { signedIn, admitted } = connection
+      if (signedIn !== null) {
+        const renewed = await answerWithin(admitted.policy.limits.lookup, () => admitted.policy.revalidate(signedIn))
         if (connection.ended) return
+        // Race: refreshed while the question was open. The answer is about what was replaced.
+        if (connection.signedIn !== signedIn) return revalidation.request(connection)
         // It may come back with another token, and that one may have been revoked while the question was open.
-        if (renewed === null || isDenied(renewed, connection.openedAt))
+        if (renewed === null || isDenied(renewed.identity, connection.openedAt))
           return connection.end(CloseCode.Unauthorized, 'the session is over')
         connection.replaceSession(renewed)
       }
@@ -45,7 +52,7 @@ export class Rights {
       connection.audit({ type: 'session.revalidation-failed', reason: nameOfThrown(error) })
       connection.askingFailed(error, asked)
       if (this.#failures < revalidationFailures) this.dueAt = revalidation.retryAfter(now())
-      else connection.end(CloseCode.Unauthorized, `revalidation failed ${revalidationFailures} times in a row`)
+      else connection.end(CloseCode.TryAgainLater, `revalidation failed ${revalidationFailures} times in a row`)
     }
   }
 
@@ -54,17 +61,39 @@ export class Rights {
     const connection = this.#connection
     const { policy, request } = connection.admitted
     if (policy.authorize !== undefined) {
-      const allowed = await policy.authorize(connection.session, request)
+      const { signedIn } = connection
+      const { authorize } = policy
+      const allowed = await answerWithin(policy.limits.lookup, () => authorize(connection.session, request))
       if (connection.ended) return
+      if (connection.signedIn !== signedIn) return this.#surroundings.revalidation.request(connection)
       if (allowed !== true) return connection.end(CloseCode.Forbidden, "the route's `authorize` says no now")
     }
-    const { rooms } = this.#surroundings
-    for (const [room, grant] of [...rooms.grants(connection)]) {
-      if (grant.authorize === undefined) continue
-      const allowed = await permits(grant.authorize, connection)
-      // The grant may have been replaced or given back while the question was open.
-      if (!connection.ended && !allowed && rooms.grants(connection).get(room) === grant) connection.evict(room)
-    }
+    const asked = [...this.#surroundings.rooms.grants(connection)].filter(
+      ([, { authorize }]) => authorize !== undefined,
+    )
+    // All at once: a room whose question nobody answers takes no more of this socket's time than one deadline.
+    await Promise.all(asked.map(([room, grant]) => this.#reauthorizeRoom(room, grant)))
+  }
+
+  async #reauthorizeRoom(room: string, grant: Grant): Promise<void> {
+    const connection = this.#connection
+    const { rooms, revalidation } = this.#surroundings
+    const { signedIn } = connection
+    const allowed = await permits(grant, connection)
+    // The grant may have been replaced or given back while the question was open.
+    if (connection.ended || rooms.grants(connection).get(room) !== grant) return
+    if (connection.signedIn !== signedIn) revalidation.request(connection)
+    else if (!allowed) connection.evict(room)
+  }
+
+  /** True once for each end of the session: it may have been renewed over HTTP, so it is asked about before it closes the socket. */
+  isDueBeforeEnd(now: number): boolean {
+    const { signedIn, admitted } = this.#connection
+    const expiresAt = signedIn?.identity.expiresAt
+    if (expiresAt === undefined || signedIn?.askAgain === undefined || expiresAt === this.#askedBefore) return false
+    if (now < expiresAt - Math.min(beforeEnd, admitted.policy.limits.lookup)) return false
+    this.#askedBefore = expiresAt
+    return true
   }
 
   /**
@@ -73,14 +102,16 @@ export class Rights {
    */
   async refresh(token: string): Promise<boolean> {
     const connection = this.#connection
-    const { session, admitted } = connection
-    if (session === null || admitted.policy.refresh === undefined) return false
-    const renewed = await admitted.policy.refresh(session, admitted.method, token).catch((error: unknown) => {
+    const { signedIn, admitted } = connection
+    if (signedIn === null || admitted.policy.refresh === undefined) return false
+    const { refresh } = admitted.policy
+    const asking = answerWithin(admitted.policy.limits.lookup, () => refresh(signedIn, admitted.method, token))
+    const renewed = await asking.catch((error: unknown) => {
       connection.askingFailed(error, 'the refresh of a token')
       return null
     })
     if (connection.ended) return false
-    if (renewed === null || this.#surroundings.isDenied(renewed, connection.openedAt)) {
+    if (renewed === null || this.#surroundings.isDenied(renewed.identity, connection.openedAt)) {
       connection.end(CloseCode.Unauthorized, 'the new token is not good for this session')
       return false
     }
@@ -89,13 +120,14 @@ export class Rights {
   }
 }
 
-/** A question that fails is answered no: it is about one room, and the socket stays. */
-async function permits(
-  authorize: (session: Connection['session']) => boolean | Promise<boolean>,
-  connection: Connection,
-): Promise<boolean> {
+/** How long before its end a session is asked about, in ms. */
+const beforeEnd = 5_000
+
+/** A question that fails, or stays unanswered, is answered no: it is about one room, and the socket stays. */
+async function permits({ authorize }: Grant, connection: Connection): Promise<boolean> {
+  const { session, admitted } = connection
   try {
-    return (await authorize(connection.session)) === true
+    return (await answerWithin(admitted.policy.limits.lookup, () => authorize?.(session))) === true
   } catch (error) {
     connection.askingFailed(error, '`authorize` of a room')
     return false

@@ -1,7 +1,9 @@
-import { fileTypeFromBuffer, supportedMimeTypes } from 'file-type'
 import { badOption, CloseCode } from '../errors.ts'
+import { lazyLoad } from '../lazy-load.ts'
 import type { DeliveredBinary, Refusal } from './verdict.ts'
 import { refuse } from './verdict.ts'
+
+const fileType = lazyLoad<typeof import('file-type')>('file-type')
 
 /**
  * The types a route lets in, as a set. A type without a magic number (`text/plain`, `image/svg+xml`, `application/json`) cannot be
@@ -12,7 +14,7 @@ export function compileBinary(binary: unknown, path: string): ReadonlySet<string
   if (!Array.isArray(binary) || binary.length === 0) {
     throw badOption(path, binary, "Write a list of MIME types, as `['image/png', 'image/jpeg']`, or leave it out.")
   }
-  const recognised: ReadonlySet<string> = supportedMimeTypes
+  const recognised: ReadonlySet<string> = fileType().supportedMimeTypes
   for (const [index, mime] of binary.entries()) {
     if (typeof mime === 'string' && recognised.has(mime)) continue
     throw badOption(
@@ -31,7 +33,7 @@ export function compileBinary(binary: unknown, path: string): ReadonlySet<string
 export async function readBinary(bytes: Buffer, allowed: ReadonlySet<string>): Promise<DeliveredBinary | Refusal> {
   let found: { mime: string } | undefined
   try {
-    found = await fileTypeFromBuffer(bytes)
+    found = await fileType().fileTypeFromBuffer(bytes)
   } catch {
     // A truncated or twisted container: file-type gave up, and so do we.
     found = undefined

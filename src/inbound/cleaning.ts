@@ -5,6 +5,8 @@ import type { Refusal } from './verdict.ts'
 import { refuse } from './verdict.ts'
 
 export type SanitizeHtml = (dirty: string) => string | Promise<string>
+/** Runs what a client has set off, so that the HTML that is sanitized in there counts as that sender's. */
+export type AsSender = <T>(sender: string, work: () => T) => T
 
 /**
  * Sanitizes a valid message in place: the text steps, then once more the schema (a `trim` may have undercut `minLength`, so what is

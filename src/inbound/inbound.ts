@@ -4,7 +4,7 @@ import type { Allowance, InboundState } from './allowance.ts'
 import { createInboundState, noteRefusal, refuseFast, refuseFastType } from './allowance.ts'
 import { refuseUnauthorized } from './authorize.ts'
 import { compileBinary, readBinary } from './binary.ts'
-import type { SanitizeHtml } from './cleaning.ts'
+import type { AsSender, SanitizeHtml } from './cleaning.ts'
 import { sanitizeMessage } from './cleaning.ts'
 import { refuseStaleSession } from './fresh-auth.ts'
 import { parseMessage, readText } from './parse.ts'
@@ -17,7 +17,7 @@ import { createReplayGuard, refuseReplay } from './replay.ts'
 import type { InboundVerdict, Refusal, RefusedMessage } from './verdict.ts'
 import { refuse } from './verdict.ts'
 
-export type { InboundState, ReceiveRule }
+export type { AsSender, InboundState, ReceiveRule }
 export { createInboundState, noteRefusal, refreshType }
 
 export interface InboundLimits {
@@ -38,6 +38,7 @@ export interface InboundOptions {
   /** Where the route's options stand, for errors: everything below is `<path>.receives`, `<path>.limits` and so on. */
   readonly path: string
   readonly sanitizeHtml: SanitizeHtml
+  readonly asSender?: AsSender
   /** Adds the one inbound type of our own: a new token for the open session. Only where an authenticator has tokens. */
   readonly refreshable?: boolean
   /** Shared by all routes of one plugin instance. Left out, the route has one of its own. */
@@ -53,21 +54,26 @@ export interface InboundPolicy extends Allowance {
   readonly needsRequest: boolean
   readonly replayGuard: ReplayGuard
   readonly sanitizeHtml: SanitizeHtml
+  readonly asSender: AsSender
   /** The policy as plain values: for a written contract, and for tests. */
   explain(): object
 }
+
+const atOnce: AsSender = (_sender, work) => work()
 
 /** The socket as this folder sees it. */
 export interface InboundSocket {
   readonly policy: InboundPolicy
   readonly state: InboundState
   readonly session: Session | null
+  /** The id the session was accepted with: whose nonces count. `undefined` for an anonymous socket. */
+  readonly owner: string | undefined
   readonly request: object
 }
 
 /** @throws SWS_BAD_OPTION with the option's full path */
 export function compileInbound(options: InboundOptions): InboundPolicy {
-  const { receives, limits, path, sanitizeHtml, replayGuard = createReplayGuard() } = options
+  const { receives, limits, path, sanitizeHtml, asSender = atOnce, replayGuard = createReplayGuard() } = options
   const types = receives === undefined ? undefined : compileRules(receives, `${path}.receives`)
   if (types !== undefined && options.refreshable === true) types.set(refreshType, refreshRule())
   const binary = compileBinary(options.binary, `${path}.binary`)
@@ -85,6 +91,7 @@ export function compileInbound(options: InboundOptions): InboundPolicy {
     refusals: compilePerMinute(limits.refusals?.perMinute, `${path}.limits.refusals.perMinute`),
     replayGuard,
     sanitizeHtml,
+    asSender,
     explain: () => ({
       receives: types && Object.fromEntries(Array.from(types, ([type, rule]) => [type, explainRule(rule)])),
       binary: binary && [...binary],
@@ -172,7 +179,7 @@ function walk(arrival: Arrival, first: number): InboundVerdict | Promise<Inbound
 function refuseUsedNonce({ rule, body, socket, now }: Arrival): ReturnType<Step> {
   if (rule.replayWindow === undefined) return undefined
   // An anonymous socket is its own session: its state lives exactly as long.
-  const owner = socket.session?.id ?? socket.state
+  const owner = socket.owner ?? socket.state
   return refuseReplay({ nonce: body.nonce, at: body.at }, rule.replayWindow, owner, socket.policy.replayGuard, now)
 }
 

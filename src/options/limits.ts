@@ -52,6 +52,7 @@ export const defaultLimits: Limits = {
   heartbeat: { every: 25_000, timeout: 8_000 },
   partialMessage: 10_000,
   idle: 1_800_000,
+  lookup: 10_000,
   lifetime: 86_400_000,
   drain: { batch: 1_000, every: 1_000, deadline: 30_000 },
 }

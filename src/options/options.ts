@@ -1,3 +1,4 @@
+import { KeyObject } from 'node:crypto'
 import type { FastifyCookieOptions } from '@fastify/cookie'
 import type { FastifyHelmetOptions } from '@fastify/helmet'
 import type { WebsocketPluginOptions } from '@fastify/websocket'
@@ -50,6 +51,8 @@ export interface SessionOptions {
   readonly revalidateEvery?: number
   /** How long after `expiresAt` a socket is closed, in ms. Default 0. */
   readonly expiryGrace?: number
+  /** How long a credential could live at most, in ms: a revocation is remembered for as long. Default 2,592,000,000 (30 days). */
+  readonly maxAge?: number
   /** One more socket of a session or user that has all it may have: refused with 429, or the oldest one is closed. Default `'refuse'`. */
   readonly whenFull?: WhenFull
 }
@@ -130,7 +133,7 @@ export function resolveOptions(options: unknown): Settings {
   const session = given.session ?? {}
   if (!isPlainObject(session))
     throw badOption('session', session, 'Write { revalidateEvery: 300_000, expiryGrace: 0 }.')
-  checkKeys(session, ['revalidateEvery', 'expiryGrace', 'whenFull'], 'session')
+  checkKeys(session, ['revalidateEvery', 'expiryGrace', 'maxAge', 'whenFull'], 'session')
   return {
     admission,
     admissionPolicy: compileAdmission(admission, ''),
@@ -139,6 +142,7 @@ export function resolveOptions(options: unknown): Settings {
     session: {
       revalidateEvery: milliseconds(session.revalidateEvery, 300_000, 'session.revalidateEvery'),
       expiryGrace: milliseconds(session.expiryGrace, 0, 'session.expiryGrace'),
+      maxAge: maxAge(session.maxAge),
       whenFull: oneOf(session.whenFull, ['refuse', 'evict-oldest'], 'refuse', 'session.whenFull'),
     },
     encode: oneOf(given.encode, ['html', 'json', 'none'], 'html', 'encode'),
@@ -189,6 +193,19 @@ function milliseconds(value: unknown, fallback: number, path: string): number {
   throw badOption(path, value, `Write a whole number of milliseconds, such as ${fallback}.`)
 }
 
+/** A hundred years at most: the end of a revocation is a time, and must stay one. */
+function maxAge(value: unknown): number {
+  if (value === undefined) return 2_592_000_000
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1_000 && value <= 3_153_600_000_000) {
+    return value
+  }
+  throw badOption(
+    'session.maxAge',
+    value,
+    'Write how long your credentials can live, in milliseconds from 1_000 to 3_153_600_000_000, such as 2_592_000_000 (30 days).',
+  )
+}
+
 function boolean(value: unknown, fallback: boolean, path: string): boolean {
   if (value === undefined) return fallback
   if (typeof value === 'boolean') return value
@@ -203,8 +220,23 @@ function objectOr(value: unknown, path: string, advice: string): Record<string, 
 
 function checkBus(value: unknown): Bus {
   if (value === undefined) return memoryBus()
-  if (isBus(value)) return value
+  if (isBus(value)) return refuseUnsigned(value)
   throw badOption('bus', value, 'Write memoryBus(), redisBus({ ... }), or an object with subscribe, publish and close.')
+}
+
+/** What comes over a network comes from whoever can write there: a forged envelope speaks in rooms and ends sessions. */
+function refuseUnsigned(bus: Bus): Bus {
+  const { name, secret, dangerouslyUnsigned = false } = bus
+  if (typeof dangerouslyUnsigned !== 'boolean')
+    throw badOption('bus.dangerouslyUnsigned', dangerouslyUnsigned, 'Write true, or leave it out.')
+  if (name === 'memory' || dangerouslyUnsigned) return bus
+  const isKeys = Array.isArray(secret) && secret.length > 0 && secret.every((key) => key instanceof KeyObject)
+  if (isKeys) return bus
+  throw badOption(
+    'bus.secret',
+    secret === undefined ? undefined : 'given',
+    'Give the bus the keys that sign between nodes: `secret: [createSecretKey(bytes)]` with 32 bytes or more, the same on every node. If nobody else can publish on it, say so: `dangerouslyUnsigned: true`.',
+  )
 }
 
 function isBus(value: unknown): value is Bus {

@@ -2,10 +2,11 @@ import { type AdmissionPolicy, compileAdmission } from '../admission/admission.t
 import { type Authentication, compileAuthentication, refuseTicketAlone } from '../authentication/authentication.ts'
 import type { SocketPolicy } from '../connection/admitted.ts'
 import { badOption, SecureWsError } from '../errors.ts'
-import { compileInbound, type ReceiveRule } from '../inbound/inbound.ts'
+import { type AsSender, compileInbound, type ReceiveRule } from '../inbound/inbound.ts'
 import type { ReplayGuard } from '../inbound/replay.ts'
 import { checkKeys, closest, isPlainObject } from '../option-checks.ts'
 import { compileOutbound, type Sends } from '../outbound/outbound.ts'
+import { declaresHtml } from '../schema/declares-html.ts'
 import type { Session } from '../session/session.ts'
 import { type Limits, resolveRouteLimits } from './limits.ts'
 import { oneOf, resolveAdmission, routeKeys, type Settings, saysAnythingOnAdmission } from './options.ts'
@@ -23,6 +24,8 @@ export interface RoutePolicy {
   readonly limits: Limits
   readonly socket: SocketPolicy
   readonly loosened: readonly string[]
+  /** Whether a field of it is HTML, for which the sanitizer must work. */
+  readonly declaresHtml: boolean
   explain(): object
 }
 
@@ -30,6 +33,7 @@ export interface RouteSurroundings {
   readonly settings: Settings
   readonly replayGuard: ReplayGuard
   readonly sanitizeHtml: (dirty: string) => string | Promise<string>
+  readonly asSender: AsSender
   readonly warn: (text: string) => void
 }
 
@@ -38,7 +42,7 @@ export interface RouteSurroundings {
  * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`
  */
 export function compileRoute(url: string, given: unknown, surroundings: RouteSurroundings): RoutePolicy {
-  const { settings, replayGuard, sanitizeHtml, warn } = surroundings
+  const { settings, replayGuard, sanitizeHtml, asSender, warn } = surroundings
   const path = `${url} secureWs`
   if (given !== undefined && !isPlainObject(given)) throw badOption(path, given, 'Write an object.')
   const options: Record<string, unknown> = given ?? {}
@@ -59,7 +63,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
   const protocols = listOf(options.protocols, `${path}.protocols`, "Write a list such as ['chat.v1'].")
   const authorize = checkAuthorize(options.authorize, `${path}.authorize`)
   const { refreshable } = authentication
-  const inbound = compileInbound({ receives, binary, limits, path, sanitizeHtml, replayGuard, refreshable })
+  const inbound = compileInbound({ receives, binary, limits, path, sanitizeHtml, asSender, replayGuard, refreshable })
   const outbound = compileOutbound({ encode, sends: sends as Sends | undefined, path, sanitizeHtml, warn })
   const inherited = loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode)
   refuseTicketAlone(authentication, `${path}.authenticate`)
@@ -71,6 +75,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
     authorize,
     protocols,
     limits,
+    declaresHtml: declaresHtml(receives) || declaresHtml(sends),
     socket: {
       route: url,
       inbound,
@@ -81,9 +86,9 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       limits,
       needsRequest: authorize !== undefined || inbound.needsRequest,
       authorize,
-      revalidate: (session, method) => authentication.revalidate(session, method),
+      revalidate: (signedIn) => authentication.revalidate(signedIn),
       refresh: authentication.refreshable
-        ? (session, method, token) => authentication.refresh(session, method, token)
+        ? (signedIn, method, token) => authentication.refresh(signedIn, method, token)
         : undefined,
       noteListener:
         receives === undefined ? () => {} : noteListeners(url, Object.keys(receives), binary !== undefined, warn),
@@ -116,6 +121,12 @@ export function loosenedBy(admission: AdmissionPolicy, authentication: Authentic
     said.allowInsecureTransport && 'allowInsecureTransport: true (credentials and messages in the clear)',
     authentication.anonymous && 'authenticate: false (nobody is asked who they are)',
     ...authentication.explain().loosened,
+    ...authentication
+      .explain()
+      .neverAskedAgain.map(
+        (method) =>
+          `authenticate: ${method} has no \`revalidate\` (its sessions stay until they expire or are revoked)`,
+      ),
     encode === 'none' && "encode: 'none' (strings leave as they are)",
   ].filter((line) => line !== false)
 }

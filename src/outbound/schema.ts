@@ -1,6 +1,6 @@
-import { Ajv, type ValidateFunction } from 'ajv'
-import { fullFormats } from 'ajv-formats/dist/formats.js'
+import type { Ajv, ValidateFunction } from 'ajv'
 import { badOption, SecureWsError } from '../errors.ts'
+import { ajvModule, formatsModule } from '../schema/ajv.ts'
 import { countLengthsQuickly } from '../schema/length.ts'
 import { copyOutputSchema, isSchema, type OutputSchema, pointedAt } from '../schema/output-schema.ts'
 import { quoted } from '../telemetry/quoted.ts'
@@ -116,9 +116,10 @@ function compileType(type: string, declaration: unknown, path: string): Declared
 }
 
 function strictAjv(): Ajv {
+  const { Ajv } = ajvModule()
   const made = new Ajv({ strictTypes: false, strictTuples: false })
   countLengthsQuickly(made)
-  for (const [name, format] of Object.entries(fullFormats)) made.addFormat(name, format)
+  for (const [name, format] of Object.entries(formatsModule().fullFormats)) made.addFormat(name, format)
   // Checked on the way out by `isSafeUrl`, which also takes relative URLs.
   for (const name of ['uri', 'uri-reference', 'iri', 'iri-reference', 'url']) made.addFormat(name, true)
   // A schema shared with `receives` may carry it; cleaning happens on the way in.

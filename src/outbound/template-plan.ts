@@ -1,4 +1,4 @@
-import { attributeKind, type ContentKind, contentOf, unsafeTemplate } from './template-position.ts'
+import { attributeKind, type ContentKind, contentOf, OpenElements, unsafeTemplate } from './template-position.ts'
 import { isSafeUrl } from './url.ts'
 
 /** Where a hole stands. In a URL attribute: the text before it, since the value began or the last hole ended. */
@@ -18,9 +18,11 @@ export type TemplatePlan = { readonly texts: readonly string[]; readonly holes: 
 
 type State = 'content' | 'tag' | 'name' | 'before value' | 'unquoted' | 'quoted' | 'after value' | 'comment' | 'doctype'
 
-const tagStart = /<(\/?)([A-Za-z][^\s/>"'=<]*)/y
-const attributeName = /[^\s/>"'=<]+/y
-const space = /\s/
+const tagStart = /<(\/?)([A-Za-z][^\t\n\f\r />"'=<]*)/y
+const attributeName = /[^\t\n\f\r />"'=<]+/y
+// All that separates anything inside a tag. To a browser, any other space is a letter of a name.
+const space = /[\t\n\f\r ]/
+const strange = /[^!-~]/
 const openReference = /&#?[A-Za-z0-9]*$/
 
 /**
@@ -33,6 +35,8 @@ export function planTemplate(strings: readonly (string | undefined)[]): Template
   const texts: string[] = []
   const holes: Hole[] = []
   let state: State = 'content'
+  const open = new OpenElements()
+  let selfClosing = false
   let content: ContentKind = 'markup'
   let element = ''
   let closing = false
@@ -49,7 +53,7 @@ export function planTemplate(strings: readonly (string | undefined)[]): Template
     for (let at = 0; at < part.length; ) at = step(part, at)
     if (index < strings.length - 1) holes.push(holeAfter(part))
   })
-  if (state !== 'content' || content !== 'markup') {
+  if (state !== 'content' || content !== 'markup' || open.isInside) {
     throw unsafeTemplate('an element, attribute or comment that is left open', 'close it in the same template')
   }
   return { texts, holes }
@@ -104,12 +108,18 @@ export function planTemplate(strings: readonly (string | undefined)[]): Template
     if (content !== 'markup') {
       // `<!--` in a script may hide its end tag from the browser.
       if (part.startsWith('<!--', at)) throw unsafeTemplate(`<!-- in <${element}>`, 'leave it out')
-      if (tag?.[1] !== '/' || found !== element || !/[\s/>]/.test(part.charAt(end))) return at + 1
+      if (tag?.[1] !== '/' || found !== element || !/[\t\n\f\r />]/.test(part.charAt(end))) {
+        // Without scripts a browser reads markup there, and some of these are dropped in some places.
+        if (content === 'raw' && element !== 'script' && element !== 'style') {
+          throw unsafeTemplate(`< in <${element}>`, 'leave the markup in it out')
+        }
+        return at + 1
+      }
     } else if (part.startsWith('<!--', at)) {
       if (/^-?>/.test(part.slice(at + 4, at + 6))) throw unsafeTemplate('an empty comment', 'leave it out')
       state = 'comment'
       return at + 4
-    } else if (/^<!doctype\s/i.test(part.slice(at, at + 10))) {
+    } else if (/^<!doctype[\t\n\f\r ]/i.test(part.slice(at, at + 10))) {
       state = 'doctype'
       return at + 10
     } else if (tag === null) {
@@ -124,12 +134,16 @@ export function planTemplate(strings: readonly (string | undefined)[]): Template
 
   function inTag(part: string, at: number, char: string): number {
     if (char === '>') {
+      open.enter(element, closing, selfClosing)
+      selfClosing = false
       content = closing ? 'markup' : contentOf(element)
       state = 'content'
       return at + 1
     }
+    selfClosing = char === '/'
     if (space.test(char) || char === '/') {
-      if (state !== 'name') state = 'tag'
+      // A space may stand between a name and its =. After a /, a browser takes the = for the start of another name.
+      if (char === '/' || state !== 'name') state = 'tag'
       return at + 1
     }
     if (char === '=' && state === 'name') {
@@ -139,6 +153,9 @@ export function planTemplate(strings: readonly (string | undefined)[]): Template
     attributeName.lastIndex = at
     const found = attributeName.exec(part)?.[0]
     if (found === undefined || state === 'after value') throw unsafeTemplate(`${char} there`, 'separate the attributes')
+    if (strange.test(found)) {
+      throw unsafeTemplate(`an attribute named ${JSON.stringify(found)}`, 'separate attributes with an ordinary space')
+    }
     name = found.toLowerCase()
     state = 'name'
     return at + found.length

@@ -117,7 +117,7 @@ export function redisDenials(commands: RedisCommands, channel: string, now: () =
         if (fact === null) return false
         const denial = parseEntry(name, String(fact))
         // Something is written there and nobody can read it: refused, rather than admitted.
-        return denial === undefined || isHitBy(denial, subject.authenticatedAt, time)
+        return denial === undefined || isHitBy(denial, subject, time)
       })
     },
   }

@@ -26,7 +26,7 @@ export function redisTickets(bus: TicketRedis): TicketStore {
   const nameOf = (hash: string) => `${channel}:ticket:${hash}`
 
   return {
-    async put(hash, { session: _, ...ticket }, ttlMs) {
+    async put(hash, { session: _, askAgain: _askAgain, ...ticket }, ttlMs) {
       if (!isHash(hash)) throw new TypeError('not the hash of a ticket')
       const text = JSON.stringify(ticket)
       const value = `${sign(key, hash, text).toString('base64url')}.${text}`
@@ -65,10 +65,19 @@ function parse(text: string): StoredTicket | undefined {
   const origin = map.get('origin')
   const route = map.get('route')
   const expiresAt = map.get('expiresAt')
+  const issuedAt = map.get('issuedAt')
   if (typeof sessionId !== 'string' || typeof route !== 'string' || typeof expiresAt !== 'number') return undefined
   if (userId !== undefined && typeof userId !== 'string') return undefined
   if (origin !== null && typeof origin !== 'string') return undefined
-  return { sessionId, ...(userId !== undefined && { userId }), origin, route, expiresAt }
+  if (issuedAt !== undefined && typeof issuedAt !== 'number') return undefined
+  return {
+    sessionId,
+    ...(userId !== undefined && { userId }),
+    origin,
+    route,
+    expiresAt,
+    ...(issuedAt !== undefined && { issuedAt }),
+  }
 }
 
 function sign(key: KeyObject, hash: string, text: string): Buffer {

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module'
 import { badOption, SecureWsError } from '../errors.ts'
+import { lazyLoad } from '../lazy-load.ts'
 import { type RedisSource, redisSource } from './client.ts'
 
 export interface RedisTls {
@@ -65,11 +65,12 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 }
 
+const redisModule = lazyLoad<unknown>('redis')
+
 function loadCreateClient(): (options: object) => unknown {
-  const load: (name: string) => unknown = createRequire(import.meta.url)
   let loaded: unknown
   try {
-    loaded = load('redis')
+    loaded = redisModule()
   } catch (cause) {
     throw new SecureWsError(
       'SWS_BAD_OPTION',

@@ -27,8 +27,10 @@ export interface Bus {
   publish(topic: string, payload: string): Promise<void>
   close(): Promise<void>
 
-  /** Keys that sign envelopes: the first one signs, all of them verify. Absent: nobody but this very process can publish. */
+  /** Keys that sign envelopes: the first one signs, all of them verify. Required, except of `memoryBus()`. */
   readonly secret?: readonly KeyObject[]
+  /** Lets a bus go without `secret`: whoever can publish on it speaks in every room and ends every session. */
+  readonly dangerouslyUnsigned?: boolean
   /** Most that the clocks of two nodes may differ, in ms: an envelope older (or newer) than this is refused. Default 30,000. */
   readonly clockSkew?: number
   /** How long places and presence outlive a node that was killed, in ms. Default 30,000. */

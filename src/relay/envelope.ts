@@ -12,8 +12,8 @@ export type RelayMessage =
       readonly binary?: true
       readonly frame: string
     }
-  /** `close`: the denial is in force, close what it hits. `reauthorize`: ask again what the subject may do. */
-  | { readonly kind: 'identity'; readonly verb: 'close' | 'reauthorize'; readonly subject: Denial }
+  /** `close`: the denials are in force, close what they hit. `reauthorize`: ask again what the subjects may do. */
+  | { readonly kind: 'identity'; readonly verb: 'close' | 'reauthorize'; readonly subjects: readonly Denial[] }
 
 export interface Envelope {
   /** Which node sent it: unique per start of a node, so that sequence numbers never start again under one name. */
@@ -29,6 +29,8 @@ export type EnvelopeRefusal = 'too large' | 'malformed' | 'other version' | 'bad
 /** Characters of a whole envelope. What is larger is neither published nor looked at. */
 export const envelopeLimit = 1_048_576
 const headerLimit = 8_192
+/** Denials in one envelope: some 130 characters each, well within the header. */
+export const mostSubjects = 50
 const version = 'sws1'
 
 /**
@@ -108,10 +110,17 @@ function parseRoom(map: Map<string, unknown>, frame: string): RelayMessage | und
 
 function parseIdentity(map: Map<string, unknown>, frame: string): RelayMessage | undefined {
   const verb = map.get('verb')
-  const subject = parseDenial(map.get('subject'))
+  const subjects = parseSubjects(map.get('subjects'))
   if (map.get('kind') !== 'identity' || (verb !== 'close' && verb !== 'reauthorize')) return undefined
-  if (subject === undefined || frame !== '' || map.size !== 6) return undefined
-  return { kind: 'identity', verb, subject }
+  if (subjects === undefined || frame !== '' || map.size !== 6) return undefined
+  return { kind: 'identity', verb, subjects }
+}
+
+/** All or nothing: a list with one entry that is not a denial was not written by us. */
+function parseSubjects(value: unknown): readonly Denial[] | undefined {
+  if (!Array.isArray(value) || value.length === 0 || value.length > mostSubjects) return undefined
+  const subjects = value.map(parseDenial).filter((denial) => denial !== undefined)
+  return subjects.length === value.length ? subjects : undefined
 }
 
 /** Also for what a store hands back: Redis is written by whoever can reach it. */

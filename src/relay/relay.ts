@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { createDenialLedger, type Denial, type DenialSubject } from '../session/denials.ts'
+import { createDenialLedger, type Denial, type DenialSubject, defaultClockSkew } from '../session/denials.ts'
 import { createArrivals } from './arrival.ts'
 import { type Bus, controlTopic, roomTopic } from './bus.ts'
 import { createCatchUp } from './catch-up.ts'
-import { envelopeLimit, type RelayMessage, sealEnvelope } from './envelope.ts'
+import { envelopeLimit, mostSubjects, type RelayMessage, sealEnvelope } from './envelope.ts'
 import { createReadiness } from './readiness.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
@@ -40,11 +40,12 @@ export interface Relay {
   publish(message: RelayMessage): void
   /**
    * In force on this node before the call returns (`onMessage` has heard of it), then kept in the store and told to the others.
-   * True: kept for every node. False: the store is away; it is put there, and told, when the store comes back.
+   * True: kept for every node. False: there is no store, or it is away; it is put there, and told, when it comes back, and
+   * once more at `close()`.
    */
-  deny(denial: Denial): Promise<boolean>
+  deny(...denials: readonly Denial[]): Promise<boolean>
   /** From memory, so it can be asked once more after every wait of a handshake. */
-  findDenial(subject: DenialSubject): Denial | undefined
+  findDenial(subject: DenialSubject, since?: number): Denial | undefined
   /** Unsubscribes; the last relay in this process that uses the bus closes it. */
   close(): Promise<void>
 }
@@ -62,17 +63,19 @@ export function createRelay(options: RelayOptions): Relay {
     onFailure,
     catchUpEvery = 15_000,
   } = options
+  const { clockSkew = defaultClockSkew } = bus
   const store = bus.stores?.denials
-  const judge = createArrivals({ nodeId, clockSkew: bus.clockSkew ?? 30_000, keys: bus.secret })
-  const ledger = createDenialLedger()
+  const judge = createArrivals({ nodeId, clockSkew, keys: bus.secret })
+  const ledger = createDenialLedger(clockSkew)
   let sequence = 0
-  let phase: 'new' | 'started' | 'closed' = 'new'
+  let phase: 'new' | 'started' | 'closing' | 'closed' = 'new'
 
   const receive = (room: string | undefined, topic: string, payload: string): void => {
+    if (phase !== 'started') return
     const arrival = judge(topic, room, payload, now())
     if ('echo' in arrival) return
     if ('refused' in arrival) onFailure('delivery', new Error(`envelope refused: ${arrival.refused}`))
-    else if (arrival.message.kind === 'identity' && arrival.message.verb === 'close') learn(arrival.message.subject)
+    else if (arrival.message.kind === 'identity' && arrival.message.verb === 'close') learn(arrival.message.subjects)
     else deliver(arrival.message)
   }
 
@@ -84,16 +87,16 @@ export function createRelay(options: RelayOptions): Relay {
     }
   }
 
-  const learn = (denial: Denial): void => {
+  const learn = (denials: readonly Denial[]): void => {
     const time = now()
-    if (denial.until <= time || !ledger.put(denial, time)) return
-    deliver({ kind: 'identity', verb: 'close', subject: denial })
+    const news = denials.filter((denial) => denial.until > time && ledger.put(denial, time))
+    if (news.length > 0) deliver({ kind: 'identity', verb: 'close', subjects: news })
   }
 
   const subscriptions = createSubscriptions({ bus, receive, onFailure: (error) => onFailure('subscribe', error) })
 
   const publish = (message: RelayMessage): void => {
-    if (phase !== 'started') return
+    if (phase !== 'started' && phase !== 'closing') return
     const topic = message.kind === 'room' ? roomTopic(message.room) : controlTopic
     const own = subscriptions.has(topic) ? 1 : 0
     if (bus.audience !== undefined && bus.audience(topic) <= own) return
@@ -107,7 +110,11 @@ export function createRelay(options: RelayOptions): Relay {
     }
   }
 
-  const tell = (denial: Denial): void => publish({ kind: 'identity', verb: 'close', subject: denial })
+  const tell = (denials: readonly Denial[]): void => {
+    for (let from = 0; from < denials.length; from += mostSubjects) {
+      publish({ kind: 'identity', verb: 'close', subjects: denials.slice(from, from + mostSubjects) })
+    }
+  }
 
   const catchUp = createCatchUp({ store, ledger, now, learn, tell })
 
@@ -138,6 +145,25 @@ export function createRelay(options: RelayOptions): Relay {
     },
   })
 
+  const underWay = new Set<Promise<void>>()
+
+  const track = (writing: Promise<void>): Promise<void> => {
+    underWay.add(writing)
+    writing.catch(() => {}).finally(() => underWay.delete(writing))
+    return writing
+  }
+
+  /** The last chance of what the store has refused: this node is the only one that knows it. */
+  const storeTheRest = async (): Promise<void> => {
+    await inTime(Promise.allSettled([...underWay]))
+    const lost = await inTime(catchUp.storeMissed())
+    if (lost === 0) return
+    onFailure(
+      'catch-up',
+      new Error(`${lost ?? catchUp.unstored} revocations were never stored, and are lost with this node`),
+    )
+  }
+
   return {
     nodeId,
     get ready() {
@@ -153,30 +179,32 @@ export function createRelay(options: RelayOptions): Relay {
     joinTopic: (room) => subscriptions.want(roomTopic(room), room),
     leaveTopic: (room) => subscriptions.unwant(roomTopic(room)),
     publish,
-    async deny(denial) {
-      learn(denial)
+    async deny(...denials) {
+      learn(denials)
       if (store === undefined) {
-        tell(denial)
-        return true
+        tell(denials)
+        return false
       }
-      const stored = store.deny(denial)
+      const stored = track(store.deny(...denials))
       // At once, because it is urgent; and again once it is stored: a node that subscribed after the first and read the
       // store before the second would know of neither. Those who know already ignore it.
-      tell(denial)
+      tell(denials)
       try {
         await stored
       } catch (error) {
-        catchUp.missed()
+        for (const denial of denials) catchUp.missed(denial)
         onFailure('publish', error)
         return false
       }
-      tell(denial)
+      tell(denials)
       return true
     },
-    findDenial: (subject) => ledger.find(subject, now()),
+    findDenial: (subject, since) => ledger.find(subject, now(), since),
     async close() {
-      if (phase === 'closed') return
+      if (phase === 'closing' || phase === 'closed') return
       const wasStarted = phase === 'started'
+      phase = wasStarted ? 'closing' : 'closed'
+      if (wasStarted) await storeTheRest()
       phase = 'closed'
       readiness.stop()
       await subscriptions.close()
@@ -185,5 +213,18 @@ export function createRelay(options: RelayOptions): Relay {
       users.set(bus, left)
       if (left === 0) await bus.close()
     },
+  }
+}
+
+/** How long a node that stops waits for its store, in ms. */
+const lastWait = 3_000
+
+async function inTime<T>(work: Promise<T>): Promise<T | undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  const timer = setTimeout(resolve, lastWait, undefined)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -1,11 +1,9 @@
 import type { Member } from '../rooms/rooms.ts'
-import { denialKeys } from '../session/denials.ts'
-import type { Session } from '../session/session.ts'
 
 export interface Identities<M extends Member> {
   enter(member: M): void
   leave(member: M): void
-  /** @param key `session:<digest>`, `user:<digest>` or `token:<digest>`, as `denialKey` makes it */
+  /** @param key `session:<digest>`, `user:<digest>` or `token:<digest>`, as `identityKey` makes it */
   of(key: string): ReadonlySet<M>
   readonly size: number
 }
@@ -21,14 +19,14 @@ export function createIdentities<M extends Member>(): Identities<M> {
   const members = new Map<string, Set<M>>()
   return {
     enter(member) {
-      for (const key of identityKeys(member.session)) {
+      for (const key of member.identity?.keys ?? []) {
         const known = members.get(key)
         if (known === undefined) members.set(key, new Set([member]))
         else known.add(member)
       }
     },
     leave(member) {
-      for (const key of identityKeys(member.session)) {
+      for (const key of member.identity?.keys ?? []) {
         const known = members.get(key)
         known?.delete(member)
         if (known?.size === 0) members.delete(key)
@@ -39,9 +37,4 @@ export function createIdentities<M extends Member>(): Identities<M> {
       return members.size
     },
   }
-}
-
-function identityKeys(session: Session | null): readonly string[] {
-  if (session === null) return []
-  return denialKeys({ sessionId: session.id, userId: session.userId, tokenId: session.tokenId })
 }

@@ -6,8 +6,12 @@ export interface Revalidated {
 }
 
 export interface Revalidation {
-  /** Asks soon: at once while fewer than the bound are being asked, else in turn. Asking twice for one socket asks once. */
-  request(socket: Revalidated): void
+  /**
+   * Asks soon: at once while fewer than the bound are being asked, else in turn. Asking twice for one socket asks once.
+   * `urgent` (rights have changed, the session is about to end) goes first, and has places of its own: routine questions
+   * that nobody answers do not stand in its way.
+   */
+  request(socket: Revalidated, urgent?: boolean): void
   /** When a socket that was asked at `now` is due again: within a tenth of the interval, so that a thousand sockets that
    * opened together are not asked together for ever after. */
   dueAfter(now: number): number
@@ -16,7 +20,7 @@ export interface Revalidation {
   readonly pending: number
 }
 
-/** After so many failures in a row the session counts as ended (ASVS 16.5.3: fail closed). */
+/** After so many failures in a row the socket is closed: nobody knows whether it may stay (ASVS 16.5.3: fail closed). */
 export const revalidationFailures = 3
 
 /**
@@ -26,39 +30,43 @@ export const revalidationFailures = 3
  * @param every ms between two questions about one socket
  */
 export function createRevalidation(every: number, concurrency = 32): Revalidation {
-  const waiting = new Set<Revalidated>()
-  const asking = new Set<Revalidated>()
+  const waiting = { urgent: new Set<Revalidated>(), routine: new Set<Revalidated>() }
+  const asking = { urgent: new Set<Revalidated>(), routine: new Set<Revalidated>() }
 
-  async function ask(socket: Revalidated): Promise<void> {
-    asking.add(socket)
+  async function ask(socket: Revalidated, kind: 'urgent' | 'routine'): Promise<void> {
+    asking[kind].add(socket)
     try {
       if (!socket.ended) await socket.revalidate()
     } finally {
-      asking.delete(socket)
-      next()
+      asking[kind].delete(socket)
+      next('urgent')
+      next('routine')
     }
   }
 
-  function next(): void {
-    for (const socket of waiting) {
-      if (asking.size >= concurrency) return
+  function next(kind: 'urgent' | 'routine'): void {
+    for (const socket of waiting[kind]) {
+      if (asking[kind].size >= concurrency) return
       // Asked right now: once more when that answer is there, since what is asked for may have happened in between. Two at
       // once could end with the older answer.
-      if (asking.has(socket)) continue
-      waiting.delete(socket)
-      void ask(socket)
+      if (asking.urgent.has(socket) || asking.routine.has(socket)) continue
+      waiting[kind].delete(socket)
+      void ask(socket, kind)
     }
   }
 
   return {
-    request(socket) {
-      waiting.add(socket)
-      next()
+    request(socket, urgent = false) {
+      if (urgent) waiting.routine.delete(socket)
+      else if (waiting.urgent.has(socket)) return
+      const kind = urgent ? 'urgent' : 'routine'
+      waiting[kind].add(socket)
+      next(kind)
     },
     dueAfter: (now) => now + every * (0.9 + Math.random() * 0.2),
     retryAfter: (now) => now + Math.min(every, Math.max(20, every / 10)),
     get pending() {
-      return waiting.size + asking.size
+      return waiting.urgent.size + waiting.routine.size + asking.urgent.size + asking.routine.size
     },
   }
 }

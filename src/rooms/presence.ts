@@ -15,49 +15,123 @@ export interface PresenceOptions {
   readonly onFailure: (error: unknown) => void
 }
 
+/** One socket in one room: whether the store has it, and who waits for the store to say what is so now. */
+interface Place {
+  readonly key: string
+  readonly claim: Claim
+  stored: boolean
+  working: boolean
+  waiters: (() => void)[]
+}
+
+/** Writes under way at once. What waits is one place for each socket and room, however often it is joined and left. */
+const writers = 256
+/** Places renewed together. */
+const batch = 500
+
 /**
- * Who is in a room on all nodes, as entries that end by themselves unless their node renews them. One timer while there is
- * anybody, none otherwise.
+ * The members of rooms on all nodes, as entries that end by themselves unless their node renews them. One timer while there
+ * is anybody, none otherwise.
+ *
+ * Order is kept for each member and not for the node: a socket that joins and leaves as fast as it may delays nobody else, and
+ * of its comings and goings only the one under way and where it ends up are written.
  */
 export function createPresence({ store, ttl = 30_000, onFailure }: PresenceOptions) {
-  const claims = new Map<string, Claim>()
+  const places = new Map<string, Place>()
+  const wanted = new Set<string>()
+  const unsettled = new Map<string, Place>()
+  let writing = 0
   let timer: NodeJS.Timeout | undefined
-  // Enter and leave of one member must arrive in the order they happened: a ghost would stay until its time is over.
-  let queue: Promise<void> = Promise.resolve()
+  let renewing: Promise<void> | undefined
 
-  function later(task: () => Promise<void>): void {
-    queue = queue.then(task).catch(onFailure)
+  function settle(place: Place): void {
+    unsettled.set(place.key, place)
+    next()
+  }
+
+  function next(): void {
+    for (const place of unsettled.values()) {
+      if (writing >= writers) return
+      if (place.working) continue
+      place.working = true
+      writing++
+      void write(place)
+    }
+  }
+
+  async function write(place: Place): Promise<void> {
+    const { claim, key } = place
+    const waiters = place.waiters
+    place.waiters = []
+    const isWanted = wanted.has(key)
+    try {
+      if (isWanted !== place.stored) {
+        await (isWanted ? store.enter(claim.key, claim.holder, ttl) : store.leave(claim.key, claim.holder))
+      }
+    } catch (error) {
+      // Not tried again: renewing puts back who is here, and who left is gone when the time of the entry is over.
+      onFailure(error)
+    }
+    place.stored = isWanted
+    place.working = false
+    writing--
+    // Behind the others: one that changed again meanwhile waits for its next turn.
+    unsettled.delete(key)
+    if (wanted.has(key) !== place.stored || place.waiters.length > 0) unsettled.set(key, place)
+    else if (!place.stored) places.delete(key)
+    for (const done of waiters) done()
+    next()
+  }
+
+  /** Resolves when the store has been told of everything that was so at this moment. */
+  async function told(these: readonly Place[]): Promise<void> {
+    await Promise.all(these.map((place) => new Promise<void>((resolve) => place.waiters.push(resolve))))
+  }
+
+  async function renewAll(): Promise<void> {
+    const all = [...wanted]
+    for (let from = 0; from < all.length; from += batch) {
+      // Left meanwhile: renewing it now would put a ghost in its place.
+      const here = all.slice(from, from + batch).filter((key) => wanted.has(key))
+      const claims = here.flatMap((key) => places.get(key)?.claim ?? [])
+      await store.renew(claims, ttl).catch(onFailure)
+    }
   }
 
   function renew(): void {
-    later(() => store.renew([...claims.values()], ttl))
+    renewing ??= renewAll().finally(() => {
+      renewing = undefined
+    })
   }
 
   return {
     enter(member: Member, room: string): void {
-      const holder = JSON.stringify([member.id, member.session?.userId ?? null])
-      claims.set(`${member.id} ${room}`, { key: room, holder })
+      const key = `${member.id} ${room}`
+      const holder = JSON.stringify([member.id, member.identity?.userId ?? null])
+      const place = places.get(key) ?? { key, claim: { key: room, holder }, stored: false, working: false, waiters: [] }
+      places.set(key, place)
+      wanted.add(key)
       timer ??= setInterval(renew, ttl / 3).unref()
-      later(() => store.enter(room, holder, ttl))
+      settle(place)
     },
     leave(member: Member, room: string): void {
       const key = `${member.id} ${room}`
-      const claim = claims.get(key)
-      if (claim === undefined) return
-      claims.delete(key)
-      if (claims.size === 0) stop()
-      later(() => store.leave(room, claim.holder))
+      const place = places.get(key)
+      if (place === undefined || !wanted.delete(key)) return
+      if (wanted.size === 0) stop()
+      settle(place)
     },
     async members(room: string): Promise<readonly RoomMember[]> {
-      await queue
+      await told([...unsettled.values()].filter(({ claim }) => claim.key === room))
       return (await store.members(room)).flatMap(read)
     },
     /** Everybody here leaves at once; afterwards nothing runs any more. */
     async close(): Promise<void> {
       stop()
-      for (const { key, holder } of claims.values()) later(() => store.leave(key, holder))
-      claims.clear()
-      await queue
+      await renewing
+      wanted.clear()
+      for (const place of places.values()) settle(place)
+      await told([...unsettled.values()])
     },
   }
 

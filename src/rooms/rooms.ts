@@ -1,4 +1,5 @@
 import { SecureWsError } from '../errors.ts'
+import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { roomName } from './room-name.ts'
 
@@ -6,6 +7,7 @@ import { roomName } from './room-name.ts'
 export interface Member {
   readonly id: string
   readonly session: Session | null
+  readonly identity: Identity | null
 }
 
 /** How long a member may stay, and who is asked again. */

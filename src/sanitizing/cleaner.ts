@@ -1,6 +1,7 @@
 import createDOMPurify from 'dompurify'
 import { JSDOM, VirtualConsole } from 'jsdom'
 import type { Profile } from './profile.ts'
+import { holdsRunningUrl } from './running-url.ts'
 
 /** One jsdom window with one DOMPurify in it, set up for one profile. Lives in a worker: loading jsdom alone takes half a second. */
 export interface Cleaner {
@@ -17,7 +18,13 @@ export function createCleaner({ name, config }: Profile): Cleaner {
   const { window } = new JSDOM(undefined, { virtualConsole: new VirtualConsole() })
   const purify = createDOMPurify(window)
   assertSupported(purify)
+  const { getAttributeNames, getAttribute, removeAttribute } = window.Element.prototype
   purify.addHook('afterSanitizeAttributes', (element) => {
+    // From the prototype: an element in a form can stand in the place of the form's own methods.
+    for (const attribute of getAttributeNames.call(element)) {
+      const value = getAttribute.call(element, attribute) ?? ''
+      if (holdsRunningUrl(attribute, value)) removeAttribute.call(element, attribute)
+    }
     if (element.hasAttribute('href') || element.hasAttribute('xlink:href')) {
       const tag = element.localName
       if (tag === 'a' || tag === 'area') element.setAttribute('rel', rel)

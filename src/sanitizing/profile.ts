@@ -159,9 +159,10 @@ function checkUrlPattern(pattern: unknown, path: string): void {
   if (!(pattern instanceof RegExp)) throw badOption(path, pattern, 'Write a regular expression.')
   // With `g` or `y` a RegExp remembers where it stopped, and lets every other value through.
   if (pattern.global || pattern.sticky) throw badOption(path, String(pattern), 'Leave the flags `g` and `y` out.')
-  const running = ['javascript:alert(1)', 'JavaScript:alert(1)', 'vbscript:x', 'data:text/html,x'].find((url) =>
-    pattern.test(url),
-  )
+  // Also with what a pattern that is not tied to the beginning may be looking for further on.
+  const running = ['javascript:alert(1)', 'JavaScript:alert(1)', 'vbscript:x', 'data:text/html,x']
+    .flatMap((url) => [url, `${url}//https://x/`, `${url}//http://x/a.png`, `${url}//mailto:a@b`, `${url}//x?#/`])
+    .find((url) => pattern.test(url))
   if (running !== undefined)
     throw badOption(path, String(pattern), `It lets \`${running}\` through; name what may stay.`)
 }

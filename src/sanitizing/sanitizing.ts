@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { availableParallelism } from 'node:os'
 import { badOption, SecureWsError } from '../errors.ts'
 import { checkKeys, isPlainObject, join } from '../option-checks.ts'
@@ -44,14 +45,20 @@ export interface Sanitizer {
   /**
    * Clean HTML for `innerHTML` of an ordinary element (not for an attribute, a script or a style sheet). At once for text
    * without markup, which stays as it is, and for what is remembered.
-   * @throws SecureWsError `SWS_SANITIZE_REFUSED`, at once or as a rejection, never the document
+   * @throws SecureWsError `SWS_SANITIZE_REFUSED` for the document or its sender, `SWS_INTERNAL` when the sanitizer itself fails:
+   *   at once or as a rejection, never with the document
    */
   sanitize(dirty: string): string | Promise<string>
   /**
    * Starts a worker, so that the first document finds it ready, and proves that DOMPurify works here.
-   * @throws SecureWsError `SWS_SANITIZE_REFUSED`
+   * @throws SecureWsError `SWS_INTERNAL` with the cause
    */
   start(): Promise<void>
+  /**
+   * Runs what a client has set off. Documents that are sanitized in there, and in whatever it goes on to do, count as this
+   * sender's: a session or an address. Others are the application's own, and have no bound but that of the queue.
+   */
+  as<T>(sender: string, work: () => T): T
   /** Ends the workers; documents that wait are refused, as is all markup from now on. */
   close(): Promise<void>
   stats(): SanitizerStats
@@ -103,6 +110,7 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: stri
   const cache = createVerdictCache(policy.cache)
   const underway = new Map<string, Promise<Outcome>>()
   const counts = { cacheHits: 0, refused: 0 }
+  const senders = new AsyncLocalStorage<string>()
   let closed = false
 
   function sanitize(dirty: string): string | Promise<string> {
@@ -110,7 +118,7 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: stri
     // Without a tag there is nothing to remove, and DOMPurify returns the text as it is, too. A `&` stays what it was: in
     // the content of an element, a character reference makes text and never a tag.
     if (!dirty.includes('<')) return dirty
-    if (closed) throw refuse('the sanitizer is closed')
+    if (closed) throw fail('the sanitizer is closed', undefined)
     if (Buffer.byteLength(dirty) > policy.inputBytes) throw refuse(`larger than ${policy.inputBytes} bytes`)
     const known = cache.get(dirty)
     if (known === undefined) return ask(dirty).then(unwrap)
@@ -121,19 +129,24 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: stri
   /** The same document twice at once is cleaned once: a post that goes to several routes, or a flood of one. */
   function ask(dirty: string): Promise<Outcome> {
     const asked = underway.get(dirty)
-    if (asked !== undefined) return asked
-    const asking = pool.clean(dirty).then((outcome) => {
-      underway.delete(dirty)
+    if (asked === undefined) return clean(dirty)
+    // That the first one to send it has used up their share is nothing to the others.
+    return asked.then((outcome) => ('because' in outcome && outcome.because === 'share' ? clean(dirty) : outcome))
+  }
+
+  function clean(dirty: string): Promise<Outcome> {
+    const cleaning = pool.clean(dirty, senders.getStore()).then((outcome) => {
+      if (underway.get(dirty) === cleaning) underway.delete(dirty)
       cache.set(dirty, outcome)
       return outcome
     })
-    underway.set(dirty, asking)
-    return asking
+    underway.set(dirty, cleaning)
+    return cleaning
   }
 
   function unwrap(outcome: Outcome): string {
-    if ('refused' in outcome) throw refuse(outcome.refused)
-    return outcome.clean
+    if ('clean' in outcome) return outcome.clean
+    throw outcome.because === 'pool' ? fail(outcome.refused, outcome.cause) : refuse(outcome.refused)
   }
 
   function refuse(reason: string): SecureWsError {
@@ -142,8 +155,17 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: stri
     return new SecureWsError('SWS_SANITIZE_REFUSED', `fastify-secure-ws: the sanitizer refused a document: ${reason}`)
   }
 
+  /** A failure of ours, which is nobody's refusal. */
+  function fail(reason: string, cause: unknown): SecureWsError {
+    counts.refused += 1
+    onRefused(reason)
+    const why = cause instanceof Error ? `${reason}: ${cause.message}` : reason
+    return new SecureWsError('SWS_INTERNAL', `fastify-secure-ws: HTML cannot be sanitized: ${why}`, { cause })
+  }
+
   return {
     sanitize,
+    as: (sender, work) => senders.run(sender, work),
     start: async () => void unwrap(await pool.start()),
     async close() {
       closed = true

@@ -27,7 +27,7 @@ export function createVerdictCache(entries: number): VerdictCache {
   return {
     get: (dirty) => cache.get(keyOf(dirty)),
     set(dirty, outcome) {
-      if ('refused' in outcome && outcome.because === 'pool') return
+      if ('refused' in outcome && (outcome.because === 'pool' || outcome.because === 'share')) return
       const slow = 'refused' in outcome && outcome.because === 'time'
       cache.set(keyOf(dirty), outcome, slow ? { ttl: slowVerdict } : {})
     },

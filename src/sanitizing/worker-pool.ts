@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { FairQueue, type Share } from './fair-queue.ts'
 import type { Profile } from './profile.ts'
 
 /** A document for a worker. */
@@ -14,9 +15,14 @@ export type Answer =
   | { readonly id: number; readonly clean: string }
   | { readonly id: number; readonly refused: string }
 
-export type Outcome = { readonly clean: string } | { readonly refused: string; readonly because: Because }
-/** `document`: the document is at fault, and would be refused again. `time`: it took too long. `pool`: try again later. */
-export type Because = 'document' | 'time' | 'pool'
+export type Outcome =
+  | { readonly clean: string }
+  | { readonly refused: string; readonly because: Because; readonly cause?: unknown }
+/**
+ * `document`: the document is at fault, and would be refused again. `time`: it took too long. `share`: its sender has sent too
+ * much. `pool`: a failure of ours.
+ */
+export type Because = 'document' | 'time' | 'share' | 'pool'
 
 export interface WorkerPoolOptions {
   readonly profile: Profile
@@ -25,13 +31,15 @@ export interface WorkerPoolOptions {
   readonly queue: number
   /** Milliseconds for one document, from the moment its worker turns to it. */
   readonly timeLimit: number
+  readonly share?: Share
   /** Milliseconds without work after which a worker ends. */
   readonly idle?: number
   readonly workerUrl?: URL
 }
 
 export interface WorkerPool {
-  clean(dirty: string): Promise<Outcome>
+  /** @param sender a session or an address; left out, the application itself */
+  clean(dirty: string, sender?: string): Promise<Outcome>
   /** Starts one worker, and says whether the sanitizer works here. */
   start(): Promise<Outcome>
   close(): Promise<void>
@@ -39,6 +47,7 @@ export interface WorkerPool {
 }
 
 interface Job extends Question {
+  readonly sender: string | undefined
   readonly since: number
   readonly settle: (outcome: Outcome) => void
 }
@@ -48,6 +57,8 @@ interface Thread {
   /** Handed over and not answered yet; the worker is at the first one. */
   readonly jobs: Job[]
   ready: boolean
+  /** When the worker turned to its first document. */
+  begun: number
   deadline: NodeJS.Timeout
 }
 
@@ -68,8 +79,8 @@ const startPause = 5_000
  */
 export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const { profile, threads: size, queue: queueSize, timeLimit, idle = 300_000 } = options
-  const workerUrl = options.workerUrl ?? besideThisFile
-  const waiting: Job[] = []
+  const workerUrl = options.workerUrl ?? urlOfWorker()
+  const waiting = new FairQueue<Job>(options.share)
   /** Who waits for a worker to come up, with nothing to clean. */
   const starters: ((outcome: Outcome) => void)[] = []
   const threads = new Set<Thread>()
@@ -79,12 +90,14 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   let closed = false
   let broken: { readonly until: number; readonly outcome: Outcome } | undefined
 
-  function clean(dirty: string): Promise<Outcome> {
+  function clean(dirty: string, sender?: string): Promise<Outcome> {
     const obstacle = inTheWay()
     if (obstacle !== undefined) return Promise.resolve(obstacle)
+    const excess = waiting.obstacle(sender)
+    if (excess !== undefined) return Promise.resolve({ refused: excess, because: 'share' })
     if (waiting.length >= queueSize) return Promise.resolve(poolRefusal('the queue of the sanitizer is full'))
     return new Promise((settle) => {
-      waiting.push({ id: nextId++, dirty, since: performance.now(), settle })
+      waiting.push({ id: nextId++, dirty, sender, since: performance.now(), settle })
       assign()
     })
   }
@@ -127,12 +140,20 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     const fair = Math.min(batchDocuments, Math.ceil(waiting.length / size))
     let length = 0
     while (thread.jobs.length < fair) {
-      const job = waiting[0]
+      const job = waiting.peek()
       if (job === undefined || (length > 0 && length + job.dirty.length > batchLength)) break
       waiting.shift()
       // Behind many slow documents even a bounded queue is a long wait, and whoever sent this has long given up.
       if (performance.now() - job.since > startLimit + 10 * timeLimit) {
+        waiting.settled(job, 0)
         job.settle(poolRefusal('waited too long for the sanitizer'))
+        continue
+      }
+      // What was taken in before the sender's time was used up would otherwise use as much again.
+      const excess = waiting.exhausted(job.sender)
+      if (excess !== undefined) {
+        waiting.settled(job, 0)
+        job.settle({ refused: excess, because: 'share' })
         continue
       }
       length += job.dirty.length
@@ -153,11 +174,13 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
    * program alive: a worker that is ready does not.
    */
   function watch(thread: Thread, job: Job): void {
+    thread.begun = performance.now()
     thread.deadline = setTimeout(() => {
       // When this thread was busy itself, the answer may lie in its mailbox, which is read after timers: look once more.
       setImmediate(() => {
         if (thread.jobs[0] !== job) return
         thread.jobs.shift()
+        charge(thread, job)
         end(thread)
         job.settle({ refused: `took longer than ${timeLimit} ms`, because: 'time' })
         replace()
@@ -174,10 +197,16 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     }
     clearTimeout(thread.deadline)
     thread.jobs.shift()
+    charge(thread, job)
     job.settle('clean' in answer ? { clean: answer.clean } : { refused: answer.refused, because: 'document' })
     const [next] = thread.jobs
     if (next !== undefined) watch(thread, next)
     else give(thread)
+  }
+
+  /** What a document took, also of a worker that it ended, is its sender's. */
+  function charge(thread: Thread, job: Job): void {
+    waiting.settled(job, performance.now() - thread.begun)
   }
 
   function rest(thread: Thread): void {
@@ -194,16 +223,17 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
         env: {},
         execArgv: [],
         name: 'fastify-secure-ws sanitizer',
-        resourceLimits: { maxOldGenerationSizeMb: 256 },
+        resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 48, stackSizeMb: 4 },
       })
-    } catch {
-      cannotStart('a worker of the sanitizer could not be started')
+    } catch (cause) {
+      cannotStart('a worker of the sanitizer could not be started', cause)
       return
     }
     const thread: Thread = {
       worker,
       jobs: [],
       ready: false,
+      begun: 0,
       deadline: setTimeout(() => fail(thread, 'a worker of the sanitizer did not start in time'), startLimit),
     }
     threads.add(thread)
@@ -218,17 +248,18 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       } else if ('unusable' in answer) fail(thread, `the sanitizer does not work here: ${answer.unusable}`)
       else settleFirst(thread, answer)
     })
-    worker.on('error', () => fail(thread, 'a worker of the sanitizer failed'))
+    worker.on('error', (cause) => fail(thread, 'a worker of the sanitizer failed', cause))
     worker.on('exit', () => fail(thread, 'a worker of the sanitizer ended'))
   }
 
   /** A worker that broke: while starting, everything waiting is refused; at a document, that one is. */
-  function fail(thread: Thread, reason: string): void {
+  function fail(thread: Thread, reason: string, cause?: unknown): void {
     if (!threads.has(thread)) return
     const culprit = thread.jobs.shift()
+    if (culprit !== undefined) charge(thread, culprit)
     end(thread)
     if (!thread.ready) {
-      cannotStart(reason)
+      cannotStart(reason, cause)
       return
     }
     culprit?.settle({ refused: reason, because: 'document' })
@@ -242,22 +273,22 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     if (threads.size === 0) startThread()
   }
 
-  function cannotStart(reason: string): void {
-    const outcome = poolRefusal(reason)
+  function cannotStart(reason: string, cause?: unknown): void {
+    const outcome = poolRefusal(reason, cause)
     broken = { until: performance.now() + startPause, outcome }
     // Another thread may have come up before: then it goes on, and serves them.
     if (!someReady()) refuseAll(outcome)
   }
 
   function refuseAll(outcome: Outcome): void {
-    for (const job of waiting.splice(0)) job.settle(outcome)
+    for (const job of waiting.clear()) job.settle(outcome)
     for (const settle of starters.splice(0)) settle(outcome)
   }
 
   function end(thread: Thread): void {
     clearTimeout(thread.deadline)
     threads.delete(thread)
-    waiting.unshift(...thread.jobs.splice(0))
+    for (const job of thread.jobs.splice(0).reverse()) waiting.unshift(job)
     const ended = thread.worker.terminate()
     ending.add(ended)
     void ended.finally(() => ending.delete(ended))
@@ -278,9 +309,11 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   }
 }
 
-function poolRefusal(refused: string): Outcome {
-  return { refused, because: 'pool' }
+function poolRefusal(refused: string, cause?: unknown): Outcome {
+  return { refused, because: 'pool', ...(cause === undefined ? {} : { cause }) }
 }
 
-/** `worker.ts` when this is TypeScript run by Node, `worker.js` in the package. */
-const besideThisFile = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+/** `worker.ts` when this is TypeScript run by Node, `worker.js` in the package. Asked when a pool is made: a CommonJS bundle has no `import.meta.url`, and must load all the same. */
+function urlOfWorker(): URL {
+  return new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+}

@@ -1,6 +1,6 @@
 import type { CodeKeywordDefinition, KeywordCxt, ValidateFunction } from 'ajv'
-import { _ } from 'ajv'
-import { Ajv2019 } from 'ajv/dist/2019.js'
+import type { Ajv2019 } from 'ajv/dist/2019.js'
+import { ajv2019Module, ajvModule } from './ajv.ts'
 import { messageFormats } from './formats.ts'
 import { hasInheritedName, ownNamesKeyword } from './own-names.ts'
 import type { PlainSchema } from './plain-schema.ts'
@@ -11,7 +11,12 @@ import { mostVisits, visitKeyword, visits } from './visits.ts'
  * Our own compiler, and nobody else's: Fastify's coerces `"5"` to 5, fills in defaults and drops what it does not know (MS-08).
  * One per program: its meta-schema alone takes longer to compile than most messages.
  */
-const compilers = { strictTypes: createCompiler(true), closedUnions: createCompiler(false) }
+let made: { readonly strictTypes: Ajv2019; readonly closedUnions: Ajv2019 } | undefined
+
+function compilers(): NonNullable<typeof made> {
+  made ??= { strictTypes: createCompiler(true), closedUnions: createCompiler(false) }
+  return made
+}
 
 /** Why ajv said no: where in the schema, not where in the message. */
 export interface Fault {
@@ -36,9 +41,9 @@ export function compileValidator(written: PlainSchema, closed: PlainSchema): (me
 }
 
 function compileEither(written: PlainSchema, closed: PlainSchema): ValidateFunction {
-  if (!usesUnevaluated(closed)) return compileOnce(compilers.strictTypes, closed)
-  compileOnce(compilers.strictTypes, withoutUnevaluated(written))
-  return compileOnce(compilers.closedUnions, closed)
+  if (!usesUnevaluated(closed)) return compileOnce(compilers().strictTypes, closed)
+  compileOnce(compilers().strictTypes, withoutUnevaluated(written))
+  return compileOnce(compilers().closedUnions, closed)
 }
 
 function compileOnce(ajv: Ajv2019, schema: PlainSchema): ValidateFunction {
@@ -51,6 +56,8 @@ function compileOnce(ajv: Ajv2019, schema: PlainSchema): ValidateFunction {
 }
 
 function createCompiler(strictTypes: boolean): Ajv2019 {
+  const { _ } = ajvModule()
+  const { Ajv2019 } = ajv2019Module()
   const ajv = new Ajv2019({
     strict: true,
     strictTypes,
@@ -89,7 +96,7 @@ function createCompiler(strictTypes: boolean): Ajv2019 {
       cxt.fail(_`++${cxt.gen.scopeValue('obj', { ref: visits })}.count > ${mostVisits}`)
     },
   })
-  for (const [name, format] of messageFormats) ajv.addFormat(name, format)
+  for (const [name, format] of messageFormats()) ajv.addFormat(name, format)
   return ajv
 }
 
@@ -99,6 +106,7 @@ function createCompiler(strictTypes: boolean): Ajv2019 {
  * never reaches a regular expression.
  */
 function lengthKeyword(keyword: 'maxLength' | 'minLength'): CodeKeywordDefinition {
+  const { _ } = ajvModule()
   return {
     keyword,
     type: 'string',

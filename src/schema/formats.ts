@@ -1,5 +1,5 @@
 import type { Format } from 'ajv'
-import { fullFormats } from 'ajv-formats/dist/formats.js'
+import { formatsModule } from './ajv.ts'
 
 /**
  * The formats of ajv-formats, each behind a cap on the length (UTF-16 units) that it is checked at all: their expressions are
@@ -25,18 +25,21 @@ const caps: readonly (readonly [name: string, longest: number])[] = [
 
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
-export const messageFormats: ReadonlyMap<string, Format> = new Map<string, Format>([
-  ...caps.map(([name, longest]) => [name, capped(name, longest)] as const),
-  // Our own: the one of ajv-formats matches line by line, so one good line lets any other in.
-  ['byte', { type: 'string', validate: (text: string) => base64.test(text) }],
-  ['int32', { type: 'number', validate: (value: number) => Number.isInteger(value) && value === (value | 0) }],
-  ['int64', { type: 'number', validate: (value: number) => Number.isSafeInteger(value) }],
-  ['float', { type: 'number', validate: () => true }],
-  ['double', { type: 'number', validate: () => true }],
-])
+/** Makes the formats that a received message may name. */
+export function messageFormats(): ReadonlyMap<string, Format> {
+  return new Map<string, Format>([
+    ...caps.map(([name, longest]) => [name, capped(name, longest)] as const),
+    // Our own: the one of ajv-formats matches line by line, so one good line lets any other in.
+    ['byte', { type: 'string', validate: (text: string) => base64.test(text) }],
+    ['int32', { type: 'number', validate: (value: number) => Number.isInteger(value) && value === (value | 0) }],
+    ['int64', { type: 'number', validate: (value: number) => Number.isSafeInteger(value) }],
+    ['float', { type: 'number', validate: () => true }],
+    ['double', { type: 'number', validate: () => true }],
+  ])
+}
 
 function capped(name: string, longest: number): Format {
-  const check = checkOf(Reflect.get(fullFormats, name))
+  const check = checkOf(Reflect.get(formatsModule().fullFormats, name))
   return { type: 'string', validate: (text: string) => text.length <= longest && check(text) }
 }
 

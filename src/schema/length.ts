@@ -1,10 +1,12 @@
-import { type Ajv, str } from 'ajv'
+import type { Ajv } from 'ajv'
+import { ajvModule } from './ajv.ts'
 
 /**
  * JSON Schema counts code points, which ajv does by reading the whole text: for 16 KiB, longer than serializing it takes.
  * A text has at most as many of them as UTF-16 units, so it is read only where that leaves the question open.
  */
 export function countLengthsQuickly(ajv: Ajv): void {
+  const { str } = ajvModule()
   ajv.removeKeyword('maxLength').addKeyword({
     keyword: 'maxLength',
     type: 'string',

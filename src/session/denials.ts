@@ -1,11 +1,11 @@
-import { hash } from 'node:crypto'
+import { digestOf, type IdentityKind, identityKey, identityKinds } from './identity.ts'
 
 /**
  * One revocation. `session` and `token`: refused until `until`. `user`: every session of the account that was authenticated
  * at or before `at` is refused until `until`; signing in again afterwards works, unless `at` is `until` (a ban).
  */
 export interface Denial {
-  readonly kind: 'session' | 'user' | 'token'
+  readonly kind: IdentityKind
   /** SHA-256 of the session, user or token id, base64url. What is kept in Redis or sent to other nodes opens nothing. */
   readonly id: string
   /** Milliseconds since the epoch. */
@@ -20,6 +20,10 @@ export interface DenialSubject {
   readonly userId?: string | undefined
   readonly tokenId?: string | undefined
   readonly authenticatedAt?: number | undefined
+  /** A time at which the credential already existed. */
+  readonly issuedAt?: number | undefined
+  /** The three as `denialKeys` makes them, where they were made before. */
+  readonly keys?: readonly string[]
 }
 
 /** Denials that outlive a node. */
@@ -36,76 +40,114 @@ export interface DenialStore {
   isDenied(subject: DenialSubject): Promise<boolean>
 }
 
-export const denialKinds = ['session', 'user', 'token'] as const
-
-/** `session:<digest>`: names an identity in maps, stores and envelopes without showing it. */
-export function denialKey(kind: Denial['kind'], rawId: string): string {
-  return `${kind}:${digest(rawId)}`
-}
+export const denialKinds = identityKinds
 
 export function denialOf(kind: Denial['kind'], rawId: string, at: number, until: number): Denial {
-  return { kind, id: digest(rawId), at, until }
+  return { kind, id: digestOf(rawId), at, until }
 }
 
 /** The keys under which a denial of this subject would be found. */
-export function denialKeys(subject: DenialSubject): string[] {
+export function denialKeys(subject: DenialSubject): readonly string[] {
+  if (subject.keys !== undefined) return subject.keys
   const keys: string[] = []
-  if (subject.sessionId !== undefined) keys.push(denialKey('session', subject.sessionId))
-  if (subject.userId !== undefined) keys.push(denialKey('user', subject.userId))
-  if (subject.tokenId !== undefined) keys.push(denialKey('token', subject.tokenId))
+  if (subject.sessionId !== undefined) keys.push(identityKey('session', subject.sessionId))
+  if (subject.userId !== undefined) keys.push(identityKey('user', subject.userId))
+  if (subject.tokenId !== undefined) keys.push(identityKey('token', subject.tokenId))
   return keys
 }
 
+/** Most that two clocks may differ where nobody said so, in ms. */
+export const defaultClockSkew = 30_000
+/** A time further ahead of ours than this was not read from a clock that agrees with ours. */
+const tolerance = 1_000
+
 /**
  * A denied user may sign in again, so a denial of a user hits the sessions that were authenticated no later than it; one
- * whose `at` is its `until` is a ban, and hits them all. A session that does not say when it was authenticated cannot be
- * told from a new one: only a ban hits it, besides the denials of those very sessions that nodes with its sockets add.
+ * whose `at` is its `until` is a ban, and hits them all. A session that does not say when it was authenticated is as old as
+ * its credential; where nobody knows that either, it cannot be told from a new one: only a ban hits it, besides the denials
+ * of those very sessions that nodes with its sockets add. A time that lies ahead of our own clock comes from one that is
+ * ahead of ours: until it has come, `clockSkew` is taken off, or a log-out would miss who signed in just before it.
  * A ban lasts as long as its `at` lies ahead: added to an earlier log-out that is kept for longer, it is still one.
  */
-export function isHitBy(denial: Denial, authenticatedAt: number | undefined, now: number): boolean {
+export function isHitBy(
+  denial: Denial,
+  { authenticatedAt, issuedAt }: Pick<DenialSubject, 'authenticatedAt' | 'issuedAt'>,
+  now: number,
+  clockSkew = defaultClockSkew,
+): boolean {
   if (denial.until <= now) return false
   if (denial.kind !== 'user' || now < denial.at) return true
-  return authenticatedAt !== undefined && authenticatedAt <= denial.at
+  const since = authenticatedAt ?? issuedAt
+  if (since === undefined) return false
+  return (since > now + tolerance ? since - clockSkew : since) <= denial.at
+}
+
+/**
+ * Does a denial that is in force hit a socket that is open? Whoever is connected now is: what counts is when this node
+ * opened the socket, not what another machine's clock says about the session. Spared are those that came later than the
+ * denial by more than two nodes' clocks may differ.
+ */
+export function hitsOpenSocket(
+  denial: Denial,
+  { authenticatedAt, issuedAt }: Pick<DenialSubject, 'authenticatedAt' | 'issuedAt'>,
+  openedAt: number,
+  clockSkew = defaultClockSkew,
+): boolean {
+  return denial.kind !== 'user' || Math.min(authenticatedAt ?? issuedAt ?? openedAt, openedAt) <= denial.at + clockSkew
 }
 
 /** What one node knows by heart: asked on every handshake without waiting, and put back into a store that lost it. */
 export interface DenialLedger {
   /** True if it says more than what was known. */
   put(denial: Denial, now: number): boolean
-  find(subject: DenialSubject, now: number): Denial | undefined
+  /**
+   * @param since when the handshake began that showed this subject. One that does not say when it was authenticated is at
+   * least as old as that: a log-out heard in between hits it.
+   */
+  find(subject: DenialSubject, now: number, since?: number): Denial | undefined
   all(now: number): Denial[]
   readonly size: number
 }
 
-export function createDenialLedger(): DenialLedger {
-  const known = new Map<string, Denial>()
+interface Heard {
+  readonly denial: Denial
+  /** By this node's clock. */
+  readonly heardAt: number
+}
+
+export function createDenialLedger(clockSkew = defaultClockSkew): DenialLedger {
+  const known = new Map<string, Heard>()
   let sweepAt = 1024
   const sweep = (now: number) => {
-    for (const [key, denial] of known) if (denial.until <= now) known.delete(key)
+    for (const [key, { denial }] of known) if (denial.until <= now) known.delete(key)
     sweepAt = Math.max(1024, known.size * 2)
   }
   return {
     put(denial, now) {
       const key = `${denial.kind}:${denial.id}`
-      const before = known.get(key)
+      const before = known.get(key)?.denial
       if (before !== undefined && before.at >= denial.at && before.until >= denial.until) return false
-      known.set(key, before === undefined ? denial : later(before, denial))
+      known.set(key, { denial: before === undefined ? denial : later(before, denial), heardAt: now })
       // Amortised: the ledger never holds more than twice what was in force at the last sweep.
       if (known.size > sweepAt) sweep(now)
       return true
     },
-    find(subject, now) {
+    find(subject, now, since) {
       // Nearly always: then no id has to be digested.
       if (known.size === 0) return undefined
       for (const key of denialKeys(subject)) {
-        const denial = known.get(key)
-        if (denial !== undefined && isHitBy(denial, subject.authenticatedAt, now)) return denial
+        const heard = known.get(key)
+        if (heard === undefined) continue
+        const { denial, heardAt } = heard
+        if (isHitBy(denial, subject, now, clockSkew)) return denial
+        const undated = subject.authenticatedAt === undefined && since !== undefined
+        if (undated && since <= heardAt && denial.until > now) return denial
       }
       return undefined
     },
     all(now) {
       sweep(now)
-      return [...known.values()]
+      return Array.from(known.values(), ({ denial }) => denial)
     },
     get size() {
       return known.size
@@ -144,8 +186,4 @@ export function memoryDenials(now: () => number = Date.now): DenialStore {
 
 export function later(a: Denial, b: Denial): Denial {
   return { kind: b.kind, id: b.id, at: Math.max(a.at, b.at), until: Math.max(a.until, b.until) }
-}
-
-function digest(rawId: string): string {
-  return hash('sha256', rawId, 'base64url')
 }

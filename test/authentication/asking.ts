@@ -3,6 +3,7 @@ import { request as overHttps, type RequestOptions } from 'node:https'
 import type { TestContext } from 'node:test'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { type Authentication, compileAuthentication } from '../../src/authentication/authentication.ts'
+import type { SignedIn } from '../../src/session/identity.ts'
 import type { Session } from '../../src/session/session.ts'
 
 export interface Answer {
@@ -18,6 +19,8 @@ export interface Answer {
 export interface Asking {
   readonly app: FastifyInstance
   readonly authentication: Authentication
+  /** Every session that was accepted, in order. */
+  readonly accepted: SignedIn[]
   /** Headers as pairs, so that one can be sent twice. */
   ask(headers?: readonly (readonly [string, string])[], path?: string, client?: RequestOptions): Promise<Answer>
 }
@@ -37,11 +40,13 @@ export async function startAsking(t: TestContext, option: unknown, options: Aski
   t.after(() => app.close())
   await prepare?.(app)
   const authentication = compileAuthentication(option, 'authenticate', now)
+  const accepted: SignedIn[] = []
   app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.url?.startsWith('/open/')) return
     const verdict = await authentication.authenticate(request)
     if (verdict.refused)
       return reply.code(401).send({ reason: verdict.reason, method: verdict.method, fault: verdict.fault })
+    if (verdict.signedIn !== null) accepted.push(verdict.signedIn)
     return reply.send({ session: verdict.session, method: verdict.method })
   })
   app.get('/', () => 'never reached')
@@ -52,6 +57,7 @@ export async function startAsking(t: TestContext, option: unknown, options: Aski
   return {
     app,
     authentication,
+    accepted,
     async ask(headers = [], path = '/', client = {}) {
       const { status, body, headers: answered } = await fetched(https !== undefined, { ...client, port, path }, headers)
       const told: Partial<Answer> = body.startsWith('{') ? JSON.parse(body) : {}

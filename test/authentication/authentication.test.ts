@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { FastifyRequest } from 'fastify'
 import { compileAuthentication } from '../../src/authentication/authentication.ts'
 import type { Authenticator } from '../../src/authentication/authenticator.ts'
 import { RefusedCredential } from '../../src/authentication/credential.ts'
 import { SecureWsError } from '../../src/errors.ts'
+import { acceptedAs } from '../session/identity-of.ts'
 import { startAsking } from './asking.ts'
 
 const ada = { id: 's1', userId: 'ada' }
 
-function knowing(name: string, answer: () => unknown, more: Partial<Authenticator> = {}): object {
+function knowing(
+  name: string,
+  answer: (request: FastifyRequest) => unknown,
+  more: Partial<Authenticator> = {},
+): object {
   return { name, ambient: false, authenticate: answer, ...more }
 }
 
@@ -164,13 +170,15 @@ test('LG a foreign error is told by class and code only, and counts as our fault
 test('an authenticator that needs no promise gets none', () => {
   const { authenticate } = compileAuthentication([knowing('a', () => null), knowing('b', () => ada)], 'authenticate')
   const request = {} as Parameters<typeof authenticate>[0]
-  assert.deepEqual(authenticate(request), { session: ada, method: 'b' })
+  const verdict = authenticate(request)
+  assert.ok(!(verdict instanceof Promise) && !verdict.refused)
+  assert.deepEqual([verdict.session, verdict.method], [ada, 'b'])
 })
 
 test('two of one kind are told apart, so that each revalidates its own sessions', async () => {
   const asked: string[] = []
   const issuer = (which: string) =>
-    knowing('bearer', () => null, {
+    knowing('bearer', ({ headers }) => (headers.by === which ? ada : null), {
       revalidate: () => {
         asked.push(which)
         return true
@@ -178,22 +186,23 @@ test('two of one kind are told apart, so that each revalidates its own sessions'
     })
   const authentication = compileAuthentication([issuer('first'), issuer('second')], 'authenticate')
   assert.deepEqual(authentication.explain().methods, ['bearer', 'bearer#2'])
-  await authentication.revalidate(ada, 'bearer#2')
-  assert.deepEqual(asked, ['second'])
-  assert.equal(await authentication.revalidate(ada, 'bearer#3'), null)
+  const verdict = await authentication.authenticate({ headers: { by: 'second' } } as never)
+  assert.ok(!verdict.refused && verdict.signedIn !== null)
+  await authentication.revalidate(verdict.signedIn)
+  assert.deepEqual([verdict.method, asked], ['bearer#2', ['second']])
 })
 
 test('CS-8 revalidation: true and the same identity carry on, everything else has ended', async () => {
   const now = 1_000
   const revalidated = (answer: unknown) =>
     compileAuthentication(
-      knowing('one', () => null, { revalidate: async () => answer as null }),
+      knowing('one', () => null),
       'authenticate',
       () => now,
-    ).revalidate(ada, 'one')
-  assert.equal(await revalidated(true), ada)
+    ).revalidate(acceptedAs(ada, async () => answer))
+  assert.equal((await revalidated(true))?.session, ada)
   const renewed = { ...ada, expiresAt: 2_000 }
-  assert.equal(await revalidated(renewed), renewed)
+  assert.equal((await revalidated(renewed))?.session, renewed)
   const ended = [
     false,
     null,
@@ -209,8 +218,12 @@ test('CS-8 revalidation: true and the same identity carry on, everything else ha
 })
 
 test('a failed look-up is not an answer: revalidation rejects, and the caller decides', async () => {
-  const failing = knowing('one', () => null, { revalidate: () => Promise.reject(new Error('store is down')) })
-  await assert.rejects(compileAuthentication(failing, 'authenticate').revalidate(ada, 'one'), /store is down/)
+  const { revalidate } = compileAuthentication(
+    knowing('one', () => null),
+    'authenticate',
+  )
+  const failing = acceptedAs(ada, () => Promise.reject(new Error('store is down')))
+  await assert.rejects(revalidate(failing), /store is down/)
 })
 
 test('without a revalidate a session stands until it expires', async () => {
@@ -221,9 +234,9 @@ test('without a revalidate a session stands until it expires', async () => {
     'authenticate',
     () => now,
   )
-  assert.equal(await authentication.revalidate(session, 'one'), session)
+  assert.equal((await authentication.revalidate(acceptedAs(session)))?.session, session)
   now = 2_000
-  assert.equal(await authentication.revalidate(session, 'one'), null)
+  assert.equal(await authentication.revalidate(acceptedAs(session)), null)
 })
 
 test('the plan tells what is ambient, loosened and carried in sub-protocols', () => {
@@ -237,6 +250,7 @@ test('the plan tells what is ambient, loosened and carried in sub-protocols', ()
     ambient: true,
     methods: ['cookie', 'token'],
     loosened: ['x.dangerous'],
+    neverAskedAgain: ['cookie', 'token'],
   })
   assert.deepEqual(authentication.credentialProtocols(['chat', 't.1']), ['t.1'])
   assert.equal(compileAuthentication(token, 'authenticate').ambient, false)
@@ -259,12 +273,13 @@ test('CS-11 a refreshed session replaces its own, and nobody else\u2019s', async
   const plain = knowing('plain', () => null)
   const authentication = compileAuthentication([tokens, plain], 'authenticate', () => now)
   assert.equal(authentication.refreshable, true)
-  assert.equal(await authentication.refresh(ada, 'bearer', 'good'), next)
+  const signedIn = acceptedAs(ada)
+  assert.equal((await authentication.refresh(signedIn, 'bearer', 'good'))?.session, next)
   for (const token of ['other user', 'other session', 'expired', 'true', 'unknown']) {
-    assert.equal(await authentication.refresh(ada, 'bearer', token), null, token)
+    assert.equal(await authentication.refresh(signedIn, 'bearer', token), null, token)
   }
-  assert.equal(await authentication.refresh(ada, 'plain', 'good'), null)
-  assert.equal(await authentication.refresh(ada, 'nobody', 'good'), null)
+  assert.equal(await authentication.refresh(signedIn, 'plain', 'good'), null)
+  assert.equal(await authentication.refresh(signedIn, 'nobody', 'good'), null)
   assert.equal(compileAuthentication(plain, 'authenticate').refreshable, false)
 })
 

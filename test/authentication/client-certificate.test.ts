@@ -104,24 +104,16 @@ test('headers in which a proxy would pass a certificate on are not read, nor is 
 test('a session ends with its certificate, at revalidation', async (t) => {
   const revoked = new Set<string>()
   const devices = clientCertificate({ load, revalidate: ({ id }) => !revoked.has(id) })
-  const found: unknown[] = []
-  const noting = {
-    ...devices,
-    authenticate: async (request: Parameters<typeof devices.authenticate>[0]) => {
-      const session = await devices.authenticate(request)
-      found.push(session)
-      return session
-    },
-  }
-  const { ask, authentication } = await startAsking(t, noting, { https: await lenient() })
+  const { ask, authentication, accepted } = await startAsking(t, devices, { https: await lenient() })
   await ask([], '/', { ...over, ...(await deviceOf(authority)) })
-  const session = found[0] as { id: string }
-  assert.equal(await authentication.revalidate(session, 'clientCertificate'), session)
+  const [signedIn] = accepted
+  assert.ok(signedIn)
+  assert.equal((await authentication.revalidate(signedIn))?.session, signedIn.session)
   t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 10 * 365 * 86_400_000 })
-  assert.equal(await authentication.revalidate(session, 'clientCertificate'), null)
+  assert.equal(await authentication.revalidate(signedIn), null)
   t.mock.timers.reset()
   revoked.add('s1')
-  assert.equal(await authentication.revalidate(session, 'clientCertificate'), null)
+  assert.equal(await authentication.revalidate(signedIn), null)
 })
 
 test('isValidAt: inside, on the borders, and with a date that is none', () => {

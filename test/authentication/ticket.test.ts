@@ -5,6 +5,7 @@ import type { Authenticator, IssuedTicket } from '../../src/authentication/authe
 import { mismatch, type TicketOptions, ticket } from '../../src/authentication/ticket.ts'
 import { memoryTickets, type StoredTicket, type TicketStore } from '../../src/authentication/ticket-store.ts'
 import type { Session } from '../../src/session/session.ts'
+import { acceptedAs } from '../session/identity-of.ts'
 import { startAsking } from './asking.ts'
 
 const origin = 'https://app.example'
@@ -27,7 +28,11 @@ async function startTickets(t: TestContext, options: TicketOptions = {}) {
   const tickets = ticket({ issueFor, ...options })
   const asking = await startAsking(t, tickets)
   const issue = (session = ada, change = {}) =>
-    tickets.issue(session, { origin, route: '/rooms/7', ...change }, issueFor)
+    tickets.issue(
+      session,
+      { origin, route: '/rooms/7', ...change },
+      acceptedAs(session, ({ id }) => sessions.has(id)),
+    )
   const redeem = (issued: Pick<IssuedTicket, 'protocol'>, path = '/rooms/7', from = origin, as?: string) => {
     const offered = [
       ['sec-websocket-protocol', `chat, ${issued.protocol}`],
@@ -135,13 +140,16 @@ test('CS-6 with `issueFor` the cookie alone opens nothing', async (t) => {
 })
 
 test('CS-9 a session that ended after the ticket was issued opens nothing', async (t) => {
-  const { issue, redeem, sessions, authentication } = await startTickets(t)
+  const { issue, redeem, sessions, authentication, accepted } = await startTickets(t)
   const issued = await issue()
-  assert.equal(await authentication.revalidate(ada, 'ticket'), ada)
+  await redeem(await issue())
+  const [signedIn] = accepted
+  assert.ok(signedIn)
+  assert.equal((await authentication.revalidate(signedIn))?.session, ada)
   sessions.delete('s1')
   const { status, fault } = await redeem(issued)
   assert.deepEqual([status, fault], [401, false])
-  assert.equal(await authentication.revalidate(ada, 'ticket'), null)
+  assert.equal(await authentication.revalidate(signedIn), null)
 })
 
 test('SE-12 malformed, unknown and doubled tickets', async (t) => {
@@ -205,15 +213,21 @@ test('ASVS 7.2.3 tickets are long and unlike each other, and the store has only 
     origin,
     route: '/',
     expiresAt: issued[0]?.expiresAt,
+    issuedAt: (issued[0]?.expiresAt ?? 0) - 30_000,
   })
 })
 
 test('a store without objects: the session is loaded, and must be the same person in the same session', async (t) => {
   const { keepsSessions: _, ...bare } = memoryTickets()
   const loaded = new Map<string, Session>([['s1', ada]])
-  const { issue, redeem, authentication } = await startTickets(t, { store: bare, load: async (id) => loaded.get(id) })
+  const { issue, redeem, authentication, accepted } = await startTickets(t, {
+    store: bare,
+    load: async (id) => loaded.get(id),
+  })
   assert.deepEqual((await redeem(await issue())).session, ada)
-  assert.equal(await authentication.revalidate(ada, 'ticket'), ada)
+  const [signedIn] = accepted
+  assert.ok(signedIn)
+  assert.equal((await authentication.revalidate(signedIn))?.session, ada)
   for (const other of [undefined, eve, { id: 's1', userId: 'eve' }, { id: 's1' }]) {
     if (other === undefined) loaded.delete('s1')
     else loaded.set('s1', other)

@@ -53,3 +53,45 @@ for (const name of pages.filter((page) => page.endsWith('inner-html'))) {
     await page.close()
   })
 }
+
+/** A browser that has no sanitizer of its own yet. */
+async function withoutSetHTML(app: typeof encoded): Promise<Page> {
+  const page = await person.newPage()
+  await page.addInitScript(() => Reflect.deleteProperty(Element.prototype, 'setHTML'))
+  await page.goto(`${addresses.get(app)}/trusted-types`)
+  await page
+    .locator('li')
+    .nth(said.length - 1)
+    .waitFor()
+  return page
+}
+
+test('trusted-types: markup comes in by the policy where the browser has no setHTML, and by nothing else', async () => {
+  const page = await withoutSetHTML(encoded)
+  assert.deepEqual(await page.locator('li').allTextContents(), [...said])
+  assert.equal(await page.evaluate('window.owned'), undefined)
+  const bare = page.evaluate(() => {
+    document.body.innerHTML = '<p>'
+  })
+  await assert.rejects(bare, /TrustedHTML/)
+  await assert.rejects(
+    page.evaluate(() => void Reflect.get(globalThis, 'trustedTypes').createPolicy('other', {})),
+    /[Pp]olicy/,
+  )
+  await page.close()
+})
+
+test('trusted-types: the control: a policy does not clean, the server does', async () => {
+  const page = await withoutSetHTML(careless)
+  await page.waitForFunction(() => Reflect.get(globalThis, 'owned') === true)
+  await page.close()
+})
+
+test('trusted-types: setHTML is a second fence, where there is one', async () => {
+  const page = await open(careless, 'trusted-types')
+  if (await page.evaluate(() => 'setHTML' in Element.prototype)) {
+    await page.waitForTimeout(200)
+    assert.equal(await page.evaluate('window.owned'), undefined)
+  } else await page.waitForFunction(() => Reflect.get(globalThis, 'owned') === true)
+  await page.close()
+})

@@ -25,6 +25,15 @@ export const otherwise: ReadonlyMap<string, string> = new Map([
     'expects a message that was read after the server began to close: nothing is delivered any more by then',
   ],
   [
+    'Should be able to pass clientTracking option in false to ws',
+    'declares its route before the plugin is there, where nothing would ever open it: fails the start, by its path',
+  ],
+  [
+    'Should call wildcard route handler on unregistered path',
+    'declares a route before the plugin is there, where nothing would ever open it: fails the start, by its path',
+  ],
+  ['Should return 404 on http request', 'answered with 426 and `Upgrade: websocket`, which says what to do'],
+  [
     'Should close on unregistered path (with no wildcard route websocket handler defined)',
     'refused with 404 where it was upgraded first and closed then',
   ],

@@ -8,7 +8,7 @@ import { filesBelow, importsOf, resolveImport, textOf } from './source-files.ts'
  */
 const storeys: readonly (readonly string[])[] = [
   ['errors', 'session/session'],
-  ['option-checks'],
+  ['option-checks', 'lazy-load'],
   ['http', 'telemetry', 'session'],
   ['schema'],
   ['admission', 'authentication', 'inbound', 'outbound', 'relay'],
@@ -24,6 +24,7 @@ const storeys: readonly (readonly string[])[] = [
   ['node'],
   ['admission/hook'],
   ['decorator', 'declared-routes'],
+  ['one-per-server'],
   ['plugin', 'fastify'],
   ['public'],
   ['index'],

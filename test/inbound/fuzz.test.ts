@@ -76,7 +76,7 @@ function open(schema: object) {
     path: 'secureWs',
     sanitizeHtml: assert.fail,
   })
-  const socket = { policy, state: createInboundState(policy, 0), session: null, request: {} }
+  const socket = { policy, state: createInboundState(policy, 0), session: null, owner: undefined, request: {} }
   return (bytes: Buffer): InboundVerdict => {
     const verdict = receive(bytes, false, socket, 0)
     assert.ok(!(verdict instanceof Promise))

@@ -197,7 +197,7 @@ describe('Redis is away', { concurrency: 3 }, () => {
         message: {
           kind: 'identity',
           verb: 'close',
-          subject: denialOf('session', 'ann.1', Date.now(), Date.now() + 60_000),
+          subjects: [denialOf('session', 'ann.1', Date.now(), Date.now() + 60_000)],
         },
       }
       const attempts: readonly (readonly [reason: string, topic: string, payload: string])[] = [

@@ -120,6 +120,7 @@ test('one warning lists everything that was loosened, and each is an event', asy
     "encode: 'none'",
     'dangerouslyAllowUnprefixedName',
     'dangerouslyAllowQueryToken',
+    'authenticate: bearer has no `revalidate`',
     '/anonymous authenticate: false',
   ]
   for (const word of wanted) assert.ok(warnings[0]?.includes(word), word)

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:http2'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
@@ -279,7 +281,12 @@ test('http2 without HTTP/1 fails, and with it starts', async () => {
   const app = make({ http2: true, https: { ...(await testCertificate()), allowHTTP1: true } })
   await app.register(secureWs, anonymous)
   app.get('/ws', socket, sink)
-  assert.equal((await app.inject('/ws')).statusCode, 426)
+  // Also over HTTP/2, where a header about the connection would throw.
+  const client = connect(await app.listen({ host: '127.0.0.1', port: 0 }), { rejectUnauthorized: false })
+  const [headers] = await once(client.request({ ':path': '/ws' }), 'response')
+  client.destroy()
+  assert.equal(headers[':status'], 426)
+  assert.equal(headers['secure-ws-code'], 'SWS_UPGRADE_REQUIRED')
   assert.throws(() => requireHttp1({ initialConfig: {}, className: 'Http2Server' }), /HTTP\/2 only/)
 })
 

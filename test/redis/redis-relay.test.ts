@@ -132,7 +132,7 @@ describe('published by somebody who can reach Redis, but has no secret', () => {
         'app:control',
         sealEnvelope(
           'control',
-          { ...forged, message: { kind: 'identity', verb: 'close', subject: denial } },
+          { ...forged, message: { kind: 'identity', verb: 'close', subjects: [denial] } },
           undefined,
         ),
         'bad signature',

@@ -16,7 +16,7 @@ const roomEnvelope: Envelope = {
 }
 const closing: Envelope = {
   ...roomEnvelope,
-  message: { kind: 'identity', verb: 'close', subject: denialOf('session', 's', 1, 2) },
+  message: { kind: 'identity', verb: 'close', subjects: [denialOf('session', 's', 1, 2)] },
 }
 
 describe('an envelope', () => {
@@ -117,12 +117,15 @@ describe('BR-03: signed, but odd', () => {
     `{"node":"n","sequence":1.5,"at":1,"kind":"room","room":"a"}`,
     `{"node":"n","sequence":"1","at":1,"kind":"room","room":"a"}`,
     `{"node":"n","sequence":1,"at":1e300,"kind":"room","room":"a"}`,
-    `{${base},"kind":"identity","verb":"open","subject":${denial}}`,
+    `{${base},"kind":"identity","verb":"open","subjects":[${denial}]}`,
     `{${base},"kind":"identity","verb":"close"}`,
-    `{${base},"kind":"identity","verb":"close","subject":null}`,
-    `{${base},"kind":"identity","verb":"close","subject":${denial.replace('session', 'toString')}}`,
-    `{${base},"kind":"identity","verb":"close","subject":${denial.replace(/"id":"[^"]+"/, '"id":"s"')}}`,
-    `{${base},"kind":"identity","verb":"close","subject":${denial.replace('"until":2', '"until":-2')}}`,
+    `{${base},"kind":"identity","verb":"close","subjects":[null]}`,
+    `{${base},"kind":"identity","verb":"close","subjects":[]}`,
+    `{${base},"kind":"identity","verb":"close","subjects":[${denial},null]}`,
+    `{${base},"kind":"identity","verb":"close","subjects":[${Array(51).fill(denial)}]}`,
+    `{${base},"kind":"identity","verb":"close","subjects":[${denial.replace('session', 'toString')}]}`,
+    `{${base},"kind":"identity","verb":"close","subjects":[${denial.replace(/"id":"[^"]+"/, '"id":"s"')}]}`,
+    `{${base},"kind":"identity","verb":"close","subjects":[${denial.replace('"until":2', '"until":-2')}]}`,
     `{${base},"kind":"__proto__","room":"a"}`,
     `{${base},"kind":"room","room":"a"`,
     `${'['.repeat(8_000)}`,
@@ -140,7 +143,7 @@ describe('BR-03: signed, but odd', () => {
   })
 
   test('a revocation carries no frame', () => {
-    const fields = `{${base},"kind":"identity","verb":"close","subject":${denial}}`
+    const fields = `{${base},"kind":"identity","verb":"close","subjects":[${denial}]}`
     assert.equal(typeof openEnvelope(topic, header(fields), undefined), 'object')
     assert.equal(openEnvelope(topic, header(fields, 'x'), undefined), 'malformed')
   })

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createIdentities } from '../../src/revocation/identities.ts'
-import { denialKey } from '../../src/session/denials.ts'
+import { identityKey } from '../../src/session/identity.ts'
+import { identityOf } from '../session/identity-of.ts'
 
-const member = (id: string, session: { id: string; userId?: string; tokenId?: string } | null) => ({ id, session })
+const member = (id: string, session: { id: string; userId?: string; tokenId?: string } | null) => ({
+  id,
+  session,
+  identity: session && identityOf(session),
+})
 
 test('a socket is found by its session, its user and its token, and by nothing once it has left', () => {
   const identities = createIdentities()
@@ -11,12 +16,12 @@ test('a socket is found by its session, its user and its token, and by nothing o
   const other = member('2', { id: 's2', userId: 'u' })
   identities.enter(ann)
   identities.enter(other)
-  assert.deepEqual([...identities.of(denialKey('session', 's'))], [ann])
-  assert.deepEqual([...identities.of(denialKey('user', 'u'))], [ann, other])
-  assert.deepEqual([...identities.of(denialKey('token', 't'))], [ann])
+  assert.deepEqual([...identities.of(identityKey('session', 's'))], [ann])
+  assert.deepEqual([...identities.of(identityKey('user', 'u'))], [ann, other])
+  assert.deepEqual([...identities.of(identityKey('token', 't'))], [ann])
   identities.leave(ann)
   identities.leave(ann)
-  assert.deepEqual([...identities.of(denialKey('user', 'u'))], [other])
+  assert.deepEqual([...identities.of(identityKey('user', 'u'))], [other])
   identities.leave(other)
   assert.equal(identities.size, 0)
 })
@@ -30,9 +35,9 @@ test('session, user and token of one name are three identities', () => {
     member('3', { id: 'z', userId: 'session:x', tokenId: 'x' }),
   ]
   for (const each of [session, user, token]) identities.enter(each)
-  assert.deepEqual([...identities.of(denialKey('session', 'x'))], [session])
-  assert.deepEqual([...identities.of(denialKey('user', 'x'))], [])
-  assert.deepEqual([...identities.of(denialKey('token', 'x'))], [token])
+  assert.deepEqual([...identities.of(identityKey('session', 'x'))], [session])
+  assert.deepEqual([...identities.of(identityKey('user', 'x'))], [])
+  assert.deepEqual([...identities.of(identityKey('token', 'x'))], [token])
 })
 
 test('nobody is in no identity, and BR-07 1,000 comings and goings leave nothing', () => {

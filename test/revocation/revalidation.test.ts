@@ -68,3 +68,16 @@ test('who opened together is not asked together for ever, and a failure is asked
   assert.ok(new Set(dues).size > 100)
   assert.ok(retryAfter(5_000) < 5_900)
 })
+
+test('what is urgent goes first and has places of its own, also while every routine question hangs', () => {
+  const revalidation = createRevalidation(1_000, 2)
+  const [hung, late, urgent] = [[socketOf(), socketOf()], socketOf(), socketOf()]
+  for (const socket of [...hung, late]) revalidation.request(socket)
+  revalidation.request(urgent, true)
+  assert.deepEqual([late.asked, urgent.asked], [0, 1])
+  // Asked for as routine, and then urgently: asked once.
+  revalidation.request(late, true)
+  revalidation.request(late)
+  assert.equal(late.asked, 1)
+  assert.equal(revalidation.pending, 5)
+})

@@ -113,7 +113,7 @@ test('SE-05 20 frames in flight: nothing is handled and nothing is sent after `r
 for (const wait of ['authenticate', 'authorize', 'preHandler'] as const) {
   for (const kind of ['sessionId', 'userId', 'tokenId'] as const) {
     test(`SE-06 revoked by ${kind} while ${wait} waits: never a socket that goes on`, async (t) => {
-      const subjects = new Map<string, () => Promise<void>>()
+      const subjects = new Map<string, () => Promise<unknown>>()
       const meanwhile = async (id: string): Promise<void> => {
         await turn()
         await subjects.get(id)?.()

@@ -25,6 +25,7 @@ function member(id: string, outbound = anything): Member {
   return {
     id,
     session: { id: `session of ${id}`, userId: id },
+    identity: null,
     outbound,
     got,
     refused,

@@ -4,10 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { memoryPresence, type PresenceStore } from '../../src/relay/presence.ts'
 import { createPresence } from '../../src/rooms/presence.ts'
 import { until } from '../harness/until.ts'
+import { identityOf } from '../session/identity-of.ts'
 
 const member = (id: string, userId?: string) => ({
   id,
-  session: userId === undefined ? null : { id: `s ${id}`, userId },
+  session: null,
+  identity: userId === undefined ? null : identityOf({ id: `s ${id}`, userId }),
 })
 
 function presenceOn(store: PresenceStore, ttl = 30_000) {
@@ -91,4 +93,92 @@ test('BR-03 what somebody else wrote into the store is nobody', async () => {
   for (const holder of ['', 'null', '{}', '[]', '[1,"ann"]', '{"0":"x"}', '[[']) await store.enter('a', holder, 1_000)
   await store.enter('a', '["1",{}]', 1_000)
   assert.deepEqual(await presence.members('a'), [{ socket: '1', userId: undefined }])
+})
+
+// Class S8: a queue that clients fill. 5 ms to the store and back, one member that toggles a room as fast as it can.
+test('S8 a member that comes and goes without end delays nobody, and is written only as often as the store answers', async () => {
+  const inner = memoryPresence()
+  let writes = 0
+  const far: PresenceStore = {
+    ...inner,
+    async enter(...entry) {
+      writes++
+      await sleep(5)
+      await inner.enter(...entry)
+    },
+    async leave(...entry) {
+      writes++
+      await sleep(5)
+      await inner.leave(...entry)
+    },
+  }
+  const presence = presenceOn(far)
+  const toggler = member('t', 'tom')
+  presence.enter(member('1', 'ann'), 'quiet')
+  let toggles = 0
+  const toggling = setInterval(() => {
+    for (let n = 0; n < 200; n++, toggles++) {
+      presence.enter(toggler, 'busy')
+      presence.leave(toggler, 'busy')
+    }
+  }, 1)
+  await sleep(200)
+  for (const [room, users] of [
+    ['quiet', ['ann']],
+    ['busy', []],
+  ] as const) {
+    const since = performance.now()
+    const found = await presence.members(room)
+    assert.ok(performance.now() - since < 100, `members('${room}') took ${performance.now() - since} ms`)
+    assert.deepEqual(
+      found.map(({ userId }) => userId).filter((user) => user !== 'tom'),
+      users,
+    )
+  }
+  clearInterval(toggling)
+  presence.enter(toggler, 'busy')
+  assert.deepEqual(
+    (await presence.members('busy')).map(({ userId }) => userId),
+    ['tom'],
+  )
+  presence.leave(toggler, 'busy')
+  assert.deepEqual(await presence.members('busy'), [], 'where it ends up is what counts')
+  assert.ok(toggles > 1_000 && writes < toggles / 10, `${writes} writes for ${toggles} toggles`)
+  await presence.close()
+  assert.deepEqual(await inner.members('quiet'), [])
+  assert.deepEqual(presence.failures, [])
+})
+
+test('S8 comings and goings at random over a store with a random delay: the store ends where the members are', async () => {
+  for (let round = 0; round < 20; round++) {
+    const inner = memoryPresence()
+    const slow: PresenceStore = {
+      ...inner,
+      async enter(...entry) {
+        await sleep(Math.random() * 3)
+        await inner.enter(...entry)
+      },
+      async leave(...entry) {
+        await sleep(Math.random() * 3)
+        await inner.leave(...entry)
+      },
+    }
+    const presence = presenceOn(slow)
+    const here = new Set<string>()
+    for (let step = 0; step < 60; step++) {
+      const name = `m${Math.floor(Math.random() * 5)}`
+      if (Math.random() < 0.5) {
+        presence.enter(member(name, name), 'room')
+        here.add(name)
+      } else {
+        presence.leave(member(name, name), 'room')
+        here.delete(name)
+      }
+      if (Math.random() < 0.2) await sleep(1)
+    }
+    const found = await presence.members('room')
+    assert.deepEqual(found.map(({ socket }) => socket).sort(), [...here].sort())
+    await presence.close()
+    assert.deepEqual(await inner.members('room'), [])
+  }
 })

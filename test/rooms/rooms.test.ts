@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { roomName } from '../../src/rooms/room-name.ts'
 import { createRooms } from '../../src/rooms/rooms.ts'
 
-const member = (id: string) => ({ id, session: null })
+const member = (id: string) => ({ id, session: null, identity: null })
 
 test('a member is found in every room it joined and in none it left', () => {
   const rooms = createRooms({ roomsPerSocket: 10 })

@@ -46,6 +46,8 @@ function pool(options: Partial<WorkerPoolOptions> = {}): WorkerPool {
 }
 const kind = (outcome: object) => ('because' in outcome ? outcome.because : 'clean')
 const refusedByPool = (refused: string) => ({ refused, because: 'pool' })
+/** What a worker threw is its host's, and the tests of the causes are of the whole server. */
+const withoutCause = (outcome: object) => Object.fromEntries(Object.entries(outcome).filter(([key]) => key !== 'cause'))
 const cleanAll = (one: WorkerPool, dirty: readonly string[]) => Promise.all(dirty.map((text) => one.clean(text)))
 
 /** The workers that a test starts, as Node tells of them one tick later. */
@@ -159,13 +161,14 @@ test('a sanitizer that cannot work refuses everything, without starting threads 
     [new URL('https://localhost/worker.js'), 'a worker of the sanitizer could not be started'],
   ] as const) {
     const one = pool({ workerUrl })
-    assert.deepEqual(await cleanAll(one, ['a', 'b']), [refusedByPool(reason), refusedByPool(reason)])
+    const outcomes = await cleanAll(one, ['a', 'b'])
+    assert.deepEqual(outcomes.map(withoutCause), [refusedByPool(reason), refusedByPool(reason)])
     const before = started.length
-    assert.deepEqual(await one.clean('c'), refusedByPool(reason))
-    assert.deepEqual(await one.start(), refusedByPool(reason))
+    assert.deepEqual(withoutCause(await one.clean('c')), refusedByPool(reason))
+    assert.deepEqual(withoutCause(await one.start()), refusedByPool(reason))
     assert.deepEqual(one.stats(), { threads: 0, waiting: 0, replaced: 0 })
     assert.equal(started.length, before)
-    assert.deepEqual(await pool({ workerUrl }).start(), refusedByPool(reason))
+    assert.deepEqual(withoutCause(await pool({ workerUrl }).start()), refusedByPool(reason))
   }
 })
 

@@ -1,18 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import {
-  createDenialLedger,
-  denialKey,
-  denialKeys,
-  denialOf,
-  isHitBy,
-  memoryDenials,
-} from '../../src/session/denials.ts'
+import { createDenialLedger, denialKeys, denialOf, isHitBy, memoryDenials } from '../../src/session/denials.ts'
+import { identityKey } from '../../src/session/identity.ts'
 
 test('LG-03: a denial does not show whom it denies', () => {
   assert.ok(!JSON.stringify(denialOf('session', 'the-session-id', 1, 2)).includes('the-session-id'))
-  assert.ok(!denialKey('session', 'the-session-id').includes('the-session-id'))
-  assert.equal(denialKey('session', 's'), `session:${denialOf('session', 's', 1, 2).id}`)
+  assert.ok(!identityKey('session', 'the-session-id').includes('the-session-id'))
+  assert.equal(identityKey('session', 's'), `session:${denialOf('session', 's', 1, 2).id}`)
 })
 
 test('one id as session, user and token is three identities', () => {
@@ -22,8 +16,8 @@ test('one id as session, user and token is three identities', () => {
 
 test('a denial ends at `until`, not before', () => {
   const denial = denialOf('session', 's', 100, 200)
-  assert.equal(isHitBy(denial, undefined, 199), true)
-  assert.equal(isHitBy(denial, undefined, 200), false)
+  assert.equal(isHitBy(denial, {}, 199), true)
+  assert.equal(isHitBy(denial, {}, 200), false)
 })
 
 test('the ledger says whether a denial says more than what it knew', () => {

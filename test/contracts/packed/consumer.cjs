@@ -12,7 +12,7 @@ async function main() {
   app.get('/echo', { websocket: true }, (socket) => socket.on('message', (frame) => socket.send(String(frame))))
   await app.ready()
   const { statusCode } = await app.inject({ url: '/echo' })
-  assert.equal(statusCode, 404)
+  assert.equal(statusCode, 426)
   await app.close()
   console.log('CommonJS: ok')
 }

@@ -59,9 +59,11 @@ ws.to('x')
   .to('y')
   .except({ id: '1' })
   .send('text', { encode: 'json', perMember: (session) => session?.userId })
-is<Promise<void>>()(ws.revoke({ sessionId: 's' }))
-is<Promise<void>>()(ws.revoke({ userId: 'u' }, { until: Date.now() + 1_000 }))
-is<Promise<void>>()(ws.revoke({ tokenId: 't' }))
+is<Promise<{ readonly closed: number; readonly stored: boolean }>>()(ws.revoke({ sessionId: 's' }))
+is<Promise<{ readonly closed: number; readonly stored: boolean }>>()(
+  ws.revoke({ userId: 'u' }, { until: Date.now() + 1_000 }),
+)
+is<Promise<{ readonly closed: number; readonly stored: boolean }>>()(ws.revoke({ tokenId: 't' }))
 is<Stats>()(ws.stats())
 is<Promise<void>>()(ws.drain())
 // @ts-expect-error TS2345: whom?
