@@ -1,6 +1,5 @@
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
 import cookie from '@fastify/cookie'
 import websocket, { type WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -34,8 +33,8 @@ import { type Audit, createAudit } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
 import { createThrownLog } from './telemetry/thrown.ts'
 import { type ConnectedSocket, secureSocketClass } from './ws/socket.ts'
-import { endUnrouted } from './ws/unrouted.ts'
 import { takeUpgrades } from './ws/upgrade.ts'
+import { UpgradedStreams } from './ws/upgraded-streams.ts'
 
 /** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
 export const policyKey = Symbol('fastify-secure-ws.policy')
@@ -70,6 +69,12 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   let sanitizes = false
   const admissions = new Admissions()
   const capacity = createCapacity(limits)
+  const streams = new UpgradedStreams({
+    deadline: limits.handshake,
+    most: limits.connections,
+    now: () => performance.now(),
+    report: (end) => audit({ type: 'handshake.refused', ...end }),
+  })
 
   const revalidation = createRevalidation(settings.session.revalidateEvery)
   const node = createNode({
@@ -145,7 +150,10 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     verifyClient: undefined,
     maxPayload: Math.max(limits.messageBytes, settings.websocket.options?.maxPayload ?? 0),
     WebSocket: secureSocketClass({
-      take: (stream) => admissions.take(stream),
+      take(stream) {
+        streams.opened(stream)
+        return admissions.take(stream)
+      },
       to: (connection, room) => node.audience([room], [connection.id]),
       surroundings: {
         now,
@@ -160,7 +168,6 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       },
     }) as object as SocketClass,
   }
-  const reached = new WeakSet<Duplex>()
   const attachWebsocket = () =>
     app.register(websocket, {
       // In the place of its own, which cuts the connection: `attended` and the connection take care of both kinds.
@@ -168,23 +175,15 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       ...settings.websocket,
       options: socketOptions,
     })
-  const leaveUpgrades = await takeUpgrades(
-    upgradesOf(app, settings.websocket),
-    attachWebsocket,
-    (route, raw, stream) => {
-      route()
-      if (reached.has(stream)) return
-      endUnrouted(stream, (status) =>
-        audit({
-          type: 'handshake.refused',
-          code: 'SWS_BAD_HANDSHAKE',
-          reason: `the router answered with ${status} before any hook ran`,
-          address: raw.socket?.remoteAddress,
-        }),
-      )
-    },
-  )
-  app.addHook('preClose', async () => leaveUpgrades())
+  const upgrades = await takeUpgrades(upgradesOf(app, settings.websocket), {
+    attach: attachWebsocket,
+    around: (route, raw, stream) => streams.take(raw, stream, route),
+    left: settings.dangerouslyLeaveUpgrades,
+  })
+  app.addHook('preClose', async () => {
+    upgrades.leave()
+    streams.close()
+  })
 
   // Other packages write to these options (graphql-ws does): one of their routes would choose for all of ours.
   Object.defineProperty(app.websocketServer.options, 'handleProtocols', {
@@ -202,7 +201,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     sharedRate: node.sharedRate(limits.handshakesPerMinutePerAddress),
     admissions,
     verifyClient: compileVerifyClient(settings.websocket.options?.verifyClient),
-    reached,
+    judged: (stream) => streams.judged(stream),
     unavailable: (needsSession) => instance.unavailable(needsSession),
     isDenied: node.isDenied,
     tell: createDeveloperLog({ logger: app.log, development }),
@@ -215,6 +214,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   app.addHook('onReady', async () => {
     refuseUnguarded(app)
+    upgrades.lock()
     // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
     if (sanitizes) await sanitizer.start()
     await node.start()
@@ -223,6 +223,9 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       ...(settings.dangerouslyAllowAmbientCredentials
         ? ['dangerouslyAllowAmbientCredentials: true (any page that may connect may use the visitor)']
         : []),
+      ...settings.dangerouslyLeaveUpgrades.map(
+        (prefix) => `dangerouslyLeaveUpgrades: ${prefix} (whoever listens there is not guarded)`,
+      ),
       ...(settings.bus.dangerouslyUnsigned === true
         ? ['bus.dangerouslyUnsigned: true (whoever can publish on the bus speaks in rooms and ends sessions)']
         : []),

@@ -37,8 +37,8 @@ export interface GuardSurroundings {
   readonly admissions: Admissions
   /** ws's own hook, when the application brought one. */
   readonly verifyClient: VerifyClient | undefined
-  /** The streams that came this far; what the router answers by itself never does. */
-  readonly reached: WeakSet<Duplex>
+  /** Told of the streams that came this far: from here on the guard's own clock and events hold. */
+  readonly judged: (stream: Duplex) => void
   /** A reason to admit nobody now: draining, or a bus that has not caught up. */
   readonly unavailable: (needsSession: boolean) => string | undefined
   readonly isDenied: (identity: Identity, since: number) => boolean
@@ -278,7 +278,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     const startedAt = now()
     const { raw } = request
     const stream: Duplex = reply.raw.socket ?? raw.socket
-    surroundings.reached.add(stream)
+    surroundings.judged(stream)
     const facts = readFacts(request)
     const policy = request.is404 ? undefined : policyOf(request)
     if (policy === undefined) {

@@ -44,6 +44,11 @@ export interface SecureWsOptions extends Partial<AdmissionOptions> {
    * hijacking, and registration fails unless this is `true` as well. Default `false`.
    */
   readonly dangerouslyAllowAmbientCredentials?: boolean
+  /**
+   * Path prefixes, such as `['/vite-hmr']`, whose upgrades are left to the other `upgrade` listeners of this server, without
+   * any guard. Default none: another listener fails the start.
+   */
+  readonly dangerouslyLeaveUpgrades?: readonly string[]
 }
 
 export interface SessionOptions {
@@ -81,6 +86,7 @@ export interface Settings {
   readonly websocket: WebsocketPluginOptions
   readonly audit: ((event: AuditEvent) => void) | undefined
   readonly dangerouslyAllowAmbientCredentials: boolean
+  readonly dangerouslyLeaveUpgrades: readonly string[]
 }
 
 const admissionKeys = [
@@ -105,6 +111,7 @@ const keys = [
   'websocket',
   'audit',
   'dangerouslyAllowAmbientCredentials',
+  'dangerouslyLeaveUpgrades',
 ] as const
 
 export const routeKeys = [
@@ -153,6 +160,7 @@ export function resolveOptions(options: unknown): Settings {
     helmet: checkHelmet(given.helmet),
     websocket: checkWebsocket(given.websocket),
     audit: checkAudit(given.audit),
+    dangerouslyLeaveUpgrades: prefixes(given.dangerouslyLeaveUpgrades, 'dangerouslyLeaveUpgrades'),
     dangerouslyAllowAmbientCredentials: boolean(
       given.dangerouslyAllowAmbientCredentials,
       false,
@@ -210,6 +218,16 @@ function boolean(value: unknown, fallback: boolean, path: string): boolean {
   if (value === undefined) return fallback
   if (typeof value === 'boolean') return value
   throw badOption(path, value, 'Write true or false.')
+}
+
+function prefixes(value: unknown, path: string): readonly string[] {
+  const advice = "Write a list of paths such as ['/vite-hmr']. A single `/` would leave every upgrade unguarded."
+  if (value === undefined) return []
+  if (!Array.isArray(value)) throw badOption(path, value, advice)
+  for (const each of value as unknown[]) {
+    if (typeof each !== 'string' || !/^\/[^/?#][^?#]*$/.test(each)) throw badOption(path, each, advice)
+  }
+  return [...(value as string[])]
 }
 
 function objectOr(value: unknown, path: string, advice: string): Record<string, unknown> {

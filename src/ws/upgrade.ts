@@ -1,32 +1,92 @@
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { SecureWsError } from '../errors.ts'
 
 /** As Node's `upgrade` event calls it. */
 export type UpgradeListener = (raw: IncomingMessage, stream: Duplex, head: Buffer) => void
 
+export interface TakeUpgradesOptions {
+  /** Makes @fastify/websocket attach its listener. */
+  readonly attach: () => PromiseLike<unknown>
+  /** Called for every upgrade that is not left to others, with the listener that was attached. */
+  readonly around: (route: () => void, raw: IncomingMessage, stream: Duplex) => void
+  /** Path prefixes whose upgrades belong to the other listeners. */
+  readonly left: readonly string[]
+}
+
+export interface Upgrades {
+  /**
+   * From the start on there is one way in: other listeners hear of the paths that are left to them, and of no others.
+   * @throws SecureWsError `SWS_UNGUARDED_ROUTE` when somebody else listens and no path is left to others
+   */
+  lock(): void
+  /** Stops listening. As long as one listener is left, Node hands upgrades to it instead of answering them with a 503. */
+  leave(): void
+}
+
 /**
- * Stands in the place of the listener that @fastify/websocket attaches, so that the server has one listener and every
- * upgrade one way in.
- *
- * @param attach what makes @fastify/websocket attach its listener
- * @param around is called for every upgrade, with the listener that was attached
- * @returns what takes the listener away again. As long as one is left, Node hands upgrades to it instead of answering them
- * with a 503, and they would hang.
+ * Stands in the place of the listener that @fastify/websocket attaches, so that every upgrade has one way in. Two listeners
+ * on one stream answer the same request twice: one opens what the other refused, or the process ends with
+ * ERR_HTTP_SOCKET_ASSIGNED.
  */
-export async function takeUpgrades(
-  server: EventEmitter,
-  attach: () => PromiseLike<unknown>,
-  around: (route: () => void, raw: IncomingMessage, stream: Duplex) => void,
-): Promise<() => void> {
-  const others = new Set(server.listeners('upgrade'))
+export async function takeUpgrades(server: EventEmitter, options: TakeUpgradesOptions): Promise<Upgrades> {
+  const { attach, around, left } = options
+  const before = new Set(server.listeners('upgrade'))
   await attach()
-  const [attached] = server.listeners('upgrade').filter((listener) => !others.has(listener))
+  const [attached] = server.listeners('upgrade').filter((listener) => !before.has(listener))
   if (attached === undefined) throw new Error('fastify-secure-ws: @fastify/websocket listens to no upgrades.')
+  const others = new Set<UpgradeListener>()
   const listener: UpgradeListener = (raw, stream, head) => {
-    around(() => Reflect.apply(attached, server, [raw, stream, head]), raw, stream)
+    if (isBelow(raw.url, left)) for (const other of others) Reflect.apply(other, server, [raw, stream, head])
+    else around(() => Reflect.apply(attached, server, [raw, stream, head]), raw, stream)
   }
   server.off('upgrade', attached as UpgradeListener)
   server.on('upgrade', listener)
-  return () => void server.off('upgrade', listener)
+
+  /** `once` hands out a wrapper that knows what it wraps; `rawListeners` finds it, and calling it takes it away. */
+  function takeOver(): void {
+    for (const other of server.rawListeners('upgrade')) {
+      if (other === listener) continue
+      if (left.length === 0) throw unguarded(other)
+      others.add(other as UpgradeListener)
+      server.off('upgrade', other as UpgradeListener)
+    }
+  }
+
+  function onNewListener(event: string | symbol, added: unknown): void {
+    if (event !== 'upgrade' || added === listener) return
+    // Thrown to whoever adds it: nothing has been attached yet.
+    if (left.length === 0) throw unguarded(added)
+    // Emitted before it is attached.
+    process.nextTick(takeOver)
+  }
+
+  return {
+    lock() {
+      takeOver()
+      server.on('newListener', onNewListener)
+    },
+    leave() {
+      server.off('newListener', onNewListener)
+      server.off('upgrade', listener)
+    },
+  }
+}
+
+/** Whole segments of the path as it was sent: what is written another way is not left to anybody. */
+function isBelow(url: string | undefined, prefixes: readonly string[]): boolean {
+  if (prefixes.length === 0 || url === undefined) return false
+  const end = url.indexOf('?')
+  const path = end === -1 ? url : url.slice(0, end)
+  return prefixes.some((prefix) => path === prefix || path.startsWith(prefix.endsWith('/') ? prefix : `${prefix}/`))
+}
+
+function unguarded(listener: unknown): SecureWsError {
+  const name =
+    typeof listener === 'function' && listener.name !== '' ? `\`${listener.name}\`` : 'a function without a name'
+  return new SecureWsError(
+    'SWS_UNGUARDED_ROUTE',
+    `fastify-secure-ws: ${name} listens to \`upgrade\` on this server as well: its sockets would pass no guard, and both would answer the same request. Give it an HTTP server of its own, or leave its paths to it, unguarded: \`dangerouslyLeaveUpgrades: ['/its-path']\`.`,
+  )
 }

@@ -77,15 +77,17 @@ test('CS-23 opening, refusing and closing leave one event each, with who and whe
   await assert.rejects(server.connect({ headers: hostAndOrigin(server.port, 'https://evil.example') }))
   peer.reset()
   await server.empty()
+  // The start has events of its own: the function that signs in is never asked again.
+  const events = server.events.filter(({ type }) => type !== 'options.loosened')
   assert.deepEqual(
-    server.events.map(({ type, code }) => [type, code]),
+    events.map(({ type, code }) => [type, code]),
     [
       ['handshake.accepted', undefined],
       ['handshake.refused', 'SWS_ORIGIN_REFUSED'],
       ['socket.closed', 1006],
     ],
   )
-  const [accepted, refused, closed] = server.events
+  const [accepted, refused, closed] = events
   assert.deepEqual([accepted?.user, accepted?.address, accepted?.route], ['ada', '127.0.0.1', '/ws'])
   assert.equal(refused?.origin, 'https://evil.example')
   assert.deepEqual([closed?.user, closed?.socket], ['ada', accepted?.socket])

@@ -32,6 +32,7 @@ export const otherwise: ReadonlyMap<string, string> = new Map([
     'Should call wildcard route handler on unregistered path',
     'declares a route before the plugin is there, where nothing would ever open it: fails the start, by its path',
   ],
+  ['clashing upgrade handler', 'adds a second `upgrade` listener: fails the start, by name'],
   ['Should return 404 on http request', 'answered with 426 and `Upgrade: websocket`, which says what to do'],
   [
     'Should close on unregistered path (with no wildcard route websocket handler defined)',

@@ -113,7 +113,7 @@ for (const [name, target, status] of [
     assert.doesNotMatch(answer.text, / 101 /)
     await closedByServer(connection)
     assert.equal(events.at(-1)?.type, 'handshake.refused')
-    assert.match(events.at(-1)?.reason ?? '', new RegExp(`the router answered with ${status}`))
+    assert.match(events.at(-1)?.reason ?? '', new RegExp(`answered with ${status} before the guard saw it`))
     await until(async () => (await connectionsOf(app.server)) === 0, 'the server has no connection left')
   })
 }

@@ -1,0 +1,153 @@
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+
+/** The end of a stream that was upgraded and became no socket, where no refusal of the guard says it already. */
+export interface StreamEnd {
+  readonly code: 'SWS_BAD_HANDSHAKE' | 'SWS_HANDSHAKE_TIMEOUT' | 'SWS_TOO_MANY_CONNECTIONS'
+  readonly reason: string
+  readonly address: string | undefined
+}
+
+export interface UpgradedStreamsOptions {
+  /** Milliseconds that a stream may stay undecided, give or take a quarter. */
+  readonly deadline: number
+  /** Streams that may be undecided at once. */
+  readonly most: number
+  readonly now: () => number
+  readonly report: (end: StreamEnd) => void
+}
+
+/** `open`: nobody has decided. `judged`: the guard has it, with a clock and an event of its own. */
+interface Pending {
+  readonly since: number
+  readonly address: string | undefined
+  state: 'open' | 'judged'
+}
+
+/**
+ * Owns every stream from the `upgrade` event until it is a socket or gone. Node takes its own timers and listeners off a
+ * stream before it emits `upgrade`, so a stream that no hook hears of would stay for ever: answered by a hook before ours,
+ * by the router, behind another request's response, or by nobody.
+ */
+export class UpgradedStreams {
+  readonly #options: UpgradedStreamsOptions
+  readonly #pending = new Map<Duplex, Pending>()
+  #timer: NodeJS.Timeout | undefined
+
+  /** One function for all streams: a closure each would keep the request alive for as long as its socket is open. */
+  readonly #onClose: (this: Duplex) => void
+
+  constructor(options: UpgradedStreamsOptions) {
+    this.#options = options
+    const gone = (stream: Duplex) => this.#gone(stream)
+    this.#onClose = function (this: Duplex) {
+      gone(this)
+    }
+  }
+
+  get size(): number {
+    return this.#pending.size
+  }
+
+  /** @param route hands the request to the framework; not called for a stream that cannot be answered yet */
+  take(raw: IncomingMessage, stream: Duplex, route: () => void): void {
+    if (stream.destroyed) return
+    const inFront = responseOn(stream)
+    const pending: Pending = { since: this.#options.now(), address: raw.socket?.remoteAddress, state: 'open' }
+    this.#pending.set(stream, pending)
+    stream.on('close', this.#onClose)
+    this.#timer ??= setTimeout(() => this.#sweep(), this.#every).unref()
+    if (inFront !== undefined || this.#pending.size > this.#options.most) {
+      stream.on('error', destroyItself)
+      if (inFront === undefined) this.#end(stream, 'SWS_TOO_MANY_CONNECTIONS', 'too many streams wait for a decision')
+      else this.#endBehind(inFront, stream)
+      return
+    }
+    route()
+    const response = responseOn(stream)
+    if (response === undefined || response.req !== raw) return
+    const answered = () => {
+      if (pending.state === 'open') {
+        this.#end(stream, 'SWS_BAD_HANDSHAKE', `answered with ${response.statusCode} before the guard saw it`)
+      } else stream.destroy()
+    }
+    if (response.writableFinished) answered()
+    else response.once('finish', answered)
+  }
+
+  /** The guard has begun with this stream: its clock runs from here. */
+  judged(stream: Duplex): void {
+    const pending = this.#pending.get(stream)
+    if (pending !== undefined) pending.state = 'judged'
+  }
+
+  /** The stream is a socket. */
+  opened(stream: Duplex): void {
+    this.#pending.delete(stream)
+    stream.off('close', this.#onClose)
+  }
+
+  /** Ends what nobody has decided: the server closes. */
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    for (const [stream, { state }] of this.#pending) {
+      if (state === 'open') this.#end(stream, 'SWS_BAD_HANDSHAKE', 'the server closed before anybody answered')
+    }
+  }
+
+  get #every(): number {
+    return Math.max(20, Math.floor(this.#options.deadline / 4))
+  }
+
+  #sweep(): void {
+    this.#timer = undefined
+    const before = this.#options.now() - this.#options.deadline
+    for (const [stream, { since, state }] of this.#pending) {
+      // In order of arrival: those behind it are younger.
+      if (since > before) break
+      if (state === 'open') {
+        this.#end(stream, 'SWS_HANDSHAKE_TIMEOUT', `nobody answered within ${this.#options.deadline} ms`)
+      }
+    }
+    if (this.#pending.size > 0) this.#timer = setTimeout(() => this.#sweep(), this.#every).unref()
+  }
+
+  /**
+   * A handshake sent behind another request, before that was answered: its answer would be written into the other one's.
+   * RFC 6455 section 4.1 has the client wait; here the response in front goes out whole, and the stream ends with it.
+   */
+  #endBehind(inFront: ServerResponse, stream: Duplex): void {
+    inFront.once('close', () => {
+      // Further requests may have been in between: Node puts their responses on the stream one after the other.
+      const next = responseOn(stream)
+      if (next !== undefined && next !== inFront) this.#endBehind(next, stream)
+      else this.#end(stream, 'SWS_BAD_HANDSHAKE', 'sent behind a request that was not answered yet')
+    })
+  }
+
+  #end(stream: Duplex, code: StreamEnd['code'], reason: string): void {
+    const pending = this.#pending.get(stream)
+    if (pending === undefined) return
+    this.#pending.delete(stream)
+    stream.destroy()
+    this.#options.report({ code, reason, address: pending.address })
+  }
+
+  #gone(stream: Duplex): void {
+    if (this.#pending.get(stream)?.state === 'open') {
+      this.#end(stream, 'SWS_BAD_HANDSHAKE', 'the client left before anybody answered')
+    }
+    this.#pending.delete(stream)
+  }
+}
+
+/** The response that a stream is assigned to, as Node's `ServerResponse.assignSocket` notes it. */
+function responseOn(stream: Duplex): ServerResponse | undefined {
+  const response: unknown = Reflect.get(stream, '_httpMessage')
+  return response instanceof ServerResponse ? response : undefined
+}
+
+function destroyItself(this: Duplex): void {
+  this.destroy()
+}

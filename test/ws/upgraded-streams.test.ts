@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { WebSocketServer } from 'ws'
+import secureWs, { type AuditEvent, SecureWsError, type SecureWsOptions } from '../../src/index.ts'
+import { testCertificate } from '../harness/certificate.ts'
+import { handshakeText, rawConnect } from '../harness/raw-client.ts'
+import { until } from '../harness/until.ts'
+
+interface Setup {
+  readonly tls?: boolean
+  readonly options?: Partial<SecureWsOptions>
+  readonly server?: object
+  before?(app: FastifyInstance): void
+  after?(app: FastifyInstance): void
+}
+
+async function start(t: TestContext, { tls = false, options = {}, server = {}, before, after }: Setup) {
+  const events: AuditEvent[] = []
+  const https = tls ? { https: await testCertificate() } : {}
+  // As an `object`: with TLS in sight the instance has another type, which the tests have no use for.
+  const app: FastifyInstance = Fastify({ ...https, ...server } as object)
+  before?.(app)
+  await app.register(secureWs, {
+    authenticate: false,
+    audit: (event) => events.push(event),
+    ...options,
+    limits: { handshake: 200, handshakesPerMinutePerAddress: 10_000, ...options.limits },
+  })
+  app.get('/ws', { websocket: true }, (socket) => socket.on('message', () => {}))
+  after?.(app)
+  const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }))
+  t.after(() => app.close())
+  const connections = () =>
+    new Promise<number>((resolve) => app.server.getConnections((_error, count) => resolve(count)))
+  return { app, port: Number(port), events, connections }
+}
+
+/** A handshake of a page of this very server. */
+function handshake(port: number, target: string, tls = false): string {
+  const host = `localhost:${port}`
+  return handshakeText({ target, headers: { Host: host, Origin: `${tls ? 'https' : 'http'}://${host}` } })
+}
+
+const streams = 30
+
+/** Every way in which a stream can be answered, or not, without the guard: none of them may leave the stream behind. */
+const ways: readonly (readonly [name: string, target: string, setup: Omit<Setup, 'tls'>, lead?: string])[] = [
+  [
+    'a hook before ours replies',
+    '/ws',
+    { before: (app) => app.addHook('onRequest', (_request, reply) => reply.code(401).send()) },
+  ],
+  [
+    'a hook before ours replies late',
+    '/ws',
+    {
+      before: (app) =>
+        app.addHook('onRequest', async (_request, reply) => {
+          await new Promise((resolve) => setTimeout(resolve, 20))
+          return reply.code(401).send('no')
+        }),
+    },
+  ],
+  [
+    'a hook before ours throws',
+    '/ws',
+    {
+      before: (app) =>
+        app.addHook('onRequest', async () => {
+          throw new Error('x')
+        }),
+    },
+  ],
+  ['a hook before ours never answers', '/ws', { before: (app) => app.addHook('onRequest', () => {}) }],
+  ['the router, for a path that cannot be decoded', '/%ff', {}],
+  [
+    'frameworkErrors, later',
+    '/%ff',
+    {
+      server: {
+        frameworkErrors(_error: unknown, _request: unknown, reply: { code(n: number): { send(s: string): void } }) {
+          setTimeout(() => reply.code(400).send('odd'), 20)
+        },
+      },
+    },
+  ],
+  [
+    'behind a request that is answered late',
+    '/ws',
+    {
+      before: (app) => app.get('/slow', () => new Promise((resolve) => setTimeout(() => resolve('slow'), 50))),
+    },
+    'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n',
+  ],
+  [
+    'behind a request that is never answered',
+    '/ws',
+    { before: (app) => app.get('/never', () => new Promise(() => {})) },
+    'GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n',
+  ],
+  [
+    'behind two requests',
+    '/ws',
+    { before: (app) => app.get('/slow', () => new Promise((resolve) => setTimeout(() => resolve('slow'), 50))) },
+    'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\nGET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n',
+  ],
+  ['our own 404', '/nowhere', {}],
+]
+
+for (const tls of [false, true]) {
+  for (const [name, target, setup, lead = ''] of ways) {
+    test(`D1 ${name}: ${streams} streams end, each with an event, and the server closes${tls ? ' (TLS)' : ''}`, async (t) => {
+      const { app, port, events, connections } = await start(t, { ...setup, tls })
+      const clients = await Promise.all(
+        Array.from({ length: streams }, async (_, at) => {
+          const client = await rawConnect({ port, tls })
+          client.socket.on('error', () => {})
+          client.write(lead + handshake(port, target, tls))
+          // Half of them say that they have finished: Node's own listener for that is gone.
+          if (at % 2 === 0) client.socket.end()
+          return client
+        }),
+      )
+      await until(async () => (await connections()) === 0, 'no connection was left')
+      await until(() => events.filter(({ type }) => type === 'handshake.refused').length === streams, 'an event each')
+      await app.close()
+      for (const client of clients) client.close()
+    })
+  }
+}
+
+test('a response in front of the handshake goes out whole', async (t) => {
+  const { port } = await start(t, {
+    before: (app) => app.get('/slow', () => new Promise((resolve) => setTimeout(() => resolve('all of it'), 30))),
+  })
+  const client = await rawConnect({ port })
+  t.after(() => client.close())
+  client.write(`GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n${handshake(port, '/ws')}`)
+  const { status, body } = await client.answer()
+  assert.equal(status, 200)
+  assert.equal(body, 'all of it')
+})
+
+test('near miss: a handshake after an answered request on the same connection is judged as any other', async (t) => {
+  const { port } = await start(t, { before: (app) => app.get('/quick', () => 'quick') })
+  const client = await rawConnect({ port })
+  t.after(() => client.close())
+  client.write('GET /quick HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  assert.equal((await client.answer()).status, 200)
+  client.write(handshake(port, '/ws'))
+  assert.equal((await client.answer()).status, 101)
+  client.reset()
+})
+
+// D2: a page of any origin got a 101 from the other server, and our 404 into the same stream.
+test('another upgrade listener fails the start by name, whichever was first', async () => {
+  for (const late of [false, true]) {
+    const app = Fastify()
+    const attach = () => new WebSocketServer({ server: app.server, path: '/other' })
+    if (!late) attach()
+    await app.register(secureWs, { authenticate: false })
+    if (late) attach()
+    await assert.rejects(Promise.resolve(app.ready()), (error: unknown) => {
+      assert.ok(error instanceof SecureWsError)
+      assert.equal(error.code, 'SWS_UNGUARDED_ROUTE')
+      assert.match(error.message, /dangerouslyLeaveUpgrades: \['\/its-path'\]/)
+      return true
+    })
+    await app.close()
+  }
+})
+
+test('one that is added after the start is told so, and hears nothing', async (t) => {
+  const { app } = await start(t, {})
+  assert.throws(() => app.server.on('upgrade', () => {}), /dangerouslyLeaveUpgrades/)
+  assert.equal(app.server.listeners('upgrade').length, 1)
+})
+
+test('what is left to another listener reaches it alone, and everything else the guard alone', async (t) => {
+  let other: WebSocketServer | undefined
+  const { port, events } = await start(t, {
+    options: { dangerouslyLeaveUpgrades: ['/other'] },
+    after(instance) {
+      other = new WebSocketServer({ server: instance.server, path: '/other' })
+      t.after(() => other?.close())
+    },
+  })
+  const ask = async (target: string) => {
+    const client = await rawConnect({ port })
+    t.after(() => client.close())
+    client.write(handshake(port, target))
+    return (await client.answer()).status
+  }
+  assert.equal(await ask('/other'), 101)
+  assert.equal(other?.clients.size, 1)
+  assert.notEqual(await ask('/others'), 101)
+  assert.notEqual(await ask('/%6fther'), 101)
+  assert.equal(other?.clients.size, 1)
+  assert.ok(events.some(({ reason }) => String(reason).includes('dangerouslyLeaveUpgrades: /other')))
+  for (const client of other?.clients ?? []) client.terminate()
+})
