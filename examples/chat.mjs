@@ -17,11 +17,10 @@ app.get('/chat', { websocket: true }, (socket) => {
   socket.join('lobby')
   socket.on('message', (text) => app.secureWs.to('lobby').send(`${socket.session.userId}: ${text}`))
 })
-app.get('/', (_request, reply) =>
-  reply.type('text/html').send(`<input id="say"><ul id="said"></ul><script type="module">
+const page = `<input id="say"><ul id="said"></ul><script type="module">
     await fetch('/sign-in', { method: 'POST', body: prompt('Your name?') || 'guest' })
     const socket = new WebSocket('/chat')
     socket.onmessage = ({ data }) => said.insertAdjacentHTML('beforeend', '<li>' + data)
-    say.onchange = () => socket.send(say.value)</script>`),
-)
+    say.onchange = () => socket.send(say.value)</script>`
+app.get('/', (_request, reply) => reply.type('text/html').send(page))
 await app.listen({ port: 3000 })

@@ -69,7 +69,7 @@ test('the package holds what it runs, and nothing else', async () => {
   const names = inside
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).split('/fastify-secure-ws/')[1] ?? '')
-  const pages = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
+  const pages = ['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
   assert.deepEqual(names.filter((name) => !/^(?:dist|docs|examples)\//.test(name)).sort(), pages)
   assert.deepEqual(
     names.filter((name) => /\.test\.|\.pem$|^dist\/.*(?<!\.d)\.ts$/.test(name)),
