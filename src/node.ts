@@ -7,6 +7,7 @@ import { badOption, CloseCode, SecureWsError } from './errors.ts'
 import { addressKey } from './http/address.ts'
 import { type Refusal, refuse } from './http/refusal.ts'
 import type { ReplayGuard } from './inbound/replay.ts'
+import { encodeOption } from './outbound/outbound.ts'
 import { type Bus, roomTopic } from './relay/bus.ts'
 import { reasonOf } from './relay/fault.ts'
 import { createRelay, type RelayMessage } from './relay/relay.ts'
@@ -158,7 +159,7 @@ export function createNode(options: NodeOptions) {
         "perMember is a function and does not travel to other nodes. Send to each user's own room instead.",
       )
     }
-    const frame = packBroadcast({ id: randomUUID(), rooms: names, except, encode: options.encode, message })
+    const frame = packBroadcast({ id: randomUUID(), rooms: names, except, encode: encodeOption(options), message })
     return () => {
       for (const room of heard) relay.publish({ kind: 'room', room, frame })
     }

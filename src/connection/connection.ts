@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import { CloseCode, SecureWsError } from '../errors.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
-import { type EncodeMode, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
+import { type EncodeMode, encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
 import type { Member } from '../rooms/rooms.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
@@ -101,11 +101,22 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     callback?: SendCallback,
   ): void {
     if (this.#isOver()) {
-      if (callback !== undefined) process.nextTick(callback, closedError())
+      if (callback !== undefined) process.nextTick(this.#contained(callback), closedError())
       return
     }
-    const outgoing = encodeOutgoing(value, this.outbound, options?.encode, options?.binary)
-    this.#sending.send(outgoing, options, callback, (error) => this.outputRefused(error))
+    const outgoing = encodeOutgoing(value, this.outbound, encodeOption(options), options?.binary)
+    this.#sending.send(outgoing, options, callback && this.#contained(callback), (error) => this.outputRefused(error))
+  }
+
+  /** A callback that throws is the application's fault on this socket: it ends neither the process nor other callbacks. */
+  #contained(callback: SendCallback): SendCallback {
+    return (error) => {
+      try {
+        callback(error)
+      } catch (thrown) {
+        this.fault(thrown)
+      }
+    }
   }
 
   /** A payload that was encoded for all members of an audience. */

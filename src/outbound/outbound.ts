@@ -1,6 +1,5 @@
-import { isAnyArrayBuffer } from 'node:util/types'
 import { badOption } from '../errors.ts'
-import { type Bytes, viewOf } from './bytes.ts'
+import { type Bytes, copyOf, isBytes, viewOf } from './bytes.ts'
 import { Encoded, markupSerialized } from './encoded.ts'
 import { encodeHtml } from './html.ts'
 import { escapeJsonText, notEncodable, refuseLoss, serialize, stringify } from './json.ts'
@@ -67,7 +66,7 @@ export function encodeOutgoing(
 ): Outgoing | Promise<Outgoing> {
   const mode = override === undefined ? policy.mode : checkedMode(override, 'send(value, { encode })')
   if (isBinary(value)) {
-    if (binary !== false) return { payload: value, binary: true }
+    if (binary !== false) return { payload: value instanceof Blob ? value : copyOf(value), binary: true }
     if (value instanceof Blob)
       return value.arrayBuffer().then((bytes) => encodeOutgoing(bytes, policy, override, false))
     return encodeOutgoing(textOf(value), policy, override)
@@ -78,6 +77,13 @@ export function encodeOutgoing(
     return declared instanceof Promise ? declared.then(frame) : frame(declared)
   }
   return { payload: encodeFreely(value, mode, policy), binary: binary === true }
+}
+
+/** The `encode` that the caller wrote: an option object inherits what a polluted Object.prototype has. */
+export function encodeOption(
+  options: { readonly encode?: EncodeMode | undefined } | undefined,
+): EncodeMode | undefined {
+  return options !== undefined && Object.hasOwn(options, 'encode') ? options.encode : undefined
 }
 
 /**
@@ -125,7 +131,7 @@ function isBinary(value: unknown): value is Bytes | Blob {
     // Nearly everything sent is one of these, and the questions below cost as much as a small message.
     const prototype: unknown = Object.getPrototypeOf(value)
     if (prototype === Object.prototype || prototype === Array.prototype) return false
-    return ArrayBuffer.isView(value) || isAnyArrayBuffer(value) || value instanceof Blob
+    return isBytes(value) || value instanceof Blob
   } catch (cause) {
     // A proxy that was revoked, or whose trap throws.
     throw notEncodable(cause)

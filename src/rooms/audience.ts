@@ -1,4 +1,4 @@
-import { type EncodeMode, encodeOutgoing, type OutboundPolicy } from '../outbound/outbound.ts'
+import { type EncodeMode, encodeOption, encodeOutgoing, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
 import type { Session } from '../session/session.ts'
 import { roomName } from './room-name.ts'
@@ -91,9 +91,9 @@ export function deliverTo(members: Iterable<Recipient>, message: unknown, option
 function encode(
   message: unknown,
   member: Recipient,
-  { encode: mode }: BroadcastOptions,
+  options: BroadcastOptions,
 ): SharedFrame | Promise<SharedFrame | undefined> {
-  const outgoing = encodeOutgoing(message, member.outbound, mode)
+  const outgoing = encodeOutgoing(message, member.outbound, encodeOption(options))
   if (!(outgoing instanceof Promise)) return new SharedFrame(outgoing)
   // Reported once, not once per member.
   return outgoing.then(

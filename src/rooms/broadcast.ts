@@ -1,4 +1,5 @@
 import { SecureWsError } from '../errors.ts'
+import { isBytes, viewOf } from '../outbound/bytes.ts'
 import { dangerouslyTrustHtml, Encoded } from '../outbound/encoded.ts'
 import type { EncodeMode } from '../outbound/outbound.ts'
 
@@ -32,9 +33,13 @@ export function packBroadcast({ message, ...rest }: Broadcast): string {
     // JSON.stringify has called toJSON before it calls us: the holder still has the original.
     const original = this[key]
     if (Encoded.is(original, 'html')) return mark(markupKey, String(original))
-    if (ArrayBuffer.isView(original)) {
-      const bytes = Buffer.from(original.buffer, original.byteOffset, original.byteLength)
-      return mark(bytesKey, bytes.toString('base64'))
+    if (isBytes(original)) return mark(bytesKey, viewOf(original).toString('base64'))
+    // Its bytes are not here yet, and as JSON it would be `{}`; to wait for them would let a later message overtake it.
+    if (original instanceof Blob) {
+      throw new SecureWsError(
+        'SWS_NOT_ENCODABLE',
+        'A Blob does not travel to other nodes. Send `await blob.arrayBuffer()`.',
+      )
     }
     return value
   }

@@ -24,8 +24,17 @@ export function createTurn(later: (task: () => void) => void = process.nextTick)
   const flush = () => {
     const due = waiting
     waiting = []
-    for (const coalescer of due) coalescer.turnEnded()
+    let failure: { readonly error: unknown } | undefined
+    for (const coalescer of due) {
+      // An exception of one socket's stream must not leave the sockets behind it mute.
+      try {
+        coalescer.turnEnded()
+      } catch (error) {
+        failure ??= { error }
+      }
+    }
     last = undefined
+    if (failure !== undefined) throw failure.error
   }
   return {
     atEnd(coalescer) {

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { JSDOM } from 'jsdom'
 import { Type } from 'typebox'
 import { SecureWsError } from '../../src/errors.ts'
+import { viewOf } from '../../src/outbound/bytes.ts'
 import { encodeFor } from '../../src/outbound/encode-for.ts'
 import { dangerouslyTrustHtml } from '../../src/outbound/encoded.ts'
 import {
@@ -215,7 +216,8 @@ test('OU-02 OU-07 toJSON, Date, URL, getters, proxies: serialized once, and that
   assert.equal(sent({ a: undefined, b: () => 1, c: Symbol('c'), d: [undefined] }), '{"d":[null]}')
 })
 
-test('OU-04 bytes and Blob are binary and pass untouched', () => {
+// A buffer that is refilled or transferred after send() must not change what leaves: bytes are copied, a Blob cannot change.
+test('OU-04 bytes and Blob are binary, pass unchanged, and bytes are taken when they are sent', () => {
   const bytes = Buffer.from('<b>')
   const values = [
     bytes,
@@ -228,8 +230,9 @@ test('OU-04 bytes and Blob are binary and pass untouched', () => {
   for (const value of values) {
     const outgoing = encodeOutgoing(value, html)
     assert.ok(!(outgoing instanceof Promise))
-    assert.equal(outgoing.payload, value)
     assert.equal(outgoing.binary, true)
+    if (value instanceof Blob) assert.equal(outgoing.payload, value)
+    else assert.deepEqual(outgoing.payload, Buffer.copyBytesFrom(viewOf(value)))
   }
 })
 
@@ -495,6 +498,7 @@ test('OU-04 bytes sent as text are encoded for the mode of this send, in all the
       binary: false,
     })
     assert.deepEqual(await encodeOutgoing(value, html, 'none', false), { payload: '<\u20ac>', binary: false })
-    assert.deepEqual(encodeOutgoing(value, html, 'json', true), { payload: value, binary: true })
+    const payload = value instanceof Blob ? value : Buffer.copyBytesFrom(viewOf(value))
+    assert.deepEqual(encodeOutgoing(value, html, 'json', true), { payload, binary: true })
   }
 })

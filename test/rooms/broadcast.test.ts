@@ -70,3 +70,14 @@ test('BR-03 __proto__ on the wire is a name like any other', () => {
   assert.equal(Object.hasOwn(arrived?.message as object, '__proto__'), true)
   assert.equal(Reflect.get({}, 'polluted'), undefined)
 })
+
+// M6: on the other nodes both arrived as the text `{}`.
+test('bytes of every kind travel, and a Blob is refused with what to send instead', () => {
+  const buffer = Uint8Array.from([0, 60, 255]).buffer
+  const shared = new SharedArrayBuffer(3)
+  new Uint8Array(shared).set([0, 60, 255])
+  for (const bytes of [buffer, shared, new DataView(buffer), new Uint8Array(buffer), Buffer.from(buffer)]) {
+    assert.deepEqual(travelled(bytes)?.message, Buffer.from([0, 60, 255]))
+  }
+  assert.throws(() => travelled(new Blob(['<'])), /Send `await blob\.arrayBuffer\(\)`/)
+})
