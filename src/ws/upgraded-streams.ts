@@ -32,6 +32,8 @@ interface Pending {
 export class UpgradedStreams {
   readonly #options: UpgradedStreamsOptions
   readonly #pending = new Map<Duplex, Pending>()
+  /** Those that nobody has decided: the ones that the guard has are counted by capacity. */
+  #undecided = 0
   #timer: NodeJS.Timeout | undefined
 
   /** One function for all streams: a closure each would keep the request alive for as long as its socket is open. */
@@ -55,9 +57,10 @@ export class UpgradedStreams {
     const inFront = responseOn(stream)
     const pending: Pending = { since: this.#options.now(), address: raw.socket?.remoteAddress, state: 'open' }
     this.#pending.set(stream, pending)
+    this.#undecided++
     stream.on('close', this.#onClose)
     this.#timer ??= setTimeout(() => this.#sweep(), this.#every).unref()
-    if (inFront !== undefined || this.#pending.size > this.#options.most) {
+    if (inFront !== undefined || this.#undecided > this.#options.most) {
       stream.on('error', destroyItself)
       if (inFront === undefined) this.#end(stream, 'SWS_TOO_MANY_CONNECTIONS', 'too many streams wait for a decision')
       else this.#endBehind(inFront, stream)
@@ -78,12 +81,14 @@ export class UpgradedStreams {
   /** The guard has begun with this stream: its clock runs from here. */
   judged(stream: Duplex): void {
     const pending = this.#pending.get(stream)
-    if (pending !== undefined) pending.state = 'judged'
+    if (pending?.state !== 'open') return
+    pending.state = 'judged'
+    this.#undecided--
   }
 
   /** The stream is a socket. */
   opened(stream: Duplex): void {
-    this.#pending.delete(stream)
+    this.#forget(stream)
     stream.off('close', this.#onClose)
   }
 
@@ -129,7 +134,7 @@ export class UpgradedStreams {
   #end(stream: Duplex, code: StreamEnd['code'], reason: string): void {
     const pending = this.#pending.get(stream)
     if (pending === undefined) return
-    this.#pending.delete(stream)
+    this.#forget(stream)
     stream.destroy()
     this.#options.report({ code, reason, address: pending.address })
   }
@@ -138,6 +143,11 @@ export class UpgradedStreams {
     if (this.#pending.get(stream)?.state === 'open') {
       this.#end(stream, 'SWS_BAD_HANDSHAKE', 'the client left before anybody answered')
     }
+    this.#forget(stream)
+  }
+
+  #forget(stream: Duplex): void {
+    if (this.#pending.get(stream)?.state === 'open') this.#undecided--
     this.#pending.delete(stream)
   }
 }
