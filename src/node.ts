@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { createBusFaults } from './bus-faults.ts'
 import { createLeases } from './capacity/leases.ts'
 import type { Connection } from './connection/connection.ts'
 import { badOption, CloseCode, SecureWsError } from './errors.ts'
@@ -9,6 +8,7 @@ import { type Refusal, refuse } from './http/refusal.ts'
 import type { ReplayGuard } from './inbound/replay.ts'
 import { encodeOption } from './outbound/outbound.ts'
 import { type Bus, roomTopic } from './relay/bus.ts'
+import { createBusFaults } from './relay/bus-faults.ts'
 import { reasonOf } from './relay/fault.ts'
 import { createRelay, type RelayMessage } from './relay/relay.ts'
 import type { Identities } from './revocation/identities.ts'
@@ -29,7 +29,7 @@ export type Subject =
   | { readonly userId: string; readonly sessionId?: never; readonly tokenId?: never }
   | { readonly tokenId: string; readonly sessionId?: never; readonly userId?: never }
 
-/** What a revocation has done when its promise resolves. */
+/** The result of a revocation, known when its promise resolves. */
 export interface Revoked {
   /** Sockets closed on this node. */
   readonly closed: number

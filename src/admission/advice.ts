@@ -11,7 +11,7 @@ export interface Situation {
   readonly methods: readonly string[]
   /** Browsers attach one of their credentials by themselves, so options that admit any page fail with it. */
   readonly ambient: boolean
-  /** What the authenticators look for, in words of theirs. */
+  /** The credentials that the authenticators look for, in words of theirs. */
   readonly looksFor: readonly string[]
   /** Fastify's `trustProxy` trusts the other end of the connection. */
   readonly peerIsTrusted: boolean

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { type Refusal, refuse } from '../http/refusal.ts'
+import { isThenable } from '../thenable.ts'
 import { serializeHost } from './host.ts'
 import { isOtherOrigin, readOrigin, type WebOrigin } from './web-origin.ts'
 
@@ -81,7 +82,7 @@ function askAbout(
 ): Refusal | undefined | Promise<Refusal | undefined> {
   try {
     const answer: unknown = ask(origin, request)
-    if (typeof answer === 'object' && answer !== null && 'then' in answer) return settle(origin, answer)
+    if (isThenable(answer)) return settle(origin, answer)
     return verdict(origin, answer)
   } catch (error) {
     return threw(origin, error)

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { type Refusal, type RefusalCause, refuse } from '../http/refusal.ts'
+import { isThenable } from '../thenable.ts'
 
 export interface SchemaVerdict {
   readonly refusal: Refusal | undefined
@@ -44,8 +45,8 @@ export function checkRouteSchema(request: FastifyRequest): SchemaVerdict | Promi
       return refused({ by: `the validator of ${part}`, error })
     }
     // What an async validator resolves with is the client's text, not a verdict: that it resolved is.
-    if (answer instanceof Promise) {
-      return answer.then(
+    if (isThenable(answer)) {
+      return Promise.resolve(answer).then(
         (late: unknown) => (late === false ? misfit : checkFrom(index + 1, restore)),
         () => misfit,
       )

@@ -3,7 +3,7 @@ import type { Situation } from './advice.ts'
 import type { HandshakeFacts } from './handshake-request.ts'
 import { isTrusted } from './peer.ts'
 
-/** What of a route's `authenticate` option changes advice. */
+/** The part of a route's `authenticate` option that changes advice. */
 export interface AskedFor {
   readonly ambient: boolean
   readonly looksFor: readonly string[]

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { badOption } from '../errors.ts'
 import { type AskAgain, isSameIdentity, type SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
+import { isThenable } from '../thenable.ts'
 import {
   type AuthenticateFunction,
   type Authenticator,
@@ -28,7 +29,7 @@ export interface Refused {
   readonly reason: string
   /** True when a look-up failed, so that nobody knows whether the credential is good: our fault, not the client's. */
   readonly fault: boolean
-  /** What the look-up threw, for the server's log alone. */
+  /** The error of the look-up, for the server's log alone. */
   readonly cause?: unknown
   /** Which authenticator refused; left out when none recognised the request. */
   readonly method?: string
@@ -67,7 +68,7 @@ export interface Authentication {
   readonly ambient: boolean
   /** Has an authenticator whose tokens can be replaced while the socket is open. */
   readonly refreshable: boolean
-  /** What each authenticator looks for, in words for a developer. */
+  /** The credential that each authenticator looks for, in words for a developer. */
   readonly looksFor: readonly string[]
   /** Only tickets are known, and no member can say whom to issue one to. */
   readonly ticketAlone: boolean
@@ -196,11 +197,6 @@ function recognises(authenticator: Authenticator, request: FastifyRequest): bool
   } catch {
     return false
   }
-}
-
-/** Query builders answer with thenables that are no `Promise`. */
-function isThenable(found: unknown): found is PromiseLike<unknown> {
-  return typeof found === 'object' && found !== null && 'then' in found && typeof found.then === 'function'
 }
 
 function verdictOn(

@@ -23,7 +23,7 @@ export interface Authenticator {
    * Such a credential is refused together with open origins: that combination is cross-site WebSocket hijacking.
    */
   readonly ambient: boolean
-  /** What it looks for, and how it gets there: for a developer whose request had none. */
+  /** The credential it looks for, and how that gets there: for a developer whose request had none. */
   readonly looksFor?: string
   /** Asked when nobody was found: does the request carry a good credential of this kind, of a session that is not known? */
   recognises?(request: FastifyRequest): boolean

@@ -83,7 +83,7 @@ const credentialHeader = /auth|cookie|token|key|secret|session|pass|assertion/
 const harmlessHeaders = new Set(['sec-websocket-key'])
 
 /**
- * What of a request may be a credential, whole and in the pieces in which it is shown: an error that quotes one of them is
+ * The texts of a request that may be a credential, whole and in the pieces in which it is shown: an error that quotes one of them is
  * not to be logged with it. Never throws.
  */
 export function credentialTexts(request: Pick<FastifyRequest, 'raw'>): readonly string[] {

@@ -1,7 +1,7 @@
 import type { AskAgain } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 
-/** What an authenticator knows about a session besides its members. */
+/** Facts that an authenticator knows about a session besides its members. */
 export interface KnownFacts {
   readonly askAgain?: AskAgain | undefined
   /** A time at which the credential already existed, ms since the epoch. */

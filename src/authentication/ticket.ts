@@ -68,7 +68,7 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
       'Write another authenticator, for example `cookieSession(...)`.',
     )
   }
-  /** Whoever knew the session when the ticket was asked for knows whether it still stands: the ticket carries the question. */
+  /** The authenticator that knew the session when the ticket was asked for knows whether it still stands: the ticket carries the question. */
   function askAgainBy({ sessionId, askAgain }: StoredTicket): AskAgain | undefined {
     return load === undefined ? askAgain : () => load(sessionId)
   }

@@ -8,6 +8,7 @@ import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
 import { logThrown, nameOfThrown } from '../telemetry/thrown.ts'
+import { isThenable } from '../thenable.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason } from './close.ts'
 import { checkLife } from './life.ts'
@@ -101,20 +102,22 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     callback?: SendCallback,
   ): void {
     if (this.#isOver()) {
-      if (callback !== undefined) process.nextTick(this.#contained(callback), closedError())
+      if (callback !== undefined) process.nextTick(this.contained(callback), closedError())
       return
     }
     const outgoing = encodeOutgoing(value, this.outbound, encodeOption(options), options?.binary)
-    this.#sending.send(outgoing, options, callback && this.#contained(callback), (error) => this.outputRefused(error))
+    this.#sending.send(outgoing, options, callback && this.contained(callback), (error) => this.outputRefused(error))
   }
 
   /** A callback that throws is the application's fault on this socket: it ends neither the process nor other callbacks. */
-  #contained(callback: SendCallback): SendCallback {
+  contained<E>(callback: (error: E) => unknown): (error: E) => void {
+    const failed = (thrown: unknown) => this.fault(thrown)
     return (error) => {
       try {
-        callback(error)
+        const said = callback(error)
+        if (isThenable(said)) said.then(undefined, failed)
       } catch (thrown) {
-        this.fault(thrown)
+        failed(thrown)
       }
     }
   }

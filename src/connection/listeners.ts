@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events'
+import { isThenable } from '../thenable.ts'
 
 /**
  * Calls the listeners of one event in order, the next one when the one before has finished, and returns what the last of
@@ -54,8 +55,4 @@ async function settle(
     value = await listener.apply(emitter, args)
   }
   return value
-}
-
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }

@@ -1,4 +1,4 @@
-import { isThenable } from './listeners.ts'
+import { isThenable } from '../thenable.ts'
 
 /**
  * Keeps the order of one socket while a payload is still being made (a field waits for the sanitizer): later payloads wait

@@ -13,8 +13,9 @@ import {
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
+import { isThenable } from '../thenable.ts'
 import { type Frame, Inbox, type InboxBounds, type InboxHost } from './inbox.ts'
-import { callListeners, emitContained, isThenable } from './listeners.ts'
+import { callListeners, emitContained } from './listeners.ts'
 
 /** The socket that receives, as this sees it. */
 export interface ReceivingHost {

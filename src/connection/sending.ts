@@ -1,8 +1,8 @@
 import { SecureWsError } from '../errors.ts'
 import type { Outgoing } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
+import { isThenable } from '../thenable.ts'
 import { exceedsOutbound } from './backpressure.ts'
-import { isThenable } from './listeners.ts'
 import { Outbox } from './outbox.ts'
 
 export type SendCallback = (error?: Error) => void

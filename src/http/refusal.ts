@@ -11,11 +11,11 @@ export interface Refusal {
   readonly advice?: string
   /** Lower-case names. */
   readonly headers?: Readonly<Record<string, string>>
-  /** What kind of value a function of the application returned in the place of `true`. */
+  /** The kind of value that a function of the application returned in the place of `true`. */
   readonly answered?: string
   /** The authenticator whose credential was good, of a session that its store does not know. */
   readonly forgottenBy?: string | undefined
-  /** What a function of the application threw, for the server's log alone. */
+  /** The error that a function of the application threw, for the server's log alone. */
   readonly cause?: RefusalCause
 }
 

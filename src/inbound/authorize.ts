@@ -1,4 +1,5 @@
 import type { Session } from '../session/session.ts'
+import { isThenable } from '../thenable.ts'
 import type { Refusal } from './verdict.ts'
 import { refuse } from './verdict.ts'
 
@@ -32,8 +33,4 @@ function judge(answer: unknown): Refusal | undefined {
 
 function failed(cause: unknown): Refusal {
   return { ...refuse('SWS_INTERNAL', 'authorize: threw'), cause }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

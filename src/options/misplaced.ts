@@ -2,7 +2,7 @@ import { SecureWsError } from '../errors.ts'
 import { closest } from '../option-checks.ts'
 import { routeKeys } from './options.ts'
 
-/** What a route says of this plugin, by the names that Fastify's own options leave free. */
+/** The members of a route that are about this plugin, by the names that Fastify's own options leave free. */
 const ours = ['secureWs', 'websocket', 'wsHandler']
 
 /** `secureWebSocket`, `secure_ws`: further from the name than a slip of the finger. */

@@ -242,7 +242,7 @@ function checkBus(value: unknown): Bus {
   throw badOption('bus', value, 'Write memoryBus(), redisBus({ ... }), or an object with subscribe, publish and close.')
 }
 
-/** What comes over a network comes from whoever can write there: a forged envelope speaks in rooms and ends sessions. */
+/** A message on the network comes from whoever can write there: a forged envelope speaks in rooms and ends sessions. */
 function refuseUnsigned(bus: Bus): Bus {
   const { name, secret, dangerouslyUnsigned = false } = bus
   if (typeof dangerouslyUnsigned !== 'boolean')

@@ -157,7 +157,7 @@ export function refuseHijacking(
   )
 }
 
-/** What ws itself emits; the rest would be the name of a message. */
+/** The events that ws itself emits; any other would be the name of a message. */
 const eventsOfSocket = new Set(['close', 'error', 'open', 'ping', 'pong', 'upgrade', 'redirect', 'unexpected-response'])
 
 /** Once for each name, not for each socket. On a route with `receives`, only what is declared is ever emitted. */

@@ -22,7 +22,7 @@ export function requireNode(version: string): void {
   )
 }
 
-/** What can be told of a server without asking it. */
+/** The facts about a server that can be told without asking it. */
 export interface ServerKind {
   /** `app.initialConfig` of Fastify. */
   readonly initialConfig: { readonly http2?: unknown; readonly https?: unknown }

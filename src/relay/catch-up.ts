@@ -28,7 +28,7 @@ export interface CatchUp {
 export function createCatchUp({ store, ledger, now, learn, tell }: CatchUpOptions): CatchUp {
   let cursor: string | undefined
   let behind = false
-  /** What the store has refused and has not taken since. */
+  /** Denials that the store has refused and has not taken since. */
   const refused = new Map<string, Denial>()
 
   const reconcile = async (): Promise<void> => {

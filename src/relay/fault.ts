@@ -1,4 +1,4 @@
-/** What is wrong between this node and the bus, by a name that an operator can look up. */
+/** A fault between this node and the bus, by a name that an operator can look up. */
 export interface BusFault {
   /** In our own words: safe in an audit event. The same name is the same fault. */
   readonly name: string
@@ -62,7 +62,7 @@ const kinds: readonly Kind[] = [
 const ownText =
   /^(?:envelope (?:refused: [\w ,-]{1,80}|larger than \d+ characters)|Redis is away|no answer from Redis within \d+ ms|too many commands wait for Redis|the bus is closed|not a topic|\d+ revocations were never stored, and are lost with this node|a broadcast that is none)$/
 
-/** What is wrong, or `undefined` for an error that names no cause: the symptom of one, a fault of ours, a foreign bus. */
+/** Names the fault, or is `undefined` for an error that names no cause: the symptom of one, a fault of ours, a foreign bus. */
 export function faultOf(error: unknown): BusFault | undefined {
   const { code, message, inner } = read(error)
   const kind = kinds.find(
@@ -73,7 +73,7 @@ export function faultOf(error: unknown): BusFault | undefined {
   return name === 'missing right' ? { name: `${name}${rightOf(message)}`, advice } : { name, advice }
 }
 
-/** What an audit event may say of it: our own sentence, the name of the fault, or the kind of error. Never what others wrote. */
+/** Says of a fault as much as an audit event may: our own sentence, the name of the fault, or the kind of error. Never what others wrote. */
 export function reasonOf(error: unknown): string {
   const { name, message } = read(error)
   return ownText.test(message) ? `${name}: ${message}` : (faultOf(error)?.name ?? name)

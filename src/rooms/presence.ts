@@ -15,7 +15,7 @@ export interface PresenceOptions {
   readonly onFailure: (error: unknown) => void
 }
 
-/** One socket in one room: whether the store has it, and who waits for the store to say what is so now. */
+/** A socket in a room: whether the store has it, and who waits for the store to say what is so now. */
 interface Place {
   readonly key: string
   readonly claim: Claim

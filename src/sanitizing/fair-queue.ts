@@ -1,4 +1,4 @@
-/** Whatever waits for a worker, and who sent it. */
+/** A document that waits for a worker, and who sent it. */
 export interface Sent {
   /** A session or an address; `undefined` is the application itself, which nobody has to be protected from. */
   readonly sender: string | undefined

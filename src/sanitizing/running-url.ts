@@ -1,4 +1,4 @@
-/** One URL: it is its beginning that says what it is. */
+/** A single URL: its beginning says what it is. */
 const single = new Set([
   ...['href', 'src', 'action', 'formaction', 'cite', 'poster', 'background', 'longdesc', 'usemap', 'data', 'manifest'],
   ...['xlink:href', 'xml:base', 'icon', 'codebase', 'classid', 'profile', 'dynsrc', 'lowsrc'],

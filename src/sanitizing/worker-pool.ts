@@ -149,7 +149,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
         job.settle(poolRefusal('waited too long for the sanitizer'))
         continue
       }
-      // What was taken in before the sender's time was used up would otherwise use as much again.
+      // Documents taken in before the sender's time was used up would otherwise use as much again.
       const excess = waiting.exhausted(job.sender)
       if (excess !== undefined) {
         waiting.settled(job, 0)
@@ -204,7 +204,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     else give(thread)
   }
 
-  /** What a document took, also of a worker that it ended, is its sender's. */
+  /** The time that a document took, also of a worker that it ended, is its sender's. */
   function charge(thread: Thread, job: Job): void {
     waiting.settled(job, performance.now() - thread.begun)
   }

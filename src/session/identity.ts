@@ -8,7 +8,7 @@ export type IdentityKind = (typeof identityKinds)[number]
 export const longestIdentityName = 512
 
 /**
- * Who a session belongs to: a copy, made once where the session was accepted. The session itself is the application's live
+ * The identity of a session: a copy, made once where the session was accepted. The session itself is the application's live
  * object, which may change at any moment; nothing that finds, counts, closes or forgets a socket reads it again.
  */
 export interface Identity {

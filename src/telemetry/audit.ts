@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { channel } from 'node:diagnostics_channel'
+import { isThenable } from '../thenable.ts'
 import { createPace } from './pace.ts'
 import { quoted } from './quoted.ts'
 import { logThrown } from './thrown.ts'
@@ -104,7 +105,7 @@ export function createAudit({ logger, listener, now = Date.now, linesPerSecond =
       try {
         const said: unknown = listener(event)
         // An `async` function: a rejection that nobody hears ends the process.
-        if (said instanceof Promise) said.catch(listenerFailed)
+        if (isThenable(said)) said.then(undefined, listenerFailed)
       } catch (error) {
         listenerFailed(error)
       }

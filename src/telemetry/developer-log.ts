@@ -2,7 +2,7 @@ import type { AuditLogger } from './audit.ts'
 import { createPace } from './pace.ts'
 import { quoted } from './quoted.ts'
 
-/** What helps a developer and nobody else: advice, with the code it is about. */
+/** Advice, which helps a developer and nobody else, with the code it is about. */
 export interface Advice {
   /** A refusal code, or a name of ours: it is what is told once. */
   readonly about: string

@@ -10,7 +10,7 @@ const longestFrame = 300
 const mostFrames = 30
 const deepestCause = 3
 
-/** What looks like a credential wherever it stands. Each pattern is one pass over the text: no part of it can match twice. */
+/** Patterns of texts that look like a credential wherever they stand. Each pattern is one pass over the text: no part of it can match twice. */
 const patterns: readonly (readonly [pattern: RegExp, instead: string])[] = [
   // The user and the password of a URL: `redis://user:password@host`.
   [/\b([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/@]{1,512}@/gi, `$1${redaction}@`],

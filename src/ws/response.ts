@@ -8,7 +8,12 @@ import type { Duplex } from 'node:stream'
  * so it stays where somebody waits for that.
  */
 export function releaseResponse(stream: Duplex): void {
+  const response = responseOn(stream)
+  if (response !== undefined && response.listenerCount('close') === 0) response.detachSocket(stream as Socket)
+}
+
+/** The response that a stream is assigned to, as Node's `ServerResponse.assignSocket` notes it. */
+export function responseOn(stream: Duplex): ServerResponse | undefined {
   const response: unknown = Reflect.get(stream, '_httpMessage')
-  if (!(response instanceof ServerResponse) || response.listenerCount('close') > 0) return
-  response.detachSocket(stream as Socket)
+  return response instanceof ServerResponse ? response : undefined
 }

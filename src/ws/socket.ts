@@ -141,14 +141,17 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
     }
 
     override ping(payload?: unknown, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
-      this.connection.wire.ping(...controlArguments(payload, mask, callback))
+      const [text, called] = controlArguments(payload, mask, callback)
+      this.connection.wire.ping(text, called && this.connection.contained(called))
     }
 
     override pong(payload?: unknown, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
       const { wire } = this.connection
       // Bytes are ws answering a ping with the client's own payload, as RFC 6455 section 5.5.3 asks for.
-      if (Buffer.isBuffer(payload)) wire.pong(payload, typeof mask === 'function' ? mask : callback)
-      else wire.pong(...controlArguments(payload, mask, callback))
+      const [text, called] = controlArguments(payload, mask, callback)
+      // A copy: the application may send bytes as well, and refill them before they leave.
+      const bytes = Buffer.isBuffer(payload) ? Buffer.copyBytesFrom(payload) : text
+      wire.pong(bytes, called && this.connection.contained(called))
     }
 
     override pause(): void {

@@ -38,8 +38,10 @@ export async function takeUpgrades(server: EventEmitter, options: TakeUpgradesOp
   if (attached === undefined) throw new Error('fastify-secure-ws: @fastify/websocket listens to no upgrades.')
   const others = new Set<UpgradeListener>()
   const listener: UpgradeListener = (raw, stream, head) => {
-    if (isBelow(raw.url, left)) for (const other of others) Reflect.apply(other, server, [raw, stream, head])
-    else around(() => Reflect.apply(attached, server, [raw, stream, head]), raw, stream)
+    // With nobody there to take it, the stream would be nobody's: the guard answers with 404.
+    if (others.size > 0 && isBelow(raw.url, left)) {
+      for (const other of others) Reflect.apply(other, server, [raw, stream, head])
+    } else around(() => Reflect.apply(attached, server, [raw, stream, head]), raw, stream)
   }
   server.off('upgrade', attached as UpgradeListener)
   server.on('upgrade', listener)

@@ -1,5 +1,6 @@
-import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { responseOn } from './response.ts'
 
 /** The end of a stream that was upgraded and became no socket, where no refusal of the guard says it already. */
 export interface StreamEnd {
@@ -36,7 +37,7 @@ export class UpgradedStreams {
   #undecided = 0
   #timer: NodeJS.Timeout | undefined
 
-  /** One function for all streams: a closure each would keep the request alive for as long as its socket is open. */
+  /** The `close` listener of all streams: a closure each would keep the request alive for as long as its socket is open. */
   readonly #onClose: (this: Duplex) => void
 
   constructor(options: UpgradedStreamsOptions) {
@@ -45,10 +46,6 @@ export class UpgradedStreams {
     this.#onClose = function (this: Duplex) {
       gone(this)
     }
-  }
-
-  get size(): number {
-    return this.#pending.size
   }
 
   /** @param route hands the request to the framework; not called for a stream that cannot be answered yet */
@@ -102,7 +99,7 @@ export class UpgradedStreams {
   }
 
   get #every(): number {
-    return Math.max(20, Math.floor(this.#options.deadline / 4))
+    return Math.min(Math.max(20, Math.floor(this.#options.deadline / 4)), longestWait)
   }
 
   #sweep(): void {
@@ -152,11 +149,8 @@ export class UpgradedStreams {
   }
 }
 
-/** The response that a stream is assigned to, as Node's `ServerResponse.assignSocket` notes it. */
-function responseOn(stream: Duplex): ServerResponse | undefined {
-  const response: unknown = Reflect.get(stream, '_httpMessage')
-  return response instanceof ServerResponse ? response : undefined
-}
+/** Milliseconds. Node's timers are 32 bit: beyond that they fire at once, and again and again. */
+const longestWait = 60_000
 
 function destroyItself(this: Duplex): void {
   this.destroy()

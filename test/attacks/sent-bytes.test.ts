@@ -3,8 +3,10 @@ import { type TestContext, test } from 'node:test'
 import WebSocket from 'ws'
 import type { SecureSocket } from '../../src/index.ts'
 import { startServer } from '../harness/server.ts'
+import { until } from '../harness/until.ts'
 
 interface Client {
+  readonly client: WebSocket
   readonly socket: SecureSocket
   /** The next message of this client. */
   next(): Promise<Buffer>
@@ -38,6 +40,7 @@ async function sockets(t: TestContext, count: number): Promise<{ clients: Client
     const socket = opened[at]
     assert.ok(socket)
     clients.push({
+      client,
       socket,
       next: () =>
         new Promise((resolve) => {
@@ -106,6 +109,34 @@ test('C1 random sends of buffers that are refilled and transferred arrive as the
   for (const [index, { next }] of clients.entries()) {
     for (const wanted of expected[index] ?? []) assert.equal((await next()).toString('hex'), wanted)
   }
+})
+
+test('C1 a pong of the application is taken when it is sent', async (t) => {
+  const { clients } = await sockets(t, 1)
+  const [a] = clients
+  assert.ok(a)
+  const scratch = Buffer.from('first')
+  const heard = new Promise<Buffer>((resolve) => a.client.on('pong', resolve))
+  a.socket.pong(scratch)
+  scratch.fill('x')
+  assert.equal(String(await heard), 'first')
+})
+
+test('a callback that throws or rejects is a fault, of send(), ping() and pong()', async (t) => {
+  const { clients, faults } = await sockets(t, 1)
+  const [a] = clients
+  assert.ok(a)
+  const thrown = () => {
+    throw new Error('of the application')
+  }
+  const rejected = async () => thrown()
+  a.socket.ping('', false, thrown)
+  a.socket.pong('', false, thrown)
+  a.socket.send('one', rejected)
+  a.socket.send('two')
+  assert.equal(String(await a.next()), 'one')
+  assert.equal(String(await a.next()), 'two')
+  await until(() => faults() === 3, 'each was heard of')
 })
 
 test('a callback of send() that throws is a fault of its socket, and of no other', async (t) => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
-import { callListeners, emitContained, isThenable } from '../../src/connection/listeners.ts'
+import { callListeners, emitContained } from '../../src/connection/listeners.ts'
+import { isThenable } from '../../src/thenable.ts'
 
 const never = () => false
 

@@ -8,7 +8,7 @@ import { filesBelow, importsOf, resolveImport, textOf } from './source-files.ts'
  */
 const storeys: readonly (readonly string[])[] = [
   ['errors', 'session/session'],
-  ['option-checks', 'lazy-load'],
+  ['option-checks', 'lazy-load', 'thenable'],
   ['http', 'telemetry', 'session'],
   ['schema'],
   ['admission', 'authentication', 'inbound', 'outbound', 'relay'],
@@ -20,11 +20,9 @@ const storeys: readonly (readonly string[])[] = [
   ['options/limits'],
   ['options'],
   ['options/route'],
-  ['bus-faults'],
   ['node'],
   ['admission/hook'],
-  ['decorator', 'declared-routes'],
-  ['one-per-server'],
+  ['decorator'],
   ['plugin', 'fastify'],
   ['public'],
   ['index'],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createBusFaults } from '../../src/bus-faults.ts'
+import { createBusFaults } from '../../src/relay/bus-faults.ts'
 import { faultOf, reasonOf } from '../../src/relay/fault.ts'
 
 const coded = (code: string, message = 'hunter2') => Object.assign(new Error(message), { code })

@@ -167,6 +167,26 @@ test('what is gathered leaves at once when it is all, and at the end of the turn
   assert.equal(writes.length, 2)
 })
 
+// An exception in the flush of one socket left every socket behind it in that turn mute.
+test('a stream that throws at the end of a turn is heard of, and the others are written all the same', () => {
+  const { turn, endTurn, sink } = stage()
+  const broken = sink()
+  const whole = sink()
+  Object.assign(broken.stream, {
+    write() {
+      throw new Error('of this stream')
+    },
+  })
+  new Coalescer(broken.stream, turn).push([Buffer.from('a')])
+  const behind = new Coalescer(whole.stream, turn)
+  behind.push([Buffer.from('b')])
+  assert.throws(endTurn, /of this stream/)
+  assert.deepEqual(whole.writes.map(String), ['b'])
+  behind.push([Buffer.from('c')])
+  endTurn()
+  assert.deepEqual(whole.writes.map(String), ['b', 'c'])
+})
+
 test('what is pushed after gathering waits for the end of the turn again', () => {
   const { turn, endTurn, sink } = stage()
   const { stream, writes } = sink()

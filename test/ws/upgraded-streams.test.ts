@@ -45,15 +45,23 @@ function handshake(port: number, target: string, tls = false): string {
 const streams = 30
 
 /** Every way in which a stream can be answered, or not, without the guard: none of them may leave the stream behind. */
-const ways: readonly (readonly [name: string, target: string, setup: Omit<Setup, 'tls'>, lead?: string])[] = [
+const ways: readonly (readonly [
+  name: string,
+  target: string,
+  reason: RegExp,
+  setup: Omit<Setup, 'tls'>,
+  lead?: string,
+])[] = [
   [
     'a hook before ours replies',
     '/ws',
+    /answered with 401/,
     { before: (app) => app.addHook('onRequest', (_request, reply) => reply.code(401).send()) },
   ],
   [
     'a hook before ours replies late',
     '/ws',
+    /answered with 401/,
     {
       before: (app) =>
         app.addHook('onRequest', async (_request, reply) => {
@@ -65,6 +73,7 @@ const ways: readonly (readonly [name: string, target: string, setup: Omit<Setup,
   [
     'a hook before ours throws',
     '/ws',
+    /answered with 500/,
     {
       before: (app) =>
         app.addHook('onRequest', async () => {
@@ -72,11 +81,17 @@ const ways: readonly (readonly [name: string, target: string, setup: Omit<Setup,
         }),
     },
   ],
-  ['a hook before ours never answers', '/ws', { before: (app) => app.addHook('onRequest', () => {}) }],
-  ['the router, for a path that cannot be decoded', '/%ff', {}],
+  [
+    'a hook before ours never answers',
+    '/ws',
+    /nobody answered within 200 ms/,
+    { before: (app) => app.addHook('onRequest', () => {}) },
+  ],
+  ['the router, for a path that cannot be decoded', '/%ff', /answered with 400/, {}],
   [
     'frameworkErrors, later',
     '/%ff',
+    /answered with 400/,
     {
       server: {
         frameworkErrors(_error: unknown, _request: unknown, reply: { code(n: number): { send(s: string): void } }) {
@@ -88,6 +103,7 @@ const ways: readonly (readonly [name: string, target: string, setup: Omit<Setup,
   [
     'behind a request that is answered late',
     '/ws',
+    /sent behind a request/,
     {
       before: (app) => app.get('/slow', () => new Promise((resolve) => setTimeout(() => resolve('slow'), 50))),
     },
@@ -96,20 +112,22 @@ const ways: readonly (readonly [name: string, target: string, setup: Omit<Setup,
   [
     'behind a request that is never answered',
     '/ws',
+    /nobody answered within 200 ms/,
     { before: (app) => app.get('/never', () => new Promise(() => {})) },
     'GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n',
   ],
   [
     'behind two requests',
     '/ws',
+    /sent behind a request/,
     { before: (app) => app.get('/slow', () => new Promise((resolve) => setTimeout(() => resolve('slow'), 50))) },
     'GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\nGET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n',
   ],
-  ['our own 404', '/nowhere', {}],
+  ['our own 404', '/nowhere', /no route has this path/, {}],
 ]
 
 for (const tls of [false, true]) {
-  for (const [name, target, setup, lead = ''] of ways) {
+  for (const [name, target, reason, setup, lead = ''] of ways) {
     test(`D1 ${name}: ${streams} streams end, each with an event, and the server closes${tls ? ' (TLS)' : ''}`, async (t) => {
       const { app, port, events, connections } = await start(t, { ...setup, tls })
       const clients = await Promise.all(
@@ -123,7 +141,12 @@ for (const tls of [false, true]) {
         }),
       )
       await until(async () => (await connections()) === 0, 'no connection was left')
-      await until(() => events.filter(({ type }) => type === 'handshake.refused').length === streams, 'an event each')
+      const refused = () => events.filter(({ type }) => type === 'handshake.refused')
+      await until(() => refused().length === streams, 'an event each')
+      const others = refused().filter((event) => !reason.test(event.reason ?? ''))
+      // The end of a TLS session closes its connection: half of the clients are gone before an answer that comes late.
+      assert.ok(others.length <= (tls ? streams / 2 : 0))
+      for (const event of others) assert.match(event.reason ?? '', /^the client left|^sent behind/)
       await app.close()
       for (const client of clients) client.close()
     })
@@ -199,4 +222,38 @@ test('what is left to another listener reaches it alone, and everything else the
   assert.equal(other?.clients.size, 1)
   assert.ok(events.some(({ reason }) => String(reason).includes('dangerouslyLeaveUpgrades: /other')))
   for (const client of other?.clients ?? []) client.terminate()
+})
+
+test('a path that is left to others, and that nobody listens for, is refused as any other', async (t) => {
+  const { port, connections } = await start(t, { options: { dangerouslyLeaveUpgrades: ['/other'] } })
+  const client = await rawConnect({ port })
+  t.after(() => client.close())
+  client.write(handshake(port, '/other'))
+  assert.equal((await client.answer()).status, 404)
+  await until(async () => (await connections()) === 0, 'the stream was ended')
+})
+
+test('what would leave every upgrade, or none, is no prefix', async () => {
+  for (const wrong of ['/other', ['/'], ['other'], ['/a?b'], ['//evil', 7], [null]]) {
+    const app = Fastify()
+    const options = { authenticate: false, dangerouslyLeaveUpgrades: wrong } as object as SecureWsOptions
+    await assert.rejects(Promise.resolve(app.register(secureWs, options)), /dangerouslyLeaveUpgrades/)
+  }
+})
+
+test('RS-11 streams that nobody decides are bounded, and those that the guard has are not among them', async (t) => {
+  const { app, port, events } = await start(t, {
+    options: { limits: { connections: 5, handshake: 10_000 } },
+    before: (instance) => instance.addHook('onRequest', () => {}),
+  })
+  const clients = await Promise.all(Array.from({ length: 12 }, () => rawConnect({ port })))
+  for (const client of clients) {
+    client.socket.on('error', () => {})
+    client.write(handshake(port, '/ws'))
+  }
+  const refused = () => events.filter(({ type }) => type === 'handshake.refused')
+  await until(() => refused().length === 7, 'the seven beyond were ended')
+  assert.ok(refused().every(({ code }) => code === 'SWS_TOO_MANY_CONNECTIONS'))
+  await app.close()
+  assert.equal(refused().length, 12)
 })

@@ -1,6 +1,6 @@
-import { type BusFault, faultOf, isSymptom } from './relay/fault.ts'
-import type { AuditLogger } from './telemetry/audit.ts'
-import { logThrown } from './telemetry/thrown.ts'
+import type { AuditLogger } from '../telemetry/audit.ts'
+import { logThrown } from '../telemetry/thrown.ts'
+import { type BusFault, faultOf, isSymptom } from './fault.ts'
 
 /** Tells the server's log why the bus is away, once for each cause: it is tried again many times a minute. */
 export interface BusFaults {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
+import { SecureWsError } from '../errors.ts'
 import { unguardedRoutes } from './declared-routes.ts'
-import { SecureWsError } from './errors.ts'
 
 /** Servers that have this plugin. A decorator is seen by its own context and those below it, not by the ones beside it. */
 const taken = new WeakSet<object>()
