@@ -40,6 +40,8 @@ export interface Revoked {
 export interface NodeOptions {
   readonly bus: Bus
   readonly now: () => number
+  /** A clock that nobody can set. */
+  readonly uptime: () => number
   readonly audit: Audit
   readonly log: AuditLogger
   readonly identities: Identities<Connection>
@@ -53,7 +55,7 @@ export interface NodeOptions {
 
 /** This node among the others: its rooms, who was revoked, and what it tells and hears over the relay. */
 export function createNode(options: NodeOptions) {
-  const { bus, now, audit, log, identities, maxAge, roomsPerSocket, revalidation, sockets } = options
+  const { bus, now, uptime, audit, log, identities, maxAge, roomsPerSocket, revalidation, sockets } = options
   const nodeId = randomUUID()
   const reauthorized = createReauthorized()
   const seen = new LRUCache<string, true>({ max: 10_000 })
@@ -106,7 +108,7 @@ export function createNode(options: NodeOptions) {
 
   function rightsChanged({ kind, id }: Denial): void {
     const key = `${kind}:${id}`
-    reauthorized.note(key, now())
+    reauthorized.note(key, uptime())
     askAgain(identities.of(key), true)
   }
 
@@ -184,7 +186,7 @@ export function createNode(options: NodeOptions) {
       if (leases === undefined || stores === undefined) return undefined
       return async (address: string | undefined): Promise<Refusal | undefined> => {
         const key = `handshakes:${addressKey(address)}`
-        const within = await stores.counters.hit(key, 60_000, perMinute, now()).catch((error: unknown) => {
+        const within = await stores.counters.hit(key, 60_000, perMinute, uptime()).catch((error: unknown) => {
           failed('rate', error)
           return true
         })
@@ -218,7 +220,7 @@ export function createNode(options: NodeOptions) {
     },
     audience: (names: readonly string[], except: readonly string[] = []): Audience =>
       createAudience({ rooms, prepare }, names, except),
-    /** @param since when the handshake began that showed this identity, in ms */
+    /** @param since when the handshake began that showed this identity, on the clock that nobody can set */
     isDenied: (identity: Identity, since: number): boolean => relay.findDenial(identity, since) !== undefined,
     isStale: (identity: Identity, since: number): boolean => reauthorized.isStale(identity.keys, since),
     async revoke(subject: Subject, until: number | undefined): Promise<Revoked> {

@@ -59,7 +59,9 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   refuseTicketAlone(settings.authentication, 'authenticate')
   refuseHijacking(settings.admissionPolicy, settings.authentication, settings.dangerouslyAllowAmbientCredentials, '')
 
-  const now = Date.now
+  // Called through its object each time: a test may stop or move the date.
+  const now = () => Date.now()
+  const uptime = () => performance.now()
   const audit = createAudit({ logger: app.log, listener: settings.audit })
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
@@ -72,7 +74,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const streams = new UpgradedStreams({
     deadline: limits.handshake,
     most: limits.connections,
-    now: () => performance.now(),
+    now: uptime,
     report: (end) => audit({ type: 'handshake.refused', ...end }),
   })
 
@@ -80,6 +82,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const node = createNode({
     bus: settings.bus,
     now,
+    uptime,
     audit,
     log: app.log,
     identities,
@@ -90,8 +93,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   })
   const { rooms } = node
   const replayGuard = node.sharedReplayGuard(createReplayGuard())
-  const sweep = createSweep<Connection>(sweepEvery(limits, settings.session.revalidateEvery), now, (time) => {
-    for (const { member, room } of rooms.expire(time)) member.leftRoom(room)
+  const sweep = createSweep<Connection>(sweepEvery(limits, settings.session.revalidateEvery), uptime, () => {
+    for (const { member, room } of rooms.expire(now())) member.leftRoom(room)
   })
   const caps = createCaps({ whenFull: settings.session.whenFull, identities, leases: node.leases })
   const http = createHttpSession({
@@ -99,7 +102,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     deadline: limits.handshake,
     unjudgeable: () => node.unjudgeable,
     isDenied: node.isDenied,
-    now,
+    uptime,
     thrown,
   })
   const instance = createInstance({ node, sweep, capacity, caps, routes, settings, limits, audit, http })
@@ -157,6 +160,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       to: (connection, room) => node.audience([room], [connection.id]),
       surroundings: {
         now,
+        uptime,
         audit,
         expiryGrace: settings.session.expiryGrace,
         rooms,
@@ -192,7 +196,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   })
 
   const { guard, lastLook } = createGuard({
-    now,
+    uptime,
     audit,
     policyOf: (request) => Reflect.get(request.routeOptions.config, policyKey) as RoutePolicy | undefined,
     isSocketOnly: (request) => Reflect.get(request.routeOptions.config, socketOnlyKey) === true,

@@ -25,7 +25,8 @@ import { chooseProtocol } from './sub-protocol.ts'
 import type { VerifyClient } from './verify-client.ts'
 
 export interface GuardSurroundings {
-  readonly now: () => number
+  /** A clock that nobody can set. */
+  readonly uptime: () => number
   readonly audit: Audit
   readonly policyOf: (request: FastifyRequest) => RoutePolicy | undefined
   /** A plain request of it is nobody's but ours to answer. */
@@ -76,7 +77,7 @@ interface Handshake {
   readonly stream: Duplex
   readonly facts: HandshakeFacts
   readonly policy: RoutePolicy
-  readonly startedAt: number
+  readonly since: number
   readonly places: Places
   signedIn: SignedIn | null
   place: Slot | undefined
@@ -96,7 +97,7 @@ type Step = (handshake: Handshake) => Verdict | Promise<Verdict>
  * first byte of a 101, in the order of the list below, cheap before dear.
  */
 export function createGuard(surroundings: GuardSurroundings) {
-  const { now, audit, admissions, capacity, caps, sharedRate, policyOf } = surroundings
+  const { uptime, audit, admissions, capacity, caps, sharedRate, policyOf } = surroundings
 
   const steps: readonly Step[] = [
     ({ facts, policy, request }) => checkAdmission(facts, policy.admission, true, request),
@@ -110,7 +111,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     (handshake) => authorize(handshake),
     ({ request }) =>
       surroundings.verifyClient?.(request.raw).then(verified, (error: unknown) => failed(error, '`verifyClient`')),
-    ({ signedIn, startedAt }) => denied(signedIn, startedAt),
+    ({ signedIn, since }) => denied(signedIn, since),
   ]
 
   function unavailable(needsSession: boolean): Verdict {
@@ -120,7 +121,7 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   /** The place belongs to the TCP connection: refused, reset, upgraded and closed, or timed out, it ends with `close`. */
   function reserveConnection({ places, facts }: Handshake): Verdict {
-    const { slot, refusal } = capacity.reserve(facts.address, now())
+    const { slot, refusal } = capacity.reserve(facts.address, uptime())
     if (slot === undefined) return refusal
     places.hold(slot)
     return undefined
@@ -140,7 +141,7 @@ export function createGuard(surroundings: GuardSurroundings) {
           : refuse('SWS_UNAUTHENTICATED', said.reason, { forgottenBy: said.forgottenBy })
       handshake.signedIn = said.signedIn
       handshake.method = said.method
-      return denied(said.signedIn, handshake.startedAt)
+      return denied(said.signedIn, handshake.since)
     }
   }
 
@@ -262,8 +263,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       return
     }
     const admitted = request.ws ? surroundings.admissions.of(request.raw) : undefined
-    const refusal =
-      admitted && (unavailable(admitted.signedIn !== null) ?? denied(admitted.signedIn, admitted.startedAt))
+    const refusal = admitted && (unavailable(admitted.signedIn !== null) ?? denied(admitted.signedIn, admitted.since))
     if (admitted === undefined || refusal === undefined) done()
     else answer(request, reply, admitted, refusal)
   }
@@ -275,7 +275,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       done()
       return
     }
-    const startedAt = now()
+    const since = uptime()
     const { raw } = request
     const stream: Duplex = reply.raw.socket ?? raw.socket
     surroundings.judged(stream)
@@ -291,7 +291,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       stream,
       facts,
       policy,
-      startedAt,
+      since,
       places: new Places(stream),
       signedIn: null,
       place: undefined,
@@ -321,7 +321,7 @@ export function createGuard(surroundings: GuardSurroundings) {
         address: facts.address,
         origin: facts.origin,
         protocol: handshake.protocol,
-        startedAt,
+        since,
         place: handshake.place,
         clock,
       })

@@ -14,7 +14,8 @@ export interface HttpSessionOptions {
   /** Why no session can be judged right now: revocations may be missing. */
   readonly unjudgeable: () => string | undefined
   readonly isDenied: (identity: Identity, since: number) => boolean
-  readonly now: () => number
+  /** A clock that nobody can set. */
+  readonly uptime: () => number
   readonly thrown: ThrownLog
 }
 
@@ -31,7 +32,7 @@ export interface HttpSession {
 }
 
 export function createHttpSession(options: HttpSessionOptions): HttpSession {
-  const { authentication, deadline, unjudgeable, isDenied, now, thrown } = options
+  const { authentication, deadline, unjudgeable, isDenied, uptime, thrown } = options
 
   /** The cause goes to the log; what Fastify answers with says that it is not the client's fault, and nothing more. */
   function unavailable(request: FastifyRequest, cause: Thrown): SecureWsError {
@@ -62,7 +63,7 @@ export function createHttpSession(options: HttpSessionOptions): HttpSession {
     async session(request) {
       if (authentication.anonymous) return null
       refuseWhileUnjudgeable(request)
-      const startedAt = now()
+      const since = uptime()
       const verdict: AuthenticationVerdict = await inTime(authentication.authenticate(request), request)
       if (verdict.refused) {
         if (verdict.fault) throw unavailable(request, causeOf(verdict))
@@ -71,7 +72,7 @@ export function createHttpSession(options: HttpSessionOptions): HttpSession {
       const { signedIn } = verdict
       // Race: revoked, or the bus lost, while the store was asked.
       refuseWhileUnjudgeable(request)
-      return signedIn === null || isDenied(signedIn.identity, startedAt) ? null : signedIn.session
+      return signedIn === null || isDenied(signedIn.identity, since) ? null : signedIn.session
     },
     async issueTicket(issue, request, ask) {
       let issued: IssuedTicket | Refused

@@ -39,7 +39,7 @@ export function keySet(set: unknown, path: string): JWTVerifyGetKey {
       timeoutDuration: timeout,
       cooldownDuration: cooldown,
       cacheMaxAge: longestAge,
-      [customFetch]: boundedFetch(Date.now),
+      [customFetch]: boundedFetch(() => performance.now()),
     })
   }
   if (!isKeySet(set)) throw badOption(path, shapeOf(set), advice)
@@ -52,7 +52,7 @@ export function keySet(set: unknown, path: string): JWTVerifyGetKey {
 
 /** Bounds what the issuer's server can do to this one: a size, no redirect elsewhere, and a pause after it has failed. */
 export function boundedFetch(now: () => number, fetchSet: FetchImplementation = fetch): FetchImplementation {
-  let pausedUntil = 0
+  let pausedUntil = Number.NEGATIVE_INFINITY
   return async (url, options) => {
     if (now() < pausedUntil) throw new Error('the key set could not be fetched a moment ago')
     try {

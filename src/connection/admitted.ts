@@ -9,7 +9,7 @@ import type { Audit, AuditLogger } from '../telemetry/audit.ts'
 import type { BinaryType } from './binary-type.ts'
 import type { Connection } from './connection.ts'
 import type { InboxBounds } from './inbox.ts'
-import type { LifeLimits } from './life.ts'
+import type { LifeLimits, Progress } from './life.ts'
 import type { ReceivingPolicy, ReceivingWire } from './receiving.ts'
 import type { Wire } from './sending.ts'
 import type { Sweep } from './sweep.ts'
@@ -51,7 +51,8 @@ export interface Admitted {
   readonly address: string | undefined
   readonly origin: string | undefined
   readonly protocol: string | undefined
-  readonly startedAt: number
+  /** When the handshake began, on the clock that nobody can set. */
+  readonly since: number
   /** What counts towards this session and user: can be given back before the TCP connection has gone. */
   readonly place: Slot | undefined
   /** The handshake's clock, which stops when the stream is a socket. */
@@ -60,7 +61,10 @@ export interface Admitted {
 
 /** What the sockets of one server share. */
 export interface Surroundings {
+  /** Milliseconds since the epoch: for what others date (`expiresAt`, `at`, `authenticatedAt`), and for nothing else. It can be set. */
   readonly now: () => number
+  /** Milliseconds on a clock that nobody can set: for every duration, and for what came before what in this process. */
+  readonly uptime: () => number
   readonly audit: Audit
   readonly expiryGrace: number
   readonly rooms: Rooms<Connection>
@@ -74,12 +78,7 @@ export interface Surroundings {
 }
 
 /** The rest of what a connection needs of a WebSocket. */
-export interface LifeWire extends Wire, ReceivingWire {
-  readonly reading: boolean
-  /** Has the receiver begun something that is not complete? */
-  readonly midMessage: boolean
-  /** Bytes the kernel has taken, ever; `undefined` where the stream does not count. */
-  readonly written: number | undefined
+export interface LifeWire extends Wire, ReceivingWire, Progress {
   /** Before and after a frame is dealt with. */
   gather(): void
   gathered(): void

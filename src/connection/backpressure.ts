@@ -1,23 +1,6 @@
-import type { LifeVerdict } from './life-verdict.ts'
-
-/** How far writing has come: a mark is set when bytes begin to wait, and cleared when all that waited then has gone. */
-export interface WriteProgress {
-  readonly markedAt: number | undefined
-}
-
-/** RS-09: a peer that reads a byte now and then keeps a queue alive for ever; what waited must go in time, all of it. */
-export function checkBackpressure(
-  { markedAt }: WriteProgress,
-  writeTimeout: number,
-  now: number,
-): LifeVerdict | undefined {
-  if (markedAt === undefined || now - markedAt < writeTimeout) return undefined
-  return { kind: 'slow', reason: `not drained within ${writeTimeout} ms (limits.writeTimeout)` }
-}
-
 /**
- * Would this payload take the socket over its bound? A string is counted in bytes only when its length alone does not
- * decide: one UTF-16 unit is one to three bytes.
+ * Tells whether this payload would take the socket over its bound. A string is counted in bytes only when its length alone
+ * does not decide: one UTF-16 unit is one to three bytes.
  */
 export function exceedsOutbound(
   waiting: number,

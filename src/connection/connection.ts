@@ -11,10 +11,11 @@ import { logThrown, nameOfThrown } from '../telemetry/thrown.ts'
 import { isThenable } from '../thenable.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason } from './close.ts'
-import { checkLife } from './life.ts'
+import { checkLifetime, Life, type LifeVerdict } from './life.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
 import { Rights } from './rights.ts'
 import { closedError, type FrameOptions, type SendCallback, Sending, type SendingHost } from './sending.ts'
+import type { Tick } from './sweep.ts'
 
 /** So many faults of listeners within a minute are no accident any more. */
 const faultsPerMinute = 5
@@ -25,21 +26,19 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   readonly socket: EventEmitter
   readonly wire: LifeWire
   readonly admitted: Admitted
+  /** In ms since the epoch: what other machines say about a session is compared with it. */
   readonly openedAt: number
+  /** The same moment on the clock that nobody can set. */
+  readonly since: number
   /** Replaced as a whole when the session is asked about again; its `identity` is the copy that everything here goes by. */
   signedIn: SignedIn | null
   readonly #surroundings: Surroundings
   readonly #sending: Sending
   readonly #receiving: Receiving
   readonly #rights: Rights
-  #ended: { readonly code: number; readonly at: number } | undefined
+  readonly #life: Life
+  #endedWith: number | undefined
   #reported = false
-  #lastMessageAt: number
-  #pingedAt: number
-  #awaitedPong: Buffer | undefined
-  #pings = 0
-  #partialSince: number | undefined
-  #mark: { readonly at: number; readonly position: number } | undefined
   #faults: number[] | undefined
 
   constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
@@ -51,19 +50,21 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.socket = socket
     this.wire = wire
     this.#surroundings = surroundings
-    this.openedAt = this.#lastMessageAt = this.#pingedAt = surroundings.now()
+    this.openedAt = surroundings.now()
+    this.since = surroundings.uptime()
+    this.#life = new Life(id)
     this.#sending = new Sending(this, limits.outboundBytes)
     this.#receiving = new Receiving(this)
     this.#rights = new Rights(this, surroundings)
     admitted.clock.release()
     surroundings.sweep.add(this)
     surroundings.identities.enter(this)
-    this.audit({ type: 'handshake.accepted', durationMs: this.openedAt - admitted.startedAt, method })
+    this.audit({ type: 'handshake.accepted', durationMs: wholeMs(this.since - admitted.since), method })
     // Race: revoked while the handshake ran. The identity rooms are joined, so a later revocation finds this socket;
     // an earlier one is found now. Both in one turn: there is no gap between them.
-    if (signedIn !== null && surroundings.isDenied(signedIn.identity, admitted.startedAt))
+    if (signedIn !== null && surroundings.isDenied(signedIn.identity, admitted.since))
       this.end(CloseCode.Unauthorized, 'revoked meanwhile')
-    else if (signedIn !== null && surroundings.isStale(signedIn.identity, admitted.startedAt))
+    else if (signedIn !== null && surroundings.isStale(signedIn.identity, admitted.since))
       surroundings.revalidation.request(this, true)
   }
 
@@ -80,9 +81,13 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     return this.#surroundings.now()
   }
 
+  uptime(): number {
+    return this.#surroundings.uptime()
+  }
+
   /** True once the end has begun: nothing is delivered to a listener and nothing sent any more. */
   get ended(): boolean {
-    return this.#ended !== undefined
+    return this.#endedWith !== undefined
   }
 
   get outbound(): OutboundPolicy {
@@ -142,7 +147,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   sent(): void {
-    this.#lastMessageAt = this.#surroundings.now()
+    this.#life.sent()
   }
 
   slow(reason: string): void {
@@ -155,8 +160,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   frame(bytes: Buffer, isBinary: boolean): void {
     if (this.#isOver()) return
-    this.#lastMessageAt = this.#surroundings.now()
-    this.#partialSince = undefined
+    this.#life.received()
     this.wire.gather()
     try {
       this.#receiving.frame(bytes, isBinary)
@@ -169,11 +173,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     if (!this.ended) this.#receiving.controlFrame()
   }
 
-  /** RS-02: a pong counts as a sign of life only when it answers our ping. */
   pong(payload: Buffer): void {
-    if (this.ended) return
-    if (this.#awaitedPong?.equals(payload)) this.#awaitedPong = undefined
-    else this.#receiving.controlFrame()
+    if (!this.ended && !this.#life.answered(payload)) this.#receiving.controlFrame()
   }
 
   refused(refusal: RefusedMessage): void {
@@ -201,7 +202,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   fault(error: unknown, messageType?: string): void {
     this.#logThrown(error, 'a listener threw', messageType)
     this.audit({ type: 'message.failed', code: 'SWS_INTERNAL', reason: nameOfThrown(error), messageType })
-    const now = this.#surroundings.now()
+    const now = this.#surroundings.uptime()
     this.#faults = [...(this.#faults ?? []).filter((at) => now - at < 60_000), now]
     if (this.#faults.length >= faultsPerMinute) this.end(CloseCode.InternalError, 'listeners kept failing')
   }
@@ -252,41 +253,30 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   // --- time ---
 
   /** Called by the one timer of the server. */
-  sweep(now: number): void {
+  sweep(tick: Tick): void {
     const { limits } = this.admitted.policy
-    if (this.#ended !== undefined) {
+    if (this.ended) {
       // ws starts its closing clock with a close frame of ours. After the peer's FIN there is none: a peer that says it has
       // finished, and reads nothing, would keep the socket and its place for ever.
-      if (now - this.#ended.at >= limits.writeTimeout) this.wire.terminate()
+      if (this.#life.outstayed(limits.writeTimeout, tick)) this.wire.terminate()
       return
     }
+    // No timer of its own, so no 2^31 ms overflow: a silent listener is asked like everybody else (CS-8).
+    if (this.#isOver()) return
+    const open = tick.uptime - this.since
     // A handler that never settles and never listens must still see the other side go.
-    if (now - this.openedAt >= limits.handshake) this.#receiving.openAtLast()
-    if (this.#rights.isDueBeforeEnd(now)) this.#surroundings.revalidation.request(this, true)
-    else if (now >= this.#rights.dueAt) this.#surroundings.revalidation.request(this)
-    // While we do not read, neither the rest of a message nor a pong can reach us: that time is ours, not the peer's.
-    const { reading, midMessage } = this.wire
-    if (!reading && this.#awaitedPong !== undefined) this.#pingedAt = now
-    this.#partialSince = midMessage && reading ? (this.#partialSince ?? now) : undefined
-    this.#measureWriting(now)
-    const verdict = checkLife(
-      {
-        openedAt: this.openedAt,
-        expiresAt: this.#expiresAt(),
-        lastMessageAt: this.#lastMessageAt,
-        pingedAt: this.#pingedAt,
-        awaitingPong: this.#awaitedPong !== undefined,
-        partialSince: this.#partialSince,
-        write: { markedAt: this.#mark?.at },
-      },
-      limits,
-      now,
-    )
+    if (open >= limits.handshake) this.#receiving.openAtLast()
+    if (this.#rights.isDueBeforeEnd(this.now())) this.#surroundings.revalidation.request(this, true)
+    else if (tick.uptime >= this.#rights.dueAt) this.#surroundings.revalidation.request(this)
+    this.#carryOut(checkLifetime(open, limits.lifetime) ?? this.#life.verdict(this.wire, limits, tick))
+  }
+
+  #carryOut(verdict: LifeVerdict | undefined): void {
     if (verdict === undefined) return
-    if (verdict.kind === 'ping') this.#beat(now)
-    else if (verdict.kind === 'slow') this.#stalled(verdict.reason)
-    else if (verdict.kind === 'close') this.end(verdict.code, verdict.reason)
-    else this.end(verdict.code, verdict.reason, { terminate: true })
+    if (verdict.kind === 'ping') this.wire.ping(verdict.payload)
+    // What already waits cannot be dropped, it may be half in the kernel: a reader that has stalled is closed either way.
+    else if (verdict.kind === 'slow') this.end(CloseCode.TryAgainLater, verdict.reason)
+    else this.end(verdict.code, verdict.reason, { terminate: verdict.kind === 'terminate' })
   }
 
   // --- the end ---
@@ -302,7 +292,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** No listener is called and nothing is sent after this, however many frames are in flight (ws alone goes on for 30 s). */
   gate(code: number): void {
-    this.#ended ??= { code, at: this.#surroundings.now() }
+    this.#endedWith ??= code
     this.#receiving.end()
     this.#sending.clear()
     // The peer's close frame has to be read, whoever had paused the reader.
@@ -317,7 +307,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   /** The TCP connection is gone: everything this socket had taken is given back. */
   closed(code: number): void {
     this.gate(code)
-    this.#report(this.#ended?.code ?? code)
+    this.#report(this.#endedWith ?? code)
     const { sweep, identities, rooms } = this.#surroundings
     sweep.delete(this)
     identities.leave(this)
@@ -344,7 +334,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   #report(code: number, reason?: string): void {
     if (this.#reported) return
     this.#reported = true
-    this.audit({ type: 'socket.closed', code, reason, durationMs: this.#surroundings.now() - this.openedAt })
+    this.audit({ type: 'socket.closed', code, reason, durationMs: wholeMs(this.uptime() - this.since) })
   }
 
   /** The gate for whatever is sent or received: a session that is over is over now, not at the next sweep (SE-04). */
@@ -361,36 +351,20 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     return expiresAt === undefined ? undefined : expiresAt + this.#surroundings.expiryGrace
   }
 
-  #beat(now: number): void {
-    // Unpredictable enough: a pong that comes without its ping must not match the next one.
-    const payload = Buffer.from(`${this.id.slice(0, 8)}${this.#pings++}`)
-    this.#pingedAt = now
-    this.#awaitedPong = payload
-    this.wire.ping(payload)
-  }
-
-  #measureWriting(now: number): void {
-    const { written, waiting } = this.wire
-    if (written === undefined || waiting === 0) this.#mark = undefined
-    else if (this.#mark === undefined || written >= this.#mark.position) {
-      this.#mark = { at: now, position: written + waiting }
-    }
-  }
-
   #logThrown(error: unknown, what: string, messageType: string | undefined): void {
     const { session, admitted } = this
     const secrets = [session?.id, session?.tokenId].filter((secret) => secret !== undefined)
     const fields = { route: admitted.policy.route, socket: this.id, messageType }
     logThrown(admitted.log, error, fields, `fastify-secure-ws: ${what}`, secrets)
   }
-
-  /** What already waits cannot be dropped, it may be half in the kernel: a reader that has stalled is closed either way. */
-  #stalled(reason: string): void {
-    this.end(CloseCode.TryAgainLater, reason)
-  }
 }
 
 /** Our own errors say what is wrong and quote nothing; of others, only the name is safe to repeat. */
 function reasonOf(error: unknown): string {
   return error instanceof SecureWsError ? error.message : nameOfThrown(error)
+}
+
+/** As events show it. */
+function wholeMs(duration: number): number {
+  return Math.round(duration)
 }

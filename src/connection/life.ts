@@ -1,10 +1,13 @@
 import { CloseCode } from '../errors.ts'
-import { checkBackpressure, type WriteProgress } from './backpressure.ts'
-import { checkPing, checkPong, type HeartbeatLimits, type HeartbeatState } from './heartbeat.ts'
-import type { LifeVerdict } from './life-verdict.ts'
+import type { Tick } from './sweep.ts'
 
 export interface LifeLimits {
-  readonly heartbeat: HeartbeatLimits
+  readonly heartbeat: {
+    /** A ping after this long, in ms. */
+    readonly every: number
+    /** Its pong within this, in ms, or the socket is terminated. */
+    readonly timeout: number
+  }
   /** Half a message may wait this long for its other half, in ms. */
   readonly partialMessage: number
   /** No message either way for this long, in ms. */
@@ -15,57 +18,157 @@ export interface LifeLimits {
   readonly writeTimeout: number
 }
 
-/** One socket as the sweep sees it: plain numbers, all times in ms since the epoch. */
-export interface Life extends HeartbeatState {
-  readonly openedAt: number
-  /** When the session is over (with its grace); `undefined` without an end. */
-  readonly expiresAt: number | undefined
-  readonly lastMessageAt: number
-  /** Since when the first half of a message waits; `undefined` between messages. */
+/** The judgement of time about a socket. */
+export type LifeVerdict =
+  | { readonly kind: 'close'; readonly code: CloseCode; readonly reason: string }
+  | { readonly kind: 'terminate'; readonly code: CloseCode; readonly reason: string }
+  | { readonly kind: 'slow'; readonly reason: string }
+  | { readonly kind: 'ping'; readonly payload: Buffer }
+
+/** What there is to see of a socket's stream. */
+export interface Progress {
+  readonly reading: boolean
+  /** Has the receiver begun something that is not complete? */
+  readonly midMessage: boolean
+  /** Bytes handed over and not yet in the kernel. */
+  readonly waiting: number
+  /** Bytes the kernel has taken, ever; `undefined` where the stream does not count. */
+  readonly written: number | undefined
+}
+
+/** All times in ms as the sweep counts them; `undefined` for what is not so now. */
+export interface LifeState {
+  /** When the last message came or went, or the socket opened. */
+  readonly activeAt: number
+  /** When the last ping went out, or the socket opened; while we do not read, when we last did not. */
+  readonly pingedAt: number
+  readonly awaitingPong: boolean
+  /** Since when the first half of a message waits. */
   readonly partialSince: number | undefined
-  readonly write: WriteProgress
+  /** Since when bytes wait that have not all gone: a mark is set when they begin to, and cleared when all that waited then has. */
+  readonly stalledSince: number | undefined
 }
 
 /**
- * What time alone does to a socket. First verdict wins: rights before comfort, dead before silent, and a ping last: where one
- * is due at every visit, it must not keep the other questions from being asked.
+ * The time of one socket. All of it is measured in visits of the sweep, and so on a clock that nobody can set and that does
+ * not count the time in which this process could not read: what a peer has sent then counts as sent.
  */
-export function checkLife(life: Life, limits: LifeLimits, now: number): LifeVerdict | undefined {
+export class Life {
+  readonly #id: string
+  #active = true
+  #activeAt = 0
+  #pingedAt: number | undefined
+  #awaitedPong: Buffer | undefined
+  #pings = 0
+  #partialSince: number | undefined
+  #mark: { readonly at: number; readonly position: number } | undefined
+  #endedAt: number | undefined
+
+  /** @param id of the socket, not to be guessed from outside */
+  constructor(id: string) {
+    this.#id = id
+  }
+
+  /** A message went out. */
+  sent(): void {
+    this.#active = true
+  }
+
+  /** A message has come, whole. */
+  received(): void {
+    this.#active = true
+    this.#partialSince = undefined
+  }
+
+  /** RS-02: a pong counts as a sign of life only when it answers our ping: `false` for any other. */
+  answered(payload: Buffer): boolean {
+    if (this.#awaitedPong?.equals(payload) !== true) return false
+    this.#awaitedPong = undefined
+    return true
+  }
+
+  verdict(progress: Progress, limits: LifeLimits, { served, late }: Tick): LifeVerdict | undefined {
+    if (this.#active) {
+      this.#active = false
+      this.#activeAt = served
+    }
+    this.#pingedAt ??= served
+    // While we do not read, neither the rest of a message nor a pong can reach us: that time is ours, not the peer's.
+    if (!progress.reading && this.#awaitedPong !== undefined) this.#pingedAt = served
+    this.#partialSince = progress.midMessage && progress.reading ? (this.#partialSince ?? served) : undefined
+    this.#measureWriting(progress, served)
+    // What came while this process stood still is in the kernel: read first, then judge.
+    if (late) return undefined
+    const state = {
+      activeAt: this.#activeAt,
+      pingedAt: this.#pingedAt,
+      awaitingPong: this.#awaitedPong !== undefined,
+      partialSince: this.#partialSince,
+      stalledSince: this.#mark?.at,
+    }
+    return checkLife(state, limits, served) ?? this.#beat(limits.heartbeat.every, served)
+  }
+
+  /** After the close frame: whether the peer has had its time. */
+  outstayed(allowed: number, { served }: Tick): boolean {
+    this.#endedAt ??= served
+    return served - this.#endedAt >= allowed
+  }
+
+  #measureWriting({ written, waiting }: Progress, served: number): void {
+    if (written === undefined || waiting === 0) this.#mark = undefined
+    else if (this.#mark === undefined || written >= this.#mark.position) {
+      this.#mark = { at: served, position: written + waiting }
+    }
+  }
+
+  /** Last of all: where a ping is due at every visit, it must not keep the other questions from being asked. */
+  #beat(every: number, served: number): LifeVerdict | undefined {
+    if (this.#awaitedPong !== undefined || served - (this.#pingedAt ?? served) < every) return undefined
+    // Unpredictable enough: a pong that comes without its ping must not match the next one.
+    const payload = Buffer.from(`${this.#id.slice(0, 8)}${this.#pings++}`)
+    this.#pingedAt = served
+    this.#awaitedPong = payload
+    return { kind: 'ping', payload }
+  }
+}
+
+/** What silence alone does to a socket. First verdict wins: dead before silent. */
+export function checkLife(state: LifeState, limits: LifeLimits, now: number): LifeVerdict | undefined {
   return (
-    checkExpiry(life, now) ??
-    checkLifetime(life, limits, now) ??
-    checkPong(life, limits.heartbeat, now) ??
-    checkPartialMessage(life, limits, now) ??
-    checkIdle(life, limits, now) ??
-    checkBackpressure(life.write, limits.writeTimeout, now) ??
-    checkPing(life, limits.heartbeat, now)
+    checkPong(state, limits.heartbeat.timeout, now) ??
+    checkPartialMessage(state, limits.partialMessage, now) ??
+    checkIdle(state, limits.idle, now) ??
+    checkWriting(state, limits.writeTimeout, now)
   )
 }
 
-/** No timer of its own, so no 2^31 ms overflow: the sweep asks, and a silent listener is asked like everybody else (CS-8). */
-function checkExpiry({ expiresAt }: Life, now: number): LifeVerdict | undefined {
-  if (expiresAt === undefined || now < expiresAt) return undefined
-  return { kind: 'close', code: CloseCode.Unauthorized, reason: 'the session expired' }
-}
-
-/** ASVS 7.3.2: refreshing for ever still ends. */
-function checkLifetime({ openedAt }: Life, { lifetime }: LifeLimits, now: number): LifeVerdict | undefined {
-  if (now - openedAt < lifetime) return undefined
-  return { kind: 'close', code: CloseCode.Timeout, reason: `open for ${lifetime} ms (limits.lifetime)` }
+/** RS-03, RFC 6455 section 5.5.2. A half-open connection answers nothing, so there is no use in a close frame: terminate. */
+function checkPong({ pingedAt, awaitingPong }: LifeState, timeout: number, now: number): LifeVerdict | undefined {
+  if (!awaitingPong || now - pingedAt < timeout) return undefined
+  return { kind: 'terminate', code: CloseCode.Timeout, reason: `no pong within ${timeout} ms (limits.heartbeat)` }
 }
 
 /** RS-14: Node's own timeouts never fire on an upgraded socket, and half a frame header keeps it open for ever. */
-function checkPartialMessage(
-  { partialSince }: Life,
-  { partialMessage }: LifeLimits,
-  now: number,
-): LifeVerdict | undefined {
-  if (partialSince === undefined || now - partialSince < partialMessage) return undefined
-  return { kind: 'close', code: CloseCode.Timeout, reason: `half a message for ${partialMessage} ms` }
+function checkPartialMessage({ partialSince }: LifeState, allowed: number, now: number): LifeVerdict | undefined {
+  if (partialSince === undefined || now - partialSince < allowed) return undefined
+  return { kind: 'close', code: CloseCode.Timeout, reason: `half a message for ${allowed} ms` }
 }
 
 /** ASVS 7.3.1: pings and pongs are no activity. */
-function checkIdle({ lastMessageAt }: Life, { idle }: LifeLimits, now: number): LifeVerdict | undefined {
-  if (now - lastMessageAt < idle) return undefined
+function checkIdle({ activeAt }: LifeState, idle: number, now: number): LifeVerdict | undefined {
+  if (now - activeAt < idle) return undefined
   return { kind: 'close', code: CloseCode.Timeout, reason: `no message either way for ${idle} ms (limits.idle)` }
+}
+
+/** RS-09: a peer that reads a byte now and then keeps a queue alive for ever; what waited must go in time, all of it. */
+function checkWriting({ stalledSince }: LifeState, allowed: number, now: number): LifeVerdict | undefined {
+  if (stalledSince === undefined || now - stalledSince < allowed) return undefined
+  return { kind: 'slow', reason: `not drained within ${allowed} ms (limits.writeTimeout)` }
+}
+
+/** ASVS 7.3.2: refreshing for ever still ends. @param open for how long, in ms */
+export function checkLifetime(open: number, lifetime: number): LifeVerdict | undefined {
+  if (open < lifetime) return undefined
+  return { kind: 'close', code: CloseCode.Timeout, reason: `open for ${lifetime} ms (limits.lifetime)` }
 }

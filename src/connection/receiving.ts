@@ -31,6 +31,7 @@ export interface ReceivingHost {
     readonly address?: string | undefined
   }
   now(): number
+  uptime(): number
   answer(message: object): void
   refused(refusal: RefusedMessage): void
   /** A new token for the session, in band. */
@@ -68,7 +69,7 @@ export class Receiving implements InboxHost {
   constructor(host: ReceivingHost) {
     const { inbound, limits } = host.admitted.policy
     this.#host = host
-    this.#state = createInboundState(inbound, host.now())
+    this.#state = createInboundState(inbound, host.uptime())
     this.#inbox = new Inbox(this, limits)
     // Nothing is read while the handler is at work: early frames wait in the kernel, neither lost nor early.
     host.wire.hold()
@@ -80,7 +81,7 @@ export class Receiving implements InboxHost {
 
   /** RS-01, RS-02: a flood of pings or pongs is a flood. */
   controlFrame(): void {
-    const refusal = this.#ended ? undefined : countControlFrame(this.#policy.inbound, this.#state, this.#host.now())
+    const refusal = this.#ended ? undefined : countControlFrame(this.#policy.inbound, this.#state, this.#host.uptime())
     // No answer: a flood of control frames must not become a flood of ours.
     if (refusal !== undefined) this.#host.refused(refusal)
   }
@@ -139,8 +140,8 @@ export class Receiving implements InboxHost {
     const verdict = receive(
       frame.bytes,
       frame.isBinary,
-      { policy, state: this.#state, session, owner: identity?.sessionId, request: admitted.request },
-      this.#host.now(),
+      { policy, state: this.#state, session, owner: identity?.sessionId, request: admitted.request, clock: this.#host },
+      this.#host.uptime(),
     )
     return isThenable(verdict) ? this.#later(verdict) : this.#apply(verdict)
   }
@@ -158,7 +159,7 @@ export class Receiving implements InboxHost {
   }
 
   #takeRaw(frame: Frame): void | Promise<void> {
-    const refusal = admitRawFrame(frame.bytes.length, this.#policy.inbound, this.#state, this.#host.now())
+    const refusal = admitRawFrame(frame.bytes.length, this.#policy.inbound, this.#state, this.#host.uptime())
     return refusal === undefined ? this.#emitRaw(frame) : this.#refuse(refusal)
   }
 
@@ -218,7 +219,7 @@ export class Receiving implements InboxHost {
     message: DeliveredMessage | undefined,
   ): void | Promise<void> {
     if (this.#settled) {
-      const tooMany = noteRefusal(this.#state, this.#policy.inbound, this.#host.now())
+      const tooMany = noteRefusal(this.#state, this.#policy.inbound, this.#host.uptime())
       this.#refuse({
         kind: 'refuse',
         ...(tooMany ? { close: CloseCode.PolicyViolation } : {}),

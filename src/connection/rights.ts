@@ -11,7 +11,7 @@ export class Rights {
   readonly #connection: Connection
   readonly #surroundings: Surroundings
   #failures = 0
-  /** When to ask again, in ms since the epoch. */
+  /** When to ask again, on the clock that nobody can set. */
   dueAt: number
   /** The `expiresAt` before which was asked already. */
   #askedBefore: number | undefined
@@ -19,7 +19,7 @@ export class Rights {
   constructor(connection: Connection, surroundings: Surroundings) {
     this.#connection = connection
     this.#surroundings = surroundings
-    this.dueAt = surroundings.revalidation.dueAfter(connection.openedAt)
+    this.dueAt = surroundings.revalidation.dueAfter(connection.since)
   }
 
   /**
@@ -29,8 +29,8 @@ export class Rights {
    */
   async revalidate(): Promise<void> {
     const connection = this.#connection
-    const { revalidation, now, isDenied } = this.#surroundings
-    this.dueAt = revalidation.dueAfter(now())
+    const { revalidation, uptime, isDenied } = this.#surroundings
+    this.dueAt = revalidation.dueAfter(uptime())
     let asked = '`revalidate`'
     try {
       const { signedIn, admitted } = connection
@@ -40,7 +40,7 @@ export class Rights {
         // Race: refreshed while the question was open. The answer is about what was replaced.
         if (connection.signedIn !== signedIn) return revalidation.request(connection)
         // It may come back with another token, and that one may have been revoked while the question was open.
-        if (renewed === null || isDenied(renewed.identity, connection.openedAt))
+        if (renewed === null || isDenied(renewed.identity, connection.since))
           return connection.end(CloseCode.Unauthorized, 'the session is over')
         connection.replaceSession(renewed)
       }
@@ -51,7 +51,7 @@ export class Rights {
       this.#failures++
       connection.audit({ type: 'session.revalidation-failed', reason: nameOfThrown(error) })
       connection.askingFailed(error, asked)
-      if (this.#failures < revalidationFailures) this.dueAt = revalidation.retryAfter(now())
+      if (this.#failures < revalidationFailures) this.dueAt = revalidation.retryAfter(uptime())
       else connection.end(CloseCode.TryAgainLater, `revalidation failed ${revalidationFailures} times in a row`)
     }
   }
@@ -111,7 +111,7 @@ export class Rights {
       return null
     })
     if (connection.ended) return false
-    if (renewed === null || this.#surroundings.isDenied(renewed.identity, connection.openedAt)) {
+    if (renewed === null || this.#surroundings.isDenied(renewed.identity, connection.since)) {
       connection.end(CloseCode.Unauthorized, 'the new token is not good for this session')
       return false
     }

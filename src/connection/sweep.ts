@@ -1,6 +1,19 @@
-/** What the sweep visits: every open connection, once a tick. */
+/** The time of one visit. */
+export interface Tick {
+  /** Milliseconds on a clock that nobody can set. */
+  readonly uptime: number
+  /**
+   * Milliseconds in which this process was there for its sockets. While its loop stood still (a long computation, a laptop that
+   * slept) it read nothing, and nobody's deadline ran.
+   */
+  readonly served: number
+  /** The loop has just stood still: what came meanwhile is read after this visit, and before the next one. */
+  readonly late: boolean
+}
+
+/** An open connection, visited once a tick. */
 export interface Swept {
-  sweep(now: number): void
+  sweep(tick: Tick): void
 }
 
 export interface Sweep<T extends Swept> {
@@ -11,21 +24,35 @@ export interface Sweep<T extends Swept> {
   close(): void
 }
 
+/** A pause of the loop of so many visits is one. */
+const pause = 2
+
 /**
  * One timer for all sockets of a server: 10,000 idle sockets are one interval, not 40,000 timeouts. It runs while there is
  * something to visit, never keeps Node alive, and is cleared with the last item.
  *
  * @param every ms between two visits
+ * @param uptime a clock that nobody can set
  * @param also called once per tick, after the visits
  */
-export function createSweep<T extends Swept>(every: number, now: () => number, also: (now: number) => void): Sweep<T> {
+export function createSweep<T extends Swept>(every: number, uptime: () => number, also: () => void): Sweep<T> {
   const items = new Set<T>()
   let timer: NodeJS.Timeout | undefined
+  let visitedAt = 0
+  let served = 0
+  let late = false
 
   function visit(): void {
-    const time = now()
-    for (const item of items) item.sweep(time)
-    also(time)
+    const now = uptime()
+    const passed = now - visitedAt
+    visitedAt = now
+    served += Math.min(passed, pause * every)
+    // Never twice in a row: on a machine that is always late, the dead would stay for ever. Between two visits there is always
+    // one look at what has arrived.
+    late = passed > pause * every && !late
+    const tick = { uptime: now, served, late }
+    for (const item of items) item.sweep(tick)
+    also()
   }
 
   function stop(): void {
@@ -40,7 +67,9 @@ export function createSweep<T extends Swept>(every: number, now: () => number, a
     },
     add(item) {
       items.add(item)
-      timer ??= setInterval(visit, every).unref()
+      if (timer !== undefined) return
+      visitedAt = uptime()
+      timer = setInterval(visit, every).unref()
     },
     delete(item) {
       if (items.delete(item) && items.size === 0) stop()

@@ -69,6 +69,8 @@ export interface InboundSocket {
   /** The id the session was accepted with: whose nonces count. `undefined` for an anonymous socket. */
   readonly owner: string | undefined
   readonly request: object
+  /** In ms since the epoch, for what a client or a session dates. It can be set: durations go by the `now` of `receive`. */
+  readonly clock: { now(): number }
 }
 
 /** @throws SWS_BAD_OPTION with the option's full path */
@@ -119,8 +121,8 @@ const steps: readonly Step[] = [
   ({ rule, socket, now }) => rule.pace && refuseFastType(rule.type, rule.pace, socket.state, now),
   ({ rule, message }) => rule.schema.refuse(message),
   refuseUsedNonce,
-  ({ rule, socket, now }) =>
-    rule.freshAuth === undefined ? undefined : refuseStaleSession(socket.session, rule.freshAuth, now),
+  ({ rule, socket }) =>
+    rule.freshAuth === undefined ? undefined : refuseStaleSession(socket.session, rule.freshAuth, socket.clock.now()),
   ({ rule, message, socket }) => sanitizeMessage(message, rule.schema, socket.policy.sanitizeHtml),
   ({ rule, message, socket }) =>
     rule.authorize && refuseUnauthorized(rule.authorize, socket.session, message, socket.request),
@@ -130,7 +132,7 @@ const steps: readonly Step[] = [
  * One frame in, one verdict out; a promise only where a declared step has to wait. Call it once per frame, one after the other,
  * and look again whether the socket may still receive before delivering: rights can be taken away while a promise is pending.
  *
- * @param now milliseconds since the epoch
+ * @param now milliseconds on a clock that nobody can set
  */
 export function receive(
   frame: Buffer,
@@ -176,11 +178,12 @@ function walk(arrival: Arrival, first: number): InboundVerdict | Promise<Inbound
     : { kind: 'deliver', type: rule.type, message, id }
 }
 
-function refuseUsedNonce({ rule, body, socket, now }: Arrival): ReturnType<Step> {
+function refuseUsedNonce({ rule, body, socket }: Arrival): ReturnType<Step> {
   if (rule.replayWindow === undefined) return undefined
   // An anonymous socket is its own session: its state lives exactly as long.
   const owner = socket.owner ?? socket.state
-  return refuseReplay({ nonce: body.nonce, at: body.at }, rule.replayWindow, owner, socket.policy.replayGuard, now)
+  const { policy, clock } = socket
+  return refuseReplay({ nonce: body.nonce, at: body.at }, rule.replayWindow, owner, policy.replayGuard, clock.now())
 }
 
 function withoutEnvelope(body: Readonly<Record<string, unknown>>, rule: CompiledRule): object {

@@ -15,12 +15,9 @@ export interface Pace {
 /** What is left of a pace for one socket. */
 export interface Bucket {
   tokens: number
-  /** When `tokens` was true, in the caller's clock. */
+  /** When `tokens` was true, in ms on a clock that nobody can set. */
   at: number
 }
-
-/** A clock that steps back further than this was set, not late: the bucket starts over from the new time. */
-const clockWasSet = 60_000
 
 export function compileRate(rate: unknown, path: string): Pace {
   if (typeof rate !== 'object' || rate === null) throw badOption(path, rate, 'Write `{ perSecond: 5, burst: 10 }`.')
@@ -52,12 +49,9 @@ export function fullBucket(pace: Pace, now: number): Bucket {
  */
 export function take(bucket: Bucket, pace: Pace, cost: number, now: number): boolean {
   const elapsed = now - bucket.at
+  // Late (a refusal noted after an `await`) must not move the bucket back: the same seconds would be refilled twice.
   if (elapsed > 0) {
     bucket.tokens = Math.min(pace.burst, bucket.tokens + elapsed * pace.perMillisecond)
-    bucket.at = now
-  } else if (elapsed < -clockWasSet) {
-    // Otherwise a clock set back by an hour would stop the refill for an hour. A little late (a refusal noted after an
-    // `await`) must not move the bucket back: the same seconds would be refilled twice.
     bucket.at = now
   }
   if (bucket.tokens < cost) return false

@@ -21,7 +21,7 @@ export interface Claim {
   readonly holder: string
 }
 
-export function memoryCounters(now: () => number = Date.now): CounterStore {
+export function memoryCounters(now: () => number = () => performance.now()): CounterStore {
   const windows = new Map<string, SlidingWindow>()
   const leases = memoryLeases(now)
   let sweepAt = 1024

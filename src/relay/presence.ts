@@ -10,7 +10,7 @@ export interface PresenceStore {
   members(room: string): Promise<string[]>
 }
 
-export function memoryPresence(now: () => number = Date.now): PresenceStore {
+export function memoryPresence(now: () => number = () => performance.now()): PresenceStore {
   const leases = memoryLeases(now)
   return {
     enter: async (room, member, ttlMs) => leases.keep(room, member, ttlMs),

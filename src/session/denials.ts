@@ -101,7 +101,7 @@ export interface DenialLedger {
   /** True if it says more than what was known. */
   put(denial: Denial, now: number): boolean
   /**
-   * @param since when the handshake began that showed this subject. One that does not say when it was authenticated is at
+   * @param since when the handshake began that showed this subject, by the ledger's `uptime`. One that does not say when it was authenticated is at
    * least as old as that: a log-out heard in between hits it.
    */
   find(subject: DenialSubject, now: number, since?: number): Denial | undefined
@@ -111,11 +111,12 @@ export interface DenialLedger {
 
 interface Heard {
   readonly denial: Denial
-  /** By this node's clock. */
+  /** In ms of `uptime`. */
   readonly heardAt: number
 }
 
-export function createDenialLedger(clockSkew = defaultClockSkew): DenialLedger {
+/** @param uptime a clock that nobody can set: what was heard during a handshake stays so, whatever becomes of the date */
+export function createDenialLedger(clockSkew = defaultClockSkew, uptime = () => performance.now()): DenialLedger {
   const known = new Map<string, Heard>()
   let sweepAt = 1024
   const sweep = (now: number) => {
@@ -127,7 +128,7 @@ export function createDenialLedger(clockSkew = defaultClockSkew): DenialLedger {
       const key = `${denial.kind}:${denial.id}`
       const before = known.get(key)?.denial
       if (before !== undefined && before.at >= denial.at && before.until >= denial.until) return false
-      known.set(key, { denial: before === undefined ? denial : later(before, denial), heardAt: now })
+      known.set(key, { denial: before === undefined ? denial : later(before, denial), heardAt: uptime() })
       // Amortised: the ledger never holds more than twice what was in force at the last sweep.
       if (known.size > sweepAt) sweep(now)
       return true

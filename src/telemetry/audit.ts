@@ -96,11 +96,10 @@ export function createAudit({ logger, listener, now = Date.now, linesPerSecond =
   const listenerFailed = (error: unknown) =>
     logThrown(logger, error, {}, 'fastify-secure-ws: the `audit` function threw')
   return (entry, log = logger) => {
-    const time = now()
-    const suppressed = pace(`${entry.type} ${entry.code ?? ''}`, time)
+    const suppressed = pace(`${entry.type} ${entry.code ?? ''}`, performance.now())
     // Most of a flood is counted only: nobody hears these, so nothing is made of them.
     if (suppressed === undefined && listener === undefined && !auditChannel.hasSubscribers) return
-    const event = toEvent(entry, time)
+    const event = toEvent(entry, now())
     if (listener !== undefined) {
       try {
         const said: unknown = listener(event)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { exceedsOutbound } from '../../src/connection/backpressure.ts'
-import { checkLife, type Life } from '../../src/connection/life.ts'
+import { checkLife, checkLifetime, Life, type LifeState, type Progress } from '../../src/connection/life.ts'
 
 const limits = {
   heartbeat: { every: 100, timeout: 50 },
@@ -10,34 +10,25 @@ const limits = {
   lifetime: 5_000,
   writeTimeout: 40,
 }
-const openedAt = 1_000_000
-const quiet: Life = {
-  openedAt,
-  expiresAt: undefined,
-  lastMessageAt: openedAt,
-  pingedAt: openedAt,
+const at = 1_000
+const quiet: LifeState = {
+  activeAt: at,
+  pingedAt: at,
   awaitingPong: false,
   partialSince: undefined,
-  write: { markedAt: undefined },
+  stalledSince: undefined,
 }
-const verdict = (change: Partial<Life>, after: number) => {
-  const found = checkLife(
-    { ...quiet, pingedAt: openedAt + after, lastMessageAt: openedAt + after, ...change },
-    limits,
-    openedAt + after,
-  )
-  return found === undefined ? undefined : 'code' in found ? `${found.kind} ${found.code}` : found.kind
-}
+const name = (found: ReturnType<typeof checkLife>) =>
+  found === undefined ? undefined : 'code' in found ? `${found.kind} ${found.code}` : found.kind
+const verdict = (change: Partial<LifeState>, after: number) =>
+  name(checkLife({ ...quiet, ...change }, limits, at + after))
 
 // Each limit one millisecond before it is over, and when it is.
-const edges: readonly (readonly [name: string, change: Partial<Life>, after: number, said: string])[] = [
-  ['expiry', { expiresAt: openedAt + 10 }, 10, 'close 3000'],
-  ['lifetime', {}, 5_000, 'close 3008'],
-  ['a pong', { awaitingPong: true, pingedAt: openedAt }, 50, 'terminate 3008'],
-  ['half a message', { partialSince: openedAt }, 30, 'close 3008'],
-  ['idleness', { lastMessageAt: openedAt }, 1_000, 'close 3008'],
-  ['a stalled write', { write: { markedAt: openedAt } }, 40, 'slow'],
-  ['a ping', { pingedAt: openedAt }, 100, 'ping'],
+const edges: readonly (readonly [name: string, change: Partial<LifeState>, after: number, said: string])[] = [
+  ['a pong', { awaitingPong: true }, 50, 'terminate 3008'],
+  ['half a message', { partialSince: at }, 30, 'close 3008'],
+  ['idleness', {}, 1_000, 'close 3008'],
+  ['a stalled write', { stalledSince: at }, 40, 'slow'],
 ]
 for (const [name, change, after, said] of edges) {
   test(`${name}: nothing a millisecond before, ${said} on time`, () => {
@@ -46,20 +37,102 @@ for (const [name, change, after, said] of edges) {
   })
 }
 
-test('SE-04 expiry comes before everything, and 400 days are 400 days', () => {
-  const all = { expiresAt: openedAt, awaitingPong: true, pingedAt: 0, partialSince: 0, lastMessageAt: 0 }
-  assert.equal(verdict(all, 0), 'close 3000')
-  assert.equal(verdict({ expiresAt: openedAt + 400 * 86_400_000 }, 4_999), undefined)
+test('a lifetime: nothing a millisecond before, closed on time', () => {
+  assert.equal(checkLifetime(4_999, 5_000), undefined)
+  assert.equal(name(checkLifetime(5_000, 5_000)), 'close 3008')
 })
 
-test('RS-03 no second ping while one is unanswered', () => {
-  assert.equal(verdict({ awaitingPong: true, pingedAt: openedAt - 1 }, 48), undefined)
+const idleStream: Progress = { reading: true, midMessage: false, waiting: 0, written: 0 }
+
+/** One socket, visited by hand. */
+function visited() {
+  const life = new Life('0123456789abcdef')
+  return {
+    life,
+    visit: (served: number, change: Partial<Progress> = {}, late = false, limit: Partial<typeof limits> = {}) =>
+      life.verdict({ ...idleStream, ...change }, { ...limits, ...limit }, { uptime: 0, served, late }),
+  }
+}
+
+test('a ping is due after its time, and no second one while it is unanswered', () => {
+  const { life, visit } = visited()
+  assert.equal(visit(0), undefined)
+  assert.equal(visit(99), undefined)
+  const ping = visit(100)
+  assert.ok(ping?.kind === 'ping')
+  assert.equal(visit(149), undefined)
+  // RS-02: any other pong answers nothing.
+  assert.equal(life.answered(Buffer.from('pong')), false)
+  assert.equal(life.answered(ping.payload), true)
+  assert.equal(life.answered(ping.payload), false)
+  assert.equal(visit(199), undefined)
+  assert.equal(visit(200)?.kind, 'ping')
+  assert.equal(name(visit(250)), 'terminate 3008')
 })
 
 test('RS-14 a ping that is due at every visit does not hide half a message, idleness or a stalled write', () => {
-  assert.equal(verdict({ pingedAt: 0, partialSince: openedAt }, 30), 'close 3008')
-  assert.equal(verdict({ pingedAt: 0, lastMessageAt: 0 }, 1), 'close 3008')
-  assert.equal(verdict({ pingedAt: 0, write: { markedAt: openedAt } }, 40), 'slow')
+  const often = { heartbeat: { every: 1, timeout: 1 } }
+  const unanswered: readonly [Partial<Progress>, number, string][] = [
+    [{ midMessage: true }, 30, 'close 3008'],
+    [{}, 1_000, 'close 3008'],
+    [{ waiting: 5 }, 40, 'slow'],
+  ]
+  for (const [progress, when, said] of unanswered) {
+    const { life, visit } = visited()
+    for (let served = 0; served < when; served++) {
+      const ping = visit(served, progress, false, often)
+      if (served > 0) assert.ok(ping?.kind === 'ping', `at ${served}`)
+      if (ping?.kind === 'ping') life.answered(ping.payload)
+    }
+    assert.equal(name(visit(when, progress, false, often)), said)
+  }
+})
+
+test('idleness counts from the visit after the last message, so never early', () => {
+  const { life, visit } = visited()
+  const limit = { heartbeat: { every: 1_000_000, timeout: 1 } }
+  visit(0, {}, false, limit)
+  life.received()
+  visit(600, {}, false, limit)
+  life.sent()
+  visit(900, {}, false, limit)
+  assert.equal(visit(1_899, {}, false, limit), undefined)
+  assert.equal(name(visit(1_900, {}, false, limit)), 'close 3008')
+})
+
+test('half a message counts from when it was seen, and anew with each message', () => {
+  const { life, visit } = visited()
+  visit(0, { midMessage: true })
+  life.received()
+  visit(29, { midMessage: true })
+  assert.equal(visit(58, { midMessage: true }), undefined)
+  // While we do not read, the rest cannot come.
+  visit(59, { midMessage: true, reading: false })
+  assert.equal(visit(88, { midMessage: true }), undefined)
+  assert.equal(name(visit(118, { midMessage: true })), 'close 3008')
+})
+
+test('C6 a visit right after a pause condemns nobody, the one after it does', () => {
+  const { visit } = visited()
+  visit(0)
+  assert.equal(visit(100)?.kind, 'ping')
+  assert.equal(visit(200, { midMessage: true, waiting: 1 }, true), undefined)
+  assert.equal(name(visit(200)), 'terminate 3008')
+})
+
+test('after the close frame a peer has its time', () => {
+  const { life } = visited()
+  const after = (served: number) => life.outstayed(40, { uptime: 0, served, late: false })
+  assert.deepEqual([after(100), after(139), after(140)], [false, false, true])
+})
+
+test('RS-09 a mark is cleared by what waited then, not by a byte now and then', () => {
+  const { visit } = visited()
+  visit(0, { waiting: 100, written: 0 })
+  assert.equal(visit(39, { waiting: 100, written: 99 }), undefined)
+  assert.equal(visit(40, { waiting: 100, written: 100 }), undefined)
+  assert.equal(visit(79, { waiting: 100, written: 199 }), undefined)
+  assert.equal(visit(80, { waiting: 1, written: 199 })?.kind, 'slow')
 })
 
 test('RS-09 bytes are counted, not characters, and only when the length alone does not decide', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createSweep, type Swept } from '../../src/connection/sweep.ts'
+import { createSweep, type Swept, type Tick } from '../../src/connection/sweep.ts'
 
 test('everything is visited once a tick, what was deleted is not, and the last one stops the clock', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] })
@@ -11,7 +11,7 @@ test('everything is visited once a tick, what was deleted is not, and the last o
     () => 7,
     () => also++,
   )
-  const item = (name: string): Swept => ({ sweep: (now) => visits.push(`${name} ${now}`) })
+  const item = (name: string): Swept => ({ sweep: ({ uptime }) => visits.push(`${name} ${uptime}`) })
   const [a, b] = [item('a'), item('b')]
   t.mock.timers.tick(1_000)
   assert.equal(also, 0)
@@ -58,4 +58,49 @@ test('an item that leaves during the visit is not visited again, and the others 
   for (const each of [first, second, third]) sweep.add(each)
   t.mock.timers.tick(200)
   assert.deepEqual(visits, ['first', 'third', 'third'])
+})
+
+test('C6 a pause of the loop counts as two visits, and the visit after it is late, never two in a row', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  let uptime = 50
+  const ticks: Tick[] = []
+  const sweep = createSweep<Swept>(
+    100,
+    () => uptime,
+    () => {},
+  )
+  sweep.add({ sweep: (tick) => ticks.push(tick) })
+  for (const passed of [100, 200, 9_000, 9_000, 201, 100]) {
+    uptime += passed
+    t.mock.timers.tick(100)
+  }
+  assert.deepEqual(
+    ticks.map(({ served, late }) => [served, late]),
+    [
+      [100, false],
+      [300, false],
+      [500, true],
+      [700, false],
+      [900, true],
+      [1_000, false],
+    ],
+  )
+  assert.equal(ticks.at(-1)?.uptime, uptime)
+})
+
+test('the time in which there was nobody to visit is no pause', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  let uptime = 0
+  const ticks: Tick[] = []
+  const sweep = createSweep<Swept>(
+    100,
+    () => uptime,
+    () => {},
+  )
+  const item: Swept = { sweep: (tick) => ticks.push(tick) }
+  uptime = 1_000_000
+  sweep.add(item)
+  uptime += 100
+  t.mock.timers.tick(100)
+  assert.deepEqual(ticks, [{ uptime, served: 100, late: false }])
 })

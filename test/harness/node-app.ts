@@ -144,6 +144,10 @@ const calls = {
       0,
     )
   },
+  /** The event loop stands still, as behind a long computation. */
+  block(ms: number): void {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+  },
   close: () => app.close(),
 }
 

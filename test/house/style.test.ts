@@ -69,3 +69,25 @@ test('no test is skipped, unfinished or alone', () => {
   assert.deepEqual(linesMatching(filesBelow('test'), called), [])
   assert.deepEqual(linesMatching(filesBelow('test'), option), [])
 })
+
+// C5: a duration on a clock that can be set closes everybody, or nobody, when it is.
+test('the date is read only where something has one', () => {
+  const dated = new Set([
+    'src/authentication/authentication.ts', // expiresAt
+    'src/authentication/bearer.ts', // exp, nbf
+    'src/authentication/client-certificate.ts', // valid_to
+    'src/authentication/ticket-store.ts',
+    'src/authentication/ticket.ts', // expiresAt
+    'src/node.ts', // in an advice
+    'src/plugin.ts', // handed to whoever asks for dates: named `now`, the other clock `uptime`
+    'src/redis/denials.ts',
+    'src/relay/relay.ts', // of envelopes
+    'src/session/denials.ts', // at, until
+    'src/telemetry/audit.ts', // at
+  ])
+  const readers = source.filter((path) => /\bDate\.now\b|\bnew Date\(\)/.test(textOf(path)))
+  assert.deepEqual(
+    readers.filter((path) => !dated.has(path)),
+    [],
+  )
+})

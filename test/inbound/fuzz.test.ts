@@ -76,7 +76,8 @@ function open(schema: object) {
     path: 'secureWs',
     sanitizeHtml: assert.fail,
   })
-  const socket = { policy, state: createInboundState(policy, 0), session: null, owner: undefined, request: {} }
+  const clock = { now: () => 0 }
+  const socket = { policy, state: createInboundState(policy, 0), session: null, owner: undefined, request: {}, clock }
   return (bytes: Buffer): InboundVerdict => {
     const verdict = receive(bytes, false, socket, 0)
     assert.ok(!(verdict instanceof Promise))

@@ -31,7 +31,14 @@ function open(options: Partial<InboundOptions> = {}, session: InboundSocket['ses
     sanitizeHtml: async (dirty) => dirty.replaceAll('<', ''),
     ...options,
   })
-  return { policy, state: createInboundState(policy, now), session, owner: session?.id, request: {} }
+  return {
+    policy,
+    state: createInboundState(policy, now),
+    session,
+    owner: session?.id,
+    request: {},
+    clock: { now: () => now },
+  }
 }
 
 function text(socket: InboundSocket, message: unknown, at = now): InboundVerdict | Promise<InboundVerdict> {

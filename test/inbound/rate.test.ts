@@ -37,13 +37,6 @@ describe('take', () => {
     assert.equal(take(bucket, pace, 1, 5000), false)
   })
 
-  it('starts over when the clock was set back, instead of stopping until it catches up', () => {
-    const bucket = fullBucket(pace, 10_000_000)
-    take(bucket, pace, 10, 10_000_000)
-    assert.equal(take(bucket, pace, 1, 0), false)
-    assert.equal(take(bucket, pace, 1, 1000), true)
-  })
-
   it('CS-20 never passes more than burst + perSecond * time, whatever the arrivals', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(400), { maxLength: 300 }), (gaps) => {

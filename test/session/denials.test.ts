@@ -30,6 +30,19 @@ test('the ledger says whether a denial says more than what it knew', () => {
   assert.equal(ledger.find({ userId: 'u', authenticatedAt: 151 }, 950), undefined)
 })
 
+// C5: a handshake of 10 seconds' length, in which the user is logged out and the server's date is set back by an hour.
+test('C5 what was heard during a handshake stays so when the date is set', () => {
+  let uptime = 5_000
+  const ledger = createDenialLedger(0, () => uptime)
+  const hour = 3_600_000
+  const began = uptime
+  uptime += 10
+  ledger.put(denialOf('user', 'u', 10 * hour, 99 * hour), 10 * hour)
+  assert.ok(ledger.find({ userId: 'u' }, 9 * hour, began) !== undefined)
+  // Near miss: a handshake that began afterwards is somebody who signed in again.
+  assert.equal(ledger.find({ userId: 'u' }, 11 * hour, uptime + 1), undefined)
+})
+
 test('1.4.3: the ledger lets go of what is over', () => {
   const ledger = createDenialLedger()
   for (let index = 0; index < 10_000; index++) ledger.put(denialOf('session', `s${index}`, index, index + 10), index)
