@@ -99,7 +99,7 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
           whispered: { schema: Type.Object({ by: Type.String(), text: Type.String() }) },
           picture: { schema: By },
           joined: { schema: By },
-          left: { schema: By },
+          gone: { schema: By },
           kicked: { schema: By },
           present: { schema: Type.Object({ names: Type.Array(Type.String()) }) },
         },
@@ -136,7 +136,7 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
         present.delete(name)
         app.secureWs.reauthorize({ userId: name })
         app.secureWs.to(roomOf(name)).send({ type: 'kicked', by })
-        lobby.send({ type: 'left', by: name })
+        lobby.send({ type: 'gone', by: name })
         tellWhoIsHere()
       })
       socket.on('close', () => {
@@ -146,7 +146,7 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
           return
         }
         if (!present.delete(by)) return
-        lobby.send({ type: 'left', by })
+        lobby.send({ type: 'gone', by })
         tellWhoIsHere()
       })
     },

@@ -37,7 +37,7 @@ open('/chat', {
     },
     kicked: ({ by }) => add(messages, `<em>You were put out of the lobby for a minute by ${by}</em>`, 'refused'),
     joined: ({ by }) => add(messages, `<em>${by} came in</em>`, 'note'),
-    left: ({ by }) => add(messages, `<em>${by} left</em>`, 'note'),
+    gone: ({ by }) => add(messages, `<em>${by} left</em>`, 'note'),
     present: ({ names }) => {
       present.innerHTML = names.join(', ')
     },

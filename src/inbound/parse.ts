@@ -12,6 +12,9 @@ export interface ParsedMessage {
 
 const longest = 64
 
+/** What an id may be made of: it goes back as it came, in every context, without a character that would be encoded. */
+const plainId = /^[\w.:~+/=@-]{0,64}$/
+
 /** The text of a frame, or 1007 (RFC 6455 section 8.1). A BOM stays in the text, where JSON.parse refuses it (RFC 8259 section 8.1). */
 export function readText(frame: Buffer): string | Refusal {
   if (!isUtf8(frame)) return refuse('SWS_BAD_MESSAGE', 'parse: not UTF-8', CloseCode.InvalidPayload)
@@ -52,10 +55,13 @@ function readEnvelope(body: Record<string, unknown>): ParsedMessage | Refusal {
   if (type.length > longest) return refuse('SWS_BAD_MESSAGE', `parse: \`type\` is longer than ${longest}`)
   if (!Object.hasOwn(body, 'id')) return { type, id: undefined, body }
   const { id } = body
-  if (typeof id === 'string' ? id.length <= longest : Number.isSafeInteger(id)) {
+  if (typeof id === 'string' ? plainId.test(id) : Number.isSafeInteger(id)) {
     return { type, id: id as string | number, body }
   }
-  return refuse('SWS_BAD_MESSAGE', `parse: \`id\` is neither a string of at most ${longest} nor a safe integer`)
+  return refuse(
+    'SWS_BAD_MESSAGE',
+    'parse: `id` is neither a safe integer nor at most 64 letters, digits and . : ~ + / = @ _ -',
+  )
 }
 
 const quote = 0x22

@@ -1,4 +1,5 @@
 import { badOption } from '../errors.ts'
+import { eventTypes } from '../schema/message-type.ts'
 import type { Session } from '../session/session.ts'
 import type { Authorize } from './authorize.ts'
 import type { Pace, Rate } from './rate.ts'
@@ -38,26 +39,6 @@ export interface CompiledRule {
 
 const typeName = /^[a-z][\w.:-]{0,63}$/i
 
-/** Events of EventEmitter and ws, then our own: a client must not be able to fire them by naming them as its message's type. */
-const reserved: ReadonlySet<string> = new Set([
-  'message',
-  'close',
-  'error',
-  'open',
-  'ping',
-  'pong',
-  'upgrade',
-  'unexpected-response',
-  'redirect',
-  'newListener',
-  'removeListener',
-  'drain',
-  'binary',
-  'reply',
-  'left',
-  'refresh',
-])
-
 /** Members of the options object that are known, so that a misspelt guard is not silently left out. */
 const ruleKeys = ['schema', 'authorize', 'rate', 'replay', 'freshAuth']
 
@@ -92,7 +73,7 @@ function compileRule(type: string, rule: unknown, path: string): CompiledRule {
   if (!typeName.test(type)) {
     throw badOption(path, type, 'A message type starts with a letter and has at most 64 letters, digits and `_ . : -`.')
   }
-  if (reserved.has(type) || /^sws\./i.test(type)) {
+  if (eventTypes.has(type) || /^sws\./i.test(type)) {
     throw badOption(path, type, 'This name is an event of the socket itself, or one of this package: choose another.')
   }
   if (typeof rule !== 'object' || rule === null) throw badOption(path, rule, 'Write `{ schema: ... }`.')

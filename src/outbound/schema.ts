@@ -2,7 +2,10 @@ import type { Ajv, ValidateFunction } from 'ajv'
 import { badOption, SecureWsError } from '../errors.ts'
 import { ajvModule, formatsModule } from '../schema/ajv.ts'
 import { countLengthsQuickly } from '../schema/length.ts'
+import { answerTypes } from '../schema/message-type.ts'
+import { multipleOfKeyword } from '../schema/multiple-of.ts'
 import { copyOutputSchema, isSchema, type OutputSchema, pointedAt } from '../schema/output-schema.ts'
+import { uniqueItemsKeyword } from '../schema/unique-items.ts'
 import { quoted } from '../telemetry/quoted.ts'
 import { type Encoded, encodedAs } from './encoded.ts'
 import { notEncodable } from './json.ts'
@@ -16,9 +19,6 @@ export type Sends = { readonly [type: string]: { readonly schema: object } }
 export type DeclaredOutput = (value: unknown) => object | Promise<object>
 
 export type SanitizeHtml = (dirty: string) => string | Encoded<'html'> | Promise<string | Encoded<'html'>>
-
-/** The connection's own answers. A client could not tell them from a message of the route. */
-const reserved = new Set(['error', 'reply'])
 
 /**
  * Compiles `sends`. A schema describes the message without its `type`; it may name `type` as well. What it does not
@@ -86,7 +86,8 @@ let compiledTypes = 0
 
 function compileType(type: string, declaration: unknown, path: string): Declared {
   const at = `${path}.${type}`
-  if (type === '' || reserved.has(type)) throw badOption(at, type, 'Use another name: replies and errors are ours.')
+  if (type === '' || answerTypes.has(type))
+    throw badOption(at, type, 'Use another name: replies, errors and `left` are answers of this package.')
   if (!isSchema(declaration) || !isSchema(declaration.schema)) {
     throw badOption(`${at}.schema`, isSchema(declaration) ? declaration.schema : declaration, 'Write a schema.')
   }
@@ -119,6 +120,9 @@ function strictAjv(): Ajv {
   const { Ajv } = ajvModule()
   const made = new Ajv({ strictTypes: false, strictTuples: false })
   countLengthsQuickly(made)
+  for (const keyword of [uniqueItemsKeyword, multipleOfKeyword]) {
+    made.removeKeyword(keyword.keyword).addKeyword(keyword)
+  }
   for (const [name, format] of Object.entries(formatsModule().fullFormats)) made.addFormat(name, format)
   // Checked on the way out by `isSafeUrl`, which also takes relative URLs.
   for (const name of ['uri', 'uri-reference', 'iri', 'iri-reference', 'url']) made.addFormat(name, true)

@@ -1,6 +1,7 @@
 import { SecureWsError } from '../errors.ts'
 import { isBytes, viewOf } from '../outbound/bytes.ts'
 import { dangerouslyTrustHtml, Encoded } from '../outbound/encoded.ts'
+import { refuseLossOf, stringify } from '../outbound/json.ts'
 import type { EncodeMode } from '../outbound/outbound.ts'
 
 /** One `send` to an audience, as another node gets it: the value, not its encoding, which each node does at its own exit. */
@@ -18,7 +19,10 @@ export interface Broadcast {
 const markupKey = '\u0000sws.html'
 const bytesKey = '\u0000sws.bytes'
 
-/** @throws SecureWsError `SWS_NOT_ENCODABLE` for what JSON cannot hold. */
+/**
+ * @throws SecureWsError `SWS_NOT_ENCODABLE` for what JSON cannot hold, and for a Blob: its bytes are not here yet, and to wait for
+ *   them would let a later message overtake it.
+ */
 export function packBroadcast({ message, ...rest }: Broadcast): string {
   const ours = new WeakSet<object>()
   const mark = (key: string, text: string) => {
@@ -41,9 +45,9 @@ export function packBroadcast({ message, ...rest }: Broadcast): string {
         'A Blob does not travel to other nodes. Send `await blob.arrayBuffer()`.',
       )
     }
-    return value
+    return refuseLossOf(value)
   }
-  return JSON.stringify({ ...rest, message }, replace)
+  return stringify({ ...rest, message }, replace)
 }
 
 /** Total: what is no broadcast of ours is `undefined`. */

@@ -2,9 +2,11 @@ import type { CodeKeywordDefinition, KeywordCxt, ValidateFunction } from 'ajv'
 import type { Ajv2019 } from 'ajv/dist/2019.js'
 import { ajv2019Module, ajvModule } from './ajv.ts'
 import { messageFormats } from './formats.ts'
+import { multipleOfKeyword } from './multiple-of.ts'
 import { hasInheritedName, ownNamesKeyword } from './own-names.ts'
 import type { PlainSchema } from './plain-schema.ts'
 import { isSchema, keywordRoles } from './plain-schema.ts'
+import { uniqueItemsKeyword } from './unique-items.ts'
 import { mostVisits, visitKeyword, visits } from './visits.ts'
 
 /**
@@ -78,6 +80,9 @@ function createCompiler(strictTypes: boolean): Ajv2019 {
   for (const keyword of ['maxLength', 'minLength'] as const) {
     ajv.removeKeyword(keyword)
     ajv.addKeyword(lengthKeyword(keyword))
+  }
+  for (const keyword of [uniqueItemsKeyword, multipleOfKeyword]) {
+    ajv.removeKeyword(keyword.keyword).addKeyword(keyword)
   }
   ajv.addKeyword({
     keyword: ownNamesKeyword,

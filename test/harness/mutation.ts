@@ -50,9 +50,16 @@ const groups: readonly Group[] = [
   outbound(['serialized', 'fill'], ['serialized']),
   outbound(['html', 'attribute', 'css', 'js', 'url', 'encode-for'], ['encode-for']),
   outbound(['shared-frame', 'bytes'], ['shared-frame']),
-  outbound(['length'], ['length']),
+  { files: ['src/schema/length.ts'], tests: ['test/schema/length.test.ts'] },
+  {
+    files: ['unique-items', 'multiple-of'].map((name) => `src/schema/${name}.ts`),
+    tests: ['test/schema/equality.test.ts'],
+  },
   outbound(['json', 'outbound', 'encoded', 'markup'], ['outbound', 'encoded', 'serialized']),
-  outbound(['schema', 'projection', 'output-schema'], ['schema', 'projection']),
+  {
+    files: ['src/outbound/schema.ts', 'src/outbound/projection.ts', 'src/schema/output-schema.ts'],
+    tests: ['test/outbound/schema.test.ts', 'test/outbound/projection.test.ts'],
+  },
   outbound(['template', 'template-plan', 'template-position'], ['template']),
 ]
 

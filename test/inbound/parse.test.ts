@@ -113,9 +113,14 @@ describe('parseMessage', () => {
   })
 
   it('takes an id that is a short string or a safe integer, and refuses every other', () => {
-    for (const id of ['"7"', '""', '0', '-1', '9007199254740991', `"${'x'.repeat(64)}"`])
+    const uuid = '"0b0f8a3e-6a0c-4b52-8d2f-7d0f8e9f1c11"'
+    const base64 = '"aGk+L3w/fn5+Cg=="'
+    for (const id of ['"7"', '""', '0', '-1', '9007199254740991', `"${'x'.repeat(64)}"`, uuid, base64, '"a.b:c~d"'])
       accepts(`{"type":"a","id":${id}}`)
-    for (const id of ['9007199254740992', '1.5', 'null', 'true', '{}', '[1]', `"${'x'.repeat(65)}"`]) {
+    // An id that must be encoded on its way back is another id there: `x&y` came back as `x&amp;y`.
+    const changed = ['"x&y"', '"<b>"', '"a\'b"', '"\\""', '"a b"', '"\\n"', '"\u00e9"', '"\u2028"', '"x\\n"']
+    const others = ['9007199254740992', '1.5', 'null', 'true', '{}', '[1]', `"${'x'.repeat(65)}"`]
+    for (const id of [...others, ...changed]) {
       refuses(`{"type":"a","id":${id}}`, /`id` is neither/)
     }
   })
