@@ -511,12 +511,13 @@ test('OU-06 close reasons and pings carry text that is encoded and cut, never ma
   )
 
   const reply = await server.connect({ path: '/reply' })
-  // What the client itself names comes back encoded as well: the id, and whatever is quoted of it.
-  reply.write(json({ type: 'say', id: canary }), json({ type: 'fine', id: canary }), json({ type: canary, id: canary }))
+  // An id comes back as it was sent, so one that would be encoded is refused; nothing else that the client names is quoted.
+  reply.write(json({ type: 'say', id: 'a' }), json({ type: 'fine', id: 'a' }), json({ type: canary, id: canary }))
   await until(() => reply.texts.length === 3, 'all were answered')
   assert.ok(!reply.texts.join().includes('<'))
-  assert.deepEqual(reply.messages[0], { type: 'reply', id: safe, value: { [safe]: [safe] } })
-  assert.deepEqual(reply.messages[1], { type: 'error', code: 'SWS_INTERNAL', id: safe })
+  assert.deepEqual(reply.messages[0], { type: 'reply', id: 'a', value: { [safe]: [safe] } })
+  assert.deepEqual(reply.messages[1], { type: 'error', code: 'SWS_INTERNAL', id: 'a' })
+  assert.deepEqual(reply.messages[2], { type: 'error', code: 'SWS_BAD_MESSAGE' })
 })
 
 test('the byte rate counts binary frames whatever form the application asked for', async (t) => {

@@ -77,7 +77,7 @@ test('C5 a date that is set back takes nothing from an honest pace', async (t) =
   assert.equal(await peer.closeCode(), 4429)
 })
 
-test('C5 what others date goes by the date: a session ends at its expiresAt', async (t) => {
+test('SE-04 what others date goes by the date: a session ends at its expiresAt', async (t) => {
   const clocks = takeClocks(t)
   const expiresAt = Date.now() + 30 * minute
   const authenticate = (): Session => ({ id: 's', expiresAt })

@@ -54,7 +54,7 @@ function visited() {
   }
 }
 
-test('a ping is due after its time, and no second one while it is unanswered', () => {
+test('RS-03 a ping is due after its time, and no second one while it is unanswered', () => {
   const { life, visit } = visited()
   assert.equal(visit(0), undefined)
   assert.equal(visit(99), undefined)
