@@ -10,11 +10,11 @@ import type { BinaryType } from './binary-type.ts'
 import type { Connection } from './connection.ts'
 import type { InboxBounds } from './inbox.ts'
 import type { LifeLimits, Progress } from './life.ts'
-import type { ReceivingPolicy, ReceivingWire } from './receiving.ts'
+import type { ListenerLimits, ReceivingPolicy, ReceivingWire } from './receiving.ts'
 import type { Wire } from './sending.ts'
 import type { Sweep } from './sweep.ts'
 
-export interface ConnectionLimits extends LifeLimits, InboxBounds {
+export interface ConnectionLimits extends LifeLimits, InboxBounds, ListenerLimits {
   readonly handshake: number
   /** How long each question to the application may stay unanswered after the 101, in ms. */
   readonly lookup: number

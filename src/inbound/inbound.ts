@@ -28,6 +28,8 @@ export interface InboundLimits {
   readonly messageDepth: number
   /** Refused messages and frames over a rate. One more, and the socket closes: 4429 if that one was too fast, else 1008. */
   readonly refusals: { readonly perMinute: number }
+  /** How long each question to the application may stay unanswered, in ms. */
+  readonly lookup: number
 }
 
 export interface InboundOptions {
@@ -50,6 +52,8 @@ export interface InboundPolicy extends Allowance {
   readonly types: ReadonlyMap<string, CompiledRule> | undefined
   readonly binary: ReadonlySet<string> | undefined
   readonly depth: number
+  /** ms for a message's `authorize`. */
+  readonly lookup: number
   /** Whether a type has an `authorize`, which is handed the request that opened the socket. */
   readonly needsRequest: boolean
   readonly replayGuard: ReplayGuard
@@ -87,6 +91,7 @@ export function compileInbound(options: InboundOptions): InboundPolicy {
     types,
     binary,
     depth,
+    lookup: limits.lookup,
     needsRequest: types !== undefined && [...types.values()].some(({ authorize }) => authorize !== undefined),
     messages: compileRate(limits.messages, `${path}.limits.messages`),
     bytes: compileRate(limits.bytes, `${path}.limits.bytes`),
@@ -125,7 +130,7 @@ const steps: readonly Step[] = [
     rule.freshAuth === undefined ? undefined : refuseStaleSession(socket.session, rule.freshAuth, socket.clock.now()),
   ({ rule, message, socket }) => sanitizeMessage(message, rule.schema, socket.policy.sanitizeHtml),
   ({ rule, message, socket }) =>
-    rule.authorize && refuseUnauthorized(rule.authorize, socket.session, message, socket.request),
+    rule.authorize && refuseUnauthorized(rule.authorize, socket.session, message, socket.request, socket.policy.lookup),
 ]
 
 /**
