@@ -1,4 +1,4 @@
-import { answerWithin, SilentApplicationError } from '../session/question.ts'
+import { answerWithin, isSilence } from '../session/question.ts'
 import type { Session } from '../session/session.ts'
 import { isThenable } from '../thenable.ts'
 import type { Refusal } from './verdict.ts'
@@ -37,6 +37,6 @@ function judge(answer: unknown): Refusal | undefined {
 }
 
 function failed(cause: unknown): Refusal {
-  const reason = cause instanceof SilentApplicationError ? cause.message : 'threw'
+  const reason = isSilence(cause) ? cause.message : 'threw'
   return { ...refuse('SWS_INTERNAL', `authorize: ${reason}`), cause }
 }
