@@ -3,23 +3,19 @@
 // `import type {}` would not do: it does not get into the emitted declarations.
 import type { WebSocket } from '@fastify/websocket'
 import type {
-  ContextConfigDefault,
   FastifyBaseLogger,
   FastifyInstance,
   FastifyRequest,
   FastifySchema,
   FastifyTypeProvider,
   FastifyTypeProviderDefault,
-  RawReplyDefaultExpression,
   RawRequestDefaultExpression,
   RawServerBase,
-  RawServerDefault,
   RouteGenericInterface,
 } from 'fastify'
 import type { CallSerializerTypeProvider, CallValidatorTypeProvider } from 'fastify/types/type-provider.js'
 import type { AuthenticateOption } from './authentication/authentication.ts'
 import type { SendCallback } from './connection/sending.ts'
-import type { SecureWsInstance } from './decorator.ts'
 import type { RouteOverrides } from './options/options.ts'
 import type { Bytes } from './outbound/bytes.ts'
 import type { Encoded } from './outbound/encoded.ts'
@@ -30,7 +26,7 @@ import type { Session } from './session/session.ts'
 import type { SendOptions } from './ws/socket.ts'
 
 /** What `Messages` and `Sends` are where a route declares nothing, or where type arguments are written and nothing is inferred. */
-type Anything = Record<string, unknown>
+export type Anything = Record<string, unknown>
 
 type IsDeclared<T> = string extends keyof T ? false : true
 
@@ -38,12 +34,12 @@ type IsDeclared<T> = string extends keyof T ? false : true
  * `receives: {}` is a declaration, too: nothing may come in. TypeScript infers nothing for `Messages` from it, as if it had
  * not been written, but `never` for the names of its members.
  */
-interface EmptyDeclarations<Received extends PropertyKey, Sent extends PropertyKey> {
+export interface EmptyDeclarations<Received extends PropertyKey, Sent extends PropertyKey> {
   readonly receives?: { readonly [Type in Received]: unknown }
   readonly sends?: { readonly [Type in Sent]: unknown }
 }
 
-type Declared<Types, Names> = [Names] extends [never] ? Record<never, never> : Types
+export type Declared<Types, Names> = [Names] extends [never] ? Record<never, never> : Types
 
 /** What the type provider says; where it says nothing (Fastify's default provider), what the schema itself says. */
 type ReadAs<Provided, Schema> = unknown extends Provided ? PlainMessage<Schema> : Provided
@@ -52,7 +48,7 @@ type ReadAs<Provided, Schema> = unknown extends Provided ? PlainMessage<Schema> 
 type PlainPart<Provider extends FastifyTypeProvider, Schema> =
   unknown extends CallValidatorTypeProvider<Provider, Schema> ? PlainMessage<Schema> : unknown
 
-type RouteRequest<
+export type RouteRequest<
   Generic extends RouteGenericInterface,
   RawServer extends RawServerBase,
   RawRequest extends RawRequestDefaultExpression<RawServer>,
@@ -280,145 +276,4 @@ export type SecureSocket<
     : RawSocket<Sends, OutgoingMessage<Provider, Sends>, Auth>
 
 /** A handler's own failure is an audit event; what it returns is nobody's. */
-type SocketHandler<Socket, Request> = (this: FastifyInstance, socket: Socket, request: Request) => unknown
-
-declare module 'fastify' {
-  interface FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider> {
-    secureWs: SecureWsInstance
-
-    route<
-      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
-      ContextConfig = ContextConfigDefault,
-      const SchemaCompiler extends FastifySchema = FastifySchema,
-      const Messages = Anything,
-      const Sends = Anything,
-      Received extends PropertyKey = string,
-      Sent extends PropertyKey = string,
-      const Auth extends AuthenticateOption = AuthenticateOption,
-    >(
-      opts: Omit<
-        RouteOptions<
-          RawServer,
-          RawRequest,
-          RawReply,
-          RouteGeneric,
-          ContextConfig,
-          SchemaCompiler,
-          TypeProvider,
-          Logger
-        >,
-        'handler' | 'websocket' | 'wsHandler' | 'secureWs'
-      > & {
-        websocket: true
-        secureWs?: RouteSecureWs<
-          TypeProvider,
-          Messages,
-          Sends,
-          Auth,
-          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-        > &
-          EmptyDeclarations<Received, Sent>
-        handler: SocketHandler<
-          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
-          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-        >
-      },
-    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
-
-    /** One path for both: `handler` answers plain requests, `wsHandler` gets the sockets. */
-    route<
-      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
-      ContextConfig = ContextConfigDefault,
-      const SchemaCompiler extends FastifySchema = FastifySchema,
-      const Messages = Anything,
-      const Sends = Anything,
-      Received extends PropertyKey = string,
-      Sent extends PropertyKey = string,
-      const Auth extends AuthenticateOption = AuthenticateOption,
-    >(
-      opts: Omit<
-        RouteOptions<
-          RawServer,
-          RawRequest,
-          RawReply,
-          RouteGeneric,
-          ContextConfig,
-          SchemaCompiler,
-          TypeProvider,
-          Logger
-        >,
-        'websocket' | 'wsHandler' | 'secureWs'
-      > & {
-        websocket?: false
-        secureWs?: RouteSecureWs<
-          TypeProvider,
-          Messages,
-          Sends,
-          Auth,
-          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-        > &
-          EmptyDeclarations<Received, Sent>
-        wsHandler: SocketHandler<
-          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
-          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-        >
-      },
-    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
-  }
-
-  interface RouteShorthandOptions<RawServer extends RawServerBase = RawServerDefault> {
-    /**
-     * Of WebSocket routes only. Without this line an overload that knows nothing of `secureWs` would fit as well while
-     * TypeScript looks for the type of `socket`, which does not mind a property too many.
-     */
-    secureWs?: never
-  }
-
-  interface RouteShorthandMethod<
-    RawServer extends RawServerBase = RawServerDefault,
-    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
-    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
-    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
-    Logger extends FastifyBaseLogger = FastifyBaseLogger,
-  > {
-    <
-      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
-      ContextConfig = ContextConfigDefault,
-      const SchemaCompiler extends FastifySchema = FastifySchema,
-      const Messages = Anything,
-      const Sends = Anything,
-      Received extends PropertyKey = string,
-      Sent extends PropertyKey = string,
-      const Auth extends AuthenticateOption = AuthenticateOption,
-    >(
-      path: string,
-      opts: Omit<
-        RouteShorthandOptions<
-          RawServer,
-          RawRequest,
-          RawReply,
-          RouteGeneric,
-          ContextConfig,
-          SchemaCompiler,
-          TypeProvider,
-          Logger
-        >,
-        'secureWs'
-      > & {
-        websocket: true
-        secureWs?: RouteSecureWs<
-          TypeProvider,
-          Messages,
-          Sends,
-          Auth,
-          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-        > &
-          EmptyDeclarations<Received, Sent>
-      },
-      handler: SocketHandler<
-        SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
-        RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-      >,
-    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
-  }
-}
+export type SocketHandler<Socket, Request> = (this: FastifyInstance, socket: Socket, request: Request) => unknown

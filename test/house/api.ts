@@ -94,7 +94,7 @@ export function writtenApi(surface: Surface): string {
   }))
   const contents = headed.map(({ title, at, declarations: each }) => {
     const links = each.map(({ declaration, at: anchor }) => `[\`${declaration.name}\`](#${anchor})`)
-    return `- [${title}](#${at})${links.length > 0 ? `: ${links.join(' · ')}` : ''}`
+    return `- [${title}](#${at})${links.length > 0 ? `: ${links.join(', ')}` : ''}`
   })
   const body = headed.map(({ title, declarations: each }) => {
     const texts = each.map(({ declaration }) => written(declaration, surface))
