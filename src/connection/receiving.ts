@@ -60,7 +60,10 @@ export interface ReceivingPolicy {
 }
 
 export interface ListenerLimits {
-  /** How long the listeners of one message may take, in ms. */
+  /**
+   * How long the listeners of one message may take, in ms, where they are async. Then the client gets `SWS_TIMEOUT`, and the next
+   * message is read. Default 30,000.
+   */
   readonly listener: number
 }
 

@@ -20,15 +20,23 @@ import { refuse } from './verdict.ts'
 export type { AsSender, InboundState, ReceiveRule }
 export { createInboundState, noteRefusal, refreshType }
 
+/** The `limits` on the messages of one socket. */
 export interface InboundLimits {
+  /** Messages of one socket. Default 20 per second, 100 at once. */
   readonly messages: Rate
-  /** Bytes per second. `burst` must not be below `limits.messageBytes`, or the largest message never passes. */
+  /**
+   * Bytes of one socket. `burst` must not be below `limits.messageBytes`, or the largest message never passes. Default
+   * 262,144 per second, 1,048,576 at once.
+   */
   readonly bytes: Rate
-  /** Objects and arrays open at once, the message included. At most 1,000. */
+  /** Objects and arrays of a message that may be open at once, the message included. At most 1,000. Default 32. */
   readonly messageDepth: number
-  /** Refused messages and frames over a rate. One more, and the socket closes: 4429 if that one was too fast, else 1008. */
+  /**
+   * Refused messages and frames over a rate, `perMinute`. One more, and the socket closes: 4429 if that one was too
+   * fast, else 1008. Default 20.
+   */
   readonly refusals: { readonly perMinute: number }
-  /** How long each question to the application may stay unanswered, in ms. */
+  /** How long a message's `authorize` may stay unanswered, in ms. Then the message is refused. Default 10,000. */
   readonly lookup: number
 }
 
