@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { CloseCode, SecureWsError } from '../errors.ts'
+import { CloseCode } from '../errors.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
 import { type EncodeMode, encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
@@ -7,18 +7,15 @@ import type { Member } from '../rooms/rooms.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
-import { logThrown, nameOfThrown } from '../telemetry/thrown.ts'
 import { isThenable } from '../thenable.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason } from './close.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
+import { Report, reasonOf, wholeMs } from './report.ts'
 import { Rights } from './rights.ts'
 import { closedError, type FrameOptions, type SendCallback, Sending, type SendingHost } from './sending.ts'
 import type { Tick } from './sweep.ts'
-
-/** So many faults of listeners within a minute are no accident any more. */
-const faultsPerMinute = 5
 
 /** The life of one socket, from the 101 to the last byte. `SecureWebSocket` is its public face; this is its state. */
 export class Connection implements Member, ReceivingHost, SendingHost {
@@ -37,9 +34,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   readonly #receiving: Receiving
   readonly #rights: Rights
   readonly #life: Life
+  readonly #report: Report
   #endedWith: number | undefined
-  #reported = false
-  #faults: number[] | undefined
 
   constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
     const { policy, signedIn, method } = admitted
@@ -53,6 +49,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.openedAt = surroundings.now()
     this.since = surroundings.uptime()
     this.#life = new Life(id)
+    this.#report = new Report(this, surroundings.audit)
     this.#sending = new Sending(this, limits.outboundBytes)
     this.#receiving = new Receiving(this)
     this.#rights = new Rights(this, surroundings)
@@ -139,7 +136,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** A question to the application failed; whoever asked it has given the answer that lets nobody in. */
   askingFailed(error: unknown, asked: string): void {
-    this.#logThrown(error, `${asked} threw`, undefined)
+    this.#report.thrown(error, `${asked} threw`)
   }
 
   outputRefused(error: unknown): void {
@@ -164,23 +161,46 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.wire.gather()
     try {
       this.#receiving.frame(bytes, isBinary)
+    } catch (error) {
+      this.failed(error)
     } finally {
       this.wire.gathered()
     }
   }
 
-  ping(): void {
-    if (!this.ended) this.#receiving.controlFrame()
+  /**
+   * Whatever failed between a frame, a timer or an event and the application, and was caught by nobody else. It ends neither the
+   * process nor another socket, and this one only when it goes on.
+   */
+  failed(error: unknown): void {
+    try {
+      if (!this.ended && this.admitted.policy.types !== undefined) this.answer({ type: 'error', code: 'SWS_INTERNAL' })
+      this.fault(error)
+    } catch {
+      // A logger that throws, say: there is nobody left to tell.
+      this.wire.terminate()
+    }
   }
 
-  pong(payload: Buffer): void {
-    if (!this.ended && !this.#life.answered(payload)) this.#receiving.controlFrame()
+  /** An event of ws, before its listeners hear of it. */
+  happened(event: string, args: readonly unknown[]): void {
+    try {
+      if (event === 'close') this.closed(Number(args[0]))
+      // Without a listener it would throw, as everywhere in Node: here it is the client's doing, and ws has answered it.
+      else if (event === 'error') this.#socketFailed(args[0])
+      else if (this.ended) return
+      else if (event === 'ping') this.#receiving.controlFrame()
+      else if (event === 'pong' && !this.#life.answered(args[0] as Buffer)) this.#receiving.controlFrame()
+    } catch (error) {
+      this.failed(error)
+    }
   }
 
   refused(refusal: RefusedMessage): void {
-    const { code, reason, messageType, cause } = refusal
+    const { code, reason, messageType, cause, isFault } = refusal
     this.audit({ type: 'message.refused', code, reason, messageType })
-    if (cause !== undefined) this.#logThrown(cause, 'a check threw', messageType)
+    if (isFault === true) this.fault(cause, messageType)
+    else if (cause !== undefined) this.#report.thrown(cause, 'a check threw', messageType)
     if (refusal.close !== undefined) this.end(refusal.close, reason)
   }
 
@@ -200,11 +220,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** A listener or the handler failed. The client learns nothing of it, the log everything. */
   fault(error: unknown, messageType?: string): void {
-    this.#logThrown(error, 'a listener threw', messageType)
-    this.audit({ type: 'message.failed', code: 'SWS_INTERNAL', reason: nameOfThrown(error), messageType })
-    const now = this.#surroundings.uptime()
-    this.#faults = [...(this.#faults ?? []).filter((at) => now - at < 60_000), now]
-    if (this.#faults.length >= faultsPerMinute) this.end(CloseCode.InternalError, 'listeners kept failing')
+    if (this.#report.fault(error, messageType, this.uptime()))
+      this.end(CloseCode.InternalError, 'listeners kept failing')
   }
 
   /** A listener that does not settle is the application's fault, and has broken nothing. */
@@ -214,7 +231,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   /** A reset, a broken frame: ws has answered it, and the `close` that follows is reported. */
-  socketFailed(error: unknown): void {
+  #socketFailed(error: unknown): void {
     this.admitted.log.debug({ err: error, socket: this.id }, 'fastify-secure-ws: a socket failed')
   }
 
@@ -260,6 +277,14 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** Called by the one timer of the server. */
   sweep(tick: Tick): void {
+    try {
+      this.#sweep(tick)
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  #sweep(tick: Tick): void {
     const { limits } = this.admitted.policy
     if (this.ended) {
       // ws starts its closing clock with a close frame of ours. After the peer's FIN there is none: a peer that says it has
@@ -291,7 +316,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   /** Shuts the gate at once, in both directions, and starts the closing handshake. The first reason stays. */
   end(code: CloseCode, reason: string, how: { terminate?: boolean; retryAfter?: number } = {}): void {
     if (this.ended) return
-    this.#report(code, reason)
+    this.#report.closed(code, reason, this.uptime())
     this.gate(code)
     if (how.terminate === true) this.wire.terminate()
     else this.wire.closeFrame(code, closeReason(code, how.retryAfter))
@@ -314,7 +339,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   /** The TCP connection is gone: everything this socket had taken is given back. */
   closed(code: number): void {
     this.gate(code)
-    this.#report(this.#endedWith ?? code)
+    this.#report.closed(this.#endedWith ?? code, undefined, this.uptime())
     const { sweep, identities, rooms } = this.#surroundings
     sweep.delete(this)
     identities.leave(this)
@@ -322,26 +347,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   audit(entry: AuditEntry): void {
-    const { identity, admitted } = this
-    this.#surroundings.audit(
-      {
-        route: admitted.policy.route,
-        socket: this.id,
-        ...entry,
-        sessionId: identity?.sessionId,
-        user: identity?.userId,
-        address: admitted.address,
-        origin: admitted.origin,
-      },
-      admitted.log,
-    )
-  }
-
-  /** Once per socket, whoever ended it: we, the application, the client, or ws for a broken frame. */
-  #report(code: number, reason?: string): void {
-    if (this.#reported) return
-    this.#reported = true
-    this.audit({ type: 'socket.closed', code, reason, durationMs: wholeMs(this.uptime() - this.since) })
+    this.#report.event(entry)
   }
 
   /** The gate for whatever is sent or received: a session that is over is over now, not at the next sweep (SE-04). */
@@ -357,21 +363,4 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     const expiresAt = this.identity?.expiresAt
     return expiresAt === undefined ? undefined : expiresAt + this.#surroundings.expiryGrace
   }
-
-  #logThrown(error: unknown, what: string, messageType: string | undefined): void {
-    const { session, admitted } = this
-    const secrets = [session?.id, session?.tokenId].filter((secret) => secret !== undefined)
-    const fields = { route: admitted.policy.route, socket: this.id, messageType }
-    logThrown(admitted.log, error, fields, `fastify-secure-ws: ${what}`, secrets)
-  }
-}
-
-/** Our own errors say what is wrong and quote nothing; of others, only the name is safe to repeat. */
-function reasonOf(error: unknown): string {
-  return error instanceof SecureWsError ? error.message : nameOfThrown(error)
-}
-
-/** As events show it. */
-function wholeMs(duration: number): number {
-  return Math.round(duration)
 }
