@@ -3,11 +3,11 @@ import { CloseCode, SecureWsError } from '../errors.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
 import { type EncodeMode, encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
-import type { Member } from '../rooms/rooms.ts'
+import type { Grant, Member } from '../rooms/rooms.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
-import { logThrown, nameOfThrown } from '../telemetry/thrown.ts'
+import { failureOf, logThrown, nameOfThrown } from '../telemetry/thrown.ts'
 import { isThenable } from '../thenable.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason } from './close.ts'
@@ -209,6 +209,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** A reset, a broken frame: ws has answered it, and the `close` that follows is reported. */
   socketFailed(error: unknown): void {
+    this.audit({ type: 'socket.failed', ...failureOf(error) })
     this.admitted.log.debug({ err: error, socket: this.id }, 'fastify-secure-ws: a socket failed')
   }
 
@@ -216,6 +217,26 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   handlerFailed(error: unknown): void {
     this.fault(error)
     this.end(CloseCode.InternalError, 'the handler failed')
+  }
+
+  // --- rooms ---
+
+  /** @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS` */
+  join(room: string, grant?: Grant): void {
+    if (this.ended) return
+    try {
+      if (this.#surroundings.rooms.join(this, room, grant)) this.audit({ type: 'room.joined', room })
+    } catch (error) {
+      if (error instanceof SecureWsError) {
+        this.audit({ type: 'room.refused', code: error.code, reason: error.message })
+      }
+      throw error
+    }
+  }
+
+  /** @throws SecureWsError `SWS_BAD_ROOM` */
+  leave(room: string): void {
+    if (this.#surroundings.rooms.leave(this, room)) this.audit({ type: 'room.left', room })
   }
 
   // --- rights ---
@@ -248,6 +269,12 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.#surroundings.identities.leave(this)
     this.signedIn = signedIn
     this.#surroundings.identities.enter(this)
+  }
+
+  /** Time or the session store has ended it; a revocation has an event of its own. */
+  sessionEnded(reason: string): void {
+    this.audit({ type: 'session.expired', reason })
+    this.end(CloseCode.Unauthorized, reason)
   }
 
   // --- time ---
@@ -315,6 +342,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   audit(entry: AuditEntry): void {
+    if (!this.#surroundings.isHeard()) return
     const { identity, admitted } = this
     this.#surroundings.audit(
       {
@@ -342,7 +370,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     if (this.ended) return true
     const expiresAt = this.#expiresAt()
     if (expiresAt === undefined || this.#surroundings.now() < expiresAt) return false
-    this.end(CloseCode.Unauthorized, 'the session expired')
+    this.sessionEnded('the session expired')
     return true
   }
 

@@ -110,11 +110,11 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
     }
 
     join(room: string, grant?: Grant): void {
-      if (!this.connection.ended) source.surroundings.rooms.join(this.connection, room, grant)
+      this.connection.join(room, grant)
     }
 
     leave(room: string): void {
-      source.surroundings.rooms.leave(this.connection, room)
+      this.connection.leave(room)
     }
 
     to(room: string): Audience {
