@@ -43,6 +43,11 @@ interface EmptyDeclarations<Received extends PropertyKey, Sent extends PropertyK
   readonly sends?: { readonly [Type in Sent]: unknown }
 }
 
+/** Read apart from the messages themselves: TypeScript infers one type from each member of a rule, not two from one. */
+interface DeclaredReplies<Replies> {
+  readonly receives?: { readonly [Type in keyof Replies]: { readonly reply?: Replies[Type] } }
+}
+
 type Declared<Types, Names> = [Names] extends [never] ? Record<never, never> : Types
 
 /** What the type provider says; where it says nothing (Fastify's default provider), what the schema itself says. */
@@ -91,6 +96,15 @@ type OrEncoded<T> = T extends string
       ? { [Key in keyof T]: OrEncoded<T[Key]> }
       : T
 
+/** The return value of a listener: what its declared `reply` describes, at once or as a promise; anything where none is declared. */
+type ReplyOf<Provider extends FastifyTypeProvider, Replies, Type> = Type extends keyof Replies
+  ? unknown extends Replies[Type]
+    ? unknown
+    : OrPromise<OrEncoded<ReadAs<CallSerializerTypeProvider<Provider, Replies[Type]>, Replies[Type]>>>
+  : unknown
+
+type OrPromise<T> = T | Promise<T>
+
 /** Nothing can be said of it: any members. */
 type OrAnything<T> = unknown extends T ? Anything : T
 
@@ -114,6 +128,11 @@ type SessionOf<Auth> = [Auth] extends [false] ? null : Session
 export type ReceiveRules<Provider extends FastifyTypeProvider, Messages, Auth, Request> = {
   readonly [Type in keyof Messages]: {
     readonly schema: Messages[Type]
+    /**
+     * Schema of what the listener returns, of any kind of value; the reply holds what it declares and nothing else. Without it,
+     * a reply holds what the listener returned; on a route with `sends`, it has no value.
+     */
+    readonly reply?: unknown
     /** Asked for each message after it was validated; anything but `true` refuses it. */
     readonly authorize?: (
       session: SessionOf<Auth>,
@@ -179,14 +198,14 @@ interface SecureMembers<Outgoing, Auth> {
 type Listening = 'on' | 'once' | 'addListener' | 'prependListener' | 'prependOnceListener' | 'off' | 'removeListener'
 
 /** Listens to declared messages by their type. There is no raw `message` event: undeclared messages reach nobody. */
-interface Listen<Provider extends FastifyTypeProvider, Messages, Self> {
+interface Listen<Provider extends FastifyTypeProvider, Messages, Replies, Self> {
   (event: 'close', listener: (code: number, reason: Buffer) => void): Self
   (event: 'error', listener: (error: Error) => void): Self
   (event: 'ping' | 'pong', listener: (payload: Buffer) => void): Self
   (event: 'binary', listener: (bytes: Buffer, mediaType: string) => unknown): Self
   <Type extends keyof Messages & string>(
     type: Type,
-    listener: (message: IncomingMessage<Provider, Messages[Type]>) => unknown,
+    listener: (message: IncomingMessage<Provider, Messages[Type]>) => ReplyOf<Provider, Replies, Type>,
   ): Self
 }
 
@@ -195,12 +214,17 @@ type RawSocket<Sends, Outgoing, Auth> = SecureMembers<Outgoing, Auth> & {
   on(event: 'binary', listener: (bytes: Buffer, mediaType: string) => unknown): RawSocket<Sends, Outgoing, Auth>
 } & (IsDeclared<Sends> extends true ? Omit<WebSocket, 'send'> : WebSocket)
 
-type DeclaredSocket<Provider extends FastifyTypeProvider, Messages, Outgoing, Auth> = Omit<
+type DeclaredSocket<Provider extends FastifyTypeProvider, Messages, Outgoing, Auth, Replies> = Omit<
   WebSocket,
   'send' | 'onmessage' | 'addEventListener' | Listening
 > &
   SecureMembers<Outgoing, Auth> & {
-    [Verb in Listening]: Listen<Provider, Messages, DeclaredSocket<Provider, Messages, Outgoing, Auth>>
+    [Verb in Listening]: Listen<
+      Provider,
+      Messages,
+      Replies,
+      DeclaredSocket<Provider, Messages, Outgoing, Auth, Replies>
+    >
   }
 
 /** The socket a handler gets: a `ws` WebSocket with a session, rooms and an encoder; typed by what its route declares. */
@@ -209,9 +233,10 @@ export type SecureSocket<
   Messages = Anything,
   Sends = Anything,
   Auth = AuthenticateOption,
+  Replies = Anything,
 > =
   IsDeclared<Messages> extends true
-    ? DeclaredSocket<Provider, Messages, OutgoingMessage<Provider, Sends>, Auth>
+    ? DeclaredSocket<Provider, Messages, OutgoingMessage<Provider, Sends>, Auth, Replies>
     : RawSocket<Sends, OutgoingMessage<Provider, Sends>, Auth>
 
 /** A handler's own failure is an audit event; what it returns is nobody's. */
@@ -227,6 +252,7 @@ declare module 'fastify' {
       const SchemaCompiler extends FastifySchema = FastifySchema,
       const Messages = Anything,
       const Sends = Anything,
+      const Replies = Anything,
       Received extends PropertyKey = string,
       Sent extends PropertyKey = string,
       const Auth extends AuthenticateOption = AuthenticateOption,
@@ -252,9 +278,10 @@ declare module 'fastify' {
           Auth,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         > &
+          DeclaredReplies<Replies> &
           EmptyDeclarations<Received, Sent>
         handler: SocketHandler<
-          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
+          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth, Replies>,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         >
       },
@@ -267,6 +294,7 @@ declare module 'fastify' {
       const SchemaCompiler extends FastifySchema = FastifySchema,
       const Messages = Anything,
       const Sends = Anything,
+      const Replies = Anything,
       Received extends PropertyKey = string,
       Sent extends PropertyKey = string,
       const Auth extends AuthenticateOption = AuthenticateOption,
@@ -292,9 +320,10 @@ declare module 'fastify' {
           Auth,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         > &
+          DeclaredReplies<Replies> &
           EmptyDeclarations<Received, Sent>
         wsHandler: SocketHandler<
-          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
+          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth, Replies>,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         >
       },
@@ -322,6 +351,7 @@ declare module 'fastify' {
       const SchemaCompiler extends FastifySchema = FastifySchema,
       const Messages = Anything,
       const Sends = Anything,
+      const Replies = Anything,
       Received extends PropertyKey = string,
       Sent extends PropertyKey = string,
       const Auth extends AuthenticateOption = AuthenticateOption,
@@ -348,10 +378,11 @@ declare module 'fastify' {
           Auth,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         > &
+          DeclaredReplies<Replies> &
           EmptyDeclarations<Received, Sent>
       },
       handler: SocketHandler<
-        SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
+        SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth, Replies>,
         RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
       >,
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>

@@ -133,8 +133,14 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   /** A reply, an error or a notice of our own. @throws SecureWsError for a value that cannot be encoded */
-  answer(message: object): void {
-    this.deliver(new SharedFrame({ payload: encodeOwn(message, this.admitted.policy.encode), binary: false }))
+  answer(message: object | Promise<object>): void {
+    const { encode } = this.admitted.policy
+    const framed = (ready: object) => new SharedFrame({ payload: encodeOwn(ready, encode), binary: false })
+    const refused = (error: unknown) => {
+      this.outputRefused(error)
+      return undefined
+    }
+    this.deliver(message instanceof Promise ? message.then(framed).then(undefined, refused) : framed(message))
   }
 
   /** A question to the application failed; whoever asked it has given the answer that lets nobody in. */
