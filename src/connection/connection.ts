@@ -213,6 +213,12 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     if (this.#faults.length >= faultsPerMinute) this.end(CloseCode.InternalError, 'listeners kept failing')
   }
 
+  /** A listener that does not settle is the application's fault, and has broken nothing. */
+  silent(messageType: string): void {
+    const reason = `a listener did not settle within ${this.admitted.policy.limits.listener} ms (limits.listener)`
+    this.audit({ type: 'message.failed', code: 'SWS_TIMEOUT', reason, messageType })
+  }
+
   /** A reset, a broken frame: ws has answered it, and the `close` that follows is reported. */
   socketFailed(error: unknown): void {
     this.admitted.log.debug({ err: error, socket: this.id }, 'fastify-secure-ws: a socket failed')
@@ -274,6 +280,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     if (open >= limits.handshake) this.#receiving.openAtLast()
     if (this.#rights.isDueBeforeEnd(this.now())) this.#surroundings.revalidation.request(this, true)
     else if (tick.uptime >= this.#rights.dueAt) this.#surroundings.revalidation.request(this)
+    this.#receiving.sweep(tick)
     this.#carryOut(checkLifetime(open, limits.lifetime) ?? this.#life.verdict(this.wire, limits, tick))
   }
 

@@ -10,11 +10,14 @@ export interface Member {
   readonly identity: Identity | null
 }
 
-/** How long a member may stay, and who is asked again. */
+/** How long a member may stay, and whether it is asked again if it may. */
 export interface Grant {
   /** Milliseconds since the epoch; afterwards the member is out of the room, not off the server. Default: no end. */
   readonly until?: number
-  /** Asked again at each revalidation and by `reauthorize`; anything but `true` ends the membership. */
+  /**
+   * Asked again at each revalidation and by `reauthorize`; anything but `true` ends the membership. Default: the
+   * membership stays.
+   */
   readonly authorize?: (session: Session | null) => boolean | Promise<boolean>
 }
 
