@@ -133,7 +133,7 @@ export type ReceiveRules<Provider extends FastifyTypeProvider, Messages, Auth, R
     readonly schema: Messages[Type]
     /**
      * Schema of what the listener returns, of any kind of value; the reply holds what it declares and nothing else. Without it,
-     * a reply holds what the listener returned; on a route with `sends`, it has no value.
+     * a reply holds what the listener returned; on a route with `sends`, it has no value. Default: not declared.
      */
     readonly reply?: unknown
     /**
