@@ -32,6 +32,7 @@ export const messageRefusals = [
   'SWS_FORBIDDEN', // the message's `authorize` says no
   'SWS_BINARY_REFUSED', // a binary frame the route does not allow
   'SWS_NO_LISTENER', // declared, but no listener is attached
+  'SWS_TIMEOUT', // a listener did not settle within `limits.listener`
   'SWS_INTERNAL', // our side failed: a listener or a check threw
 ] as const
 export type MessageRefusalCode = (typeof messageRefusals)[number]

@@ -310,8 +310,8 @@ function warnOnce(app: FastifyInstance, audit: Audit, loosened: readonly string[
 
 /** Fine enough for the shortest limit, and once a second at most. */
 function sweepEvery(limits: Limits, revalidateEvery: number): number {
-  const { heartbeat, idle, lifetime, partialMessage, writeTimeout, handshake } = limits
-  const times = [heartbeat.every, heartbeat.timeout, idle, lifetime, partialMessage, writeTimeout, handshake]
+  const { heartbeat, idle, lifetime, partialMessage, writeTimeout, handshake, listener } = limits
+  const times = [heartbeat.every, heartbeat.timeout, idle, lifetime, partialMessage, writeTimeout, handshake, listener]
   return Math.min(1_000, Math.max(20, Math.floor(Math.min(...times, revalidateEvery) / 4)))
 }
 

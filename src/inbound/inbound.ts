@@ -36,6 +36,8 @@ export interface InboundLimits {
    * fast, else 1008. Default 20.
    */
   readonly refusals: { readonly perMinute: number }
+  /** How long a message's `authorize` may stay unanswered, in ms. Then the message is refused. Default 10,000. */
+  readonly lookup: number
 }
 
 export interface InboundOptions {
@@ -58,6 +60,8 @@ export interface InboundPolicy extends Allowance {
   readonly types: ReadonlyMap<string, CompiledRule> | undefined
   readonly binary: ReadonlySet<string> | undefined
   readonly depth: number
+  /** ms for a message's `authorize`. */
+  readonly lookup: number
   /** Whether a type has an `authorize`, which is handed the request that opened the socket. */
   readonly needsRequest: boolean
   readonly replayGuard: ReplayGuard
@@ -95,6 +99,7 @@ export function compileInbound(options: InboundOptions): InboundPolicy {
     types,
     binary,
     depth,
+    lookup: limits.lookup,
     needsRequest: types !== undefined && [...types.values()].some(({ authorize }) => authorize !== undefined),
     messages: compileRate(limits.messages, `${path}.limits.messages`),
     bytes: compileRate(limits.bytes, `${path}.limits.bytes`),
@@ -133,7 +138,7 @@ const steps: readonly Step[] = [
     rule.freshAuth === undefined ? undefined : refuseStaleSession(socket.session, rule.freshAuth, socket.clock.now()),
   ({ rule, message, socket }) => sanitizeMessage(message, rule.schema, socket.policy.sanitizeHtml),
   ({ rule, message, socket }) =>
-    rule.authorize && refuseUnauthorized(rule.authorize, socket.session, message, socket.request),
+    rule.authorize && refuseUnauthorized(rule.authorize, socket.session, message, socket.request, socket.policy.lookup),
 ]
 
 /**

@@ -56,6 +56,7 @@ export const defaultLimits: Limits = {
   messages: { perSecond: 20, burst: 100 },
   bytes: { perSecond: 262_144, burst: 1_048_576 },
   inboundQueue: 64,
+  listener: 30_000,
   refusals: { perMinute: 20 },
   roomsPerSocket: 100,
   outboundBytes: 1_048_576,
