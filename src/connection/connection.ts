@@ -3,7 +3,7 @@ import { CloseCode, SecureWsError } from '../errors.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
 import { type EncodeMode, encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
-import type { Grant, Member } from '../rooms/rooms.ts'
+import type { Member } from '../rooms/rooms.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
@@ -229,26 +229,6 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   handlerFailed(error: unknown): void {
     this.fault(error)
     this.end(CloseCode.InternalError, 'the handler failed')
-  }
-
-  // --- rooms ---
-
-  /** @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS` */
-  join(room: string, grant?: Grant): void {
-    if (this.ended) return
-    try {
-      if (this.#surroundings.rooms.join(this, room, grant)) this.audit({ type: 'room.joined', room })
-    } catch (error) {
-      if (error instanceof SecureWsError) {
-        this.audit({ type: 'room.refused', code: error.code, reason: error.message })
-      }
-      throw error
-    }
-  }
-
-  /** @throws SecureWsError `SWS_BAD_ROOM` */
-  leave(room: string): void {
-    if (this.#surroundings.rooms.leave(this, room)) this.audit({ type: 'room.left', room })
   }
 
   // --- rights ---
