@@ -7,6 +7,7 @@ import type { Member } from '../rooms/rooms.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
+import { failureOf } from '../telemetry/thrown.ts'
 import { isThenable } from '../thenable.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason } from './close.ts'
@@ -49,7 +50,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.openedAt = surroundings.now()
     this.since = surroundings.uptime()
     this.#life = new Life(id)
-    this.#report = new Report(this, surroundings.audit)
+    this.#report = new Report(this, surroundings)
     this.#sending = new Sending(this, limits.outboundBytes)
     this.#receiving = new Receiving(this)
     this.#rights = new Rights(this, surroundings)
@@ -130,8 +131,14 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   /** A reply, an error or a notice of our own. @throws SecureWsError for a value that cannot be encoded */
-  answer(message: object): void {
-    this.deliver(new SharedFrame({ payload: encodeOwn(message, this.admitted.policy.encode), binary: false }))
+  answer(message: object | Promise<object>): void {
+    const { encode } = this.admitted.policy
+    const framed = (ready: object) => new SharedFrame({ payload: encodeOwn(ready, encode), binary: false })
+    const refused = (error: unknown) => {
+      this.outputRefused(error)
+      return undefined
+    }
+    this.deliver(message instanceof Promise ? message.then(framed).then(undefined, refused) : framed(message))
   }
 
   /** A question to the application failed; whoever asked it has given the answer that lets nobody in. */
@@ -232,6 +239,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** A reset, a broken frame: ws has answered it, and the `close` that follows is reported. */
   #socketFailed(error: unknown): void {
+    this.audit({ type: 'socket.failed', ...failureOf(error) })
     this.admitted.log.debug({ err: error, socket: this.id }, 'fastify-secure-ws: a socket failed')
   }
 
@@ -271,6 +279,12 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.#surroundings.identities.leave(this)
     this.signedIn = signedIn
     this.#surroundings.identities.enter(this)
+  }
+
+  /** Time or the session store has ended it; a revocation has an event of its own. */
+  sessionEnded(reason: string): void {
+    this.audit({ type: 'session.expired', reason })
+    this.end(CloseCode.Unauthorized, reason)
   }
 
   // --- time ---
@@ -355,7 +369,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     if (this.ended) return true
     const expiresAt = this.#expiresAt()
     if (expiresAt === undefined || this.#surroundings.now() < expiresAt) return false
-    this.end(CloseCode.Unauthorized, 'the session expired')
+    this.sessionEnded('the session expired')
     return true
   }
 

@@ -1,8 +1,8 @@
 import { SecureWsError } from '../errors.ts'
 import type { SignedIn } from '../session/identity.ts'
-import type { Audit, AuditEntry } from '../telemetry/audit.ts'
+import type { AuditEntry } from '../telemetry/audit.ts'
 import { logThrown, nameOfThrown } from '../telemetry/thrown.ts'
-import type { Admitted } from './admitted.ts'
+import type { Admitted, Surroundings } from './admitted.ts'
 
 /** So many faults within a minute are no accident any more. */
 const faultsPerMinute = 5
@@ -19,18 +19,19 @@ export interface Reported {
 /** What is said about one socket: in events and in the log, with whose it is and where. */
 export class Report {
   readonly #socket: Reported
-  readonly #audit: Audit
+  readonly #surroundings: Pick<Surroundings, 'audit' | 'isHeard'>
   #closed = false
   #faults: number[] | undefined
 
-  constructor(socket: Reported, audit: Audit) {
+  constructor(socket: Reported, surroundings: Pick<Surroundings, 'audit' | 'isHeard'>) {
     this.#socket = socket
-    this.#audit = audit
+    this.#surroundings = surroundings
   }
 
   event(entry: AuditEntry): void {
+    if (!this.#surroundings.isHeard()) return
     const { id, admitted, signedIn } = this.#socket
-    this.#audit(
+    this.#surroundings.audit(
       {
         route: admitted.policy.route,
         socket: id,
