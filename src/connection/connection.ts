@@ -3,18 +3,20 @@ import { CloseCode, SecureWsError } from '../errors.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
 import { type EncodeMode, encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
+import type { Underway } from '../outbound/underway.ts'
 import type { Member } from '../rooms/rooms.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
 import { logThrown, nameOfThrown } from '../telemetry/thrown.ts'
-import { isThenable } from '../thenable.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason } from './close.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
+import { containedCallback } from './listeners.ts'
+import type { FrameOptions, SendCallback } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
 import { Rights } from './rights.ts'
-import { closedError, type FrameOptions, type SendCallback, Sending, type SendingHost } from './sending.ts'
+import { closedError, Sending, type SendingHost } from './sending.ts'
 import type { Tick } from './sweep.ts'
 
 /** So many faults of listeners within a minute are no accident any more. */
@@ -111,24 +113,16 @@ export class Connection implements Member, ReceivingHost, SendingHost {
       return
     }
     const outgoing = encodeOutgoing(value, this.outbound, encodeOption(options), options?.binary)
-    this.#sending.send(outgoing, options, callback && this.contained(callback), (error) => this.outputRefused(error))
+    this.#sending.send(outgoing, options, callback && this.contained(callback))
   }
 
   /** A callback that throws is the application's fault on this socket: it ends neither the process nor other callbacks. */
   contained<E>(callback: (error: E) => unknown): (error: E) => void {
-    const failed = (thrown: unknown) => this.fault(thrown)
-    return (error) => {
-      try {
-        const said = callback(error)
-        if (isThenable(said)) said.then(undefined, failed)
-      } catch (thrown) {
-        failed(thrown)
-      }
-    }
+    return containedCallback(callback, (thrown) => this.fault(thrown))
   }
 
   /** A payload that was encoded for all members of an audience. */
-  deliver(frame: SharedFrame | Promise<SharedFrame | undefined>): void {
+  deliver(frame: SharedFrame | Underway<SharedFrame | undefined>): void {
     if (!this.#isOver()) this.#sending.deliver(frame)
   }
 
@@ -144,6 +138,21 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   outputRefused(error: unknown): void {
     this.audit({ type: 'output.refused', reason: reasonOf(error) })
+  }
+
+  outputLost(count: number): void {
+    const reason = `${count} accepted and not sent: the socket ended before their turn`
+    this.audit({ type: 'output.refused', code: 'SWS_CLOSED', reason })
+  }
+
+  /** Bytes that were accepted and are not in the kernel. */
+  get waiting(): number {
+    return this.wire.waiting + this.#sending.waiting
+  }
+
+  /** The close frame waits behind what was sent before it. */
+  get finishing(): boolean {
+    return this.#sending.finishing
   }
 
   sent(): void {
@@ -264,7 +273,9 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     if (this.ended) {
       // ws starts its closing clock with a close frame of ours. After the peer's FIN there is none: a peer that says it has
       // finished, and reads nothing, would keep the socket and its place for ever.
-      if (this.#life.outstayed(limits.writeTimeout, tick)) this.wire.terminate()
+      if (!this.#life.outstayed(limits.writeTimeout, tick)) return
+      if (this.finishing) this.#sending.cut()
+      else this.wire.terminate()
       return
     }
     // No timer of its own, so no 2^31 ms overflow: a silent listener is asked like everybody else (CS-8).
@@ -290,7 +301,11 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** Shuts the gate at once, in both directions, and starts the closing handshake. The first reason stays. */
   end(code: CloseCode, reason: string, how: { terminate?: boolean; retryAfter?: number } = {}): void {
-    if (this.ended) return
+    if (this.ended) {
+      // Race: the application has closed, and what it had sent still waits. It does not wait for a right that is gone.
+      if (this.finishing) this.#sending.cut()
+      return
+    }
     this.#report(code, reason)
     this.gate(code)
     if (how.terminate === true) this.wire.terminate()
@@ -299,9 +314,24 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** No listener is called and nothing is sent after this, however many frames are in flight (ws alone goes on for 30 s). */
   gate(code: number): void {
+    this.#shut(code)
+    this.#sending.clear()
+  }
+
+  /** As the application closes, or the peer: what was sent before leaves before the close frame does, within `writeTimeout`. */
+  close(code: number | undefined, reason: string | undefined): void {
+    if (this.finishing) return
+    if (this.ended) {
+      this.wire.closeFrame(code, reason)
+      return
+    }
+    this.#shut(code ?? noCode)
+    this.#sending.finish(() => this.wire.closeFrame(code, reason))
+  }
+
+  #shut(code: number): void {
     this.#endedWith ??= code
     this.#receiving.end()
-    this.#sending.clear()
     // The peer's close frame has to be read, whoever had paused the reader.
     this.#receiving.open()
   }
@@ -346,16 +376,14 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** The gate for whatever is sent or received: a session that is over is over now, not at the next sweep (SE-04). */
   #isOver(): boolean {
-    if (this.ended) return true
-    const expiresAt = this.#expiresAt()
-    if (expiresAt === undefined || this.#surroundings.now() < expiresAt) return false
-    this.end(CloseCode.Unauthorized, 'the session expired')
-    return true
+    return this.ended || this.isExpired()
   }
 
-  #expiresAt(): number | undefined {
+  isExpired(): boolean {
     const expiresAt = this.identity?.expiresAt
-    return expiresAt === undefined ? undefined : expiresAt + this.#surroundings.expiryGrace
+    if (expiresAt === undefined || this.now() < expiresAt + this.#surroundings.expiryGrace) return false
+    this.end(CloseCode.Unauthorized, 'the session expired')
+    return true
   }
 
   #logThrown(error: unknown, what: string, messageType: string | undefined): void {
@@ -366,12 +394,13 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 }
 
+/** RFC 6455 section 7.1.5: never on the wire, where a close frame without a code says it. */
+const noCode = 1005
+
 /** Our own errors say what is wrong and quote nothing; of others, only the name is safe to repeat. */
 function reasonOf(error: unknown): string {
   return error instanceof SecureWsError ? error.message : nameOfThrown(error)
 }
 
 /** As events show it. */
-function wholeMs(duration: number): number {
-  return Math.round(duration)
-}
+const wholeMs = Math.round
