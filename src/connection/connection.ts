@@ -1,16 +1,16 @@
 import type { EventEmitter } from 'node:events'
-import { CloseCode, SecureWsError } from '../errors.ts'
+import { CloseCode } from '../errors.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
 import { type EncodeMode, encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
-import type { Underway } from '../outbound/underway.ts'
+import { type Underway, underway } from '../outbound/underway.ts'
 import type { Member } from '../rooms/rooms.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
-import { logThrown, nameOfThrown } from '../telemetry/thrown.ts'
+import { logThrown, nameOfThrown, reasonOfThrown } from '../telemetry/thrown.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
-import { closeReason } from './close.ts'
+import { closeReason, noCode } from './close.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
 import { containedCallback } from './listeners.ts'
 import type { FrameOptions, SendCallback } from './port.ts'
@@ -61,7 +61,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     admitted.clock.release()
     surroundings.sweep.add(this)
     surroundings.identities.enter(this)
-    this.audit({ type: 'handshake.accepted', durationMs: wholeMs(this.since - admitted.since), method })
+    this.audit({ type: 'handshake.accepted', durationMs: Math.round(this.since - admitted.since), method })
     // Race: revoked while the handshake ran. The identity rooms are joined, so a later revocation finds this socket;
     // an earlier one is found now. Both in one turn: there is no gap between them.
     if (signedIn !== null && surroundings.isDenied(signedIn.identity, admitted.since))
@@ -127,8 +127,11 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   /** A reply, an error or a notice of our own. @throws SecureWsError for a value that cannot be encoded */
-  answer(message: object): void {
-    this.deliver(new SharedFrame({ payload: encodeOwn(message, this.admitted.policy.encode), binary: false }))
+  answer(message: object | Underway<object>): void {
+    if (this.#isOver()) return
+    const { encode } = this.admitted.policy
+    const framed = (ready: object) => new SharedFrame({ payload: encodeOwn(ready, encode), binary: false })
+    this.deliver(message instanceof Promise ? underway(message.then(framed), message.bytes) : framed(message))
   }
 
   /** A question to the application failed; whoever asked it has given the answer that lets nobody in. */
@@ -137,7 +140,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   outputRefused(error: unknown): void {
-    this.audit({ type: 'output.refused', reason: reasonOf(error) })
+    this.audit({ type: 'output.refused', reason: reasonOfThrown(error) })
   }
 
   outputLost(count: number): void {
@@ -371,7 +374,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   #report(code: number, reason?: string): void {
     if (this.#reported) return
     this.#reported = true
-    this.audit({ type: 'socket.closed', code, reason, durationMs: wholeMs(this.uptime() - this.since) })
+    this.audit({ type: 'socket.closed', code, reason, durationMs: Math.round(this.uptime() - this.since) })
   }
 
   /** The gate for whatever is sent or received: a session that is over is over now, not at the next sweep (SE-04). */
@@ -393,14 +396,3 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     logThrown(admitted.log, error, fields, `fastify-secure-ws: ${what}`, secrets)
   }
 }
-
-/** RFC 6455 section 7.1.5: never on the wire, where a close frame without a code says it. */
-const noCode = 1005
-
-/** Our own errors say what is wrong and quote nothing; of others, only the name is safe to repeat. */
-function reasonOf(error: unknown): string {
-  return error instanceof SecureWsError ? error.message : nameOfThrown(error)
-}
-
-/** As events show it. */
-const wholeMs = Math.round

@@ -89,6 +89,8 @@ export class Sending {
     const size = isThenable(given) ? { byteLength: given.bytes } : given.payload
     if (exceedsOutbound(this.#host.wire.waiting + this.waiting, size, this.#outboundBytes)) {
       this.#tooSlow(callback)
+      // Nobody waits for it any more, and a rejection that nobody hears ends the process.
+      if (isThenable(given)) given.then(undefined, () => {})
     } else if (isThenable(given)) {
       this.#make(given, this.#queue(new Waiting({ own, bytes: given.bytes, options, callback })))
     } else if (this.#outbox !== undefined || (this.#betweenFragments && !own)) {
