@@ -8,9 +8,10 @@ import type { Member } from '../rooms/rooms.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
-import { logThrown, nameOfThrown, reasonOfThrown } from '../telemetry/thrown.ts'
+import { failureOf, nameOfThrown, reasonOfThrown } from '../telemetry/thrown.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
+import { logFault, withFault } from './faults.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
 import { containedCallback } from './listeners.ts'
 import type { FrameOptions, SendCallback } from './port.ts'
@@ -18,9 +19,6 @@ import { Receiving, type ReceivingHost } from './receiving.ts'
 import { Rights } from './rights.ts'
 import { closedError, Sending, type SendingHost } from './sending.ts'
 import type { Tick } from './sweep.ts'
-
-/** So many faults of listeners within a minute are no accident any more. */
-const faultsPerMinute = 5
 
 /** The life of one socket, from the 101 to the last byte. `SecureWebSocket` is its public face; this is its state. */
 export class Connection implements Member, ReceivingHost, SendingHost {
@@ -41,7 +39,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   readonly #life: Life
   #endedWith: number | undefined
   #reported = false
-  #faults: number[] | undefined
+  #faults: readonly number[] | undefined
 
   constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
     const { policy, signedIn, method } = admitted
@@ -136,7 +134,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** A question to the application failed; whoever asked it has given the answer that lets nobody in. */
   askingFailed(error: unknown, asked: string): void {
-    this.#logThrown(error, `${asked} threw`, undefined)
+    logFault(this, error, `${asked} threw`)
   }
 
   outputRefused(error: unknown): void {
@@ -192,7 +190,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   refused(refusal: RefusedMessage): void {
     const { code, reason, messageType, cause } = refusal
     this.audit({ type: 'message.refused', code, reason, messageType })
-    if (cause !== undefined) this.#logThrown(cause, 'a check threw', messageType)
+    if (cause !== undefined) logFault(this, cause, 'a check threw', messageType)
     if (refusal.close !== undefined) this.end(refusal.close, reason)
   }
 
@@ -212,11 +210,11 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** A listener or the handler failed. The client learns nothing of it, the log everything. */
   fault(error: unknown, messageType?: string): void {
-    this.#logThrown(error, 'a listener threw', messageType)
+    logFault(this, error, 'a listener threw', messageType)
     this.audit({ type: 'message.failed', code: 'SWS_INTERNAL', reason: nameOfThrown(error), messageType })
-    const now = this.#surroundings.uptime()
-    this.#faults = [...(this.#faults ?? []).filter((at) => now - at < 60_000), now]
-    if (this.#faults.length >= faultsPerMinute) this.end(CloseCode.InternalError, 'listeners kept failing')
+    const { faults, tooMany } = withFault(this.#faults, this.uptime())
+    this.#faults = faults
+    if (tooMany) this.end(CloseCode.InternalError, 'listeners kept failing')
   }
 
   /** A listener that does not settle is the application's fault, and has broken nothing. */
@@ -227,6 +225,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** A reset, a broken frame: ws has answered it, and the `close` that follows is reported. */
   socketFailed(error: unknown): void {
+    this.audit({ type: 'socket.failed', ...failureOf(error) })
     this.admitted.log.debug({ err: error, socket: this.id }, 'fastify-secure-ws: a socket failed')
   }
 
@@ -266,6 +265,12 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.#surroundings.identities.leave(this)
     this.signedIn = signedIn
     this.#surroundings.identities.enter(this)
+  }
+
+  /** Time or the session store has ended it; a revocation has an event of its own. */
+  sessionEnded(reason: string): void {
+    this.audit({ type: 'session.expired', reason })
+    this.end(CloseCode.Unauthorized, reason)
   }
 
   // --- time ---
@@ -355,6 +360,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   audit(entry: AuditEntry): void {
+    if (!this.#surroundings.isHeard()) return
     const { identity, admitted } = this
     this.#surroundings.audit(
       {
@@ -385,14 +391,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   isExpired(): boolean {
     const expiresAt = this.identity?.expiresAt
     if (expiresAt === undefined || this.now() < expiresAt + this.#surroundings.expiryGrace) return false
-    this.end(CloseCode.Unauthorized, 'the session expired')
+    this.sessionEnded('the session expired')
     return true
-  }
-
-  #logThrown(error: unknown, what: string, messageType: string | undefined): void {
-    const { session, admitted } = this
-    const secrets = [session?.id, session?.tokenId].filter((secret) => secret !== undefined)
-    const fields = { route: admitted.policy.route, socket: this.id, messageType }
-    logThrown(admitted.log, error, fields, `fastify-secure-ws: ${what}`, secrets)
   }
 }

@@ -117,54 +117,6 @@ test('C4 a field that is refused ends nothing, whether somebody still waits for 
   // Does not fit behind it.
   socket.send(refused(), (error) => told.push(error))
   assert.equal(await peer.closeCode(), 1013)
-  await until(() => told.length === 20, 'every callback was called')
-  assert.ok(told.every((error) => error instanceof Error))
-  assert.match(
-    String(server.events.find(({ type }) => type === 'socket.closed')?.reason),
-    /^over 1000000 bytes waiting/,
-  )
-  assert.deepEqual(lost(server), ['10 accepted and not sent: the socket ended before their turn'])
-})
-
-test('C4 near miss: below the bound everything arrives in order, and nothing is buffered afterwards', async (t) => {
-  const { server, open } = await withRichText(t, { outboundBytes: 1_000_000 })
-  const { peer, socket } = await open()
-  socket.send(posted())
-  for (let at = 0; at < 9; at++) socket.send(said(`${at}`.repeat(100_000)))
-  assert.ok(socket.bufferedAmount > 900_000)
-  await until(() => peer.messages.length === 10, 'all came')
-  assert.deepEqual(
-    peer.messages.map((message) => Object(message).type),
-    ['posted', ...Array<string>(9).fill('said')],
-  )
-  assert.deepEqual(
-    peer.messages.slice(1).map((message) => Object(message).text[0]),
-    [...'012345678'],
-  )
-  assert.equal(socket.bufferedAmount, 0)
-  assert.deepEqual(lost(server), [])
-})
-
-test('C4 a message to a room waits for its field on each member, and counts on each', async (t) => {
-  const { server, open } = await withRichText(t, { outboundBytes: 1_000_000 })
-  const { peer, socket } = await open()
-  const other = await open()
-  server.app.secureWs.to('room').send(posted())
-  for (let at = 0; at < 9; at++) server.app.secureWs.to('room').send(said('x'.repeat(100_000)))
-  assert.ok(socket.bufferedAmount > 900_000 && other.socket.bufferedAmount > 900_000)
-  await until(() => peer.messages.length === 10 && other.peer.messages.length === 10, 'all came')
-  assert.equal(socket.bufferedAmount, 0)
-})
-
-test('C4 a field that is refused ends nothing, whether somebody still waits for its message or not', async (t) => {
-  const { server, open } = await withRichText(t, { outboundBytes: 60_000 })
-  const { peer, socket } = await open()
-  const told: unknown[] = []
-  const refused = () => ({ type: 'posted', body: `<b>${posts++}${'x'.repeat(40_000)}` })
-  // The first is larger than the sanitizer takes; the second does not fit behind it.
-  socket.send(refused(), (error) => told.push(error))
-  socket.send(refused(), (error) => told.push(error))
-  assert.equal(await peer.closeCode(), 1013)
   await until(() => told.length === 2, 'both callbacks were called')
   await server.empty()
   await sleep(50)
