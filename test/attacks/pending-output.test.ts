@@ -165,7 +165,7 @@ test('C4 the close frame waits for what was sent before it no longer than limits
 })
 
 // SE-05: the right to send is gone, whatever the application had asked for before.
-test('C4 a revocation does not wait for what was sent before close()', async (t) => {
+test('C4 SE-05 a revocation does not wait for what was sent before close()', async (t) => {
   const { server, open } = await withRichText(t, {}, 60_000)
   const { peer, socket } = await open()
   const told: unknown[] = []
