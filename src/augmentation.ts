@@ -17,6 +17,7 @@ import type { SecureWsInstance } from './decorator.ts'
 import type {
   Anything,
   Declared,
+  DeclaredReplies,
   EmptyDeclarations,
   RouteRequest,
   RouteSecureWs,
@@ -36,6 +37,7 @@ declare module 'fastify' {
       const SchemaCompiler extends FastifySchema = FastifySchema,
       const Messages = Anything,
       const Sends = Anything,
+      const Replies = Anything,
       Received extends PropertyKey = string,
       Sent extends PropertyKey = string,
       const Auth extends AuthenticateOption = AuthenticateOption,
@@ -61,9 +63,10 @@ declare module 'fastify' {
           Auth,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         > &
+          DeclaredReplies<Replies> &
           EmptyDeclarations<Received, Sent>
         handler: SocketHandler<
-          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
+          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth, Replies>,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         >
       },
@@ -76,6 +79,7 @@ declare module 'fastify' {
       const SchemaCompiler extends FastifySchema = FastifySchema,
       const Messages = Anything,
       const Sends = Anything,
+      const Replies = Anything,
       Received extends PropertyKey = string,
       Sent extends PropertyKey = string,
       const Auth extends AuthenticateOption = AuthenticateOption,
@@ -101,9 +105,10 @@ declare module 'fastify' {
           Auth,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         > &
+          DeclaredReplies<Replies> &
           EmptyDeclarations<Received, Sent>
         wsHandler: SocketHandler<
-          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
+          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth, Replies>,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         >
       },
@@ -131,6 +136,7 @@ declare module 'fastify' {
       const SchemaCompiler extends FastifySchema = FastifySchema,
       const Messages = Anything,
       const Sends = Anything,
+      const Replies = Anything,
       Received extends PropertyKey = string,
       Sent extends PropertyKey = string,
       const Auth extends AuthenticateOption = AuthenticateOption,
@@ -157,10 +163,11 @@ declare module 'fastify' {
           Auth,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         > &
+          DeclaredReplies<Replies> &
           EmptyDeclarations<Received, Sent>
       },
       handler: SocketHandler<
-        SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
+        SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth, Replies>,
         RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
       >,
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>

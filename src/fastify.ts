@@ -39,6 +39,11 @@ export interface EmptyDeclarations<Received extends PropertyKey, Sent extends Pr
   readonly sends?: { readonly [Type in Sent]: unknown }
 }
 
+/** Read apart from the messages themselves: TypeScript infers one type from each member of a rule, not two from one. */
+export interface DeclaredReplies<Replies> {
+  readonly receives?: { readonly [Type in keyof Replies]: { readonly reply?: Replies[Type] } }
+}
+
 export type Declared<Types, Names> = [Names] extends [never] ? Record<never, never> : Types
 
 /** What the type provider says; where it says nothing (Fastify's default provider), what the schema itself says. */
@@ -87,6 +92,15 @@ type OrEncoded<T> = T extends string
       ? { [Key in keyof T]: OrEncoded<T[Key]> }
       : T
 
+/** The return value of a listener: what its declared `reply` describes, at once or as a promise; anything where none is declared. */
+type ReplyOf<Provider extends FastifyTypeProvider, Replies, Type> = Type extends keyof Replies
+  ? unknown extends Replies[Type]
+    ? unknown
+    : OrPromise<OrEncoded<ReadAs<CallSerializerTypeProvider<Provider, Replies[Type]>, Replies[Type]>>>
+  : unknown
+
+type OrPromise<T> = T | Promise<T>
+
 /** Nothing can be said of it: any members. */
 type OrAnything<T> = unknown extends T ? Anything : T
 
@@ -117,6 +131,11 @@ export type ReceiveRules<Provider extends FastifyTypeProvider, Messages, Auth, R
      * that are not declared are refused.
      */
     readonly schema: Messages[Type]
+    /**
+     * Schema of what the listener returns, of any kind of value; the reply holds what it declares and nothing else. Without it,
+     * a reply holds what the listener returned; on a route with `sends`, it has no value. Default: not declared.
+     */
+    readonly reply?: unknown
     /**
      * Asked for each message after it was validated; anything but `true` refuses it with `SWS_FORBIDDEN`. Default:
      * whoever is on the route may.
@@ -229,7 +248,7 @@ interface SecureMembers<Outgoing, Auth> {
 type Listening = 'on' | 'once' | 'addListener' | 'prependListener' | 'prependOnceListener' | 'off' | 'removeListener'
 
 /** Listens to declared messages by their type. There is no raw `message` event: undeclared messages reach nobody. */
-interface Listen<Provider extends FastifyTypeProvider, Messages, Self> {
+interface Listen<Provider extends FastifyTypeProvider, Messages, Replies, Self> {
   /** The connection is gone: the close code, and the reason that the client gave or that this package sent. */
   (event: 'close', listener: (code: number, reason: Buffer) => void): Self
   /**
@@ -247,7 +266,7 @@ interface Listen<Provider extends FastifyTypeProvider, Messages, Self> {
    */
   <Type extends keyof Messages & string>(
     type: Type,
-    listener: (message: IncomingMessage<Provider, Messages[Type]>) => unknown,
+    listener: (message: IncomingMessage<Provider, Messages[Type]>) => ReplyOf<Provider, Replies, Type>,
   ): Self
 }
 
@@ -256,12 +275,17 @@ type RawSocket<Sends, Outgoing, Auth> = SecureMembers<Outgoing, Auth> & {
   on(event: 'binary', listener: (bytes: Buffer, mediaType: string) => unknown): RawSocket<Sends, Outgoing, Auth>
 } & (IsDeclared<Sends> extends true ? Omit<WebSocket, 'send'> : WebSocket)
 
-type DeclaredSocket<Provider extends FastifyTypeProvider, Messages, Outgoing, Auth> = Omit<
+type DeclaredSocket<Provider extends FastifyTypeProvider, Messages, Outgoing, Auth, Replies> = Omit<
   WebSocket,
   'send' | 'onmessage' | 'addEventListener' | Listening
 > &
   SecureMembers<Outgoing, Auth> & {
-    [Verb in Listening]: Listen<Provider, Messages, DeclaredSocket<Provider, Messages, Outgoing, Auth>>
+    [Verb in Listening]: Listen<
+      Provider,
+      Messages,
+      Replies,
+      DeclaredSocket<Provider, Messages, Outgoing, Auth, Replies>
+    >
   }
 
 /** The socket a handler gets: a `ws` WebSocket with a session, rooms and an encoder; typed by what its route declares. */
@@ -270,9 +294,10 @@ export type SecureSocket<
   Messages = Anything,
   Sends = Anything,
   Auth = AuthenticateOption,
+  Replies = Anything,
 > =
   IsDeclared<Messages> extends true
-    ? DeclaredSocket<Provider, Messages, OutgoingMessage<Provider, Sends>, Auth>
+    ? DeclaredSocket<Provider, Messages, OutgoingMessage<Provider, Sends>, Auth, Replies>
     : RawSocket<Sends, OutgoingMessage<Provider, Sends>, Auth>
 
 /** A handler's own failure is an audit event; what it returns is nobody's. */

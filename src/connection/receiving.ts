@@ -34,7 +34,8 @@ export interface ReceivingHost {
   }
   now(): number
   uptime(): number
-  answer(message: object): void
+  /** A promise keeps the place of its answer among what is sent; it does not reject. */
+  answer(message: object | Promise<object>): void
   refused(refusal: RefusedMessage): void
   /** A new token for the session, in band. */
   refresh(token: string): Promise<boolean>
@@ -56,6 +57,8 @@ export interface ReceivingPolicy {
   readonly types: ReadonlySet<string> | undefined
   /** Binary frames are checked and handed out as `binary`; on a raw route without it they go out as they came. */
   readonly binary: boolean
+  /** What goes back of a listener's return value, as members of the answer. @throws SecureWsError when it is not as declared */
+  readonly reply: (type: string, value: unknown) => object | Promise<object>
   readonly limits: InboxBounds & ListenerLimits
 }
 
@@ -212,7 +215,8 @@ export class Receiving implements InboxHost {
   async #refresh(verdict: DeliveredMessage): Promise<void> {
     const { token } = verdict.message as { readonly token: string }
     const refreshed = await this.#host.refresh(token)
-    if (refreshed) this.#reply(true, verdict)
+    if (refreshed && !this.#ended && verdict.id !== undefined)
+      this.#host.answer({ type: 'reply', id: verdict.id, value: true })
   }
 
   #call(event: string, args: readonly unknown[], message: DeliveredMessage | undefined): void | Promise<void> {
@@ -229,11 +233,11 @@ export class Receiving implements InboxHost {
     return this.#conclude(outcome, event, message)
   }
 
-  #conclude(outcome: Outcome, event: string, message: DeliveredMessage | undefined): void {
-    if (outcome.kind === 'returned') this.#reply(outcome.value, message)
-    else if (outcome.kind === 'threw') this.#fault(outcome.error, event, message)
+  #conclude(outcome: Outcome, event: string, message: DeliveredMessage | undefined): void | Promise<void> {
+    if (outcome.kind === 'returned') return this.#reply(outcome.value, message)
+    if (outcome.kind === 'threw') this.#fault(outcome.error, event, message)
     else if (!this.#ended) {
-      if (message !== undefined) this.#answer({ type: 'error', code: 'SWS_TIMEOUT', ...idOf(message) })
+      if (message !== undefined) this.#host.answer({ type: 'error', code: 'SWS_TIMEOUT', ...idOf(message) })
       this.#host.silent(event)
     }
   }
@@ -272,25 +276,30 @@ export class Receiving implements InboxHost {
     for (const wake of waiters ?? []) wake()
   }
 
-  #reply(value: unknown, message: DeliveredMessage | undefined): void {
+  /** A value that is not as declared, or cannot be encoded, is the listener's mistake, and is reported as one. */
+  #reply(value: unknown, message: DeliveredMessage | undefined): void | Promise<void> {
     if (this.#ended || message?.id === undefined) return
-    this.#answer({ type: 'reply', id: message.id, value })
+    const { id, type } = message
+    const failed = (error: unknown): Answer => {
+      this.#host.fault(error, type)
+      return { type: 'error', code: 'SWS_INTERNAL', id }
+    }
+    try {
+      const declared = this.#policy.reply(type, value)
+      if (!(declared instanceof Promise)) return this.#host.answer({ type: 'reply', id, ...declared })
+      const answer = declared.then((members): Answer => ({ type: 'reply', id, ...members }), failed)
+      this.#host.answer(answer)
+      // The next message waits, or replies could pile up before the sanitizer.
+      return answer.then(() => {})
+    } catch (error) {
+      this.#host.answer(failed(error))
+    }
   }
 
   #fault(error: unknown, event: string, message: DeliveredMessage | undefined): void {
     if (this.#ended) return
-    if (message !== undefined) this.#answer({ type: 'error', code: 'SWS_INTERNAL', ...idOf(message) })
+    if (message !== undefined) this.#host.answer({ type: 'error', code: 'SWS_INTERNAL', ...idOf(message) })
     this.#host.fault(error, event)
-  }
-
-  /** A return value that cannot be encoded is the listener's mistake, and is reported as one. */
-  #answer(message: Answer): void {
-    try {
-      this.#host.answer(message)
-    } catch (error) {
-      this.#host.answer({ type: 'error', code: 'SWS_INTERNAL', ...idOf(message) })
-      this.#host.fault(error)
-    }
   }
 
   #refuse(refusal: RefusedMessage): void {
