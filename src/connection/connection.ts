@@ -3,19 +3,21 @@ import { CloseCode } from '../errors.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
 import { type EncodeMode, encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
+import { type Underway, underway } from '../outbound/underway.ts'
 import type { Member } from '../rooms/rooms.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
-import { failureOf } from '../telemetry/thrown.ts'
-import { isThenable } from '../thenable.ts'
+import { failureOf, reasonOfThrown } from '../telemetry/thrown.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
-import { closeReason } from './close.ts'
+import { closeReason, noCode } from './close.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
+import { containedCallback } from './listeners.ts'
+import type { FrameOptions, SendCallback } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
-import { Report, reasonOf, wholeMs } from './report.ts'
+import { Report, wholeMs } from './report.ts'
 import { Rights } from './rights.ts'
-import { closedError, type FrameOptions, type SendCallback, Sending, type SendingHost } from './sending.ts'
+import { closedError, Sending, type SendingHost } from './sending.ts'
 import type { Tick } from './sweep.ts'
 
 /** The life of one socket, from the 101 to the last byte. `SecureWebSocket` is its public face; this is its state. */
@@ -109,36 +111,25 @@ export class Connection implements Member, ReceivingHost, SendingHost {
       return
     }
     const outgoing = encodeOutgoing(value, this.outbound, encodeOption(options), options?.binary)
-    this.#sending.send(outgoing, options, callback && this.contained(callback), (error) => this.outputRefused(error))
+    this.#sending.send(outgoing, options, callback && this.contained(callback))
   }
 
   /** A callback that throws is the application's fault on this socket: it ends neither the process nor other callbacks. */
   contained<E>(callback: (error: E) => unknown): (error: E) => void {
-    const failed = (thrown: unknown) => this.fault(thrown)
-    return (error) => {
-      try {
-        const said = callback(error)
-        if (isThenable(said)) said.then(undefined, failed)
-      } catch (thrown) {
-        failed(thrown)
-      }
-    }
+    return containedCallback(callback, (thrown) => this.fault(thrown))
   }
 
   /** A payload that was encoded for all members of an audience. */
-  deliver(frame: SharedFrame | Promise<SharedFrame | undefined>): void {
+  deliver(frame: SharedFrame | Underway<SharedFrame | undefined>): void {
     if (!this.#isOver()) this.#sending.deliver(frame)
   }
 
   /** A reply, an error or a notice of our own. @throws SecureWsError for a value that cannot be encoded */
-  answer(message: object | Promise<object>): void {
+  answer(message: object | Underway<object>): void {
+    if (this.#isOver()) return
     const { encode } = this.admitted.policy
     const framed = (ready: object) => new SharedFrame({ payload: encodeOwn(ready, encode), binary: false })
-    const refused = (error: unknown) => {
-      this.outputRefused(error)
-      return undefined
-    }
-    this.deliver(message instanceof Promise ? message.then(framed).then(undefined, refused) : framed(message))
+    this.deliver(message instanceof Promise ? underway(message.then(framed), message.bytes) : framed(message))
   }
 
   /** A question to the application failed; whoever asked it has given the answer that lets nobody in. */
@@ -147,7 +138,22 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   outputRefused(error: unknown): void {
-    this.audit({ type: 'output.refused', reason: reasonOf(error) })
+    this.audit({ type: 'output.refused', reason: reasonOfThrown(error) })
+  }
+
+  outputLost(count: number): void {
+    const reason = `${count} accepted and not sent: the socket ended before their turn`
+    this.audit({ type: 'output.refused', code: 'SWS_CLOSED', reason })
+  }
+
+  /** Bytes that were accepted and are not in the kernel. */
+  get waiting(): number {
+    return this.wire.waiting + this.#sending.waiting
+  }
+
+  /** The close frame waits behind what was sent before it. */
+  get finishing(): boolean {
+    return this.#sending.finishing
   }
 
   sent(): void {
@@ -194,8 +200,10 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     try {
       if (event === 'close') this.closed(Number(args[0]))
       // Without a listener it would throw, as everywhere in Node: here it is the client's doing, and ws has answered it.
-      else if (event === 'error') this.#socketFailed(args[0])
-      else if (this.ended) return
+      else if (event === 'error') {
+        this.audit({ type: 'socket.failed', ...failureOf(args[0]) })
+        this.admitted.log.debug({ err: args[0], socket: this.id }, 'fastify-secure-ws: a socket failed')
+      } else if (this.ended) return
       else if (event === 'ping') this.#receiving.controlFrame()
       else if (event === 'pong' && !this.#life.answered(args[0] as Buffer)) this.#receiving.controlFrame()
     } catch (error) {
@@ -237,12 +245,6 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.audit({ type: 'message.failed', code: 'SWS_TIMEOUT', reason, messageType })
   }
 
-  /** A reset, a broken frame: ws has answered it, and the `close` that follows is reported. */
-  #socketFailed(error: unknown): void {
-    this.audit({ type: 'socket.failed', ...failureOf(error) })
-    this.admitted.log.debug({ err: error, socket: this.id }, 'fastify-secure-ws: a socket failed')
-  }
-
   /** The handler itself failed: nobody will ever listen on this socket. */
   handlerFailed(error: unknown): void {
     this.fault(error)
@@ -263,12 +265,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     return this.#rights.refresh(token)
   }
 
-  /** Out of one room, with a notice: the socket itself stays. */
-  evict(room: string): void {
-    this.#surroundings.rooms.leave(this, room)
-    this.leftRoom(room)
-  }
-
+  /** Tells the client that a right to be in a room was taken away: the socket itself stays. */
   leftRoom(room: string): void {
     this.audit({ type: 'room.left', room, reason: 'the grant ended' })
     this.answer({ type: 'left', room })
@@ -303,7 +300,9 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     if (this.ended) {
       // ws starts its closing clock with a close frame of ours. After the peer's FIN there is none: a peer that says it has
       // finished, and reads nothing, would keep the socket and its place for ever.
-      if (this.#life.outstayed(limits.writeTimeout, tick)) this.wire.terminate()
+      if (!this.#life.outstayed(limits.writeTimeout, tick)) return
+      if (this.finishing) this.#sending.cut()
+      else this.wire.terminate()
       return
     }
     // No timer of its own, so no 2^31 ms overflow: a silent listener is asked like everybody else (CS-8).
@@ -329,7 +328,11 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** Shuts the gate at once, in both directions, and starts the closing handshake. The first reason stays. */
   end(code: CloseCode, reason: string, how: { terminate?: boolean; retryAfter?: number } = {}): void {
-    if (this.ended) return
+    if (this.ended) {
+      // Race: the application has closed, and what it had sent still waits. It does not wait for a right that is gone.
+      if (this.finishing) this.#sending.cut()
+      return
+    }
     this.#report.closed(code, reason, this.uptime())
     this.gate(code)
     if (how.terminate === true) this.wire.terminate()
@@ -338,9 +341,24 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** No listener is called and nothing is sent after this, however many frames are in flight (ws alone goes on for 30 s). */
   gate(code: number): void {
+    this.#shut(code)
+    this.#sending.clear()
+  }
+
+  /** As the application closes, or the peer: what was sent before leaves before the close frame does, within `writeTimeout`. */
+  close(code: number | undefined, reason: string | undefined): void {
+    if (this.finishing) return
+    if (this.ended) {
+      this.wire.closeFrame(code, reason)
+      return
+    }
+    this.#shut(code ?? noCode)
+    this.#sending.finish(() => this.wire.closeFrame(code, reason))
+  }
+
+  #shut(code: number): void {
     this.#endedWith ??= code
     this.#receiving.end()
-    this.#sending.clear()
     // The peer's close frame has to be read, whoever had paused the reader.
     this.#receiving.open()
   }
@@ -366,15 +384,13 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** The gate for whatever is sent or received: a session that is over is over now, not at the next sweep (SE-04). */
   #isOver(): boolean {
-    if (this.ended) return true
-    const expiresAt = this.#expiresAt()
-    if (expiresAt === undefined || this.#surroundings.now() < expiresAt) return false
-    this.sessionEnded('the session expired')
-    return true
+    return this.ended || this.isExpired()
   }
 
-  #expiresAt(): number | undefined {
+  isExpired(): boolean {
     const expiresAt = this.identity?.expiresAt
-    return expiresAt === undefined ? undefined : expiresAt + this.#surroundings.expiryGrace
+    if (expiresAt === undefined || this.now() < expiresAt + this.#surroundings.expiryGrace) return false
+    this.sessionEnded('the session expired')
+    return true
   }
 }

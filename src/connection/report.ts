@@ -1,4 +1,3 @@
-import { SecureWsError } from '../errors.ts'
 import type { SignedIn } from '../session/identity.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
 import { logThrown, nameOfThrown } from '../telemetry/thrown.ts'
@@ -72,9 +71,4 @@ export class Report {
 /** As events show it. */
 export function wholeMs(duration: number): number {
   return Math.round(duration)
-}
-
-/** Our own errors say what is wrong and quote nothing; of others, only the name is safe to repeat. */
-export function reasonOf(error: unknown): string {
-  return error instanceof SecureWsError ? error.message : nameOfThrown(error)
 }
