@@ -15,7 +15,7 @@ import type {
 } from 'fastify'
 import type { CallSerializerTypeProvider, CallValidatorTypeProvider } from 'fastify/types/type-provider.js'
 import type { AuthenticateOption } from './authentication/authentication.ts'
-import type { SendCallback } from './connection/sending.ts'
+import type { SendCallback } from './connection/port.ts'
 import type { RouteOverrides } from './options/options.ts'
 import type { Bytes } from './outbound/bytes.ts'
 import type { Encoded } from './outbound/encoded.ts'
