@@ -22,6 +22,7 @@ export {
 export type { SecureWsInstance, SocketDescription, Stats } from './decorator.ts'
 export { CloseCode, SecureWsError, type SecureWsErrorCode } from './errors.ts'
 export type { Revoked, RoomMember, Subject } from './node.ts'
+export type { GuardPolicy } from './options/guard.ts'
 export type { LimitOptions } from './options/limits.ts'
 export type { SecureWsOptions, SessionOptions } from './options/options.ts'
 export { encodeFor } from './outbound/encode-for.ts'

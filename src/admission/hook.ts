@@ -184,6 +184,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     )
     if (chosen.refusal !== undefined) return chosen.refusal
     handshake.protocol = chosen.protocol
+    if (policy.passesOn === true) return undefined
     if (policy.protocols === undefined && chosen.protocol === undefined && offered.length > credentials.length) {
       const others = offered.filter((name) => !credentials.includes(name))
       const { log, routeOptions } = handshake.request
@@ -289,7 +290,11 @@ export function createGuard(surroundings: GuardSurroundings) {
     else answer(request, reply, admitted, refusal)
   }
 
-  return { guard, lastLook }
+  const behind = away('nobody listens for upgrades behind this guard')
+  const nobodyBehind = (request: FastifyRequest, reply: FastifyReply) =>
+    answer(request, reply, readFacts(request), behind)
+
+  return { guard, lastLook, nobodyBehind }
 
   function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     if (!request.ws) {
@@ -302,10 +307,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     surroundings.judged(stream)
     const address = clientAddress(request)
     const tooOften = capacity.refusedTooOften(address, since)
-    if (tooOften !== undefined) {
-      answer(request, reply, { address }, tooOften)
-      return
-    }
+    if (tooOften !== undefined) return answer(request, reply, { address }, tooOften)
     const facts = readFacts(request, address)
     const policy = request.is404 ? undefined : policyOf(request)
     if (policy === undefined) {

@@ -20,6 +20,7 @@ const storeys: readonly (readonly string[])[] = [
   ['options/limits'],
   ['options'],
   ['options/route'],
+  ['options/guard'],
   ['node'],
   ['admission/hook'],
   ['decorator'],
