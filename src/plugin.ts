@@ -155,7 +155,6 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     ...settings.websocket.options,
     // Asked by the guard.
     verifyClient: undefined,
-    maxPayload: Math.max(limits.messageBytes, settings.websocket.options?.maxPayload ?? 0),
     WebSocket: secureSocketClass({
       take(stream) {
         streams.opened(stream)
@@ -197,6 +196,11 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   // Other packages write to these options (graphql-ws does): one of their routes would choose for all of ours.
   Object.defineProperty(app.websocketServer.options, 'handleProtocols', {
     get: () => (_offered: Set<string>, request: IncomingMessage) => admissions.of(request)?.protocol ?? false,
+    set() {},
+  })
+  // The bound of what is inflated, which ws takes from here for every socket; each receiver has the one of its route besides.
+  Object.defineProperty(app.websocketServer.options, 'maxPayload', {
+    get: () => routes.reduce((most, { socket }) => Math.max(most, socket.limits.messageBytes), limits.messageBytes),
     set() {},
   })
 

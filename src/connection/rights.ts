@@ -84,7 +84,10 @@ export class Rights {
     // The grant may have been replaced or given back while the question was open.
     if (connection.ended || rooms.grants(connection).get(room) !== grant) return
     if (connection.signedIn !== signedIn) revalidation.request(connection)
-    else if (!allowed) connection.evict(room)
+    else if (!allowed) {
+      rooms.leave(connection, room)
+      connection.leftRoom(room)
+    }
   }
 
   /** True once for each end of the session: it may have been renewed over HTTP, so it is asked about before it closes the socket. */

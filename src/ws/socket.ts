@@ -225,11 +225,7 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
         connection.frame(args[0] as Buffer, args[1] === true)
         return true
       }
-      if (event === 'close') connection.closed(Number(args[0]))
-      else if (event === 'ping') connection.ping()
-      else if (event === 'pong') connection.pong(args[0] as Buffer)
-      // Without a listener it would throw, as everywhere in Node: here it is the client's doing, and ws has answered it.
-      if (event === 'error') connection.socketFailed(args[0])
+      connection.happened(event, args)
       return emitContained(this, event, args, (error) => connection.fault(error))
     }
   }
