@@ -48,6 +48,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.signedIn = signedIn
     this.socket = socket
     this.wire = wire
+    wire.owner = this
     this.#surroundings = surroundings
     this.openedAt = surroundings.now()
     this.since = surroundings.uptime()
