@@ -13,6 +13,7 @@ import { createHttpSession } from './authentication/http-session.ts'
 import { createCapacity } from './capacity/capacity.ts'
 import { createCaps } from './capacity/identity-capacity.ts'
 import type { Connection } from './connection/connection.ts'
+import { Scope } from './connection/scope.ts'
 import { createSweep } from './connection/sweep.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
@@ -97,9 +98,16 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   })
   const { rooms } = node
   const replayGuard = node.sharedReplayGuard(createReplayGuard())
-  const sweep = createSweep<Connection>(sweepEvery(limits, settings.session.revalidateEvery), uptime, () => {
+  const scope = new Scope()
+  const expireGrants = () => {
     for (const { member, room } of rooms.expire(now())) member.leftRoom(room)
-  })
+  }
+  const sweep = createSweep<Connection>(
+    sweepEvery(limits, settings.session.revalidateEvery),
+    uptime,
+    expireGrants,
+    (work) => scope.run(work),
+  )
   const caps = createCaps({ whenFull: settings.session.whenFull, identities, leases: node.leases })
   const http = createHttpSession({
     authentication: settings.authentication,
@@ -164,6 +172,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       surroundings: {
         now,
         uptime,
+        scope,
         audit,
         isHeard: createHearing({ logger: app.log, listener: settings.audit }),
         expiryGrace: settings.session.expiryGrace,

@@ -12,6 +12,7 @@ import type { InboxBounds } from './inbox.ts'
 import type { LifeLimits, Progress } from './life.ts'
 import type { Wire } from './port.ts'
 import type { ListenerLimits, ReceivingPolicy, ReceivingWire } from './receiving.ts'
+import type { Scope } from './scope.ts'
 import type { Sweep } from './sweep.ts'
 
 /** The `limits` on the life of one socket. */
@@ -74,6 +75,8 @@ export interface Surroundings {
   readonly now: () => number
   /** Milliseconds on a clock that nobody can set: for every duration, and for what came before what in this process. */
   readonly uptime: () => number
+  /** The async context of whatever ws, a stream or a timer makes this package do. */
+  readonly scope: Scope
   readonly audit: Audit
   /** Whether anybody hears events: a join must not make one for nobody. */
   readonly isHeard: () => boolean

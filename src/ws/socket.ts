@@ -221,12 +221,16 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
     override emit(event: string | symbol, ...args: unknown[]): boolean {
       const connection = this.#connection
       if (connection === undefined || typeof event === 'symbol') return super.emit(event, ...args)
-      if (event === 'message') {
-        connection.frame(args[0] as Buffer, args[1] === true)
-        return true
-      }
-      connection.happened(event, args)
-      return emitContained(this, event, args, (error) => connection.fault(error))
+      // What the application emits itself stays in its own context.
+      if (!eventsOfWs.has(event)) return emitContained(this, event, args, (error) => connection.fault(error))
+      return connection.apart(() => {
+        if (event === 'message') {
+          connection.frame(args[0] as Buffer, args[1] === true)
+          return true
+        }
+        connection.happened(event, args)
+        return emitContained(this, event, args, (error) => connection.fault(error))
+      })
     }
   }
 }
@@ -236,6 +240,9 @@ export interface ConnectedSocket extends WebSocket {
   readonly connection: Connection
 }
 export type SecureSocketClass = new (...parameters: ConstructorParameters<typeof WebSocket>) => ConnectedSocket
+
+/** Emitted by ws on an open socket of a server. */
+const eventsOfWs: ReadonlySet<string> = new Set(['message', 'close', 'error', 'ping', 'pong'])
 
 interface SetSocket {
   setSocket(this: WebSocket, stream: Duplex, head: Buffer, options: object): void
