@@ -48,6 +48,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.signedIn = signedIn
     this.socket = socket
     this.wire = wire
+    wire.owner = this
     this.#surroundings = surroundings
     this.openedAt = surroundings.now()
     this.since = surroundings.uptime()
@@ -83,6 +84,10 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   uptime(): number {
     return this.#surroundings.uptime()
+  }
+
+  apart<T>(work: () => T): T {
+    return this.#surroundings.scope.run(work)
   }
 
   /** True once the end has begun: nothing is delivered to a listener and nothing sent any more. */
@@ -224,12 +229,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   handlerSettled(): void {
-    for (const type of this.#receiving.handlerSettled()) {
-      this.admitted.log.warn(
-        { route: this.admitted.policy.route, messageType: type },
-        `fastify-secure-ws: \`receives.${type}\` is declared, but the handler attached no listener: socket.on('${type}', ...)`,
-      )
-    }
+    for (const type of this.#receiving.handlerSettled()) this.#report.deaf(type)
   }
 
   /** A listener or the handler failed. The client learns nothing of it, the log everything. */
@@ -253,7 +253,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   // --- rights ---
 
   revalidate(): Promise<void> {
-    return this.#rights.revalidate()
+    // The question before this one may have been about somebody else.
+    return this.apart(() => this.#rights.revalidate())
   }
 
   reauthorize(): Promise<void> {

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
-import type { LifeWire } from '../connection/admitted.ts'
+import type { LifeWire, WireOwner } from '../connection/admitted.ts'
 import { type BinaryType, shapeBytes } from '../connection/binary-type.ts'
+import { noCode } from '../connection/close.ts'
 import type { FrameOptions, SendCallback } from '../connection/port.ts'
 import type { Outgoing } from '../outbound/outbound.ts'
 import { frameOf, type SharedFrame } from '../outbound/shared-frame.ts'
@@ -37,6 +38,7 @@ export function stateInWs(socket: WebSocket): number {
 export class WebSocketWire implements LifeWire, Exit {
   binaryType: BinaryType = 'nodebuffer'
   passing = false
+  owner: WireOwner | undefined
   readonly #socket: WsSocket
   readonly #coalescer: Coalescer
   #held = 0
@@ -164,6 +166,10 @@ export class WebSocketWire implements LifeWire, Exit {
 
   push(pieces: readonly Piece[], callback: WriteCallback | undefined): void {
     this.#coalescer.push(pieces, callback)
+  }
+
+  closing(code: number | undefined): void {
+    this.owner?.gate(code ?? noCode)
   }
 
   encode(payload: unknown, options: WsFrameOptions | undefined, callback: SendCallback | undefined): void {
