@@ -33,7 +33,7 @@ import { createThrownLog } from './telemetry/thrown.ts'
 import { isThenable } from './thenable.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
 import { claimServer, refuseOtherRegistrations, refuseUnguarded } from './ws/one-per-server.ts'
-import { type ConnectedSocket, secureSocketClass } from './ws/socket.ts'
+import { type SecureSockets, secureSockets } from './ws/socket.ts'
 import { takeUpgrades } from './ws/upgrade.ts'
 import { UpgradedStreams } from './ws/upgraded-streams.ts'
 
@@ -152,38 +152,43 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     const member = declared.websocket ? 'handler' : 'wsHandler'
     const handler = declared[member]
     // What is no function is @fastify/websocket's to refuse.
-    if (isSocketHandler(handler)) declared[member] = attended(handler, settings.websocket.errorHandler !== undefined)
+    if (isSocketHandler(handler)) {
+      declared[member] = attended(handler, settings.websocket.errorHandler !== undefined, (socket) =>
+        sockets.connectionOf(socket),
+      )
+    }
   })
 
   app.addHook('preClose', () => instance.api.drain())
 
+  const sockets = secureSockets({
+    take(stream) {
+      streams.opened(stream)
+      return admissions.take(stream)
+    },
+    to: (connection, room) => node.audience([room], [connection.id]),
+    surroundings: {
+      now,
+      uptime,
+      scope,
+      audit,
+      isHeard: createHearing({ logger: app.log, listener: settings.audit }),
+      expiryGrace: settings.session.expiryGrace,
+      rooms,
+      identities,
+      sweep,
+      isDenied: node.isDenied,
+      isStale: node.isStale,
+      revalidation,
+    },
+  })
   const socketOptions = {
     perMessageDeflate: false,
     closeTimeout: 5_000,
     ...settings.websocket.options,
     // Asked by the guard.
     verifyClient: undefined,
-    WebSocket: secureSocketClass({
-      take(stream) {
-        streams.opened(stream)
-        return admissions.take(stream)
-      },
-      to: (connection, room) => node.audience([room], [connection.id]),
-      surroundings: {
-        now,
-        uptime,
-        scope,
-        audit,
-        isHeard: createHearing({ logger: app.log, listener: settings.audit }),
-        expiryGrace: settings.session.expiryGrace,
-        rooms,
-        identities,
-        sweep,
-        isDenied: node.isDenied,
-        isStale: node.isStale,
-        revalidation,
-      },
-    }) as object as SocketClass,
+    WebSocket: sockets.SecureWebSocket as object as SocketClass,
   }
   const attachWebsocket = () =>
     app.register(websocket, {
@@ -278,9 +283,13 @@ function isSocketHandler(value: unknown): value is SocketHandler {
 }
 
 /** The handler as the user wrote it, watched: when it has returned, whoever did not listen by then is missing. */
-function attended(handler: SocketHandler, hasErrorHandler: boolean): SocketHandler {
+function attended(
+  handler: SocketHandler,
+  hasErrorHandler: boolean,
+  connectionOf: SecureSockets['connectionOf'],
+): SocketHandler {
   return function (socket, request) {
-    const { connection } = socket as ConnectedSocket
+    const connection = connectionOf(socket)
     // @fastify/websocket has just attached a listener for the application's `errorHandler`. Without one it has nothing to say,
     // and would keep the request and the reply in memory for as long as the socket is open.
     const ofFramework = socket.listeners('error').at(-1)

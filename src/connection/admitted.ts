@@ -91,8 +91,16 @@ export interface Surroundings {
   readonly isStale: (identity: Identity, since: number) => boolean
 }
 
+/** Whoever must hear that a socket was closed behind its back. */
+export interface WireOwner {
+  /** Shuts the way in and the way out. */
+  gate(code: number): void
+}
+
 /** The rest of what a connection needs of a WebSocket. */
 export interface LifeWire extends Wire, ReceivingWire, Progress {
+  /** Told of a close frame that did not come through the connection: ws's own `close`, called on a socket of ours. */
+  owner: WireOwner | undefined
   /** Before and after a frame is dealt with. */
   gather(): void
   gathered(): void

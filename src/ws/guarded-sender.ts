@@ -26,6 +26,8 @@ export interface Exit {
   /** Through the encoder. */
   encode(payload: unknown, options: WsFrameOptions | undefined, callback: SendCallback | undefined): void
   push(pieces: readonly Piece[], callback: WriteCallback | undefined): void
+  /** A close frame is about to leave that did not come from behind the encoder. */
+  closing(code: number | undefined): void
 }
 
 const exits = new WeakMap<WsSender, Exit>()
@@ -58,7 +60,9 @@ function guardsOf(ofWs: WsSender): Guards {
       ofWs.pong.call(this, exits.get(this)?.passing ? payload : controlText(payload, controlBytes), mask, callback)
     },
     close(this: WsSender, code, reason, mask, callback) {
-      const text = exits.get(this)?.passing ? reason : controlText(reason, closeReasonBytes)
+      const exit = exits.get(this)
+      if (exit?.passing !== true) exit?.closing(code)
+      const text = exit?.passing === true ? reason : controlText(reason, closeReasonBytes)
       ofWs.close.call(this, code, text, mask, callback)
     },
     // Every frame ends here, control frames too, so nothing overtakes what waits for the end of the turn.

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
-import type { LifeWire } from '../connection/admitted.ts'
+import type { LifeWire, WireOwner } from '../connection/admitted.ts'
 import { type BinaryType, shapeBytes } from '../connection/binary-type.ts'
+import { noCode } from '../connection/close.ts'
 import type { FrameOptions, SendCallback } from '../connection/port.ts'
 import type { Outgoing } from '../outbound/outbound.ts'
 import { frameOf, type SharedFrame } from '../outbound/shared-frame.ts'
@@ -20,6 +21,7 @@ interface WsReceiver {
   readonly _fragmented: number
 }
 
+const nothing = Buffer.alloc(0)
 const ofWs = WebSocket.prototype
 const waitingInWs = Object.getOwnPropertyDescriptor(ofWs, 'bufferedAmount')
 const readyStateInWs = Object.getOwnPropertyDescriptor(ofWs, 'readyState')
@@ -36,6 +38,7 @@ export function stateInWs(socket: WebSocket): number {
 export class WebSocketWire implements LifeWire, Exit {
   binaryType: BinaryType = 'nodebuffer'
   passing = false
+  owner: WireOwner | undefined
   readonly #socket: WsSocket
   readonly #coalescer: Coalescer
   #held = 0
@@ -53,6 +56,16 @@ export class WebSocketWire implements LifeWire, Exit {
 
   get waiting(): number {
     return Number(waitingInWs?.get?.call(this.#socket)) + this.#coalescer.bytes
+  }
+
+  get behind(): boolean {
+    return (this.#socket._socket?.writableLength ?? 0) > 0
+  }
+
+  whenTaken(callback: () => void): void {
+    const stream = this.#socket._socket
+    // Writing after the end is an error; whoever waits is told of that when the socket closes.
+    if (stream?.writable === true) stream.write(nothing, (error) => error ?? callback())
   }
 
   get reading(): boolean {
@@ -153,6 +166,10 @@ export class WebSocketWire implements LifeWire, Exit {
 
   push(pieces: readonly Piece[], callback: WriteCallback | undefined): void {
     this.#coalescer.push(pieces, callback)
+  }
+
+  closing(code: number | undefined): void {
+    this.owner?.gate(code ?? noCode)
   }
 
   encode(payload: unknown, options: WsFrameOptions | undefined, callback: SendCallback | undefined): void {
