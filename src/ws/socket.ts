@@ -7,8 +7,7 @@ import { Connection } from '../connection/connection.ts'
 import { controlText } from '../connection/control-text.ts'
 import { emitContained } from '../connection/listeners.ts'
 import { joinRoom, leaveRoom } from '../connection/membership.ts'
-import type { FrameOptions, SendCallback } from '../connection/port.ts'
-import type { EncodeMode } from '../outbound/outbound.ts'
+import type { SendCallback, SendOptions } from '../connection/port.ts'
 import type { Audience } from '../rooms/audience.ts'
 import type { Grant } from '../rooms/rooms.ts'
 import type { Session } from '../session/session.ts'
@@ -19,19 +18,6 @@ import { stateInWs, WebSocketWire, type WsSocket } from './ws-port.ts'
 
 /** As ws declares it for `ping` and `pong`. */
 type ControlCallback = (error: Error) => void
-
-/** Options of one `send`. */
-export interface SendOptions extends FrameOptions {
-  /**
-   * Whether the frame is binary. Default: true for bytes and a Blob, else false. Bytes with `false` are UTF-8 text, and
-   * encoded.
-   */
-  readonly binary?: boolean | undefined
-  /** Taken and ignored, as ws does on a server: RFC 6455 section 5.1 forbids it. Default `false`. */
-  readonly mask?: boolean | undefined
-  /** For this one payload. Default: what the route says. */
-  readonly encode?: EncodeMode | undefined
-}
 
 /** What the class needs of the plugin: who was admitted on which stream, and what all sockets share. */
 export interface SocketSource {

@@ -21,6 +21,7 @@ interface WsReceiver {
   readonly _fragmented: number
 }
 
+const nothing = Buffer.alloc(0)
 const ofWs = WebSocket.prototype
 const waitingInWs = Object.getOwnPropertyDescriptor(ofWs, 'bufferedAmount')
 const readyStateInWs = Object.getOwnPropertyDescriptor(ofWs, 'readyState')
@@ -55,6 +56,16 @@ export class WebSocketWire implements LifeWire, Exit {
 
   get waiting(): number {
     return Number(waitingInWs?.get?.call(this.#socket)) + this.#coalescer.bytes
+  }
+
+  get behind(): boolean {
+    return (this.#socket._socket?.writableLength ?? 0) > 0
+  }
+
+  whenTaken(callback: () => void): void {
+    const stream = this.#socket._socket
+    // Writing after the end is an error; whoever waits is told of that when the socket closes.
+    if (stream?.writable === true) stream.write(nothing, (error) => error ?? callback())
   }
 
   get reading(): boolean {
