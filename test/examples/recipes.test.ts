@@ -226,8 +226,10 @@ test('several-nodes.ts: what is said on one node is heard on the other', async (
   await Promise.all([listener.close(), speaker.close()])
 })
 
-test('self-check.test.ts: passes as it is', async (t) => {
-  const { code, said } = await runExampleTest(t, 'self-check.test.ts')
-  assert.equal(code, 0, said)
-  assert.match(said, /pass 2/)
-})
+for (const name of ['self-check.test.ts', 'conversation.test.ts']) {
+  test(`${name}: passes as it is`, async (t) => {
+    const { code, said } = await runExampleTest(t, name)
+    assert.equal(code, 0, said)
+    assert.match(said, /pass 2/)
+  })
+}
