@@ -32,6 +32,7 @@ import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-lo
 import { createThrownLog } from './telemetry/thrown.ts'
 import { isThenable } from './thenable.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
+import { requireKnownWs } from './ws/known-ws.ts'
 import { claimServer, refuseOtherRegistrations, refuseUnguarded } from './ws/one-per-server.ts'
 import { type SecureSockets, secureSockets } from './ws/socket.ts'
 import { takeUpgrades } from './ws/upgrade.ts'
@@ -50,8 +51,8 @@ type SocketHandler = (this: FastifyInstance, socket: WebSocket, request: Fastify
  * The plugin: `await app.register(secureWs, options)`. Every `{ websocket: true }` route that is declared below the registration
  * is a secure one.
  *
- * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`, `SWS_WEBSOCKET_ALREADY_REGISTERED`, `SWS_UNSUPPORTED`; routes throw
- *   the first two where they are declared, and the start throws `SWS_UNGUARDED_ROUTE`
+ * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`, `SWS_WEBSOCKET_ALREADY_REGISTERED`, `SWS_UNSUPPORTED`,
+ *   `SWS_UNSUPPORTED_WS`; routes throw the first two where they are declared, and the start throws `SWS_UNGUARDED_ROUTE`
  */
 // The order below matters: our `onRoute` before that of @fastify/websocket, which swallows the handler; our drain before its
 // `preClose`, which cuts without a code; our guard after its `onRequest`, which says what is an upgrade.
@@ -59,6 +60,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   requireNode(process.versions.node)
   requireHttp1({ initialConfig: app.initialConfig, className: app.server.constructor.name })
   refuseOtherRegistrations(app)
+  await requireKnownWs()
   const settings = resolveOptions(options)
   const { limits } = settings
   refuseTicketAlone(settings.authentication, 'authenticate')

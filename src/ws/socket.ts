@@ -12,9 +12,10 @@ import type { Audience } from '../rooms/audience.ts'
 import type { Grant } from '../rooms/rooms.ts'
 import type { Session } from '../session/session.ts'
 import { createTurn } from './coalescer.ts'
+import { setSocket, stateInWs, type WsSocket, waitingInWs } from './internals.ts'
 import { releaseResponse } from './response.ts'
 import { socketId } from './socket-id.ts'
-import { stateInWs, WebSocketWire, type WsSocket } from './ws-port.ts'
+import { WebSocketWire } from './ws-port.ts'
 
 /** As ws declares it for `ping` and `pong`. */
 type ControlCallback = (error: Error) => void
@@ -53,10 +54,9 @@ export function secureSockets(source: SocketSource): SecureSockets {
           if (this.#connection !== undefined && binaryTypes.has(type)) this.#connection.wire.binaryType = type
         },
       })
-      const ofWs = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'bufferedAmount')
       Object.defineProperty(SecureWebSocket.prototype, 'bufferedAmount', {
         get(this: SecureWebSocket) {
-          return this.#connection?.waiting ?? Number(ofWs?.get?.call(this))
+          return this.#connection?.waiting ?? waitingInWs(this)
         },
       })
       // From the application's `close()` on nothing can be sent; ws itself hears of it when the close frame's turn has come.
@@ -236,13 +236,6 @@ function unopened(): never {
 
 /** Emitted by ws on an open socket of a server. */
 const eventsOfWs: ReadonlySet<string> = new Set(['message', 'close', 'error', 'ping', 'pong'])
-
-interface SetSocket {
-  setSocket(this: WebSocket, stream: Duplex, head: Buffer, options: object): void
-}
-
-/** Documented by ws as private, and the one place where a server-side socket gets its stream (stack facts: pause here). */
-const { setSocket } = WebSocket.prototype as WebSocket & SetSocket
 
 /** RFC 6455 section 7.1.5: never on the wire, only in `close` events and ours. */
 const abnormalClosure = 1006

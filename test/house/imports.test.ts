@@ -100,6 +100,20 @@ test('no file loads itself through others', () => {
   assert.deepEqual(cyclesOf(source), [])
 })
 
+/** What ws and Node call private, read as a member or declared as one. */
+const privateOfWs =
+  /(?:\.|readonly |['"])_(?:receiver|sender|socket|state|queue|fragmented|bufferedBytes|firstFragment|httpMessage)\b/
+
+test('what ws calls private is read in ws/ alone, and declared in one file', () => {
+  const readers = [...source].filter(([, text]) => privateOfWs.test(text)).map(([path]) => path)
+  assert.deepEqual(
+    readers.filter((path) => !path.startsWith('src/ws/')),
+    [],
+  )
+  const declaring = [...source].filter(([, text]) => /readonly _\w+:/.test(text)).map(([path]) => path)
+  assert.deepEqual(declaring, ['src/ws/internals.ts'])
+})
+
 test('an import up, across or of a server is seen', () => {
   const errors = ['src/errors.ts', ''] as const
   const up = new Map([
