@@ -7,6 +7,7 @@ import { badOption, CloseCode, SecureWsError } from './errors.ts'
 import { addressKey } from './http/address.ts'
 import { type Refusal, refuse } from './http/refusal.ts'
 import type { ReplayGuard } from './inbound/replay.ts'
+import { latestOption } from './outbound/latest.ts'
 import { encodeOption } from './outbound/outbound.ts'
 import { type Bus, roomTopic } from './relay/bus.ts'
 import { createBusFaults } from './relay/bus-faults.ts'
@@ -122,7 +123,8 @@ export function createNode(options: NodeOptions) {
     }
     const members = new Set(broadcast.rooms.flatMap((room) => [...rooms.members(room)]))
     for (const member of members) if (broadcast.except.includes(member.id)) members.delete(member)
-    deliverTo(members, broadcast.message, { ...(broadcast.encode && { encode: broadcast.encode }) })
+    const { encode, latest, message } = broadcast
+    deliverTo(members, message, { ...(encode && { encode }), ...(latest && { latest }) })
   }
 
   /**
@@ -162,7 +164,14 @@ export function createNode(options: NodeOptions) {
         "perMember is a function and does not travel to other nodes. Send to each user's own room instead.",
       )
     }
-    const frame = packBroadcast({ id: randomUUID(), rooms: names, except, encode: encodeOption(options), message })
+    const frame = packBroadcast({
+      id: randomUUID(),
+      rooms: names,
+      except,
+      encode: encodeOption(options),
+      latest: latestOption(options),
+      message,
+    })
     return () => {
       for (const room of heard) relay.publish({ kind: 'room', room, frame })
     }

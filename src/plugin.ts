@@ -6,7 +6,8 @@ import websocket, { type WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { WebSocket } from 'ws'
-import { Admissions, createGuard } from './admission/hook.ts'
+import { Admissions } from './admission/admissions.ts'
+import { createGuard } from './admission/hook.ts'
 import { registerHelmet } from './admission/security-headers.ts'
 import { neutralProtocol } from './admission/sub-protocol.ts'
 import { compileVerifyClient } from './admission/verify-client.ts'
@@ -17,6 +18,7 @@ import { createCaps } from './capacity/identity-capacity.ts'
 import type { Admitted, Surroundings } from './connection/admitted.ts'
 import { GuardedStream } from './connection/guarded-stream.ts'
 import type { Held } from './connection/held.ts'
+import { Scope } from './connection/scope.ts'
 import { createSweep } from './connection/sweep.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
@@ -37,8 +39,9 @@ import { createThrownLog } from './telemetry/thrown.ts'
 import { isThenable } from './thenable.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
 import { Guards } from './ws/guards.ts'
+import { requireKnownWs } from './ws/known-ws.ts'
 import { claimServer, refuseOtherRegistrations, refuseUnguarded } from './ws/one-per-server.ts'
-import { type ConnectedSocket, secureSocketClass } from './ws/socket.ts'
+import { type SecureSockets, secureSockets } from './ws/socket.ts'
 import { socketId } from './ws/socket-id.ts'
 import { takeUpgrades } from './ws/upgrade.ts'
 import { UpgradedStreams } from './ws/upgraded-streams.ts'
@@ -56,8 +59,8 @@ type SocketHandler = (this: FastifyInstance, socket: WebSocket, request: Fastify
  * The plugin: `await app.register(secureWs, options)`. Every `{ websocket: true }` route that is declared below the registration
  * is a secure one.
  *
- * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`, `SWS_WEBSOCKET_ALREADY_REGISTERED`, `SWS_UNSUPPORTED`; routes throw
- *   the first two where they are declared, and the start throws `SWS_UNGUARDED_ROUTE`
+ * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`, `SWS_WEBSOCKET_ALREADY_REGISTERED`, `SWS_UNSUPPORTED`,
+ *   `SWS_UNSUPPORTED_WS`; routes throw the first two where they are declared, and the start throws `SWS_UNGUARDED_ROUTE`
  */
 // The order below matters: our `onRoute` before that of @fastify/websocket, which swallows the handler; our drain before its
 // `preClose`, which cuts without a code; our guard after its `onRequest`, which says what is an upgrade.
@@ -65,6 +68,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   requireNode(process.versions.node)
   requireHttp1({ initialConfig: app.initialConfig, className: app.server.constructor.name })
   refuseOtherRegistrations(app)
+  await requireKnownWs()
   const settings = resolveOptions(options)
   const { limits } = settings
   refuseTicketAlone(settings.authentication, 'authenticate')
@@ -105,9 +109,13 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   })
   const { rooms } = node
   const replayGuard = node.sharedReplayGuard(createReplayGuard())
-  const sweep = createSweep<Held>(sweepEvery(limits, settings.session.revalidateEvery), uptime, () => {
+  const scope = new Scope()
+  const expireGrants = () => {
     for (const { member, room } of rooms.expire(now())) member.leftRoom(room)
-  })
+  }
+  const sweep = createSweep<Held>(sweepEvery(limits, settings.session.revalidateEvery), uptime, expireGrants, (work) =>
+    scope.run(work),
+  )
   const caps = createCaps({ whenFull: settings.session.whenFull, identities, leases: node.leases })
   const http = createHttpSession({
     authentication: settings.authentication,
@@ -175,7 +183,11 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     const member = declared.websocket ? 'handler' : 'wsHandler'
     const handler = declared[member]
     // What is no function is @fastify/websocket's to refuse.
-    if (isSocketHandler(handler)) declared[member] = attended(handler, settings.websocket.errorHandler !== undefined)
+    if (isSocketHandler(handler)) {
+      declared[member] = attended(handler, settings.websocket.errorHandler !== undefined, (socket) =>
+        sockets.connectionOf(socket),
+      )
+    }
   })
 
   app.addHook('preClose', () => instance.api.drain())
@@ -183,6 +195,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const ofSockets: Surroundings = {
     now,
     uptime,
+    scope,
     audit,
     isHeard: createHearing({ logger: app.log, listener: settings.audit }),
     expiryGrace: settings.session.expiryGrace,
@@ -197,17 +210,18 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     streams.opened(stream)
     return admissions.take(stream)
   }
+  const sockets = secureSockets({
+    take,
+    to: (connection, room) => node.audience([room], [connection.id]),
+    surroundings: ofSockets,
+  })
   const socketOptions = {
     perMessageDeflate: false,
     closeTimeout: 5_000,
     ...settings.websocket.options,
     // Asked by the guard.
     verifyClient: undefined,
-    WebSocket: secureSocketClass({
-      take,
-      to: (connection, room) => node.audience([room], [connection.id]),
-      surroundings: ofSockets,
-    }) as object as SocketClass,
+    WebSocket: sockets.SecureWebSocket as object as SocketClass,
   }
   const attachWebsocket = () =>
     app.register(websocket, {
@@ -314,9 +328,13 @@ function isSocketHandler(value: unknown): value is SocketHandler {
 }
 
 /** The handler as the user wrote it, watched: when it has returned, whoever did not listen by then is missing. */
-function attended(handler: SocketHandler, hasErrorHandler: boolean): SocketHandler {
+function attended(
+  handler: SocketHandler,
+  hasErrorHandler: boolean,
+  connectionOf: SecureSockets['connectionOf'],
+): SocketHandler {
   return function (socket, request) {
-    const { connection } = socket as ConnectedSocket
+    const connection = connectionOf(socket)
     // @fastify/websocket has just attached a listener for the application's `errorHandler`. Without one it has nothing to say,
     // and would keep the request and the reply in memory for as long as the socket is open.
     const ofFramework = socket.listeners('error').at(-1)

@@ -1,7 +1,8 @@
 import type { EventEmitter } from 'node:events'
 import { CloseCode } from '../errors.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
-import { type EncodeMode, encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
+import { latestOption } from '../outbound/latest.ts'
+import { encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
 import type { Member } from '../rooms/rooms.ts'
@@ -13,7 +14,7 @@ import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
 import { containedCallback } from './listeners.ts'
-import type { FrameOptions, SendCallback } from './port.ts'
+import type { SendCallback, SendOptions } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
 import { Report, wholeMs } from './report.ts'
 import { Rights } from './rights.ts'
@@ -42,18 +43,18 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
     const { policy, signedIn, method } = admitted
-    const { limits } = policy
     this.id = id
     this.admitted = admitted
     this.signedIn = signedIn
     this.socket = socket
     this.wire = wire
+    wire.owner = this
     this.#surroundings = surroundings
     this.openedAt = surroundings.now()
     this.since = surroundings.uptime()
     this.#life = new Life(id)
     this.#report = new Report(this, surroundings)
-    this.#sending = new Sending(this, limits.outboundBytes)
+    this.#sending = new Sending(this, policy)
     this.#receiving = new Receiving(this)
     this.#rights = new Rights(this, surroundings)
     admitted.clock.release()
@@ -85,6 +86,10 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     return this.#surroundings.uptime()
   }
 
+  apart<T>(work: () => T): T {
+    return this.#surroundings.scope.run(work)
+  }
+
   /** True once the end has begun: nothing is delivered to a listener and nothing sent any more. */
   get ended(): boolean {
     return this.#endedWith !== undefined
@@ -101,17 +106,14 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   // --- out ---
 
   /** @throws SecureWsError for what cannot be encoded, or is not declared: nothing of it is sent. */
-  send(
-    value: unknown,
-    options: (FrameOptions & { encode?: EncodeMode | undefined; binary?: boolean | undefined }) | undefined,
-    callback?: SendCallback,
-  ): void {
+  send(value: unknown, options: SendOptions | undefined, callback?: SendCallback): void {
+    const key = latestOption(options)
     if (this.#isOver()) {
       if (callback !== undefined) process.nextTick(this.contained(callback), closedError())
       return
     }
     const outgoing = encodeOutgoing(value, this.outbound, encodeOption(options), options?.binary)
-    this.#sending.send(outgoing, options, callback && this.contained(callback))
+    this.#sending.send(outgoing, options, callback && this.contained(callback), key)
   }
 
   /** A callback that throws is the application's fault on this socket: it ends neither the process nor other callbacks. */
@@ -120,8 +122,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   /** A payload that was encoded for all members of an audience. */
-  deliver(frame: SharedFrame | Underway<SharedFrame | undefined>): void {
-    if (!this.#isOver()) this.#sending.deliver(frame)
+  deliver(frame: SharedFrame | Underway<SharedFrame | undefined>, key?: string): void {
+    if (!this.#isOver()) this.#sending.deliver(frame, key)
   }
 
   /** A reply, an error or a notice of our own. @throws SecureWsError for a value that cannot be encoded */
@@ -160,10 +162,12 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.#life.sent()
   }
 
+  outputDropped(reason: string): void {
+    this.audit({ type: 'output.refused', code: 'SWS_SLOW_READER', reason })
+  }
+
   slow(reason: string): void {
-    if (this.admitted.policy.slowReader === 'drop')
-      this.audit({ type: 'output.refused', code: 'SWS_SLOW_READER', reason })
-    else this.end(CloseCode.TryAgainLater, reason)
+    this.end(CloseCode.TryAgainLater, reason)
   }
 
   // --- in ---
@@ -225,12 +229,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   handlerSettled(): void {
-    for (const type of this.#receiving.handlerSettled()) {
-      this.admitted.log.warn(
-        { route: this.admitted.policy.route, messageType: type },
-        `fastify-secure-ws: \`receives.${type}\` is declared, but the handler attached no listener: socket.on('${type}', ...)`,
-      )
-    }
+    for (const type of this.#receiving.handlerSettled()) this.#report.deaf(type)
   }
 
   /** A listener or the handler failed. The client learns nothing of it, the log everything. */
@@ -254,7 +253,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   // --- rights ---
 
   revalidate(): Promise<void> {
-    return this.#rights.revalidate()
+    // The question before this one may have been about somebody else.
+    return this.apart(() => this.#rights.revalidate())
   }
 
   reauthorize(): Promise<void> {

@@ -22,6 +22,8 @@ export interface InboxBounds {
 export interface InboxHost {
   /** One frame from start to end; the next one waits for the promise. */
   take(frame: Frame): void | Promise<void>
+  /** Runs what no longer runs in the turn in which its frame came, and so in the context of another one. */
+  apart<T>(work: () => T): T
   /** Told of what `take` threw: the frames behind it go on. Must not throw. */
   failed(error: unknown): void
   hold(): void
@@ -87,7 +89,7 @@ export class Inbox {
       const frame = this.#queue?.shift()
       if (frame === undefined) break
       this.#bytes -= frame.bytes.length
-      next = this.#take(frame)
+      next = this.#host.apart(() => this.#take(frame))
     }
     this.#queue = undefined
     this.#busy = false

@@ -35,6 +35,8 @@ export interface ReceivingHost {
   }
   now(): number
   uptime(): number
+  /** Runs work in a context of its own. */
+  apart<T>(work: () => T): T
   /** A promise keeps the place of its answer among what is sent; it does not reject. */
   answer(message: object | Underway<object>): void
   refused(refusal: RefusedMessage): void
@@ -109,6 +111,10 @@ export class Receiving implements InboxHost {
 
   failed(error: unknown): void {
     this.#host.failed(error)
+  }
+
+  apart<T>(work: () => T): T {
+    return this.#host.apart(work)
   }
 
   /** RS-01, RS-02: a flood of pings or pongs is a flood. */

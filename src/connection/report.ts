@@ -52,6 +52,15 @@ export class Report {
     logThrown(admitted.log, error, fields, `fastify-secure-ws: ${what}`, secrets)
   }
 
+  /** A declared type that nothing listens to, though the handler is done. */
+  deaf(messageType: string): void {
+    const { policy, log } = this.#socket.admitted
+    log.warn(
+      { route: policy.route, messageType },
+      `fastify-secure-ws: \`receives.${messageType}\` is declared, but the handler attached no listener: socket.on('${messageType}', ...)`,
+    )
+  }
+
   /** @returns whether it is one too many */
   fault(error: unknown, messageType: string | undefined, now: number): boolean {
     this.thrown(error, 'a listener threw', messageType)
