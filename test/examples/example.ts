@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -29,16 +29,20 @@ async function projectFolder(t: TestContext): Promise<string> {
   }
   await symlink(root, join(modules, 'fastify-secure-ws'))
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+  // All of them: some import another one.
+  await cp(join(root, 'examples'), folder, { recursive: true })
   return folder
 }
 
-/** Runs a test file of `examples/` with node:test: the exit code, and what it wrote. */
-export async function runExampleTest(t: TestContext, name: string): Promise<{ code: number | null; said: string }> {
+/** Runs a file of `examples/` that ends by itself: the exit code, and what it wrote. */
+export async function runToEnd(
+  t: TestContext,
+  args: readonly string[],
+): Promise<{ readonly code: number | null; readonly said: string }> {
   const folder = await projectFolder(t)
-  await writeFile(join(folder, name), await readFile(join(root, 'examples', name), 'utf8'))
   // Without the variable of a test run, in which a file would report to its parent and not run tests of its own.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
-  const run = spawn(process.execPath, ['--test', name], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const run = spawn(process.execPath, [...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
   let said = ''
   run.stdout.on('data', (part) => {
     said += String(part)

@@ -11,7 +11,7 @@ import { startBrowser } from '../harness/browser.ts'
 import { startOpenIdProvider } from '../harness/openid-provider.ts'
 import { startRedis } from '../harness/redis.ts'
 import { type ClientOptions, openSocket, statusOf } from '../harness/socket-client.ts'
-import { runExampleTest, startExample } from './example.ts'
+import { runToEnd, startExample } from './example.ts'
 
 // Each recipe of docs/authentication.md, as it stands there: run, signed in to, and knocked on by somebody else.
 
@@ -228,8 +228,24 @@ test('several-nodes.ts: what is said on one node is heard on the other', async (
 
 for (const name of ['self-check.test.ts', 'conversation.test.ts']) {
   test(`${name}: passes as it is`, async (t) => {
-    const { code, said } = await runExampleTest(t, name)
+    const { code, said } = await runToEnd(t, ['--test', name])
     assert.equal(code, 0, said)
     assert.match(said, /pass 2/)
   })
 }
+
+test('shared-server.ts and shared-client.ts: one module of messages, and types on both sides', async (t) => {
+  const { url } = await startExample(t, 'shared-server.ts')
+  const { code, said } = await runToEnd(t, ['shared-client.ts', socketOf(url, '/board')])
+  assert.equal(code, 0, said)
+  assert.match(said, /^[\w-]{22} said hello\n$/)
+})
+
+test('errors.ts: an error of the package has the answer that the application chose', async (t) => {
+  const { url } = await startExample(t, 'errors.ts')
+  const orders = await fetch(`${url}/orders`)
+  assert.deepEqual([orders.status, await orders.json()], [401, { code: 'SWS_UNAUTHENTICATED' }])
+  const bell = (room: string) => post(`${url}/rooms/${room}/bell`, undefined)
+  assert.deepEqual([(await bell('7')).status, (await bell('%20')).status], [200, 400])
+  assert.deepEqual((await bell('%20')).body, { code: 'SWS_BAD_ROOM' })
+})
