@@ -85,7 +85,7 @@ export interface SecureWsInstance {
     options: { readonly route: string; readonly ttl?: number },
   ): Promise<IssuedTicket>
   /**
-   * Who is in a room, on every node: one entry per socket. A node that was killed is out of it after 30 seconds at the latest.
+   * The members of a room, on every node: one entry per socket. A node that was killed is out of it after 30 seconds at the latest.
    * @throws SecureWsError `SWS_BAD_ROOM`
    */
   members(room: string): Promise<readonly RoomMember[]>

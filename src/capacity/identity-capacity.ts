@@ -8,7 +8,7 @@ import { createHolders, type Reservation, type Slot } from './capacity.ts'
 import type { Leases } from './leases.ts'
 import { Slots } from './slots.ts'
 
-/** What happens to one more connection of a session or user that has all it may have. */
+/** The fate of one more connection of a session or user that has all it may have. */
 export type WhenFull = 'refuse' | 'evict-oldest'
 
 /** The `limits` on the sockets of one person. */
