@@ -36,7 +36,7 @@ import { createSanitizer } from './sanitizing/sanitizing.ts'
 import { type Audit, createAudit, createHearing } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
 import { createThrownLog } from './telemetry/thrown.ts'
-import { isThenable } from './thenable.ts'
+import { isThenable, promiseOf } from './thenable.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
 import { Guards } from './ws/guards.ts'
 import { requireKnownWs } from './ws/known-ws.ts'
@@ -346,7 +346,7 @@ function attended(
         connection.handlerSettled()
         return result
       }
-      return result.then(
+      return promiseOf(result).then(
         () => connection.handlerSettled(),
         (error: unknown) => {
           endAfterwards(error)

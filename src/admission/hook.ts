@@ -11,7 +11,7 @@ import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { DeveloperLog } from '../telemetry/developer-log.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
-import { isThenable } from '../thenable.ts'
+import { isThenable, promiseOf } from '../thenable.ts'
 import { checkAdmission } from './admission.ts'
 import type { Admissions } from './admissions.ts'
 import { adviceOn, undeclaredProtocol } from './advice.ts'
@@ -187,7 +187,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     const threw = (error: unknown) => failed(error, '`authorize`')
     try {
       const allowed = policy.authorize(signedIn?.session ?? null, request)
-      return isThenable(allowed) ? allowed.then(permit, threw) : permit(allowed)
+      return isThenable(allowed) ? promiseOf(allowed).then(permit, threw) : permit(allowed)
     } catch (error) {
       return threw(error)
     }
