@@ -169,8 +169,12 @@ interface SecureMembers<Outgoing, Auth> {
    */
   send(message: Outgoing, callback?: SendCallback): void
   send(message: Outgoing, options: SendOptions | undefined, callback?: SendCallback): void
-  /** @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS` */
-  join(room: string, grant?: Grant): void
+  /**
+   * With an `authorize` it is asked first: true when the socket is in the room. The promise never rejects.
+   * @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS`, `SWS_BAD_OPTION`, at the call
+   */
+  join(room: string, grant: Grant & { readonly authorize: NonNullable<Grant['authorize']> }): Promise<boolean>
+  join(room: string, grant?: Grant & { readonly authorize?: undefined }): void
   leave(room: string): void
   /** All members of a room but this socket, on every node. */
   to(room: string): RouteAudience<Outgoing>

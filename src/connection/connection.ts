@@ -10,7 +10,8 @@ import type { AuditEntry } from '../telemetry/audit.ts'
 import { logThrown, nameOfThrown } from '../telemetry/thrown.ts'
 import { isThenable } from '../thenable.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
-import { closeReason } from './close.ts'
+import { closeReason, closeReasonBytes } from './close.ts'
+import { controlText } from './control-text.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
 import { Rights } from './rights.ts'
@@ -238,8 +239,15 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.leftRoom(room)
   }
 
-  leftRoom(room: string): void {
-    this.audit({ type: 'room.left', room, reason: 'the grant ended' })
+  /** As `evict`, because somebody says so. False: it was not in the room; it does not come in either, if it was about to. */
+  kick(room: string): boolean {
+    if (!this.#surroundings.rooms.leave(this, room)) return false
+    this.leftRoom(room, 'kicked')
+    return true
+  }
+
+  leftRoom(room: string, reason = 'the grant ended'): void {
+    this.audit({ type: 'room.left', room, reason })
     this.answer({ type: 'left', room })
   }
 
@@ -288,6 +296,13 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.gate(code)
     if (how.terminate === true) this.wire.terminate()
     else this.wire.closeFrame(code, closeReason(code, how.retryAfter))
+  }
+
+  /** As the application closes a socket: any code a close frame may carry, and a reason that is plain text. */
+  close(code?: number, reason?: string): void {
+    this.gate(code ?? 1005)
+    if (code === undefined || reason === undefined) this.wire.closeFrame(code)
+    else this.wire.closeFrame(code, controlText(reason, closeReasonBytes))
   }
 
   /** No listener is called and nothing is sent after this, however many frames are in flight (ws alone goes on for 30 s). */

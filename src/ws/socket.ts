@@ -2,9 +2,10 @@ import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { Admitted, Surroundings } from '../connection/admitted.ts'
 import { type BinaryType, binaryTypes } from '../connection/binary-type.ts'
-import { closeReasonBytes, controlBytes, isSendableCloseCode } from '../connection/close.ts'
+import { controlBytes, isSendableCloseCode } from '../connection/close.ts'
 import { Connection } from '../connection/connection.ts'
 import { controlText } from '../connection/control-text.ts'
+import { joinRoom } from '../connection/joining.ts'
 import { emitContained } from '../connection/listeners.ts'
 import type { FrameOptions, SendCallback } from '../connection/sending.ts'
 import type { EncodeMode } from '../outbound/outbound.ts'
@@ -95,8 +96,8 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       return this.#connection
     }
 
-    join(room: string, grant?: Grant): void {
-      if (!this.connection.ended) source.surroundings.rooms.join(this.connection, room, grant)
+    join(room: string, grant?: Grant): Promise<boolean> | undefined {
+      return joinRoom(this.connection, source.surroundings, room, grant)
     }
 
     leave(room: string): void {
@@ -123,10 +124,8 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       if (code !== undefined && !isSendableCloseCode(code)) {
         throw new TypeError(`${String(code)} is no close code. Write 1000, or one from 3000 to 4999.`)
       }
-      connection.gate(code ?? 1005)
       // ws echoes the client's own close frame through this method. Its code goes back, its text, which is bytes, does not.
-      if (code === undefined || typeof reason !== 'string') connection.wire.closeFrame(code)
-      else connection.wire.closeFrame(code, controlText(reason, closeReasonBytes))
+      connection.close(code, typeof reason === 'string' ? reason : undefined)
     }
 
     /** Nothing that was already read is delivered after this: ws alone parses what the stream still holds. */
