@@ -18,28 +18,37 @@ import type { Audience } from './rooms/audience.ts'
 import type { Session } from './session/session.ts'
 import type { Audit } from './telemetry/audit.ts'
 
-/** One open socket, for a "your devices" page. */
+/** An open socket, for a "your devices" page. */
 export interface SocketDescription {
+  /** `socket.id`. */
   readonly id: string
-  /** Milliseconds since the epoch. */
+  /** When it opened, in ms since the epoch. */
   readonly since: number
+  /** The address that the handshake came from, as `request.ip` had it. */
   readonly address: string | undefined
+  /** The route as it was declared, such as `/rooms/:id`. */
   readonly route: string
+  /** Its session, as `socket.session` has it. */
   readonly session: Session | null
 }
 
+/** Counts of this node, for a gauge. */
 export interface Stats {
+  /** Open sockets. */
   readonly sockets: number
+  /** Rooms with at least one member here. */
   readonly rooms: number
-  /** Sockets and handshakes that hold a place. */
+  /** Sockets and running handshakes: what `limits.connections` counts. */
   readonly connections: number
+  /** Addresses that hold at least one of them. */
   readonly addresses: number
-  /** Sessions and users that hold a place. */
+  /** Sessions that hold a place. */
   readonly sessions: number
+  /** Users that hold a place. */
   readonly users: number
 }
 
-/** What `app.secureWs` offers. */
+/** The methods of `app.secureWs`. */
 export interface SecureWsInstance {
   /** Everybody in a room, on every node. @throws SecureWsError `SWS_BAD_ROOM` */
   to(room: string): Audience
@@ -50,7 +59,10 @@ export interface SecureWsInstance {
    * @throws SecureWsError `SWS_BAD_SUBJECT`; `SWS_BAD_OPTION` for an `until` that does not lie ahead
    */
   revoke(subject: Subject, options?: { readonly until?: number }): Promise<Revoked>
-  /** Asks the route's and the rooms' `authorize` again for each socket of a subject, on every node. */
+  /**
+   * Asks the route's and the rooms' `authorize` again for each socket of a subject, on every node.
+   * @throws SecureWsError `SWS_BAD_SUBJECT`
+   */
   reauthorize(subject: Subject): void
   /**
    * Takes sockets out of one room, on every node; they stay open, and are told `{ "type": "left", "room" }`. It keeps nobody
@@ -74,7 +86,12 @@ export interface SecureWsInstance {
    * @throws SecureWsError `SWS_UNAUTHENTICATED` (401), `SWS_UNAVAILABLE` (503)
    */
   requireSession(request: FastifyRequest): Promise<void>
-  /** A one-time ticket for `new WebSocket(url, ['secure-ws', ticket.protocol])`. @throws SecureWsError `SWS_NO_SESSION` (401), `SWS_UNAVAILABLE` (503) */
+  /**
+   * A one-time ticket for `new WebSocket(url, ['secure-ws', ticket.protocol])`, for the session and the origin of this
+   * request and for one `route`. `ttl` is in ms, default 30,000, at most 300,000.
+   * @throws SecureWsError `SWS_NO_SESSION` (401), `SWS_UNAVAILABLE` (503); `SWS_BAD_OPTION` without `ticket()` in
+   * `authenticate`, or for a `route` or a `ttl` that is none
+   */
   issueTicket(
     request: FastifyRequest,
     options: { readonly route: string; readonly ttl?: number },
@@ -92,6 +109,7 @@ export interface SecureWsInstance {
    * `SWS_BAD_SUBJECT`
    */
   allSockets(of?: { readonly userId?: string; readonly sessionId?: string }): Promise<readonly RemoteSocket[]>
+  /** Counts of this node. */
   stats(): Stats
   /** The policy in force on each route, as plain values without secrets. */
   explain(): readonly object[]

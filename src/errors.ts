@@ -32,6 +32,7 @@ export const messageRefusals = [
   'SWS_FORBIDDEN', // the message's `authorize` says no
   'SWS_BINARY_REFUSED', // a binary frame the route does not allow
   'SWS_NO_LISTENER', // declared, but no listener is attached
+  'SWS_TIMEOUT', // a listener did not settle within `limits.listener`
   'SWS_INTERNAL', // our side failed: a listener or a check threw
 ] as const
 export type MessageRefusalCode = (typeof messageRefusals)[number]
@@ -41,17 +42,29 @@ export type MessageRefusalCode = (typeof messageRefusals)[number]
  * A client may reconnect after 1001, 1011, 1012, 1013, 3008 and 4429; after 3000 once it has authenticated again.
  */
 export const CloseCode = {
+  /** 1001: the server goes away. */
   GoingAway: 1001,
+  /** 1003: a binary frame where none may come, or of a media type that is not listed. */
   UnsupportedData: 1003,
+  /** 1007: a text frame that is not UTF-8. */
   InvalidPayload: 1007,
+  /** 1008: too many refused messages, a message that may not be sent, a place taken by a newer connection. */
   PolicyViolation: 1008,
+  /** 1009: a message over `limits.messageBytes`. */
   MessageTooBig: 1009,
+  /** 1011: the handler failed, or listeners kept failing. */
   InternalError: 1011,
+  /** 1012: the server stops; the reason says how long to wait. */
   ServiceRestart: 1012,
+  /** 1013: the client reads too slowly, or revalidation keeps failing. */
   TryAgainLater: 1013,
+  /** 3000: the session has expired or was revoked. */
   Unauthorized: 3000,
+  /** 3003: `authorize` says no now. */
   Forbidden: 3003,
+  /** 3008: a pong, the rest of a message or any message was too late, or `limits.lifetime` is over. */
   Timeout: 3008,
+  /** 4429: too many messages over a rate. */
   TooFast: 4429,
 } as const
 export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode]
@@ -103,9 +116,11 @@ const statusCodes: ReadonlyMap<SecureWsErrorCode, number> = new Map([
 
 /** The one error class of this package. `code` is stable; `message` names what to change and what to write instead. */
 export class SecureWsError extends Error {
+  /** Always `SecureWsError`. */
   override readonly name = 'SecureWsError'
+  /** A stable name: see `SecureWsErrorCode`. */
   readonly code: SecureWsErrorCode
-  /** What Fastify answers when a route handler lets it through; `undefined` means 500. */
+  /** The status that Fastify answers with when a route handler lets the error through; `undefined` means 500. */
   readonly statusCode: number | undefined
 
   constructor(code: SecureWsErrorCode, message: string, options?: ErrorOptions) {

@@ -3,23 +3,19 @@
 // `import type {}` would not do: it does not get into the emitted declarations.
 import type { WebSocket } from '@fastify/websocket'
 import type {
-  ContextConfigDefault,
   FastifyBaseLogger,
   FastifyInstance,
   FastifyRequest,
   FastifySchema,
   FastifyTypeProvider,
   FastifyTypeProviderDefault,
-  RawReplyDefaultExpression,
   RawRequestDefaultExpression,
   RawServerBase,
-  RawServerDefault,
   RouteGenericInterface,
 } from 'fastify'
 import type { CallSerializerTypeProvider, CallValidatorTypeProvider } from 'fastify/types/type-provider.js'
 import type { AuthenticateOption } from './authentication/authentication.ts'
 import type { SendCallback } from './connection/sending.ts'
-import type { SecureWsInstance } from './decorator.ts'
 import type { RouteOverrides } from './options/options.ts'
 import type { Bytes } from './outbound/bytes.ts'
 import type { Encoded } from './outbound/encoded.ts'
@@ -30,7 +26,7 @@ import type { Session } from './session/session.ts'
 import type { SendOptions } from './ws/socket.ts'
 
 /** What `Messages` and `Sends` are where a route declares nothing, or where type arguments are written and nothing is inferred. */
-type Anything = Record<string, unknown>
+export type Anything = Record<string, unknown>
 
 type IsDeclared<T> = string extends keyof T ? false : true
 
@@ -38,12 +34,17 @@ type IsDeclared<T> = string extends keyof T ? false : true
  * `receives: {}` is a declaration, too: nothing may come in. TypeScript infers nothing for `Messages` from it, as if it had
  * not been written, but `never` for the names of its members.
  */
-interface EmptyDeclarations<Received extends PropertyKey, Sent extends PropertyKey> {
+export interface EmptyDeclarations<Received extends PropertyKey, Sent extends PropertyKey> {
   readonly receives?: { readonly [Type in Received]: unknown }
   readonly sends?: { readonly [Type in Sent]: unknown }
 }
 
-type Declared<Types, Names> = [Names] extends [never] ? Record<never, never> : Types
+/** Read apart from the messages themselves: TypeScript infers one type from each member of a rule, not two from one. */
+export interface DeclaredReplies<Replies> {
+  readonly receives?: { readonly [Type in keyof Replies]: { readonly reply?: Replies[Type] } }
+}
+
+export type Declared<Types, Names> = [Names] extends [never] ? Record<never, never> : Types
 
 /** What the type provider says; where it says nothing (Fastify's default provider), what the schema itself says. */
 type ReadAs<Provided, Schema> = unknown extends Provided ? PlainMessage<Schema> : Provided
@@ -52,7 +53,7 @@ type ReadAs<Provided, Schema> = unknown extends Provided ? PlainMessage<Schema> 
 type PlainPart<Provider extends FastifyTypeProvider, Schema> =
   unknown extends CallValidatorTypeProvider<Provider, Schema> ? PlainMessage<Schema> : unknown
 
-type RouteRequest<
+export type RouteRequest<
   Generic extends RouteGenericInterface,
   RawServer extends RawServerBase,
   RawRequest extends RawRequestDefaultExpression<RawServer>,
@@ -91,6 +92,15 @@ type OrEncoded<T> = T extends string
       ? { [Key in keyof T]: OrEncoded<T[Key]> }
       : T
 
+/** The return value of a listener: what its declared `reply` describes, at once or as a promise; anything where none is declared. */
+type ReplyOf<Provider extends FastifyTypeProvider, Replies, Type> = Type extends keyof Replies
+  ? unknown extends Replies[Type]
+    ? unknown
+    : OrPromise<OrEncoded<ReadAs<CallSerializerTypeProvider<Provider, Replies[Type]>, Replies[Type]>>>
+  : unknown
+
+type OrPromise<T> = T | Promise<T>
+
 /** Nothing can be said of it: any members. */
 type OrAnything<T> = unknown extends T ? Anything : T
 
@@ -110,44 +120,89 @@ export type OutgoingMessage<Provider extends FastifyTypeProvider, Sends> =
 /** Anonymous routes have no session; `Auth` is what the route itself says, not what it inherits. */
 type SessionOf<Auth> = [Auth] extends [false] ? null : Session
 
-/** `secureWs.receives` of a route. */
+/**
+ * The `receives` of a route: a rule for each type of message that may come in. A type without a rule is refused with
+ * `SWS_UNKNOWN_TYPE`, and so is one that its rule does not admit, with the code that the member names.
+ */
 export type ReceiveRules<Provider extends FastifyTypeProvider, Messages, Auth, Request> = {
   readonly [Type in keyof Messages]: {
+    /**
+     * TypeBox or JSON Schema of the message, without `type` and `id`. Required; else `SWS_INVALID_MESSAGE`. Properties
+     * that are not declared are refused.
+     */
     readonly schema: Messages[Type]
-    /** Asked for each message after it was validated; anything but `true` refuses it. */
+    /**
+     * Schema of what the listener returns, of any kind of value; the reply holds what it declares and nothing else. Without it,
+     * a reply holds what the listener returned; on a route with `sends`, it has no value. Default: not declared.
+     */
+    readonly reply?: unknown
+    /**
+     * Asked for each message after it was validated; anything but `true` refuses it with `SWS_FORBIDDEN`. Default:
+     * whoever is on the route may.
+     */
     readonly authorize?: (
       session: SessionOf<Auth>,
       message: IncomingMessage<Provider, Messages[Type]>,
       request: Request,
     ) => boolean | Promise<boolean>
-    /** Token bucket per socket. */
+    /**
+     * A pace for this type, per socket, on top of `limits.messages`; else `SWS_TOO_FAST`. `burst` is `perSecond` where
+     * it is left out. Default: none of its own.
+     */
     readonly rate?: { readonly perSecond: number; readonly burst?: number }
-    /** Messages carry `nonce` and `at` (ms); each nonce counts once, `at` may be off by `window` ms. */
+    /**
+     * Asks for `nonce` and `at` (ms since the epoch) in each message: each nonce counts once, `at` may be off by
+     * `window` ms; else `SWS_REPLAYED`. Default: neither is asked for.
+     */
     readonly replay?: { readonly window: number }
-    /** The session must have been authenticated within so many ms. */
+    /**
+     * Milliseconds within which the session must have been authenticated (`session.authenticatedAt`); else
+     * `SWS_STEP_UP_REQUIRED`. Default: no matter when.
+     */
     readonly freshAuth?: number
   }
 }
 
-/** `secureWs` of a route. */
+/** The `secureWs` of a route. What is left out is what the plugin says. */
 export interface RouteSecureWs<Provider extends FastifyTypeProvider, Messages, Sends, Auth, Request>
   extends Omit<RouteOverrides, 'authenticate'> {
+  /** As for the plugin, for this route alone. Default: the one of the plugin. */
   readonly authenticate?: Auth
-  /** May this session open a socket here? Asked before the upgrade; anything but `true` refuses with 403. */
+  /**
+   * May this session open a socket here? Asked before the upgrade, and again at each revalidation; anything but `true`
+   * refuses with 403, later on with 3003. Default: whoever is authenticated may.
+   */
   readonly authorize?: (session: SessionOf<Auth>, request: Request) => boolean | Promise<boolean>
+  /** Types of messages that may come in. Left out, frames come in raw, as `message` events. */
   readonly receives?: ReceiveRules<Provider, Messages, Auth, Request>
+  /**
+   * Types of messages that may go out, each with its schema: properties that are not declared are dropped, types that
+   * are not throw `SWS_UNDECLARED_TYPE`. Left out, anything may be sent.
+   */
   readonly sends?: { readonly [Type in keyof Sends]: { readonly schema: Sends[Type] } }
-  /** Media types of binary frames that may come in, told by their first bytes. */
+  /**
+   * Media types of binary frames that may come in, told by their first bytes. Left out, a route that declares
+   * `receives` refuses every binary frame.
+   */
   readonly binary?: readonly string[]
-  /** Sub-protocols the server speaks here, in its order of preference. */
+  /** Sub-protocols that the server speaks here, in its order of preference (RFC 6455 section 1.9). Default: none. */
   readonly protocols?: readonly string[]
 }
 
 /** Some rooms, as an `Audience`, and what the socket's own route may send to them. */
 export interface RouteAudience<Outgoing> {
+  /**
+   * Members of this room too.
+   * @throws SecureWsError `SWS_BAD_ROOM`
+   */
   to(room: string): RouteAudience<Outgoing>
+  /** Without this socket. */
   except(socket: { readonly id: string }): RouteAudience<Outgoing>
-  /** @throws SecureWsError when the message cannot be encoded, or a member's route does not declare it: nobody gets it then. */
+  /**
+   * Sends to every member, on every node.
+   * @throws SecureWsError when the message cannot be encoded, or a member's route does not declare it: nobody gets it
+   * then.
+   */
   send(message: Outgoing, options?: RouteBroadcastOptions<Outgoing>): void
 }
 
@@ -160,8 +215,12 @@ interface RouteBroadcastOptions<Outgoing> extends Omit<BroadcastOptions, 'perMem
 interface SecureMembers<Outgoing, Auth> {
   /** 128 random bits: names this socket in audit events and in `app.secureWs.sockets()`. */
   readonly id: string
-  /** There from the first moment. `null` where `authenticate` is `false`. */
+  /**
+   * The session of the socket, there from the first moment. `null` where `authenticate` is `false`. Another object once
+   * it was asked about again.
+   */
   readonly session: SessionOf<Auth>
+  /** The rooms that this socket is in now: a copy. */
   readonly rooms: ReadonlySet<string>
   /**
    * Strings are text and are encoded; anything else is JSON whose leaves and keys are encoded; bytes pass as they are.
@@ -170,27 +229,46 @@ interface SecureMembers<Outgoing, Auth> {
   send(message: Outgoing, callback?: SendCallback): void
   send(message: Outgoing, options: SendOptions | undefined, callback?: SendCallback): void
   /**
-   * With an `authorize` it is asked first: true when the socket is in the room. The promise never rejects.
+   * Adds this socket to a room; a second time replaces the grant. On a socket that has ended it does nothing. With an
+   * `authorize` it is asked first: true when the socket is in the room. The promise never rejects.
    * @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS`, `SWS_BAD_OPTION`, at the call
    */
   join(room: string, grant: Grant & { readonly authorize: NonNullable<Grant['authorize']> }): Promise<boolean>
   join(room: string, grant?: Grant & { readonly authorize?: undefined }): void
+  /**
+   * Takes this socket out of a room. In a room that it is not in, nothing happens.
+   * @throws SecureWsError `SWS_BAD_ROOM`
+   */
   leave(room: string): void
-  /** All members of a room but this socket, on every node. */
+  /**
+   * All members of a room but this socket, on every node.
+   * @throws SecureWsError `SWS_BAD_ROOM`
+   */
   to(room: string): RouteAudience<Outgoing>
 }
 
 type Listening = 'on' | 'once' | 'addListener' | 'prependListener' | 'prependOnceListener' | 'off' | 'removeListener'
 
 /** Listens to declared messages by their type. There is no raw `message` event: undeclared messages reach nobody. */
-interface Listen<Provider extends FastifyTypeProvider, Messages, Self> {
+interface Listen<Provider extends FastifyTypeProvider, Messages, Replies, Self> {
+  /** The connection is gone: the close code, and the reason that the client gave or that this package sent. */
   (event: 'close', listener: (code: number, reason: Buffer) => void): Self
+  /**
+   * The client broke the protocol or the connection failed: ws has answered it, and `close` follows. Without a listener
+   * nothing happens.
+   */
   (event: 'error', listener: (error: Error) => void): Self
+  /** A control frame came in; a ping has been answered. */
   (event: 'ping' | 'pong', listener: (payload: Buffer) => void): Self
+  /** A binary frame of a media type that `binary` lists. */
   (event: 'binary', listener: (bytes: Buffer, mediaType: string) => unknown): Self
+  /**
+   * A declared message of this type, validated. On a message with an `id` the returned value is sent back as `reply`.
+   * The next message waits for the promise.
+   */
   <Type extends keyof Messages & string>(
     type: Type,
-    listener: (message: IncomingMessage<Provider, Messages[Type]>) => unknown,
+    listener: (message: IncomingMessage<Provider, Messages[Type]>) => ReplyOf<Provider, Replies, Type>,
   ): Self
 }
 
@@ -199,12 +277,17 @@ type RawSocket<Sends, Outgoing, Auth> = SecureMembers<Outgoing, Auth> & {
   on(event: 'binary', listener: (bytes: Buffer, mediaType: string) => unknown): RawSocket<Sends, Outgoing, Auth>
 } & (IsDeclared<Sends> extends true ? Omit<WebSocket, 'send'> : WebSocket)
 
-type DeclaredSocket<Provider extends FastifyTypeProvider, Messages, Outgoing, Auth> = Omit<
+type DeclaredSocket<Provider extends FastifyTypeProvider, Messages, Outgoing, Auth, Replies> = Omit<
   WebSocket,
   'send' | 'onmessage' | 'addEventListener' | Listening
 > &
   SecureMembers<Outgoing, Auth> & {
-    [Verb in Listening]: Listen<Provider, Messages, DeclaredSocket<Provider, Messages, Outgoing, Auth>>
+    [Verb in Listening]: Listen<
+      Provider,
+      Messages,
+      Replies,
+      DeclaredSocket<Provider, Messages, Outgoing, Auth, Replies>
+    >
   }
 
 /** The socket a handler gets: a `ws` WebSocket with a session, rooms and an encoder; typed by what its route declares. */
@@ -213,151 +296,11 @@ export type SecureSocket<
   Messages = Anything,
   Sends = Anything,
   Auth = AuthenticateOption,
+  Replies = Anything,
 > =
   IsDeclared<Messages> extends true
-    ? DeclaredSocket<Provider, Messages, OutgoingMessage<Provider, Sends>, Auth>
+    ? DeclaredSocket<Provider, Messages, OutgoingMessage<Provider, Sends>, Auth, Replies>
     : RawSocket<Sends, OutgoingMessage<Provider, Sends>, Auth>
 
 /** A handler's own failure is an audit event; what it returns is nobody's. */
-type SocketHandler<Socket, Request> = (this: FastifyInstance, socket: Socket, request: Request) => unknown
-
-declare module 'fastify' {
-  interface FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider> {
-    secureWs: SecureWsInstance
-
-    route<
-      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
-      ContextConfig = ContextConfigDefault,
-      const SchemaCompiler extends FastifySchema = FastifySchema,
-      const Messages = Anything,
-      const Sends = Anything,
-      Received extends PropertyKey = string,
-      Sent extends PropertyKey = string,
-      const Auth extends AuthenticateOption = AuthenticateOption,
-    >(
-      opts: Omit<
-        RouteOptions<
-          RawServer,
-          RawRequest,
-          RawReply,
-          RouteGeneric,
-          ContextConfig,
-          SchemaCompiler,
-          TypeProvider,
-          Logger
-        >,
-        'handler' | 'websocket' | 'wsHandler' | 'secureWs'
-      > & {
-        websocket: true
-        secureWs?: RouteSecureWs<
-          TypeProvider,
-          Messages,
-          Sends,
-          Auth,
-          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-        > &
-          EmptyDeclarations<Received, Sent>
-        handler: SocketHandler<
-          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
-          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-        >
-      },
-    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
-
-    /** One path for both: `handler` answers plain requests, `wsHandler` gets the sockets. */
-    route<
-      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
-      ContextConfig = ContextConfigDefault,
-      const SchemaCompiler extends FastifySchema = FastifySchema,
-      const Messages = Anything,
-      const Sends = Anything,
-      Received extends PropertyKey = string,
-      Sent extends PropertyKey = string,
-      const Auth extends AuthenticateOption = AuthenticateOption,
-    >(
-      opts: Omit<
-        RouteOptions<
-          RawServer,
-          RawRequest,
-          RawReply,
-          RouteGeneric,
-          ContextConfig,
-          SchemaCompiler,
-          TypeProvider,
-          Logger
-        >,
-        'websocket' | 'wsHandler' | 'secureWs'
-      > & {
-        websocket?: false
-        secureWs?: RouteSecureWs<
-          TypeProvider,
-          Messages,
-          Sends,
-          Auth,
-          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-        > &
-          EmptyDeclarations<Received, Sent>
-        wsHandler: SocketHandler<
-          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
-          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-        >
-      },
-    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
-  }
-
-  interface RouteShorthandOptions<RawServer extends RawServerBase = RawServerDefault> {
-    /**
-     * Of WebSocket routes only. Without this line an overload that knows nothing of `secureWs` would fit as well while
-     * TypeScript looks for the type of `socket`, which does not mind a property too many.
-     */
-    secureWs?: never
-  }
-
-  interface RouteShorthandMethod<
-    RawServer extends RawServerBase = RawServerDefault,
-    RawRequest extends RawRequestDefaultExpression<RawServer> = RawRequestDefaultExpression<RawServer>,
-    RawReply extends RawReplyDefaultExpression<RawServer> = RawReplyDefaultExpression<RawServer>,
-    TypeProvider extends FastifyTypeProvider = FastifyTypeProviderDefault,
-    Logger extends FastifyBaseLogger = FastifyBaseLogger,
-  > {
-    <
-      RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
-      ContextConfig = ContextConfigDefault,
-      const SchemaCompiler extends FastifySchema = FastifySchema,
-      const Messages = Anything,
-      const Sends = Anything,
-      Received extends PropertyKey = string,
-      Sent extends PropertyKey = string,
-      const Auth extends AuthenticateOption = AuthenticateOption,
-    >(
-      path: string,
-      opts: Omit<
-        RouteShorthandOptions<
-          RawServer,
-          RawRequest,
-          RawReply,
-          RouteGeneric,
-          ContextConfig,
-          SchemaCompiler,
-          TypeProvider,
-          Logger
-        >,
-        'secureWs'
-      > & {
-        websocket: true
-        secureWs?: RouteSecureWs<
-          TypeProvider,
-          Messages,
-          Sends,
-          Auth,
-          RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-        > &
-          EmptyDeclarations<Received, Sent>
-      },
-      handler: SocketHandler<
-        SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth>,
-        RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
-      >,
-    ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
-  }
-}
+export type SocketHandler<Socket, Request> = (this: FastifyInstance, socket: Socket, request: Request) => unknown

@@ -46,10 +46,14 @@ type SocketClass = NonNullable<NonNullable<WebsocketPluginOptions['options']>['W
 type SocketHandler = (this: FastifyInstance, socket: WebSocket, request: FastifyRequest) => unknown
 
 /**
- * Turns every `{ websocket: true }` route into a secure one. The order below matters: our `onRoute` before
- * @fastify/websocket's, which swallows the handler; our drain before its `preClose`, which cuts without a code; our guard
- * after its `onRequest`, which says what is an upgrade.
+ * The plugin: `await app.register(secureWs, options)`. Every `{ websocket: true }` route that is declared below the registration
+ * is a secure one.
+ *
+ * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`, `SWS_WEBSOCKET_ALREADY_REGISTERED`, `SWS_UNSUPPORTED`; routes throw
+ *   the first two where they are declared, and the start throws `SWS_UNGUARDED_ROUTE`
  */
+// The order below matters: our `onRoute` before that of @fastify/websocket, which swallows the handler; our drain before its
+// `preClose`, which cuts without a code; our guard after its `onRequest`, which says what is an upgrade.
 async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise<void> {
   requireNode(process.versions.node)
   requireHttp1({ initialConfig: app.initialConfig, className: app.server.constructor.name })
@@ -305,8 +309,8 @@ function warnOnce(app: FastifyInstance, audit: Audit, loosened: readonly string[
 
 /** Fine enough for the shortest limit, and once a second at most. */
 function sweepEvery(limits: Limits, revalidateEvery: number): number {
-  const { heartbeat, idle, lifetime, partialMessage, writeTimeout, handshake } = limits
-  const times = [heartbeat.every, heartbeat.timeout, idle, lifetime, partialMessage, writeTimeout, handshake]
+  const { heartbeat, idle, lifetime, partialMessage, writeTimeout, handshake, listener } = limits
+  const times = [heartbeat.every, heartbeat.timeout, idle, lifetime, partialMessage, writeTimeout, handshake, listener]
   return Math.min(1_000, Math.max(20, Math.floor(Math.min(...times, revalidateEvery) / 4)))
 }
 

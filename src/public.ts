@@ -1,5 +1,6 @@
 // By name, never `*`: what is not here is not promised.
 export { dangerouslyAllowAnyOrigin, type OriginFunction } from './admission/origin.ts'
+export type { SecureSocket } from './augmentation.ts'
 export type {
   AuthenticateFunction,
   AuthenticateOption,
@@ -20,7 +21,6 @@ export {
 } from './authentication/ticket-store.ts'
 export type { SecureWsInstance, SocketDescription, Stats } from './decorator.ts'
 export { CloseCode, SecureWsError, type SecureWsErrorCode } from './errors.ts'
-export type { SecureSocket } from './fastify.ts'
 export type { Revoked, RoomMember, Subject } from './node.ts'
 export type { LimitOptions } from './options/limits.ts'
 export type { SecureWsOptions, SessionOptions } from './options/options.ts'

@@ -8,11 +8,26 @@ import { checkOrigin, type dangerouslyAllowAnyOrigin, type OriginFunction, type 
 import { type CompiledOrigins, compileOrigins, hostsOf } from './origin-list.ts'
 import { checkTransport, effectiveScheme } from './transport.ts'
 
+/** The pages and clients that may connect, by what a handshake says about itself. */
 export interface AdmissionOptions {
+  /**
+   * Pages that may open a socket (RFC 6454): `'same-origin'`, a list of origins with `*.` (one label) or `**.` (any
+   * number) in front of a host, a function, or `dangerouslyAllowAnyOrigin`. Others get 403. Default `'same-origin'`.
+   */
   readonly origins: 'same-origin' | readonly string[] | OriginFunction | typeof dangerouslyAllowAnyOrigin
+  /**
+   * Names that `Host` may have, with a port where it is not the default one. Others get 421 (DNS rebinding). Default:
+   * the hosts of `origins`; without any, the names of the loopback address.
+   */
   readonly hosts?: readonly string[]
+  /**
+   * Admit a handshake without `Origin`, as programs send it. Fails registration beside cookies, Basic and client
+   * certificates. Default `false`.
+   */
   readonly allowMissingOrigin: boolean
+  /** Admit `Origin: null`, which any page can send from a sandboxed frame. Default `false`. */
   readonly dangerouslyAllowNullOrigin: boolean
+  /** Admit plain `ws://` beyond the loopback address. Default `false`. */
   readonly allowInsecureTransport: boolean
 }
 

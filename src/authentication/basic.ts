@@ -6,9 +6,14 @@ import { type Authenticator, type FoundSession, factories } from './authenticato
 import { authorizationCredential, RefusedCredential } from './credential.ts'
 import { refuseNoFunction, refuseUnknownOptions } from './known-options.ts'
 
+/** Options of `basic`. */
 export interface BasicOptions {
-  /** The session of that user with that password, else `null`. Called for every user name, known or not. */
+  /** The session of that user with that password, else `null`. Required. Called for every user name, known or not. */
   readonly verify: (user: string, password: string, request: FastifyRequest) => FoundSession | Promise<FoundSession>
+  /**
+   * Asked again while a socket is open, each `session.revalidateEvery`: `false`, `null` or `undefined` ends the
+   * session, `true` keeps it, a session takes its place. Default: nobody is asked.
+   */
   readonly revalidate?: (session: Session) => boolean | FoundSession | Promise<boolean | FoundSession>
   /**
    * Milliseconds, default 250. A "no" of `verify` is answered after a whole number of these, so that an unknown user (no

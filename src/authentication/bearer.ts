@@ -11,16 +11,23 @@ import { KnownSession } from './known-session.ts'
 import { tokenSession } from './token-session.ts'
 import type { VerificationKey } from './verification-key.ts'
 
+/** Options of `bearer`. */
 export interface BearerOptions {
-  /** The key, or several while one replaces the other. Give either `key` or `jwks`. */
+  /** The key, or several while one replaces the other. No default: give either `key` or `jwks`. */
   readonly key?: VerificationKey | readonly VerificationKey[]
-  /** The issuer's key set, by URL or as it is. */
+  /**
+   * The key set of the issuer, by URL or as it is. A set from a URL is fetched when it is first needed, again after 10
+   * minutes, and for an unknown `kid` at most every 30 seconds. No default: give either `key` or `jwks`.
+   */
   readonly jwks?: KeySet
-  /** The JWS algorithms that count, for example `['RS256']`. Never taken from the token, never HS* together with others. */
+  /**
+   * The JWS algorithms that count, for example `['RS256']` (RFC 8725 section 3.1). Required. Never taken from the
+   * token, never HS* together with others.
+   */
   readonly algorithms: readonly string[]
-  /** `iss` must be (one of) this. */
+  /** The value, or one of the values, that `iss` must have. Required. */
   readonly issuer: string | readonly string[]
-  /** `aud` must be, or hold, (one of) this. */
+  /** The value, or one of the values, that `aud` must be or hold. Required. */
   readonly audience: string | readonly string[]
   /** Seconds that clocks may differ, default 5, at most 300. */
   readonly clockTolerance?: number
@@ -28,11 +35,21 @@ export interface BearerOptions {
   readonly typ?: string
   /** Default both: `Authorization: Bearer <token>`, and `Sec-WebSocket-Protocol: chat, bearer.<token>` for browsers. */
   readonly from?: readonly ('authorization' | 'protocol')[]
-  /** The name of a query parameter that may carry the token. URLs end up in logs of proxies, of Fastify, of everybody. */
+  /**
+   * The name of a query parameter that may carry the token. URLs end up in logs of proxies, of Fastify, of everybody.
+   * Default: none.
+   */
   readonly dangerouslyAllowQueryToken?: string
-  /** The session of verified claims. Default: see `tokenSession`. */
+  /**
+   * The session of verified claims. Default: `userId` is `<iss>|<sub>`, `id` is made of `sid` or `jti` or, without
+   * both, a digest of the token, `expiresAt` is `exp` and the tolerance, `authenticatedAt` is `auth_time`, `tokenId` is
+   * `jti`.
+   */
   readonly session?: (claims: JWTPayload) => FoundSession | Promise<FoundSession>
-  /** Asked again while connected: a deny list for tokens, say. Default: the token counts until `expiresAt`. */
+  /**
+   * Asked again while a socket is open, each `session.revalidateEvery`: `false`, `null` or `undefined` ends the
+   * session, `true` keeps it, a session takes its place. Default: the token counts until `expiresAt`.
+   */
   readonly revalidate?: (session: Session) => boolean | FoundSession | Promise<boolean | FoundSession>
 }
 

@@ -7,12 +7,17 @@ import { RefusedCredential } from './credential.ts'
 import { refuseNoFunction, refuseUnknownOptions } from './known-options.ts'
 import { known } from './known-session.ts'
 
+/** Options of `clientCertificate`. */
 export interface ClientCertificateOptions {
   /**
    * The session of a certificate whose chain this server has verified. Decide by `fingerprint256`, or by issuer and serial
    * number; a `subject.CN` is unique only if your authority makes it so, and is an array when there are several.
    */
   readonly load: (certificate: DetailedPeerCertificate, request: FastifyRequest) => FoundSession | Promise<FoundSession>
+  /**
+   * Asked again while a socket is open, each `session.revalidateEvery`: `false`, `null` or `undefined` ends the
+   * session, `true` keeps it, a session takes its place. Default: only whether the certificate has ended is looked at.
+   */
   readonly revalidate?: (session: Session) => boolean | FoundSession | Promise<boolean | FoundSession>
 }
 

@@ -9,37 +9,52 @@ import { headerLines, RefusedCredential } from './credential.ts'
 import { refuseNoFunction, refuseUnknownOptions } from './known-options.ts'
 import { known } from './known-session.ts'
 
+/** Options of `cookieSession`. */
 export interface CookieSessionOptions {
   /**
    * At least 32 bytes, for HMAC-SHA-256. A list rotates: the first signs, all of them verify. Use it for nothing else, or
    * choose `cookie.signs: 'name-and-value'`.
    */
   readonly secret: string | Buffer | readonly (string | Buffer)[] | undefined
+  /** The cookie itself. Default: see `SessionCookieOptions`. */
   readonly cookie?: SessionCookieOptions
-  /** The session of a cookie whose signature is right; `null` or `undefined` when it is not known (any more). */
+  /**
+   * The session of a cookie whose signature is right; `null` or `undefined` when it is not known (any more). Required.
+   */
   readonly load: (id: string) => FoundSession | Promise<FoundSession>
   /** Asked again while connected. Default: `load` again, with the same cookie value. */
   readonly revalidate?: (session: Session) => boolean | FoundSession | Promise<boolean | FoundSession>
 }
 
+/** The `cookie` of `cookieSession` (RFC 6265). */
 export interface SessionCookieOptions {
   /** Default `__Host-session`. Must begin with `__Host-`: browsers then take it only from this very host, over TLS, for `/`. */
   readonly name?: string
-  /** Lets `name` go without `__Host-`. Any sibling subdomain can then plant a session cookie of its own (fixation). */
+  /**
+   * Lets `name` go without `__Host-`. Any sibling subdomain can then plant a session cookie of its own (fixation).
+   * Default `false`.
+   */
   readonly dangerouslyAllowUnprefixedName?: boolean
   /** Seconds until browsers forget the cookie. Default: when they close. The session's own end is `expiresAt`. */
   readonly maxAge?: number
   /**
-   * What the signature covers. `'value'` (default) is what @fastify/cookie signs, so `reply.setCookie(name, id, { signed: true })`
-   * with the same secret is understood; but then a value signed for another cookie with that secret is also a signed value
-   * here, and `load` is asked for it. `'name-and-value'` refuses it; set the cookie with `setSessionCookie` then.
+   * The text that the signature covers. `'value'` (default) is what `@fastify/cookie` signs, so `reply.setCookie(name,
+   * id, { signed: true })` with the same secret is understood; but then a value signed for another cookie with that
+   * secret is also a signed value here, and `load` is asked for it. `'name-and-value'` refuses it; set the cookie with
+   * `setSessionCookie` then.
    */
   readonly signs?: 'value' | 'name-and-value'
 }
 
+/** The authenticator that `cookieSession` makes, with what sets and clears its cookie. */
 export interface CookieSession extends Authenticator {
+  /** The name of the cookie. */
   readonly cookieName: string
-  /** Appends `Set-Cookie` with the signed id: Secure, HttpOnly, SameSite=Strict, Path=/, no Domain. Call it with a new id after every login. */
+  /**
+   * Appends `Set-Cookie` with the signed id: Secure, HttpOnly, SameSite=Strict, Path=/, no Domain. Call it with a new
+   * id after every login.
+   * @throws SecureWsError `SWS_BAD_OPTION` for an id that is no well-formed string of 1 to 512 characters
+   */
   setSessionCookie(reply: Pick<FastifyReply, 'header'>, id: string): void
   /** Makes the browser forget the cookie. It ends no session: delete it from your store, and `revoke` it. */
   clearSessionCookie(reply: Pick<FastifyReply, 'header'>): void

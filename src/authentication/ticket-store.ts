@@ -4,7 +4,9 @@ import type { Session } from '../session/session.ts'
 
 /** What is kept about a ticket until it is redeemed: everything but the ticket, of which only the hash is stored. */
 export interface StoredTicket {
+  /** The id of the session that the ticket stands for. */
   readonly sessionId: string
+  /** Its user, where it has one. */
   readonly userId?: string
   /** The `Origin` the ticket was asked from; `null` when the client sent none. Redeemed only with the same. */
   readonly origin: string | null
@@ -21,19 +23,22 @@ export interface StoredTicket {
 }
 
 /**
- * Where tickets wait. A store MUST make `take` atomic (two takes of one hash, one ticket), on all nodes that share it,
- * and MUST forget a ticket after `ttlMs`. It MUST NOT answer a `take` twice, nor keep a ticket that was taken. Either
- * method may throw: the ticket is then not issued, or refused.
+ * The store in which tickets wait. It MUST make `take` atomic (two takes of one hash, one ticket), on all nodes that
+ * share it, and MUST forget a ticket after `ttlMs`. It MUST NOT answer a `take` twice, nor keep a ticket that was
+ * taken. Either method may throw: the ticket is then not issued, or refused.
  */
 export interface TicketStore {
   /** True when `StoredTicket.session` comes back as the same object. Left out: it is not handed over, and `load` is required. */
   readonly keepsSessions?: boolean
+  /** Keeps a ticket under its hash, for `ttlMs`. */
   put(hash: string, ticket: StoredTicket, ttlMs: number): Promise<void> | void
-  /** Read and delete in one step. `undefined` when unknown, taken before or expired. */
+  /** Reads and deletes in one step. `undefined` when unknown, taken before or expired. */
   take(hash: string): Promise<StoredTicket | undefined> | StoredTicket | undefined
+  /** Gives back what the store holds. */
   close?(): Promise<void> | void
 }
 
+/** Options of `memoryTickets`. */
 export interface MemoryTicketsOptions {
   /** Tickets held at once, default 100,000. When full, issuing fails: nobody else's ticket is thrown away for it. */
   readonly max?: number

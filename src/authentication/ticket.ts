@@ -15,10 +15,14 @@ import { refuseNoFunction, refuseUnknownOptions, shapeOf } from './known-options
 import { bareSession, KnownSession } from './known-session.ts'
 import { memoryTickets, type StoredTicket, type TicketStore } from './ticket-store.ts'
 
+/** Options of `ticket`. */
 export interface TicketOptions {
   /** Where tickets wait. Default `memoryTickets()`, for one node. */
   readonly store?: TicketStore
-  /** The session by its id, asked at redemption and at every revalidation. Required with a store that keeps no objects. */
+  /**
+   * The session by its id, asked at redemption and at every revalidation. Required with a store that keeps no objects.
+   * Default: the object that the store kept.
+   */
   readonly load?: (sessionId: string) => FoundSession | Promise<FoundSession>
   /**
    * Who may ask for a ticket. Default: the other members of the list. Give it here to let nobody in without a ticket, and
@@ -27,8 +31,14 @@ export interface TicketOptions {
   readonly issueFor?: Authenticator
 }
 
+/** The authenticator that `ticket` makes. */
 export interface TicketAuthenticator extends Authenticator {
+  /** The store that its tickets wait in. */
   readonly store: TicketStore
+  /**
+   * Issues a ticket; `app.secureWs.issueTicket` calls it.
+   * @internal
+   */
   issue(session: Session, ask: TicketRequest, signedIn?: SignedIn): Promise<IssuedTicket>
 }
 

@@ -6,7 +6,9 @@ import { shapeOf } from './known-options.ts'
 /** A secret (HS*): text or bytes. A public key (the others): PEM text, a JWK, a `KeyObject` or a `CryptoKey`. */
 export type VerificationKey = string | Uint8Array | KeyObject | CryptoKey | JsonWebKey
 
+/** As Web Crypto has it. */
 type CryptoKey = import('node:crypto').webcrypto.CryptoKey
+/** As `node:crypto` has it (RFC 7517). */
 type JsonWebKey = import('node:crypto').JsonWebKey
 
 /**

@@ -2,11 +2,16 @@ import { addressKey } from '../http/address.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
 import { createHandshakeRate } from './handshake-rate.ts'
 
+/** The `limits` on the connections of one node. */
 export interface CapacityLimits {
-  /** Open sockets and pending handshakes of this node. */
+  /** Open sockets and running handshakes of this server. One more gets 503. Default 10,000. */
   readonly connections: number
-  /** The same for one IPv4 address or one IPv6 /64. */
+  /** The same for one IPv4 address or one IPv6 /64. One more gets 429. Default 100. */
   readonly connectionsPerAddress: number
+  /**
+   * Handshakes that one address may begin within a minute, those that are refused later on included. One more gets 429.
+   * With a shared bus it holds on all nodes together. Default 120.
+   */
   readonly handshakesPerMinutePerAddress: number
 }
 

@@ -11,8 +11,14 @@ import { Slots } from './slots.ts'
 /** What happens to one more connection of a session or user that has all it may have. */
 export type WhenFull = 'refuse' | 'evict-oldest'
 
+/** The `limits` on the sockets of one person. */
 export interface CapLimits {
+  /**
+   * Open sockets of one session; with a shared bus, on all nodes. What happens to one more, `session.whenFull` says.
+   * Default 10.
+   */
   readonly connectionsPerSession: number
+  /** Open sockets of one user, over all sessions; with a shared bus, on all nodes. Default 50. */
   readonly connectionsPerUser: number
 }
 

@@ -10,14 +10,23 @@ import type { BinaryType } from './binary-type.ts'
 import type { Connection } from './connection.ts'
 import type { InboxBounds } from './inbox.ts'
 import type { LifeLimits, Progress } from './life.ts'
-import type { ReceivingPolicy, ReceivingWire } from './receiving.ts'
+import type { ListenerLimits, ReceivingPolicy, ReceivingWire } from './receiving.ts'
 import type { Wire } from './sending.ts'
 import type { Sweep } from './sweep.ts'
 
-export interface ConnectionLimits extends LifeLimits, InboxBounds {
+/** The `limits` on the life of one socket. */
+export interface ConnectionLimits extends LifeLimits, InboxBounds, ListenerLimits {
+  /**
+   * The whole handshake, look-ups included, from its last header on, in ms. Then it is refused with 503. Default
+   * 10,000.
+   */
   readonly handshake: number
-  /** How long each question to the application may stay unanswered after the 101, in ms. */
+  /**
+   * How long each question to the application may stay unanswered after the 101, in ms: `revalidate`, `authorize` of
+   * a route, message or room, a refreshed token. Default 10,000.
+   */
   readonly lookup: number
+  /** Bytes that may wait for a client that reads slowly. What happens beyond, `slowReader` says. Default 1,048,576. */
   readonly outboundBytes: number
 }
 

@@ -134,8 +134,14 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   /** A reply, an error or a notice of our own. @throws SecureWsError for a value that cannot be encoded */
-  answer(message: object): void {
-    this.deliver(new SharedFrame({ payload: encodeOwn(message, this.admitted.policy.encode), binary: false }))
+  answer(message: object | Promise<object>): void {
+    const { encode } = this.admitted.policy
+    const framed = (ready: object) => new SharedFrame({ payload: encodeOwn(ready, encode), binary: false })
+    const refused = (error: unknown) => {
+      this.outputRefused(error)
+      return undefined
+    }
+    this.deliver(message instanceof Promise ? message.then(framed).then(undefined, refused) : framed(message))
   }
 
   /** A question to the application failed; whoever asked it has given the answer that lets nobody in. */
@@ -208,6 +214,12 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     if (this.#faults.length >= faultsPerMinute) this.end(CloseCode.InternalError, 'listeners kept failing')
   }
 
+  /** A listener that does not settle is the application's fault, and has broken nothing. */
+  silent(messageType: string): void {
+    const reason = `a listener did not settle within ${this.admitted.policy.limits.listener} ms (limits.listener)`
+    this.audit({ type: 'message.failed', code: 'SWS_TIMEOUT', reason, messageType })
+  }
+
   /** A reset, a broken frame: ws has answered it, and the `close` that follows is reported. */
   socketFailed(error: unknown): void {
     this.admitted.log.debug({ err: error, socket: this.id }, 'fastify-secure-ws: a socket failed')
@@ -276,6 +288,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     if (open >= limits.handshake) this.#receiving.openAtLast()
     if (this.#rights.isDueBeforeEnd(this.now())) this.#surroundings.revalidation.request(this, true)
     else if (tick.uptime >= this.#rights.dueAt) this.#surroundings.revalidation.request(this)
+    this.#receiving.sweep(tick)
     this.#carryOut(checkLifetime(open, limits.lifetime) ?? this.#life.verdict(this.wire, limits, tick))
   }
 

@@ -4,10 +4,14 @@ export interface Frame {
   readonly isBinary: boolean
 }
 
+/** The `limits` on what was read and waits for a listener. */
 export interface InboxBounds {
-  /** Stop reading when this many frames wait, */
+  /** Messages that may wait for a listener; beyond that nothing is read from the socket. Default 64. */
   readonly inboundQueue: number
-  /** or this many bytes. What one read of the kernel held (64 KiB) may come on top. */
+  /**
+   * Bytes of one message, its fragments together; a larger one ends the socket with 1009. As many bytes may wait for a
+   * listener, and what one read of the kernel held (64 KiB) on top. Default 65,536.
+   */
   readonly messageBytes: number
 }
 

@@ -1,20 +1,27 @@
 import { CloseCode } from '../errors.ts'
 import type { Tick } from './sweep.ts'
 
+/** The `limits` on silence and slowness, by the one timer of the server: it may be late by up to one of its rounds. */
 export interface LifeLimits {
+  /**
+   * A ping every `every` ms (default 25,000), whose pong must come within `timeout` ms (default 8,000), or the socket
+   * is ended with 3008.
+   */
   readonly heartbeat: {
     /** A ping after this long, in ms. */
     readonly every: number
     /** Its pong within this, in ms, or the socket is terminated. */
     readonly timeout: number
   }
-  /** Half a message may wait this long for its other half, in ms. */
+  /** How long half a message may wait for its other half, in ms. Then 3008. Default 10,000. */
   readonly partialMessage: number
-  /** No message either way for this long, in ms. */
+  /** How long no message may come or go, in ms; heartbeats do not count. Then 3008. Default 1,800,000 (30 minutes). */
   readonly idle: number
-  /** From the 101 on, in ms. */
+  /** How long a socket may be open altogether, in ms. Then 3008. Default 86,400,000 (a day). */
   readonly lifetime: number
-  /** What waits to be written must be gone within this, in ms. */
+  /**
+   * How long what waits for the client may go without the kernel taking a byte of it, in ms. Then 1013. Default 10,000.
+   */
   readonly writeTimeout: number
 }
 

@@ -14,8 +14,10 @@ import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inboun
 import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { isThenable } from '../thenable.ts'
+import { Dispatch, type Outcome } from './dispatch.ts'
 import { type Frame, Inbox, type InboxBounds, type InboxHost } from './inbox.ts'
-import { callListeners, emitContained } from './listeners.ts'
+import { emitContained } from './listeners.ts'
+import type { Tick } from './sweep.ts'
 
 /** The socket that receives, as this sees it. */
 export interface ReceivingHost {
@@ -32,11 +34,14 @@ export interface ReceivingHost {
   }
   now(): number
   uptime(): number
-  answer(message: object): void
+  /** A promise keeps the place of its answer among what is sent; it does not reject. */
+  answer(message: object | Promise<object>): void
   refused(refusal: RefusedMessage): void
   /** A new token for the session, in band. */
   refresh(token: string): Promise<boolean>
   fault(error: unknown, messageType?: string): void
+  /** The listeners of this event took longer than they may. */
+  silent(event: string): void
 }
 
 export interface ReceivingWire {
@@ -52,7 +57,17 @@ export interface ReceivingPolicy {
   readonly types: ReadonlySet<string> | undefined
   /** Binary frames are checked and handed out as `binary`; on a raw route without it they go out as they came. */
   readonly binary: boolean
-  readonly limits: InboxBounds
+  /** What goes back of a listener's return value, as members of the answer. @throws SecureWsError when it is not as declared */
+  readonly reply: (type: string, value: unknown) => object | Promise<object>
+  readonly limits: InboxBounds & ListenerLimits
+}
+
+export interface ListenerLimits {
+  /**
+   * How long the listeners of one message may take, in ms, where they are async. Then the client gets `SWS_TIMEOUT`, and the next
+   * message is read. Default 30,000.
+   */
+  readonly listener: number
 }
 
 /** The way in of one socket: serial, and shut for good by `end()` however many frames are still in flight. */
@@ -60,6 +75,7 @@ export class Receiving implements InboxHost {
   readonly #host: ReceivingHost
   readonly #state: InboundState
   readonly #inbox: Inbox
+  readonly #dispatch: Dispatch
   #ended = false
   #opening = true
   #settled = false
@@ -71,6 +87,7 @@ export class Receiving implements InboxHost {
     this.#host = host
     this.#state = createInboundState(inbound, host.uptime())
     this.#inbox = new Inbox(this, limits)
+    this.#dispatch = new Dispatch(limits.listener)
     // Nothing is read while the handler is at work: early frames wait in the kernel, neither lost nor early (X-4).
     host.wire.hold()
   }
@@ -109,6 +126,11 @@ export class Receiving implements InboxHost {
     if (!this.#opening) return
     this.#opening = false
     this.#host.wire.release()
+  }
+
+  /** A listener that does not settle must not mute its socket. */
+  sweep(tick: Tick): void {
+    this.#dispatch.sweep(tick)
   }
 
   /** The time of the handshake is over: no listener is waited for any more, and what comes is read by whoever is there. */
@@ -193,32 +215,40 @@ export class Receiving implements InboxHost {
   async #refresh(verdict: DeliveredMessage): Promise<void> {
     const { token } = verdict.message as { readonly token: string }
     const refreshed = await this.#host.refresh(token)
-    if (refreshed) this.#reply(true, verdict)
+    if (refreshed && !this.#ended && verdict.id !== undefined)
+      this.#host.answer({ type: 'reply', id: verdict.id, value: true })
   }
 
   #call(event: string, args: readonly unknown[], message: DeliveredMessage | undefined): void | Promise<void> {
     const { socket } = this.#host
     if (socket.listenerCount(event) === 0) return this.#withoutListener(event, args, message)
-    let value: unknown
-    try {
-      value = callListeners(socket, event, args, () => this.#ended)
-    } catch (error) {
-      return this.#fault(error, event, message)
-    }
-    if (!isThenable(value)) return this.#reply(value, message)
-    return Promise.resolve(value).then(
-      (settled) => this.#reply(settled, message),
-      (error: unknown) => this.#fault(error, event, message),
+    const outcome = this.#dispatch.call(
+      socket,
+      event,
+      args,
+      () => this.#ended,
+      (error) => this.#host.fault(error, event),
     )
+    if (isThenable(outcome)) return outcome.then((settled) => this.#conclude(settled, event, message))
+    return this.#conclude(outcome, event, message)
   }
 
-  /** An async handler may still be on its way to `on(type)`; the message waits for it as long as the handler runs. */
+  #conclude(outcome: Outcome, event: string, message: DeliveredMessage | undefined): void | Promise<void> {
+    if (outcome.kind === 'returned') return this.#reply(outcome.value, message)
+    if (outcome.kind === 'threw') this.#fault(outcome.error, event, message)
+    else if (!this.#ended) {
+      if (message !== undefined) this.#host.answer({ type: 'error', code: 'SWS_TIMEOUT', ...idOf(message) })
+      this.#host.silent(event)
+    }
+  }
+
+  /** An async handler may still be on its way to `on(type)`: the message waits for it, as long as a handshake may take. */
   #withoutListener(
     event: string,
     args: readonly unknown[],
     message: DeliveredMessage | undefined,
   ): void | Promise<void> {
-    if (this.#settled) {
+    if (this.#settled || this.#late) {
       const tooMany = noteRefusal(this.#state, this.#policy.inbound, this.#host.uptime())
       this.#refuse({
         kind: 'refuse',
@@ -246,25 +276,30 @@ export class Receiving implements InboxHost {
     for (const wake of waiters ?? []) wake()
   }
 
-  #reply(value: unknown, message: DeliveredMessage | undefined): void {
+  /** A value that is not as declared, or cannot be encoded, is the listener's mistake, and is reported as one. */
+  #reply(value: unknown, message: DeliveredMessage | undefined): void | Promise<void> {
     if (this.#ended || message?.id === undefined) return
-    this.#answer({ type: 'reply', id: message.id, value })
+    const { id, type } = message
+    const failed = (error: unknown): Answer => {
+      this.#host.fault(error, type)
+      return { type: 'error', code: 'SWS_INTERNAL', id }
+    }
+    try {
+      const declared = this.#policy.reply(type, value)
+      if (!(declared instanceof Promise)) return this.#host.answer({ type: 'reply', id, ...declared })
+      const answer = declared.then((members): Answer => ({ type: 'reply', id, ...members }), failed)
+      this.#host.answer(answer)
+      // The next message waits, or replies could pile up before the sanitizer.
+      return answer.then(() => {})
+    } catch (error) {
+      this.#host.answer(failed(error))
+    }
   }
 
   #fault(error: unknown, event: string, message: DeliveredMessage | undefined): void {
     if (this.#ended) return
-    if (message !== undefined) this.#answer({ type: 'error', code: 'SWS_INTERNAL', ...idOf(message) })
+    if (message !== undefined) this.#host.answer({ type: 'error', code: 'SWS_INTERNAL', ...idOf(message) })
     this.#host.fault(error, event)
-  }
-
-  /** A return value that cannot be encoded is the listener's mistake, and is reported as one. */
-  #answer(message: Answer): void {
-    try {
-      this.#host.answer(message)
-    } catch (error) {
-      this.#host.answer({ type: 'error', code: 'SWS_INTERNAL', ...idOf(message) })
-      this.#host.fault(error)
-    }
   }
 
   #refuse(refusal: RefusedMessage): void {

@@ -5,11 +5,14 @@ import { isThenable } from '../thenable.ts'
 import { exceedsOutbound } from './backpressure.ts'
 import { Outbox } from './outbox.ts'
 
+/** Called when the frame was handed to the kernel, or with the error that kept it from there. */
 export type SendCallback = (error?: Error) => void
 
 /** What ws takes besides `binary`, which is the encoder's to say. */
 export interface FrameOptions {
+  /** Compress this message, where compression is on (`websocket.options.perMessageDeflate`). Default `true` there. */
   readonly compress?: boolean | undefined
+  /** Whether this is the last fragment of a message. Default `true`. */
   readonly fin?: boolean | undefined
 }
 

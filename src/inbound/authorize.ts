@@ -1,3 +1,4 @@
+import { answerWithin, isSilence } from '../session/question.ts'
 import type { Session } from '../session/session.ts'
 import { isThenable } from '../thenable.ts'
 import type { Refusal } from './verdict.ts'
@@ -9,12 +10,15 @@ export type Authorize = (session: Session | null, message: object, request: obje
  * Asked for every message, about the very object the listener would get. Only `true` is yes: a truthy mistake (a row, an object,
  * a forgotten `await`) is no. While an async answer waits, rights may be taken away: whoever delivers must look at the socket once
  * more before the listener runs.
+ *
+ * @param lookup ms for an async answer: silence is no answer, and lets nothing through
  */
 export function refuseUnauthorized(
   authorize: Authorize,
   session: Session | null,
   message: object,
   request: object,
+  lookup: number,
 ): Refusal | undefined | Promise<Refusal | undefined> {
   let answer: unknown
   try {
@@ -23,7 +27,8 @@ export function refuseUnauthorized(
   } catch (cause) {
     return failed(cause)
   }
-  return Promise.resolve(answer).then(judge, failed)
+  const waiting = answer
+  return answerWithin(lookup, () => waiting).then(judge, failed)
 }
 
 function judge(answer: unknown): Refusal | undefined {
@@ -32,5 +37,6 @@ function judge(answer: unknown): Refusal | undefined {
 }
 
 function failed(cause: unknown): Refusal {
-  return { ...refuse('SWS_INTERNAL', 'authorize: threw'), cause }
+  const reason = isSilence(cause) ? cause.message : 'threw'
+  return { ...refuse('SWS_INTERNAL', `authorize: ${reason}`), cause }
 }

@@ -20,14 +20,24 @@ import { refuse } from './verdict.ts'
 export type { AsSender, InboundState, ReceiveRule }
 export { createInboundState, noteRefusal, refreshType }
 
+/** The `limits` on the messages of one socket. */
 export interface InboundLimits {
+  /** Messages of one socket. Default 20 per second, 100 at once. */
   readonly messages: Rate
-  /** Bytes per second. `burst` must not be below `limits.messageBytes`, or the largest message never passes. */
+  /**
+   * Bytes of one socket. `burst` must not be below `limits.messageBytes`, or the largest message never passes. Default
+   * 262,144 per second, 1,048,576 at once.
+   */
   readonly bytes: Rate
-  /** Objects and arrays open at once, the message included. At most 1,000. */
+  /** Objects and arrays of a message that may be open at once, the message included. At most 1,000. Default 32. */
   readonly messageDepth: number
-  /** Refused messages and frames over a rate. One more, and the socket closes: 4429 if that one was too fast, else 1008. */
+  /**
+   * Refused messages and frames over a rate, `perMinute`. One more, and the socket closes: 4429 if that one was too
+   * fast, else 1008. Default 20.
+   */
   readonly refusals: { readonly perMinute: number }
+  /** How long a message's `authorize` may stay unanswered, in ms. Then the message is refused. Default 10,000. */
+  readonly lookup: number
 }
 
 export interface InboundOptions {
@@ -50,6 +60,8 @@ export interface InboundPolicy extends Allowance {
   readonly types: ReadonlyMap<string, CompiledRule> | undefined
   readonly binary: ReadonlySet<string> | undefined
   readonly depth: number
+  /** ms for a message's `authorize`. */
+  readonly lookup: number
   /** Whether a type has an `authorize`, which is handed the request that opened the socket. */
   readonly needsRequest: boolean
   readonly replayGuard: ReplayGuard
@@ -87,6 +99,7 @@ export function compileInbound(options: InboundOptions): InboundPolicy {
     types,
     binary,
     depth,
+    lookup: limits.lookup,
     needsRequest: types !== undefined && [...types.values()].some(({ authorize }) => authorize !== undefined),
     messages: compileRate(limits.messages, `${path}.limits.messages`),
     bytes: compileRate(limits.bytes, `${path}.limits.bytes`),
@@ -125,7 +138,7 @@ const steps: readonly Step[] = [
     rule.freshAuth === undefined ? undefined : refuseStaleSession(socket.session, rule.freshAuth, socket.clock.now()),
   ({ rule, message, socket }) => sanitizeMessage(message, rule.schema, socket.policy.sanitizeHtml),
   ({ rule, message, socket }) =>
-    rule.authorize && refuseUnauthorized(rule.authorize, socket.session, message, socket.request),
+    rule.authorize && refuseUnauthorized(rule.authorize, socket.session, message, socket.request, socket.policy.lookup),
 ]
 
 /**

@@ -1,8 +1,10 @@
 import { badOption } from '../errors.ts'
 
-/** A pace: `perSecond` on average (fractions allowed: 0.2 is one in five seconds), `burst` at once (default: `perSecond`, at least 1). */
+/** A pace, as a token bucket: so many on average, so many at once. */
 export interface Rate {
+  /** On average. A fraction is allowed: 0.2 is one in five seconds. */
   readonly perSecond: number
+  /** At once. Default: `perSecond`, at least 1. */
   readonly burst?: number
 }
 

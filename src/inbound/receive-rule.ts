@@ -16,6 +16,8 @@ export interface ReceiveRule {
    * message must still be valid after the text steps.
    */
   readonly schema: object
+  /** Of the listener's return value, of any kind of value. Read where the route is compiled: the way out is not known here. */
+  readonly reply?: object
   // Method syntax on purpose: a route's own function asks for narrower types than this folder knows.
   /** Asked for every message; only `true` admits it. */
   authorize?(session: Session | null, message: object, request: object): boolean | Promise<boolean>
@@ -40,7 +42,7 @@ export interface CompiledRule {
 const typeName = /^[a-z][\w.:-]{0,63}$/i
 
 /** Members of the options object that are known, so that a misspelt guard is not silently left out. */
-const ruleKeys = ['schema', 'authorize', 'rate', 'replay', 'freshAuth']
+const ruleKeys = ['schema', 'reply', 'authorize', 'rate', 'replay', 'freshAuth']
 
 /**
  * @param receives own enumerable members only. Names such as `toString` or `constructor` are fine: they are looked up in a Map

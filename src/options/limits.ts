@@ -5,6 +5,7 @@ import { badOption } from '../errors.ts'
 import type { InboundLimits } from '../inbound/inbound.ts'
 import { checkKeys, isPlainObject, join } from '../option-checks.ts'
 
+/** The pace at which a server that stops closes its sockets, so that not all clients come back at once. */
 export interface DrainLimits {
   /** Sockets closed at once. */
   readonly batch: number
@@ -16,11 +17,20 @@ export interface DrainLimits {
 
 /** Every limit, in bytes, milliseconds and counts. */
 export interface Limits extends CapacityLimits, CapLimits, ConnectionLimits, InboundLimits {
+  /** Rooms that one socket may be in. One more join throws `SWS_TOO_MANY_ROOMS`. Default 100. */
   readonly roomsPerSocket: number
+  /**
+   * How `drain()` and a stop of the server close the open sockets: `batch` at once, a pause of `every` ms, the rest at
+   * `deadline` ms. Default 1,000, 1,000 and 30,000.
+   */
   readonly drain: DrainLimits
 }
 
 type Loose<T> = { readonly [Key in keyof T]?: T[Key] extends object ? Loose<T[Key]> : T[Key] }
+/**
+ * The `limits` option: sizes in bytes, times in ms. Every number is a whole one of at least 1; what is left out has its
+ * default. There is no way to switch a limit off.
+ */
 export type LimitOptions = Loose<Limits>
 
 /** These belong to the server, not to one of its routes. */
@@ -31,6 +41,7 @@ const ofServer = [
   'drain',
   'roomsPerSocket',
 ] as const
+/** The limits that a route may say anew: all but those of the whole server. */
 export type RouteLimitOptions = Omit<LimitOptions, (typeof ofServer)[number]>
 
 export const defaultLimits: Limits = {
@@ -45,6 +56,7 @@ export const defaultLimits: Limits = {
   messages: { perSecond: 20, burst: 100 },
   bytes: { perSecond: 262_144, burst: 1_048_576 },
   inboundQueue: 64,
+  listener: 30_000,
   refusals: { perMinute: 20 },
   roomsPerSocket: 100,
   outboundBytes: 1_048_576,

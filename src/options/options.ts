@@ -20,23 +20,39 @@ import { type LimitOptions, type Limits, type RouteLimitOptions, resolveLimits }
 
 /** `fastify.register(secureWs, options)`. `docs/options.md` says for each what it is for and what loosening it costs. */
 export interface SecureWsOptions extends Partial<AdmissionOptions> {
-  /** Who may open a socket. Required; `false` admits everybody, and `socket.session` is `null`. */
+  /**
+   * The authenticator, a list of them, or a function `(request) => session | null`. Required: there is no default.
+   * `false` admits everybody, and `socket.session` is `null`.
+   */
   readonly authenticate: AuthenticateOption
+  /** Every limit, in bytes, milliseconds and counts. Default: see `LimitOptions`. */
   readonly limits?: LimitOptions
+  /** How long a session counts on an open socket, and how many sockets it may have. Default: see `SessionOptions`. */
   readonly session?: SessionOptions
-  /** What happens to every string leaf that is not already `Encoded`. Default `'html'`. */
+  /**
+   * Encoding of every string, key and value, that is not already `Encoded`: for HTML, for JSON in a script, or none.
+   * Default `'html'`.
+   */
   readonly encode?: EncodeMode
   /** A client that reads too slowly is closed with 1013, or misses messages. Default `'close'`. */
   readonly slowReader?: 'close' | 'drop'
+  /** How HTML that users wrote is cleaned. Default: see `SanitizeOptions`. */
   readonly sanitize?: SanitizeOptions
   /** How nodes talk. Default `memoryBus()`: this process only. */
   readonly bus?: Bus
-  /** Handed to @fastify/cookie, unless it is registered already. */
+  /** Handed to `@fastify/cookie`, unless it is registered already. Default `{}`. */
   readonly cookie?: FastifyCookieOptions
-  /** Handed to @fastify/helmet, unless it is registered already; `false` leaves it out. */
+  /**
+   * Handed to `@fastify/helmet`, unless it is registered already; its headers stand on refusals and on nothing else of
+   * the application. `false` leaves it out. Default `{}`.
+   */
   readonly helmet?: FastifyHelmetOptions | false
-  /** Handed to @fastify/websocket; what would weaken a guard fails registration. */
+  /** Handed to `@fastify/websocket`; what would weaken a guard fails registration. Default `{}`. */
   readonly websocket?: WebsocketPluginOptions
+  /**
+   * Called with each event, before the log line of it. What it throws is logged and harms nobody. Default: none; events
+   * go to the log and to the diagnostics channel `fastify-secure-ws:audit`.
+   */
   readonly audit?: (event: AuditEvent) => void
   /**
    * Cookies, HTTP Basic and client certificates are attached by the browser whoever asks. Together with
@@ -51,6 +67,7 @@ export interface SecureWsOptions extends Partial<AdmissionOptions> {
   readonly dangerouslyLeaveUpgrades?: readonly string[]
 }
 
+/** The `session` option. */
 export interface SessionOptions {
   /** How often an authenticator's `revalidate` is asked again while connected, in ms. Default 300,000. */
   readonly revalidateEvery?: number
@@ -64,9 +81,13 @@ export interface SessionOptions {
 
 /** Options a route may say differently, under its own `secureWs`. */
 export interface RouteOverrides extends Partial<AdmissionOptions> {
+  /** As for the plugin. Default: what the plugin says. */
   readonly authenticate?: AuthenticateOption
+  /** Encoding of what the route sends. Default: what the plugin says. */
   readonly encode?: EncodeMode
+  /** End of a client that reads too slowly. Default: what the plugin says. */
   readonly slowReader?: 'close' | 'drop'
+  /** The limits of its sockets. Default: those of the plugin. */
   readonly limits?: RouteLimitOptions
 }
 

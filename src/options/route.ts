@@ -5,7 +5,13 @@ import { badOption, SecureWsError } from '../errors.ts'
 import { type AsSender, compileInbound, type ReceiveRule } from '../inbound/inbound.ts'
 import type { ReplayGuard } from '../inbound/replay.ts'
 import { checkKeys, closest, isPlainObject } from '../option-checks.ts'
-import { compileOutbound, type Sends } from '../outbound/outbound.ts'
+import {
+  compileOutbound,
+  compileReply,
+  type DeclaredReply,
+  type SanitizeHtml,
+  type Sends,
+} from '../outbound/outbound.ts'
 import { declaresHtml } from '../schema/declares-html.ts'
 import type { Session } from '../session/session.ts'
 import { type Limits, resolveRouteLimits } from './limits.ts'
@@ -81,6 +87,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       inbound,
       types: receives === undefined ? undefined : new Set(Object.keys(receives)),
       binary: binary !== undefined,
+      reply: compileReplies({ receives, path, undeclared: sends === undefined, sanitizeHtml, warn }),
       outbound,
       encode,
       limits,
@@ -155,6 +162,38 @@ export function refuseHijacking(
     'SWS_UNSAFE_OPTIONS',
     `fastify-secure-ws: ${path === '' ? 'the options' : path} combine ${open} with credentials that browsers attach by themselves (cookies, HTTP Basic, client certificates): any web page could use a visitor's session. List the \`origins\` you serve, or authenticate with \`bearer\` or \`ticket\`. If you mean it, say it twice: \`dangerouslyAllowAmbientCredentials: true\`.`,
   )
+}
+
+interface Replies {
+  readonly receives: Readonly<Record<string, ReceiveRule>> | undefined
+  readonly path: string
+  /** Whether a value without a declaration may go out: only where nothing that goes out is declared. */
+  readonly undeclared: boolean
+  readonly sanitizeHtml: SanitizeHtml
+  readonly warn: (text: string) => void
+}
+
+/** A listener that returns a row of its database must not hand its client, for an `id`, what `sends` would have dropped. */
+function compileReplies({ receives, path, undeclared, sanitizeHtml, warn }: Replies): SocketPolicy['reply'] {
+  const declared = new Map<string, DeclaredReply>()
+  for (const [type, rule] of Object.entries(receives ?? {})) {
+    if (rule.reply !== undefined) {
+      declared.set(type, compileReply(type, rule.reply, `${path}.receives.${type}.reply`, sanitizeHtml))
+    }
+  }
+  const warned = new Set<string>()
+  return (type, value) => {
+    const reply = declared.get(type)
+    if (reply !== undefined) return reply(value)
+    if (undeclared) return { value }
+    if (value !== undefined && !warned.has(type)) {
+      warned.add(type)
+      warn(
+        `fastify-secure-ws: ${path}: the listener of "${type}" returns a value, which is not sent: a route with \`sends\` declares replies as well. Write \`receives.${type}.reply\`, a schema.`,
+      )
+    }
+    return {}
+  }
 }
 
 /** The events that ws itself emits; any other would be the name of a message. */

@@ -41,10 +41,12 @@ export class Encoded<Context extends string = string> {
     return this.#context
   }
 
+  /** The text. */
   toString(): string {
     return this.#text
   }
 
+  /** The text, for `JSON.stringify`. */
   toJSON(): string
   toJSON(): unknown {
     if (this.#context !== 'html') return this.#text

@@ -4,7 +4,14 @@ import { Encoded, markupSerialized } from './encoded.ts'
 import { encodeHtml } from './html.ts'
 import { escapeJsonText, notEncodable, refuseLoss, serialize, stringify } from './json.ts'
 import { encodeAroundMarkup } from './markup.ts'
-import { compileSends, type DeclaredOutput, type SanitizeHtml, type Sends } from './schema.ts'
+import {
+  compileReply,
+  compileSends,
+  type DeclaredOutput,
+  type DeclaredReply,
+  type SanitizeHtml,
+  type Sends,
+} from './schema.ts'
 import { encodeSerialized, isSuspect } from './serialized.ts'
 
 /** What happens to text on its way out: for `innerHTML`, for `textContent` and frameworks that escape, or nothing. */
@@ -13,7 +20,7 @@ export type EncodeMode = 'html' | 'json' | 'none'
 /** One frame, ready for ws. Bytes with `binary: false` are UTF-8 text. */
 export type Outgoing = { readonly payload: string | Bytes | Blob; readonly binary: boolean }
 
-export type { SanitizeHtml, Sends }
+export { compileReply, type DeclaredReply, type SanitizeHtml, type Sends }
 
 export type OutboundOptions = {
   readonly encode: EncodeMode

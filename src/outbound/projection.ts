@@ -15,8 +15,8 @@ type Misfit = { readonly kind: 'misfit'; readonly place: Place | undefined }
 
 export type Special = Text | Misfit
 
-/** Copies what the schema declares of a message; `undefined` if nothing. Adds to `specials`. */
-export type Projection = (message: object, specials: Special[]) => unknown
+/** Copies what the schema declares of a value; `undefined` if nothing. Adds to `specials`. Without a place the value is a message. */
+export type Projection = (value: unknown, specials: Special[], place?: Place) => unknown
 
 /** True if `member` (already copied) is valid where `pointer` points. */
 export type Accepts = (pointer: string) => (member: unknown) => boolean
@@ -43,7 +43,7 @@ export function compileProjection(root: OutputSchema, accepts: Accepts, path: st
   const compiled = new Map<string, Project | undefined>()
   let readsAgain = false
   const project = projectionAt(root, '#') ?? everything
-  return (message, specials) => project(message, undefined, { specials, reads: readsAgain ? new Map() : undefined })
+  return (value, specials, place) => project(value, place, { specials, reads: readsAgain ? new Map() : undefined })
 
   /** `undefined` if the schema says nothing. */
   function projectionAt(schema: unknown, pointer: string): Project | undefined {
@@ -152,7 +152,7 @@ export function askedToJson(given: unknown, key: string): unknown {
 }
 
 /** A member as JSON.stringify sees it, `undefined` if it leaves it out. @throws SecureWsError SWS_NOT_ENCODABLE */
-function settled(given: unknown, key: string): unknown {
+export function settled(given: unknown, key: string): unknown {
   const member = askedToJson(given, key)
   if (typeof member === 'function' || typeof member === 'symbol') return undefined
   if (typeof member === 'bigint') throw new SecureWsError('SWS_NOT_ENCODABLE', 'A BigInt cannot be sent: send its text')

@@ -9,7 +9,15 @@ import { uniqueItemsKeyword } from '../schema/unique-items.ts'
 import { quoted } from '../telemetry/quoted.ts'
 import { type Encoded, encodedAs } from './encoded.ts'
 import { notEncodable } from './json.ts'
-import { askedToJson, Bare, compileProjection, type Place, type Projection, type Special } from './projection.ts'
+import {
+  askedToJson,
+  Bare,
+  compileProjection,
+  type Place,
+  type Projection,
+  type Special,
+  settled,
+} from './projection.ts'
 import { isSafeUrl, unsafeUrl } from './url.ts'
 
 /** What a route declares under `secureWs.sends`: the schema of each message it may send, without its `type`. */
@@ -17,6 +25,9 @@ export type Sends = { readonly [type: string]: { readonly schema: object } }
 
 /** A message with only what is declared, checked, its markup fields `Encoded`. Waits only for the sanitizer. */
 export type DeclaredOutput = (value: unknown) => object | Promise<object>
+
+/** What a listener returned, with only what is declared, as the member `value` of an answer. Waits only for the sanitizer. */
+export type DeclaredReply = (value: unknown) => object | Promise<object>
 
 export type SanitizeHtml = (dirty: string) => string | Encoded<'html'> | Promise<string | Encoded<'html'>>
 
@@ -32,13 +43,13 @@ export type SanitizeHtml = (dirty: string) => string | Encoded<'html'> | Promise
  */
 export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeHtml): DeclaredOutput {
   if (!isSchema(sends)) throw badOption(path, sends, 'Write { said: { schema: Type.Object({ ... }) } }.')
-  const declared = new Map<unknown, Declared>()
+  const declared = new Map<unknown, Output>()
   for (const [type, declaration] of Object.entries(sends)) declared.set(type, compileType(type, declaration, path))
   const names = [...declared.keys()].join(', ') || 'none'
   return (value) => {
     const specials: Special[] = []
     let type: unknown
-    let output: Declared | undefined
+    let output: Output | undefined
     const copy = new Bare()
     try {
       const body = askedToJson(value, '')
@@ -50,14 +61,43 @@ export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeH
     } catch (cause) {
       throw notEncodable(cause)
     }
-    const misfit = specials.find(({ kind }) => kind === 'misfit')
-    if (misfit !== undefined) throw invalid(type, `${nameOf(misfit.place)} matches no branch of its union`)
-    if (!output.validate(copy)) throw invalid(type, problemOf(output.validate))
-    for (const special of specials) {
-      if (special.kind !== 'url' || isSafeUrl(String(special.given))) continue
-      throw unsafeUrl(`${nameOf(special.place)} of "${type}"`)
-    }
+    check(output, copy, specials, `message "${type}"`)
     return withMarkup({ type, ...copy }, specials, sanitizeHtml)
+  }
+}
+
+/**
+ * Compiles the `reply` of a received type: of any kind of value, and read as `sends` is read. A listener that returns nothing
+ * has a reply that is not as declared.
+ *
+ * @param type of the message that is replied to, for errors
+ * @throws SecureWsError as `compileSends` does
+ */
+export function compileReply(type: string, schema: unknown, path: string, sanitizeHtml: SanitizeHtml): DeclaredReply {
+  if (!isSchema(schema)) throw badOption(path, schema, 'Write a schema, of any kind of value.')
+  const output = compileOutput(schema, path)
+  const place: Place = { above: undefined, key: 'value' }
+  return (value) => {
+    const specials: Special[] = []
+    let copy: unknown
+    try {
+      const given = settled(value, 'value')
+      copy = given === undefined ? undefined : output.project(given, specials, place)
+    } catch (cause) {
+      throw notEncodable(cause)
+    }
+    check(output, copy, specials, `reply to "${type}"`)
+    return withMarkup({ value: copy }, specials, sanitizeHtml)
+  }
+}
+
+function check({ validate }: Output, copy: unknown, specials: readonly Special[], name: string): void {
+  const misfit = specials.find(({ kind }) => kind === 'misfit')
+  if (misfit !== undefined) throw invalid(name, `${nameOf(misfit.place)} matches no branch of its union`)
+  if (!validate(copy)) throw invalid(name, problemOf(validate))
+  for (const special of specials) {
+    if (special.kind !== 'url' || isSafeUrl(String(special.given))) continue
+    throw unsafeUrl(`${nameOf(special.place)} of the ${name}`)
   }
 }
 
@@ -70,8 +110,8 @@ function undeclared(type: unknown, path: string, names: string): SecureWsError {
   )
 }
 
-function invalid(type: unknown, problem: string): SecureWsError {
-  return new SecureWsError('SWS_INVALID_OUTPUT', `The message "${type}" is not as declared: ${problem}`)
+function invalid(name: string, problem: string): SecureWsError {
+  return new SecureWsError('SWS_INVALID_OUTPUT', `The ${name} is not as declared: ${problem}`)
 }
 
 function problemOf({ errors }: ValidateFunction): string {
@@ -79,12 +119,12 @@ function problemOf({ errors }: ValidateFunction): string {
   return `${instancePath || 'it'} ${message}`
 }
 
-type Declared = { readonly project: Projection; readonly validate: ValidateFunction; readonly namesType: boolean }
+type Output = { readonly project: Projection; readonly validate: ValidateFunction; readonly namesType: boolean }
 
 let ajv: Ajv | undefined
-let compiledTypes = 0
+let compiledSchemas = 0
 
-function compileType(type: string, declaration: unknown, path: string): Declared {
+function compileType(type: string, declaration: unknown, path: string): Output {
   const at = `${path}.${type}`
   if (type === '' || answerTypes.has(type))
     throw badOption(at, type, 'Use another name: replies, errors and `left` are answers of this package.')
@@ -93,11 +133,15 @@ function compileType(type: string, declaration: unknown, path: string): Declared
   }
   const stray = Object.keys(declaration).find((name) => name !== 'schema')
   if (stray !== undefined) throw badOption(`${at}.${stray}`, declaration[stray], 'Only `schema` is known here.')
-  const schema = copyOutputSchema(declaration.schema, `${at}.schema`)
+  return compileOutput(declaration.schema, `${at}.schema`)
+}
+
+function compileOutput(given: OutputSchema, path: string): Output {
+  const schema = copyOutputSchema(given, path)
   ajv ??= strictAjv()
   const compiler = ajv
-  compiledTypes += 1
-  const key = `sends-${compiledTypes}`
+  compiledSchemas += 1
+  const key = `sends-${compiledSchemas}`
   try {
     compiler.addSchema(schema, key)
     const compile = (pointer: string): ValidateFunction => {
@@ -106,11 +150,10 @@ function compileType(type: string, declaration: unknown, path: string): Declared
       return validate
     }
     const validate = compile('')
-    const project = compileProjection(schema, compile, `${at}.schema`)
-    return { project, validate, namesType: namesType(schema, schema) }
+    return { project: compileProjection(schema, compile, path), validate, namesType: namesType(schema, schema) }
   } catch (cause) {
     if (cause instanceof SecureWsError) throw cause
-    throw badOption(`${at}.schema`, schema, `It does not compile: ${cause instanceof Error ? cause.message : cause}.`)
+    throw badOption(path, schema, `It does not compile: ${cause instanceof Error ? cause.message : cause}.`)
   } finally {
     compiler.removeSchema(key)
   }

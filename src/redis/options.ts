@@ -3,14 +3,23 @@ import { badOption } from '../errors.ts'
 import { type RedisClient, type RedisSource, redisSource } from './client.ts'
 import { type RedisTls, redisUrlSource } from './url.ts'
 
+/** Options of `redisBus`. */
 export interface RedisBusOptions {
-  /** `rediss://user:password@host:6379/0`. Needs the package `redis`. Either this or `client`. */
+  /** `rediss://user:password@host:6379/0`. Needs the package `redis`. No default: give either this or `client`. */
   readonly url?: string
-  /** With `url`: certificates for `rediss://`, where the system's authorities are not enough. The server is always verified. */
+  /**
+   * With `url`: certificates for `rediss://`. Default: the authorities of the system. The server is always verified.
+   */
   readonly tls?: RedisTls
-  /** With `url`: admit `redis://` beyond loopback. Everything in rooms then crosses that network in the clear. */
+  /**
+   * With `url`: admit `redis://` beyond loopback. Everything in rooms then crosses that network in the clear. Default
+   * `false`.
+   */
   readonly allowInsecureTransport?: boolean
-  /** A node-redis or ioredis client (also a cluster) to copy: two connections of our own are made from its options. */
+  /**
+   * A node-redis or ioredis client (also a cluster) to copy: two connections of our own are made from its options. No
+   * default: give either this or `url`.
+   */
   readonly client?: RedisClient
   /**
    * In front of every key and channel: letters, digits, `_ . -`, at most 64. Required, because a shared default would

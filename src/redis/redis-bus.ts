@@ -7,8 +7,10 @@ import { redisPresence } from './presence.ts'
 
 export type { RedisBusOptions } from './options.ts'
 
+/** The bus that `redisBus` makes. */
 export interface RedisBus extends Bus {
   readonly name: 'redis'
+  /** The prefix of every key and channel. */
   readonly channel: string
   readonly state: BusState
   /** The connection for commands, for stores that live beside the bus (`redisTickets`). */

@@ -2,10 +2,13 @@ import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { StoredTicket, TicketStore } from '../authentication/ticket-store.ts'
 import { badOption } from '../errors.ts'
 
-/** What a `redisBus(...)` brings: its connection, its prefix and its keys. */
+/** The parts of a bus that `redisTickets` uses: its connection, its prefix and its keys. `redisBus(...)` has them. */
 export interface TicketRedis {
+  /** The prefix of every key. */
   readonly channel: string
+  /** The keys that sign what is stored. */
   readonly secret?: readonly KeyObject[]
+  /** The connection. */
   readonly commands: { send(key: string, ...args: readonly string[]): Promise<unknown> }
 }
 

@@ -2,9 +2,13 @@ import { badOption, SecureWsError } from '../errors.ts'
 import { lazyLoad } from '../lazy-load.ts'
 import { type RedisSource, redisSource } from './client.ts'
 
+/** Certificates for `rediss://`, as `tls.connect` takes them. */
 export interface RedisTls {
+  /** Authorities that the certificate of the server may come from. */
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[]
+  /** Our certificate, where the server asks for one. */
   readonly cert?: string | Uint8Array
+  /** Its private key. */
   readonly key?: string | Uint8Array
   /** The name to verify, where the URL has only an address. */
   readonly servername?: string

@@ -25,6 +25,7 @@ export interface Bus {
   subscribe(topic: string, deliver: (payload: string) => void): Promise<() => Promise<void>>
   /** Resolves when the payload has been handed over, which says nothing about who heard it. */
   publish(topic: string, payload: string): Promise<void>
+  /** Gives back every connection and timer. */
   close(): Promise<void>
 
   /** Keys that sign envelopes: the first one signs, all of them verify. Required, except of `memoryBus()`. */
@@ -47,11 +48,16 @@ export interface Bus {
   readonly stores?: SharedStores
 }
 
+/** Whether the bus is there. */
 export type BusState = 'up' | 'down'
 
+/** The stores that outlive a node and that all nodes count in. */
 export interface SharedStores {
+  /** Revocations. */
   readonly denials: DenialStore
+  /** Rates and places. */
   readonly counters: CounterStore
+  /** Members of rooms. */
   readonly presence: PresenceStore
 }
 

@@ -12,12 +12,15 @@ export interface CounterStore {
   acquire(key: string, holder: string, limit: number, ttlMs: number): Promise<boolean>
   /** Keeps places for another `ttlMs`, and puts back those that the store lost (never refused: their sockets are open). */
   renew(claims: readonly Claim[], ttlMs: number): Promise<void>
+  /** Gives a place back. */
   release(key: string, holder: string): Promise<void>
 }
 
 /** A place held: `holder` names the node and the socket. Not renewed (its node was killed), it is free after its time. */
 export interface Claim {
+  /** The name of what is limited. */
   readonly key: string
+  /** The node and the socket. */
   readonly holder: string
 }
 

@@ -1,12 +1,15 @@
 import type { Claim } from './counters.ts'
 import { memoryLeases } from './memory-leases.ts'
 
-/** Who is in a room, on whichever node. A member whose node was killed is gone after `ttlMs` at the latest. */
+/** The members of rooms, on whichever node. A member whose node was killed is gone after `ttlMs` at the latest. */
 export interface PresenceStore {
+  /** Adds a member for `ttlMs`. */
   enter(room: string, member: string, ttlMs: number): Promise<void>
   /** `key` is the room, `holder` the member. */
   renew(claims: readonly Claim[], ttlMs: number): Promise<void>
+  /** Takes a member out. */
   leave(room: string, member: string): Promise<void>
+  /** All members whose time is not over. */
   members(room: string): Promise<string[]>
 }
 

@@ -13,21 +13,26 @@ export interface Recipient extends Member {
   outputRefused(error: unknown): void
 }
 
+/** Options of one broadcast. */
 export interface BroadcastOptions {
-  /** Instead of the route's, for this one message. */
+  /** For this one message. Default: what each member's route says. */
   readonly encode?: EncodeMode
   /**
-   * Asked once per member: `undefined` leaves this one out, another value is sent to this one alone, the message itself is
-   * shared with everybody else (ASVS 8.2.3: two viewers of one room see different fields). It must not wait. With more
-   * than one node it is refused: a function does not travel.
+   * Asked once per member: `undefined` leaves this one out, another value is sent to this one alone, the message itself
+   * is shared with everybody else (ASVS 8.2.3: two viewers of one room see different fields). It must not wait. With
+   * more than one node it is refused: a function does not travel. Default: everybody gets the message.
    */
   readonly perMember?: (session: Session | null, message: unknown) => unknown
 }
 
 /** Some rooms, some sockets left out, and one verb. Immutable: each call makes a new one. */
 export interface Audience {
-  /** Members of this room too; who is in both gets a message once. */
+  /**
+   * Members of this room too; a member of both gets a message once.
+   * @throws SecureWsError `SWS_BAD_ROOM`
+   */
   to(room: string): Audience
+  /** Without this socket. */
   except(socket: { readonly id: string }): Audience
   /**
    * Encoded once per kind of route among the members, framed once, written to each.

@@ -2,9 +2,11 @@ import type { Claim } from '../relay/counters.ts'
 import type { PresenceStore } from '../relay/presence.ts'
 import type { Member } from './rooms.ts'
 
-/** One socket in a room, wherever it is connected. */
+/** A socket in a room, wherever it is connected. */
 export interface RoomMember {
+  /** `socket.id`. */
   readonly socket: string
+  /** The user of its session; `undefined` where the session names none, or there is none. */
   readonly userId: string | undefined
 }
 

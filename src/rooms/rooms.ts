@@ -10,13 +10,14 @@ export interface Member {
   readonly identity: Identity | null
 }
 
-/** How long a member may stay, and who is asked again. */
+/** How long a member may stay, and whether it is asked again if it may. */
 export interface Grant {
   /** Milliseconds since the epoch; afterwards the member is out of the room, not off the server. Default: no end. */
   readonly until?: number
   /**
    * Asked at the join, then at each revalidation and by `reauthorize`; anything but `true` refuses the join, or ends the
-   * membership. A question that throws, or stays unanswered for `limits.lookup`, is a no.
+   * membership. A question that throws, or stays unanswered for `limits.lookup`, is a no. Default: the
+   * membership stays.
    */
   readonly authorize?: (session: Session | null) => boolean | Promise<boolean>
 }

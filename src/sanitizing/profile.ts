@@ -7,18 +7,29 @@ import { checkKeys, isPlainObject, join } from '../option-checks.ts'
  * Every option that hands out something else than a string, or that takes a guard away, is missing on purpose.
  */
 export interface OwnProfile {
+  /** Elements that stay, in place of the default list of DOMPurify. */
   readonly ALLOWED_TAGS?: readonly string[]
+  /** Attributes that stay, in place of the default list. */
   readonly ALLOWED_ATTR?: readonly string[]
+  /** Elements that stay as well. */
   readonly ADD_TAGS?: readonly string[]
+  /** Attributes that stay as well. */
   readonly ADD_ATTR?: readonly string[]
+  /** Elements that go, whatever the other lists say. */
   readonly FORBID_TAGS?: readonly string[]
+  /** Attributes that go, whatever the other lists say. */
   readonly FORBID_ATTR?: readonly string[]
   /** Elements whose content goes with them, in place of DOMPurify's own list. */
   readonly FORBID_CONTENTS?: readonly string[]
+  /** More elements whose content goes with them. */
   readonly ADD_FORBID_CONTENTS?: readonly string[]
+  /** Attributes whose value is no URL, though it may look like one. */
   readonly ADD_URI_SAFE_ATTR?: readonly string[]
+  /** Whether `aria-*` stays. Default true. */
   readonly ALLOW_ARIA_ATTR?: boolean
+  /** Whether `data-*` stays. Default true. */
   readonly ALLOW_DATA_ATTR?: boolean
+  /** Whether `/>` may stand in an attribute. Default true. */
   readonly ALLOW_SELF_CLOSE_IN_ATTR?: boolean
   /** Which URLs stay. Tested on the value without white space and control characters. No `g` or `y` flag. */
   readonly ALLOWED_URI_REGEXP?: RegExp
@@ -26,6 +37,7 @@ export interface OwnProfile {
   readonly KEEP_CONTENT?: boolean
   /** True prefixes every `id` and `name` with `user-content-`. Default false: names that clobber `document` are dropped. */
   readonly SANITIZE_NAMED_PROPS?: boolean
+  /** Lists of DOMPurify by name, in place of all of them. */
   readonly USE_PROFILES?: {
     readonly html?: boolean
     readonly svg?: boolean

@@ -1,4 +1,5 @@
 import { badOption } from '../errors.ts'
+import { checkPattern } from './pattern.ts'
 
 /** A JSON Schema as plain own members. */
 export type OutputSchema = { readonly [keyword: string]: unknown }
@@ -33,6 +34,11 @@ export function copyOutputSchema(schema: unknown, path: string): OutputSchema {
     for (const [keyword, value] of Object.entries(part)) {
       const below = `${at}.${keyword}`
       if (keyword === '$id' || keyword === '$schema') continue
+      if (keyword === 'pattern') checkPattern(value, part.maxLength, below)
+      if (keyword === 'patternProperties') {
+        for (const pattern of Object.keys(value ?? {}))
+          checkPattern(pattern, undefined, `${below}[${JSON.stringify(pattern)}]`)
+      }
       if (keyword === '$ref') copy.$ref = ids.get(String(value)) ?? value
       else if (ofValues.has(keyword)) copy[keyword] = value
       else if (ofSchemas.has(keyword) && isSchema(value)) {

@@ -1,86 +1,97 @@
+import type { Diagnostics } from 'recheck'
+import { badOption } from '../errors.ts'
+import { lazyLoad } from '../lazy-load.ts'
+
+/** recheck's pure JavaScript build: `npm run build` bundles it beside this file; from the source, and in a bundle, it is the package. */
+const recheckModule = lazyLoad<Pick<typeof import('recheck'), 'checkSync'>>(
+  './schema/recheck.cjs',
+  'recheck/lib/browser.js',
+)
+
+/** What one of our servers may spend on one pattern at its start. Most take some ten milliseconds. */
+const longestCheck = 10_000
+/** Steps for each character of the text that a pattern may take: a message of 64 KiB is then some 30 ms. */
+const mostSteps = 512
+
+/** How a pattern may be used. */
+type Judgement =
+  | { readonly kind: 'linear' }
+  | { readonly kind: 'polynomial'; readonly degree: number; readonly attack: string }
+  | { readonly kind: 'exponential'; readonly attack: string }
+  | { readonly kind: 'undecided'; readonly why: string }
+
+/** By pattern: routes share them, and the answer never changes. */
+const judged = new Map<string, Judgement>()
+
 /**
- * A pattern that backtracks exponentially hangs the server on some thirty characters, whatever limits are set. This finds the
- * plain cases at registration: a group repeated without bound (`(...)+`, `(...)*`, `(...){2,}`) in which one alternative is
- * nothing but repetitions without bound and optional parts, so that one text can be cut into rounds in many ways: `(a+)+`,
- * `(\w+\s?)*`, `(a|b*)+`. `(?:[a-z]+\.)+` is fine, because every round needs its dot. Quadratic patterns are not found:
- * `maxLength` beside `pattern` bounds them (it is checked first), else `limits.messageBytes` does.
+ * Refuses a pattern that hangs the server on some thirty characters, whatever limits are set, and one of a higher degree where
+ * nothing keeps the text short. Node's engine backtracks: `^(\w|\d)+$` doubles its work with every character.
+ *
+ * @param longest the `maxLength` beside the pattern, which is looked at before it
+ * @throws SWS_BAD_OPTION with a text that keeps the pattern busy
  */
-export function isCatastrophic(pattern: string): boolean {
-  return readAlternatives({ pattern, at: 0 }).catastrophic
-}
-
-interface Reader {
-  readonly pattern: string
-  at: number
-}
-
-/** What a group's body looks like from outside. `loose`: some alternative is only optional parts around an unbounded repetition. */
-interface Body {
-  readonly loose: boolean
-  readonly catastrophic: boolean
-}
-
-// Recursion is bounded by the nesting of a pattern the server's author wrote.
-function readAlternatives(reader: Reader): Body {
-  const { pattern } = reader
-  let catastrophic = false
-  let loose = false
-  let unbounded = false
-  let required = false
-  while (reader.at < pattern.length) {
-    const unit = pattern[reader.at]
-    if (unit === ')') break
-    if (unit === '|') {
-      reader.at++
-      loose ||= unbounded && !required
-      unbounded = false
-      required = false
-      continue
+export function checkPattern(pattern: unknown, longest: unknown, path: string): void {
+  if (typeof pattern !== 'string') throw badOption(path, pattern, 'Write a regular expression as a string.')
+  try {
+    new RegExp(pattern, 'u')
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause)
+    throw badOption(path, pattern, `It is no regular expression with the flag \`u\`: ${problem}.`)
+  }
+  const judgement = judge(pattern)
+  switch (judgement.kind) {
+    case 'linear':
+      return
+    case 'polynomial': {
+      const { degree, attack } = judgement
+      const mayBe = Math.floor(mostSteps ** (1 / (degree - 1)))
+      if (typeof longest === 'number' && longest <= mayBe) return
+      throw badOption(
+        path,
+        pattern,
+        `Its time grows with the length to the power of ${degree} (ReDoS), as on ${attack}: write \`maxLength\` of at most ${mayBe} beside it, or a pattern in which no two repetitions that touch take the same characters.`,
+      )
     }
-    const atom = readAtom(reader)
-    const { min, max } = readQuantifier(reader)
-    catastrophic ||= atom.catastrophic || (max === Number.POSITIVE_INFINITY && atom.loose)
-    if (max === Number.POSITIVE_INFINITY || (max > 0 && atom.loose)) unbounded = true
-    else if (min > 0 && !atom.empty) required = true
+    case 'exponential':
+      throw badOption(
+        path,
+        pattern,
+        `Its time doubles with every character (ReDoS), as on ${judgement.attack}: let each round of a repetition need a character that nothing else in it takes, or check the text in the listener.`,
+      )
+    default:
+      throw badOption(
+        path,
+        pattern,
+        `Nobody can tell how long it takes (${judgement.why}), so it may take for ever (ReDoS): write a simpler one, or check the text in the listener.`,
+      )
   }
-  return { loose: loose || (unbounded && !required), catastrophic }
 }
 
-/** `empty`: takes no character (anchors, assertions), so it separates no rounds. */
-function readAtom(reader: Reader): Body & { readonly empty: boolean } {
-  const { pattern } = reader
-  const plain = { loose: false, catastrophic: false, empty: false }
-  const unit = pattern[reader.at++]
-  if (unit === '\\') {
-    const escaped = pattern[reader.at++]
-    const braces = /^(?:[pPu]\{[^}]*\}|k<[^>]*>)/.exec(pattern.slice(reader.at - 1))
-    if (braces !== null) reader.at += braces[0].length - 1
-    return escaped === 'b' || escaped === 'B' ? { ...plain, empty: true } : plain
+function judge(pattern: string): Judgement {
+  const known = judged.get(pattern)
+  if (known !== undefined) return known
+  const { checkSync } = recheckModule()
+  // Without acceleration, which remembers where it has been: Node's engine does not, and `^(?:a?){25}b` takes it seconds.
+  const options = { accelerationMode: 'off', timeout: longestCheck } as const
+  let judgement = judgementOf(checkSync(pattern, 'u', options))
+  // Its automata take whatever ends for fast, in however many ways it may end: those are tried.
+  if (judgement.kind === 'linear' && hasManyWays(pattern)) {
+    judgement = judgementOf(checkSync(pattern, 'u', { ...options, checker: 'fuzz' }))
   }
-  if (unit === '[') {
-    while (reader.at < pattern.length && pattern[reader.at] !== ']') reader.at += pattern[reader.at] === '\\' ? 2 : 1
-    reader.at++
-    return plain
-  }
-  if (unit === '^' || unit === '$') return { ...plain, empty: true }
-  if (unit !== '(') return plain
-  const head = /^\?(?:[:=!]|<[=!]|<[^>]*>|[a-z-]+:)/.exec(pattern.slice(reader.at))?.[0] ?? ''
-  reader.at += head.length
-  const body = readAlternatives(reader)
-  reader.at++
-  const assertion = head.endsWith('=') || head.endsWith('!')
-  return assertion ? { loose: false, catastrophic: body.catastrophic, empty: true } : { ...body, empty: false }
+  judged.set(pattern, judgement)
+  return judgement
 }
 
-function readQuantifier(reader: Reader): { min: number; max: number } {
-  const found = /^(?:([*+?])|\{(\d+)(,(\d*))?\})\??/.exec(reader.pattern.slice(reader.at))
-  if (found === null) return { min: 1, max: 1 }
-  reader.at += found[0].length
-  const [, sign, low, comma, high] = found
-  if (sign !== undefined) {
-    return { min: sign === '+' ? 1 : 0, max: sign === '?' ? 1 : Number.POSITIVE_INFINITY }
-  }
-  const min = Number(low)
-  if (comma === undefined) return { min, max: min }
-  return { min, max: high === '' || high === undefined ? Number.POSITIVE_INFINITY : Number(high) }
+/** Whether a group is counted, or there are so many choices that trying all of them would be noticed (2 to the power of 10). */
+function hasManyWays(pattern: string): boolean {
+  return pattern.includes('){') || (pattern.match(/[?{|]/g) ?? []).length > 10
+}
+
+function judgementOf(found: Diagnostics): Judgement {
+  if (found.status === 'safe') return { kind: 'linear' }
+  if (found.status === 'unknown') return { kind: 'undecided', why: found.error.kind }
+  const attack = found.attack.pattern
+  const { complexity } = found
+  if (complexity.type === 'exponential') return { kind: 'exponential', attack }
+  return { kind: 'polynomial', degree: complexity.degree, attack }
 }

@@ -1,5 +1,5 @@
 import { badOption } from '../errors.ts'
-import { isCatastrophic } from './pattern.ts'
+import { checkPattern } from './pattern.ts'
 import { textSteps } from './sanitize-text.ts'
 import { visitKeyword } from './visits.ts'
 
@@ -109,7 +109,7 @@ function copyKeyword(keyword: string, value: unknown, schema: PlainSchema, at: P
     case '$ref':
       return pointerOf(value, at)
     case 'pattern':
-      checkPattern(value, at.path)
+      checkPattern(value, schema.maxLength, at.path)
       break
     case 'sanitize':
       checkSteps(value, at.path)
@@ -147,7 +147,7 @@ function copyRole(role: string, keyword: string, value: unknown, at: Position): 
     return Object.fromEntries(
       tagsFirst(value).map(([name, each]) => {
         if (name === '__proto__') throw badOption(at.path, name, 'No message can have a member of this name.')
-        if (keyword === 'patternProperties') checkPattern(name, `${at.path}[${JSON.stringify(name)}]`)
+        if (keyword === 'patternProperties') checkPattern(name, undefined, `${at.path}[${JSON.stringify(name)}]`)
         return [name, copyEither(each, step(inside, name))]
       }),
     )
@@ -247,15 +247,6 @@ function checkSteps(value: unknown, path: string): void {
   for (const [index, name] of value.entries()) {
     if (!textSteps.has(name)) throw badOption(`${path}[${index}]`, name, `Write one of ${names}.`)
   }
-}
-
-function checkPattern(pattern: unknown, path: string): void {
-  if (typeof pattern !== 'string' || !isCatastrophic(pattern)) return
-  throw badOption(
-    path,
-    pattern,
-    'A repetition of a repetition can take for ever on a few dozen characters (ReDoS): let each round of the outer one need a separator.',
-  )
 }
 
 export function isSchema(value: unknown): value is PlainSchema {

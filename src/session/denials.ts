@@ -5,6 +5,7 @@ import { digestOf, type IdentityKind, identityKey, identityKinds } from './ident
  * at or before `at` is refused until `until`; signing in again afterwards works, unless `at` is `until` (a ban).
  */
 export interface Denial {
+  /** The name that `id` is the digest of. */
   readonly kind: IdentityKind
   /** SHA-256 of the session, user or token id, base64url. What is kept in Redis or sent to other nodes opens nothing. */
   readonly id: string
@@ -14,11 +15,15 @@ export interface Denial {
   readonly until: number
 }
 
-/** Who is asking: the members of a session that a denial can hit. */
+/** The members of a session that a denial can hit. */
 export interface DenialSubject {
+  /** `session.id`. */
   readonly sessionId?: string | undefined
+  /** `session.userId`. */
   readonly userId?: string | undefined
+  /** `session.tokenId`. */
   readonly tokenId?: string | undefined
+  /** `session.authenticatedAt`. */
   readonly authenticatedAt?: number | undefined
   /** A time at which the credential already existed. */
   readonly issuedAt?: number | undefined
@@ -37,6 +42,7 @@ export interface DenialStore {
   since(
     cursor: string | undefined,
   ): Promise<{ readonly denials: readonly Denial[]; readonly cursor: string; readonly reset: boolean }>
+  /** Whether a denial in force hits this subject. */
   isDenied(subject: DenialSubject): Promise<boolean>
 }
 

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import type { Session } from './session.ts'
 
 export const identityKinds = ['session', 'user', 'token'] as const
+/** The three names that a session has. */
 export type IdentityKind = (typeof identityKinds)[number]
 
 /** Longer ids are refused: they become keys of rooms, counters and Redis. */

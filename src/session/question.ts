@@ -14,10 +14,18 @@ export async function answerWithin<T>(deadline: number, question: () => T | Prom
   }
 }
 
+const silences = new WeakSet<object>()
+
+/** Not by `instanceof`: what an application throws may throw again when somebody looks at it (MS-15). */
+export function isSilence(error: unknown): error is SilentApplicationError {
+  return typeof error === 'object' && error !== null && silences.has(error)
+}
+
 export class SilentApplicationError extends Error {
   override readonly name = 'SilentApplicationError'
 
   constructor(deadline: number) {
     super(`no answer within ${deadline} ms (limits.lookup)`)
+    silences.add(this)
   }
 }

@@ -24,30 +24,40 @@ export type AuditType =
   | 'relay.failed'
   | 'options.loosened'
 
-/** One decision: who, what, when, where. Never a message body, a credential or a raw session id (ASVS 16.2.5). */
+/** A decision: who, what, when, where. Never a message body, a credential or a raw session id (ASVS 16.2.5). */
 export interface AuditEvent {
+  /** The kind of decision. */
   readonly type: AuditType
   /** ISO 8601, UTC. */
   readonly at: string
   /** A refusal code (`SWS_...`) or a close code. */
   readonly code?: string | number
-  /** Why, for the operator: control characters escaped, cut at 256 characters. Never sent to the client. */
+  /** The reason, for the operator: control characters escaped, cut at 256 characters. Never sent to the client. */
   readonly reason?: string
+  /** The route as it was declared, such as `/rooms/:id`. */
   readonly route?: string
   /** The socket's id, on every event that concerns one. */
   readonly socket?: string
   /** The first 16 hex digits of SHA-256 of the session id: correlates events, opens nothing. */
   readonly session?: string
+  /** `session.userId`. */
   readonly user?: string
+  /** The address that the handshake came from. */
   readonly address?: string
+  /** The `Origin` of the handshake. */
   readonly origin?: string
-  /** Which authenticator spoke. */
+  /** The authenticator that spoke. */
   readonly method?: string
   /** A declared message type, or the quoted one a client sent. */
   readonly messageType?: string
+  /** The room. */
   readonly room?: string
+  /** How long it took, in ms: the handshake, or the life of the socket. */
   readonly durationMs?: number
-  /** How many of the same were not logged one by one (the `audit` function gets every one). */
+  /**
+   * In the log alone: how many of the same type and code were not logged since the last line. The `audit` function gets
+   * every one.
+   */
   readonly suppressed?: number
 }
 

@@ -1,17 +1,25 @@
 /** The bytes of a handshake that must not get in, and what it would mean if it did. */
 export interface HostileHandshake {
+  /** The attack, in words. */
   readonly name: string
   /** Latin-1: one character, one byte. */
   readonly bytes: string
 }
 
+/** The handshake that gets in, from which the attacks are made. */
 export interface Victim {
+  /** The path of the route. */
   readonly path: string
+  /** Its `Host`. */
   readonly host: string
-  /** `null` for an application whose clients send none. */
+  /** Its `Origin`; `null` for an application whose clients send none. */
   readonly origin: string | null
-  /** Of a client that gets in: the attacks are tried with the visitor's own credentials, as a browser would. */
+  /**
+   * Of a client that gets in: the attacks are tried with the visitor's own credentials, as a browser would. Default:
+   * none.
+   */
   readonly headers?: Readonly<Record<string, string>>
+  /** Its sub-protocols. Default: none. */
   readonly protocols?: readonly string[]
 }
 

@@ -6,13 +6,15 @@ import { hostileHandshakes } from './attacker.ts'
 
 export { type HostileHandshake, hostileHandshakes } from './attacker.ts'
 
+/** The client that `injectSecureWS` plays. */
 export interface InjectOptions {
-  /** `null` sends none. Default `https://localhost`. */
+  /** The `Origin`; `null` sends none. Default `https://localhost`. */
   readonly origin?: string | null
   /** Default: the host of `origin`. */
   readonly host?: string
-  /** `cookie`, `authorization` and the like. */
+  /** `cookie`, `authorization` and the like. Default: none. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Sub-protocols to offer. Default: none. */
   readonly protocols?: readonly string[]
   /** Whether the server sees TLS. Default true. */
   readonly encrypted?: boolean
@@ -22,8 +24,11 @@ export interface InjectOptions {
 
 /** A handshake that was refused: the status, and the `code` of the body when it was ours. */
 export class HandshakeRefused extends Error {
+  /** Always `HandshakeRefused`. */
   override readonly name = 'HandshakeRefused'
+  /** The status of the answer. */
   readonly statusCode: number
+  /** The `code` of its body, or `undefined` when it was not ours. */
   readonly code: string | undefined
 
   constructor(statusCode: number, code: string | undefined) {
@@ -35,7 +40,7 @@ export class HandshakeRefused extends Error {
 
 /**
  * Opens a socket without a port: a real client and the application's own HTTP server, with a pipe between them. Unlike
- * `injectWS` of @fastify/websocket, the request has an address, TLS and raw headers, so that every check sees what it sees
+ * `injectWS` of `@fastify/websocket`, the request has an address, TLS and raw headers, so that every check sees what it sees
  * in production, and the answer is a socket on which `protocol` and early messages are what a client would have.
  *
  * @throws HandshakeRefused

@@ -20,10 +20,16 @@ import { WebSocketWire, type WsSocket } from './ws-port.ts'
 /** As ws declares it for `ping` and `pong`. */
 type ControlCallback = (error: Error) => void
 
+/** Options of one `send`. */
 export interface SendOptions extends FrameOptions {
+  /**
+   * Whether the frame is binary. Default: true for bytes and a Blob, else false. Bytes with `false` are UTF-8 text, and
+   * encoded.
+   */
   readonly binary?: boolean | undefined
+  /** Taken and ignored, as ws does on a server: RFC 6455 section 5.1 forbids it. Default `false`. */
   readonly mask?: boolean | undefined
-  /** For this one payload, instead of the route's. */
+  /** For this one payload. Default: what the route says. */
   readonly encode?: EncodeMode | undefined
 }
 
@@ -63,7 +69,11 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       })
     }
 
-    /** Called by ws right after it has written the 101: the first moment that this object is somebody's socket. */
+    /**
+     * Takes the stream over: ws calls it right after it has written the 101, the first moment that this object is
+     * somebody's socket.
+     * @internal
+     */
     setSocket(stream: Duplex, head: Buffer, options: { maxPayload?: number }): void {
       const admitted = source.take(stream)
       if (admitted === undefined) {
@@ -91,6 +101,10 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       return this.connection.rooms
     }
 
+    /**
+     * The state behind this face.
+     * @internal
+     */
     get connection(): Connection {
       if (this.#connection === undefined) throw new TypeError('This socket was never opened by the server.')
       return this.#connection
@@ -114,7 +128,8 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
     }
 
     /**
-     * The reason is plain text: it is encoded and cut to the 123 bytes a close frame has room for.
+     * Closes with a code and a reason. The reason is plain text: it is encoded and cut to the 123 bytes that a close
+     * frame has room for (RFC 6455 section 5.5). Nothing is delivered or sent after the call.
      *
      * @throws TypeError for a code that no close frame may carry; the socket is as open as before then
      */
@@ -128,7 +143,10 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       connection.close(code, typeof reason === 'string' ? reason : undefined)
     }
 
-    /** Nothing that was already read is delivered after this: ws alone parses what the stream still holds. */
+    /**
+     * Ends the connection without a close frame. Nothing that was already read is delivered after this: ws alone
+     * parses what the stream still holds.
+     */
     override terminate(): void {
       const connection = this.#connection
       if (connection === undefined) {
@@ -139,11 +157,16 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       connection.wire.terminate()
     }
 
+    /**
+     * Sends a ping. Its payload is text: encoded, and cut to 125 bytes. The heartbeat (`limits.heartbeat`) needs no
+     * help.
+     */
     override ping(payload?: unknown, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
       const [text, called] = controlArguments(payload, mask, callback)
       this.connection.wire.ping(text, called && this.connection.contained(called))
     }
 
+    /** Sends a pong. Text is encoded and cut to 125 bytes, bytes go as they are. */
     override pong(payload?: unknown, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
       const { wire } = this.connection
       // Bytes are ws answering a ping with the client's own payload, as RFC 6455 section 5.5.3 asks for.
@@ -153,30 +176,39 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       wire.pong(bytes, called && this.connection.contained(called))
     }
 
+    /** Stops reading: no listener is called until `resume()`. What the client sends waits in the kernel. */
     override pause(): void {
       this.connection.wire.pause()
     }
 
+    /** Reads again. */
     override resume(): void {
       this.connection.wire.resume()
     }
 
+    /** Adds a listener. Reading begins with the first one that a message can reach, or when the handler has returned. */
     override on(event: string | symbol, listener: (...args: never[]) => void): this {
       super.on(event, listener as () => void)
       if (typeof event === 'string') this.#connection?.listenerAdded(event)
       return this
     }
 
+    /** The same as `on`. */
     override addListener(event: string | symbol, listener: (...args: never[]) => void): this {
       return this.on(event, listener)
     }
 
+    /** Adds a listener before the others. */
     override prependListener(event: string | symbol, listener: (...args: never[]) => void): this {
       super.prependListener(event, listener as () => void)
       if (typeof event === 'string') this.#connection?.listenerAdded(event)
       return this
     }
 
+    /**
+     * Decides what a frame of ws is before anybody hears of it.
+     * @internal
+     */
     override emit(event: string | symbol, ...args: unknown[]): boolean {
       const connection = this.#connection
       if (connection === undefined || typeof event === 'symbol') return super.emit(event, ...args)

@@ -43,6 +43,15 @@ test('messages.ts: declared messages in both directions', async (t) => {
   await client.close()
 })
 
+test('replies.ts: a reply holds what is declared', async (t) => {
+  const { url } = await startExample(t, 'replies.ts')
+  const client = await openSocket(socketOf(url, '/users'), { headers: { origin: url } })
+  client.send({ type: 'find', number: 7, id: 1 })
+  client.send({ type: 'find', number: 8, id: 2 })
+  assert.deepEqual(await client.hear('reply'), { type: 'reply', id: 1, value: { id: 7, name: 'Ada' } })
+  await client.close()
+})
+
 test('rich-text.ts: markup is cleaned, a file is what its first bytes say', async (t) => {
   const { url } = await startExample(t, 'rich-text.ts')
   const client = await openSocket(socketOf(url, '/posts'), { headers: { origin: url } })

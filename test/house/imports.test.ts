@@ -24,6 +24,7 @@ const storeys: readonly (readonly string[])[] = [
   ['admission/hook'],
   ['decorator'],
   ['plugin', 'fastify'],
+  ['augmentation'],
   ['public'],
   ['index'],
   ['testing'],

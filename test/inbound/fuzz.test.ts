@@ -72,6 +72,7 @@ function open(schema: object) {
       bytes: { perSecond: 1e9, burst: 1e9 },
       messageDepth: 32,
       refusals: { perMinute: 1e6 },
+      lookup: 1_000,
     },
     path: 'secureWs',
     sanitizeHtml: assert.fail,

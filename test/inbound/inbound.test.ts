@@ -19,6 +19,7 @@ const limits: InboundLimits = {
   bytes: { perSecond: 262_144, burst: 1_048_576 },
   messageDepth: 32,
   refusals: { perMinute: 20 },
+  lookup: 1_000,
 }
 const say = { schema: Type.Object({ text: Type.String({ maxLength: 500 }) }) }
 

@@ -152,7 +152,7 @@ test('OU-11 an unsafe URL is an error, deep inside and in any case', () => {
   for (const href of ['javascript:alert(1)', 'JAVA\tSCRIPT:x', 'data:text/html,x', '//evil.example']) {
     assert.throws(() => encodeOutgoing({ type: 'm', links: [{ href: '/a' }, { href }] }, policy), {
       code: 'SWS_UNSAFE_URL',
-      message: /^links\.1\.href of "m" must/,
+      message: /^links\.1\.href of the message "m" must/,
     })
   }
   for (const format of ['uri-reference', 'iri', 'iri-reference', 'url']) {
@@ -377,7 +377,7 @@ test('each mistake at the caller says what is wrong, where, and what is declared
   }
   assert.throws(() => encodeOutgoing({ type: 'm', a: 'x', at: 'javascript:x' }, n), {
     code: 'SWS_UNSAFE_URL',
-    message: /^at of "m" must/,
+    message: /^at of the message "m" must/,
   })
   // What is not declared is not even looked at.
   assert.deepEqual(sent({ type: 'm', a: 'x', b: 1n, at: '/' }, n), { type: 'm', a: 'x', at: '/' })
@@ -620,7 +620,7 @@ test('patterns, tuples, true, false and what is left over are projected each by 
   for (const fields of [{ link: 'javascript:x' }, { pair: ['', '', '/', 'javascript:x'] }]) {
     assert.throws(() => encodeOutgoing({ type: 'm', ...fields }, policy), {
       code: 'SWS_UNSAFE_URL',
-      message: /^(?:link|pair\.3) of "m" must/,
+      message: /^(?:link|pair\.3) of the message "m" must/,
     })
   }
   assert.throws(() => encodeOutgoing({ type: 'm', short: ['x', 'more'] }, policy), { code: 'SWS_INVALID_OUTPUT' })

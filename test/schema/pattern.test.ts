@@ -1,58 +1,72 @@
 import assert from 'node:assert/strict'
-import { it } from 'node:test'
-import { isCatastrophic } from '../../src/schema/pattern.ts'
+import { describe, it } from 'node:test'
+import { compileSchema } from '../../src/inbound/schema.ts'
+import { compileOutbound } from '../../src/outbound/outbound.ts'
+import { checkPattern } from '../../src/schema/pattern.ts'
+import { exponential, ordinary, polynomial } from './patterns.ts'
 
-// /^(a+)+$/ against thirty `a` and a `!` runs for minutes: no limit on bytes helps.
-it('MS-09 finds repetitions of repetitions', () => {
-  for (const pattern of [
-    '(a+)+',
-    '^(a+)+$',
-    '(a*)*',
-    '(?:a+)*$',
-    '([a-z]+)*',
-    '(\\w+\\s?)*',
-    '(a|b*)+',
-    '(.*)*x',
-    '((a+))+',
-    '(a+){2,}',
-    '(?:x?a+)+',
-    '(?<word>\\w+)+',
-    '^((?:\\d+)?)+$',
-    '(?:(?:a+)b?)+',
-    '(\\p{L}+)+',
-    '(?:a+\\b)+',
-    '(?=(a+)+)b',
-    '([^\\]]+)+',
-    '(?:a{1,})+?',
-  ]) {
-    assert.equal(isCatastrophic(pattern), true, pattern)
+function objectionTo(pattern: unknown, longest?: number): string | undefined {
+  try {
+    checkPattern(pattern, longest, 'x.pattern')
+    return undefined
+  } catch (error) {
+    assert.ok(error instanceof Error && 'code' in error && error.code === 'SWS_BAD_OPTION')
+    return error.message
+  }
+}
+
+// /^(\w|\d)+$/ against thirty digits and a `!` runs for a minute: no limit on bytes helps.
+describe('MS-09 a pattern is judged before it is used', () => {
+  for (const pattern of exponential) {
+    it(`refuses ${pattern}`, () => assert.match(objectionTo(pattern, 10) ?? 'admitted', /ReDoS/))
+  }
+  for (const pattern of polynomial) {
+    it(`wants a maxLength for ${pattern}`, () => {
+      const objection = objectionTo(pattern) ?? 'admitted'
+      const mayBe = Number(/write `maxLength` of at most (\d+) beside it/.exec(objection)?.[1])
+      assert.ok(mayBe > 1 && mayBe <= 512, objection)
+      assert.equal(objectionTo(pattern, mayBe), undefined)
+      assert.equal(objectionTo(pattern, mayBe + 1), objection)
+    })
   }
 })
 
-it('leaves patterns whose rounds are kept apart', () => {
-  for (const pattern of [
-    '^[a-z]+$',
-    '^(?:[a-z]+\\.)+[a-z]+$',
-    '^a+b+$',
-    '^(\\d{3}-)*\\d+$',
-    '(a+b)+',
-    '(?:,\\d+)*',
-    '(a|b)+',
-    '([+*]+x)+',
-    '(\\+\\*)+',
-    '(a+){2}',
-    '(a+)?',
-    '^.*$',
-    '^a.*b$',
-    '^-?(?:0|[1-9][0-9]*)$',
-    '^[(a+)+]+$',
-    '\\(a+\\)+',
-    '(a{2,5})+',
-    '^(?:[A-Za-z0-9+/]{4})*$',
-    '',
-    '(',
-    '[',
-  ]) {
-    assert.equal(isCatastrophic(pattern), false, pattern)
+describe('ordinary patterns register', () => {
+  assert.ok(ordinary.length >= 100)
+  for (const pattern of ordinary) it(pattern, () => assert.equal(objectionTo(pattern), undefined))
+})
+
+it('MS-09 tells a text that keeps the pattern busy, and what to write', () => {
+  const objection = objectionTo('^(\\w|\\d)+$') ?? ''
+  const attack = /as on (.*): let each round/.exec(objection)?.[1]
+  assert.match(attack ?? '', /^'\w' \+ '0'\.repeat\(31\) \+ '\\x00'$/)
+})
+
+it('refuses what is no pattern, and what cannot be judged', () => {
+  assert.match(objectionTo('(') ?? '', /no regular expression/)
+  assert.match(objectionTo('\\-') ?? '', /no regular expression with the flag `u`/)
+  assert.match(objectionTo(/a/) ?? '', /as a string/)
+})
+
+it('MS-09 asks in both directions, of patterns and of property patterns', () => {
+  const of = (schema: object) => ({ type: 'object', ...schema })
+  const text = (pattern: string) => of({ properties: { a: { type: 'string', pattern } } })
+  const names = (pattern: string) => of({ patternProperties: { [pattern]: { type: 'string' } } })
+  const receive = (schema: object) => compileSchema(schema, ['type', 'id'], 'm.schema')
+  const send = (schema: object) =>
+    compileOutbound({
+      encode: 'html',
+      sends: { m: { schema } },
+      path: 'secureWs',
+      sanitizeHtml: assert.fail,
+      warn: assert.fail,
+    })
+  for (const compile of [receive, send]) {
+    for (const schema of [text('^(\\w|\\d)+$'), names('^(\\w|\\d)+$'), names('\\s+$')]) {
+      assert.throws(() => compile(schema), { code: 'SWS_BAD_OPTION', message: /m\.schema\..*attern.*ReDoS.*repeat/ })
+    }
+    compile(text('^\\w+$'))
+    compile(names('^\\w+$'))
+    compile(of({ properties: { a: { type: 'string', pattern: '\\s+$', maxLength: 512 } } }))
   }
 })

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { json } from '../harness/frames.ts'
+import { startServer } from '../harness/server.ts'
+import { until } from '../harness/until.ts'
+
+// A listener that awaits what never comes (a lock, a query without a deadline) must not mute its socket.
+
+const any = { schema: { type: 'object', properties: {} } } as const
+const never = () => new Promise<never>(() => {})
+const failures = (events: readonly { type: string; code?: string | number; messageType?: string }[]) =>
+  events.filter(({ type }) => type === 'message.failed').map(({ code, messageType }) => `${code} ${messageType}`)
+
+test('C8 a listener that does not settle costs its own message and no other', async (t) => {
+  let reject: (error: Error) => void = () => {}
+  const server = await startServer(t, { limits: { listener: 150 } }, (app) => {
+    app.get('/ws', { websocket: true, secureWs: { receives: { hang: any, say: any, slow: any } } }, (socket) => {
+      socket.on(
+        'hang',
+        () =>
+          new Promise<never>((_resolve, fail) => {
+            reject = fail
+          }),
+      )
+      socket.on('say', () => 'said')
+      socket.on('slow', async () => {
+        await wait(60)
+        return 'slow, and in time'
+      })
+    })
+  })
+  const peer = await server.connect()
+  peer.write(
+    json({ type: 'slow', id: 0 }),
+    json({ type: 'hang', id: 1 }),
+    json({ type: 'say', id: 2 }),
+    json({ type: 'hang' }),
+    json({ type: 'say', id: 3 }),
+  )
+  await until(() => peer.texts.length === 5, 'all were answered')
+  assert.deepEqual(peer.messages, [
+    { type: 'reply', id: 0, value: 'slow, and in time' },
+    { type: 'error', code: 'SWS_TIMEOUT', id: 1 },
+    { type: 'reply', id: 2, value: 'said' },
+    { type: 'error', code: 'SWS_TIMEOUT' },
+    { type: 'reply', id: 3, value: 'said' },
+  ])
+  assert.deepEqual(failures(server.events), ['SWS_TIMEOUT hang', 'SWS_TIMEOUT hang'])
+  // What it throws in the end is a fault that is logged: not an answer, and not the end of the process.
+  reject(new Error('the lock is gone'))
+  await until(() => server.logged.some((line) => line.includes('the lock is gone')), 'it was logged')
+  assert.equal(peer.texts.length, 5)
+})
+
+test('C8 the listeners of binary frames have the same time', async (t) => {
+  const png = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')
+  const limits = { listener: 100 }
+  const server = await startServer(t, { limits }, (app) => {
+    const secureWs = { receives: { say: any }, binary: ['image/png'] }
+    app.get('/ws', { websocket: true, secureWs }, (socket) => {
+      socket.on('binary', never)
+      socket.on('say', () => 'said')
+    })
+  })
+  const peer = await server.connect()
+  peer.write(Buffer.concat([Buffer.from([0x82, 0x80 | png.length, 0, 0, 0, 0]), png]), json({ type: 'say', id: 1 }))
+  await until(() => peer.texts.length === 1, 'the next one was answered')
+  assert.deepEqual(failures(server.events), ['SWS_TIMEOUT binary'])
+})
+
+test('C8 an `authorize` of a message that never answers lets nothing through and mutes nobody', async (t) => {
+  const heard: string[] = []
+  const server = await startServer(t, { limits: { lookup: 100 } }, (app) => {
+    const receives = { pay: { ...any, authorize: never }, say: any }
+    app.get('/ws', { websocket: true, secureWs: { receives } }, (socket) => {
+      socket.on('pay', () => heard.push('pay'))
+      socket.on('say', () => 'said')
+    })
+  })
+  const peer = await server.connect()
+  peer.write(json({ type: 'pay', id: 1 }), json({ type: 'say', id: 2 }))
+  await until(() => peer.texts.length === 2, 'both were answered')
+  assert.deepEqual(peer.messages, [
+    { type: 'error', code: 'SWS_INTERNAL', id: 1 },
+    { type: 'reply', id: 2, value: 'said' },
+  ])
+  assert.deepEqual(heard, [])
+})
+
+test('C8 a handler without an end keeps a message it never listens to for the time of a handshake', async (t) => {
+  const server = await startServer(t, { limits: { handshake: 200 } }, (app) => {
+    app.get('/ws', { websocket: true, secureWs: { receives: { forgotten: any, say: any } } }, async (socket) => {
+      socket.on('say', () => 'said')
+      await never()
+    })
+  })
+  const peer = await server.connect()
+  peer.write(json({ type: 'forgotten', id: 1 }), json({ type: 'say', id: 2 }))
+  await until(() => peer.texts.length === 2, 'both were answered')
+  assert.deepEqual(peer.messages, [
+    { type: 'error', code: 'SWS_NO_LISTENER', id: 1 },
+    { type: 'reply', id: 2, value: 'said' },
+  ])
+})
