@@ -13,13 +13,19 @@ export type Order =
   /** Say which sockets you have: of somebody, or all of them. The answer goes to `node`. */
   | { readonly verb: 'list'; readonly ask: string; readonly node: string; readonly whom: Whom | undefined }
 
-/** A socket as another node describes it: nothing here opens anything. */
+/** An open socket, on whichever node: plain values, none of which opens anything. */
 export interface RemoteSocket {
+  /** As `socket.id`: `close` and `kick` take it. */
   readonly id: string
+  /** When it was opened, in milliseconds since the epoch. */
   readonly since: number
+  /** The client's address, as its node saw it. */
   readonly address: string | undefined
+  /** The route it was opened on, as declared. */
   readonly route: string
+  /** Of its session. */
   readonly userId: string | undefined
+  /** The fingerprint of its session, as audit events show it: tells sessions apart, and opens nothing. */
   readonly session: string | undefined
 }
 
