@@ -23,8 +23,11 @@ export interface Grant {
 }
 
 export interface Rooms<M extends Member> {
-  /** @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS` */
-  join(member: M, room: string, grant?: Grant): void
+  /**
+   * Says whether the member was not in the room before.
+   * @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS`
+   */
+  join(member: M, room: string, grant?: Grant): boolean
   /**
    * A place for a member whom somebody is asked about: it counts among its rooms, and is gone when the member leaves the
    * room, is taken out of it, joins it otherwise or closes. @throws as `join`
@@ -46,8 +49,8 @@ export interface Rooms<M extends Member> {
 export interface Reservation {
   /** Is it still asked for? */
   readonly stands: boolean
-  /** Turns it into a membership. Does nothing when it no longer stands. */
-  enter(grant: Grant): void
+  /** Turns it into a membership, and says whether it is a new one. Does nothing when it no longer stands. */
+  enter(grant: Grant): boolean
   cancel(): void
 }
 
@@ -88,7 +91,7 @@ export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
     )
   }
 
-  function join(member: M, room: string, grant: Grant): void {
+  function join(member: M, room: string, grant: Grant): boolean {
     checkRoomFor(member, room)
     unawait(member, room)
     const grants = grantsOf.get(member)
@@ -101,10 +104,11 @@ export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
     const members = membersOf.get(room)
     if (members !== undefined) {
       members.add(member)
-      return
+      return known === undefined
     }
     membersOf.set(room, new Set([member]))
     onFirst?.(room)
+    return true
   }
 
   function leave(member: M, room: string): boolean {
@@ -141,7 +145,7 @@ export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
         get stands() {
           return awaited.get(member)?.get(room) === mine
         },
-        enter: (grant) => (mine.stands ? join(member, room, grant) : undefined),
+        enter: (grant) => mine.stands && join(member, room, grant),
         cancel: () => (mine.stands ? unawait(member, room) : undefined),
       }
       const rooms = awaited.get(member)

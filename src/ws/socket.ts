@@ -5,8 +5,8 @@ import { type BinaryType, binaryTypes } from '../connection/binary-type.ts'
 import { controlBytes, isSendableCloseCode } from '../connection/close.ts'
 import { Connection } from '../connection/connection.ts'
 import { controlText } from '../connection/control-text.ts'
-import { joinRoom } from '../connection/joining.ts'
 import { emitContained } from '../connection/listeners.ts'
+import { joinRoom, leaveRoom } from '../connection/membership.ts'
 import type { FrameOptions, SendCallback } from '../connection/sending.ts'
 import type { EncodeMode } from '../outbound/outbound.ts'
 import type { Audience } from '../rooms/audience.ts'
@@ -115,7 +115,7 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
     }
 
     leave(room: string): void {
-      source.surroundings.rooms.leave(this.connection, room)
+      leaveRoom(this.connection, source.surroundings.rooms, room)
     }
 
     to(room: string): Audience {

@@ -1,5 +1,5 @@
-import { badOption } from '../errors.ts'
-import type { Grant, Reservation } from '../rooms/rooms.ts'
+import { badOption, SecureWsError } from '../errors.ts'
+import type { Grant, Reservation, Rooms } from '../rooms/rooms.ts'
 import { checkUntil } from '../session/until.ts'
 import type { Surroundings } from './admitted.ts'
 import type { Connection } from './connection.ts'
@@ -9,7 +9,7 @@ import { permits } from './rights.ts'
 const mostAsked = 3
 
 /**
- * Into a room. With an `authorize` somebody is asked first, and the promise says whether the socket is in; it never rejects.
+ * Adds a socket to a room, and tells which way it went. With an `authorize` somebody is asked first, and the promise says whether the socket is in; it never rejects.
  *
  * @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS`, `SWS_BAD_OPTION`: at the call, never later. A client may name the
  * room, and a rejection that nobody hears would end the process.
@@ -22,17 +22,24 @@ export function joinRoom(
 ): Promise<boolean> | undefined {
   const { rooms, now } = surroundings
   const asks = grant?.authorize !== undefined
-  checkGrant(grant, now())
-  if (connection.ended) return asks ? Promise.resolve(false) : undefined
-  if (!asks && !isOver(grant, now())) {
-    rooms.join(connection, room, grant)
+  try {
+    checkGrant(grant, now())
+    if (connection.ended) return asks ? Promise.resolve(false) : undefined
+    if (asks) return ask(connection, surroundings, room, grant, rooms.reserve(connection, room))
+    if (isOver(grant, now())) refused(connection, room, 'the grant is over')
+    else if (rooms.join(connection, room, grant)) connection.audit({ type: 'room.joined', room })
     return undefined
+  } catch (error) {
+    if (error instanceof SecureWsError) {
+      connection.audit({ type: 'room.refused', code: error.code, reason: error.message })
+    }
+    throw error
   }
-  const place = rooms.reserve(connection, room)
-  if (asks) return ask(connection, surroundings, room, grant, place)
-  place.cancel()
-  refused(connection, room, 'the grant is over')
-  return undefined
+}
+
+/** Takes a socket out of a room, or lets it not come in. @throws SecureWsError `SWS_BAD_ROOM` */
+export function leaveRoom(connection: Connection, rooms: Rooms<Connection>, room: string): void {
+  if (rooms.leave(connection, room)) connection.audit({ type: 'room.left', room })
 }
 
 async function ask(
@@ -58,8 +65,7 @@ async function ask(
       place.cancel()
       return refused(connection, room, allowed ? 'the grant is over' : '`authorize` says no')
     }
-    place.enter(grant)
-    connection.audit({ type: 'room.joined', room, reason: '`authorize` says yes' })
+    if (place.enter(grant)) connection.audit({ type: 'room.joined', room })
     return true
   }
   place.cancel()
