@@ -22,6 +22,7 @@ import type { Encoded } from './outbound/encoded.ts'
 import type { BroadcastOptions } from './rooms/audience.ts'
 import type { Grant } from './rooms/rooms.ts'
 import type { PlainMessage } from './schema/plain-message.ts'
+import type { StandardTyped } from './schema/standard-schema.ts'
 import type { Session } from './session/session.ts'
 import type { SendOptions } from './ws/socket.ts'
 
@@ -47,7 +48,8 @@ export interface DeclaredReplies<Replies> {
 export type Declared<Types, Names> = [Names] extends [never] ? Record<never, never> : Types
 
 /** What the type provider says; where it says nothing (Fastify's default provider), what the schema itself says. */
-type ReadAs<Provided, Schema> = unknown extends Provided ? PlainMessage<Schema> : Provided
+type ReadAs<Provided, Schema> =
+  Schema extends StandardTyped<infer Output> ? Output : unknown extends Provided ? PlainMessage<Schema> : Provided
 
 /** The parts of the request, read the same way; what the user wrote as type arguments stands. */
 type PlainPart<Provider extends FastifyTypeProvider, Schema> =
@@ -127,7 +129,7 @@ type SessionOf<Auth> = [Auth] extends [false] ? null : Session
 export type ReceiveRules<Provider extends FastifyTypeProvider, Messages, Auth, Request> = {
   readonly [Type in keyof Messages]: {
     /**
-     * TypeBox or JSON Schema of the message, without `type` and `id`. Required; else `SWS_INVALID_MESSAGE`. Properties
+     * JSON Schema, TypeBox, or a schema of zod, valibot or arktype: of the message, without `type` and `id`. Required; else `SWS_INVALID_MESSAGE`. Properties
      * that are not declared are refused.
      */
     readonly schema: Messages[Type]
