@@ -94,6 +94,7 @@ export function createNode(options: NodeOptions) {
 
   const remote = createRemoteSockets({
     nodeId,
+    rooms,
     socketsOf: (key) => (key === undefined ? sockets() : identities.of(key)),
     publish: (room, frame) => relay.publish({ kind: 'room', room, frame }),
     nodes: presence && (async () => (await presence.members(everyNode)).map(({ socket }) => socket)),

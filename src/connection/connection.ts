@@ -252,13 +252,6 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.leftRoom(room)
   }
 
-  /** As `evict`, because somebody says so. False: it was not in the room; it does not come in either, if it was about to. */
-  kick(room: string): boolean {
-    if (!this.#surroundings.rooms.leave(this, room)) return false
-    this.leftRoom(room, 'kicked')
-    return true
-  }
-
   leftRoom(room: string, reason = 'the grant ended'): void {
     this.audit({ type: 'room.left', room, reason })
     this.answer({ type: 'left', room })

@@ -42,6 +42,13 @@ export function leaveRoom(connection: Connection, rooms: Rooms<Connection>, room
   if (rooms.leave(connection, room)) connection.audit({ type: 'room.left', room })
 }
 
+/** Takes a socket out of a room because somebody says so. False: it was not there; it does not come in if it was about to. */
+export function kickFrom(connection: Connection, rooms: Rooms<Connection>, room: string): boolean {
+  if (!rooms.leave(connection, room)) return false
+  connection.leftRoom(room, 'kicked')
+  return true
+}
+
 async function ask(
   connection: Connection,
   { now, uptime, isStale }: Surroundings,

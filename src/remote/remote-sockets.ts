@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { isSendableCloseCode } from '../connection/close.ts'
 import type { Connection } from '../connection/connection.ts'
+import { kickFrom } from '../connection/membership.ts'
 import { badOption, SecureWsError } from '../errors.ts'
 import { roomName } from '../rooms/room-name.ts'
+import type { Rooms } from '../rooms/rooms.ts'
 import { isIdentityName } from '../session/identity.ts'
 import { sessionFingerprint } from '../telemetry/audit.ts'
 import {
@@ -35,6 +37,7 @@ export interface Told {
 
 export interface RemoteSocketsOptions {
   readonly nodeId: string
+  readonly rooms: Rooms<Connection>
   /** The open sockets of this node: of somebody, or all. */
   readonly socketsOf: (identityKey: string | undefined) => Iterable<Connection>
   /** To a room of nodes; true when the bus has taken it. */
@@ -54,7 +57,7 @@ interface Asking {
 
 /** What a node asks of the sockets of all nodes, and what it does when another one asks. */
 export function createRemoteSockets(options: RemoteSocketsOptions) {
-  const { nodeId, socketsOf, publish, nodes, deadline = 2_000 } = options
+  const { nodeId, rooms, socketsOf, publish, nodes, deadline = 2_000 } = options
   const questions = new Map<string, Asking>()
 
   function openSockets(whom: Whom | undefined): Connection[] {
@@ -64,7 +67,7 @@ export function createRemoteSockets(options: RemoteSocketsOptions) {
   }
 
   function kick(whom: Whom, room: string): number {
-    const kicked = openSockets(whom).filter((socket) => socket.kick(room))
+    const kicked = openSockets(whom).filter((socket) => kickFrom(socket, rooms, room))
     return kicked.length
   }
 
