@@ -101,7 +101,10 @@ export interface SecureWsInstance {
    * @throws SecureWsError `SWS_BAD_ROOM`
    */
   members(room: string): Promise<readonly RoomMember[]>
-  /** The open sockets of this node. */
+  /**
+   * The open sockets of this node; of one user or session, or all.
+   * @throws SecureWsError `SWS_BAD_SUBJECT`
+   */
   sockets(of?: { readonly userId?: string; readonly sessionId?: string }): readonly SocketDescription[]
   /**
    * The open sockets of all nodes: each node is asked, and answers about its own.

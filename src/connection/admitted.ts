@@ -10,8 +10,8 @@ import type { BinaryType } from './binary-type.ts'
 import type { Connection } from './connection.ts'
 import type { InboxBounds } from './inbox.ts'
 import type { LifeLimits, Progress } from './life.ts'
+import type { Wire } from './port.ts'
 import type { ListenerLimits, ReceivingPolicy, ReceivingWire } from './receiving.ts'
-import type { Wire } from './sending.ts'
 import type { Sweep } from './sweep.ts'
 
 /** The `limits` on the life of one socket. */
@@ -97,6 +97,8 @@ export interface LifeWire extends Wire, ReceivingWire, Progress {
   binaryType: BinaryType
   ping(payload: Buffer | string, callback?: (error: Error) => void): void
   pong(payload: Buffer | string, callback?: (error: Error) => void): void
+  /** True while a call comes from here, and not from whoever holds the socket. */
+  readonly passing: boolean
   /** Starts the closing handshake; ends by itself, answered or not, after ws's `closeTimeout`. */
   closeFrame(code?: number, reason?: string): void
   terminate(): void

@@ -1,25 +1,24 @@
 import type { EventEmitter } from 'node:events'
-import { CloseCode, SecureWsError } from '../errors.ts'
+import { CloseCode } from '../errors.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
 import { type EncodeMode, encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
+import { type Underway, underway } from '../outbound/underway.ts'
 import type { Member } from '../rooms/rooms.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
-import { failureOf, logThrown, nameOfThrown } from '../telemetry/thrown.ts'
-import { isThenable } from '../thenable.ts'
+import { failureOf, nameOfThrown, reasonOfThrown } from '../telemetry/thrown.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
-import { closeReason, closeReasonBytes } from './close.ts'
-import { controlText } from './control-text.ts'
+import { closeReason, noCode } from './close.ts'
+import { logFault, withFault } from './faults.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
+import { containedCallback } from './listeners.ts'
+import type { FrameOptions, SendCallback } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
 import { Rights } from './rights.ts'
-import { closedError, type FrameOptions, type SendCallback, Sending, type SendingHost } from './sending.ts'
+import { closedError, Sending, type SendingHost } from './sending.ts'
 import type { Tick } from './sweep.ts'
-
-/** So many faults of listeners within a minute are no accident any more. */
-const faultsPerMinute = 5
 
 /** The life of one socket, from the 101 to the last byte. `SecureWebSocket` is its public face; this is its state. */
 export class Connection implements Member, ReceivingHost, SendingHost {
@@ -40,7 +39,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   readonly #life: Life
   #endedWith: number | undefined
   #reported = false
-  #faults: number[] | undefined
+  #faults: readonly number[] | undefined
 
   constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
     const { policy, signedIn, method } = admitted
@@ -60,7 +59,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     admitted.clock.release()
     surroundings.sweep.add(this)
     surroundings.identities.enter(this)
-    this.audit({ type: 'handshake.accepted', durationMs: wholeMs(this.since - admitted.since), method })
+    this.audit({ type: 'handshake.accepted', durationMs: Math.round(this.since - admitted.since), method })
     // Race: revoked while the handshake ran. The identity rooms are joined, so a later revocation finds this socket;
     // an earlier one is found now. Both in one turn: there is no gap between them.
     if (signedIn !== null && surroundings.isDenied(signedIn.identity, admitted.since))
@@ -112,45 +111,49 @@ export class Connection implements Member, ReceivingHost, SendingHost {
       return
     }
     const outgoing = encodeOutgoing(value, this.outbound, encodeOption(options), options?.binary)
-    this.#sending.send(outgoing, options, callback && this.contained(callback), (error) => this.outputRefused(error))
+    this.#sending.send(outgoing, options, callback && this.contained(callback))
   }
 
   /** A callback that throws is the application's fault on this socket: it ends neither the process nor other callbacks. */
   contained<E>(callback: (error: E) => unknown): (error: E) => void {
-    const failed = (thrown: unknown) => this.fault(thrown)
-    return (error) => {
-      try {
-        const said = callback(error)
-        if (isThenable(said)) said.then(undefined, failed)
-      } catch (thrown) {
-        failed(thrown)
-      }
-    }
+    return containedCallback(callback, (thrown) => this.fault(thrown))
   }
 
   /** A payload that was encoded for all members of an audience. */
-  deliver(frame: SharedFrame | Promise<SharedFrame | undefined>): void {
+  deliver(frame: SharedFrame | Underway<SharedFrame | undefined>): void {
     if (!this.#isOver()) this.#sending.deliver(frame)
   }
 
   /** A reply, an error or a notice of our own. @throws SecureWsError for a value that cannot be encoded */
-  answer(message: object | Promise<object>): void {
+  answer(message: object | Underway<object>): void {
+    if (this.#isOver()) return
     const { encode } = this.admitted.policy
     const framed = (ready: object) => new SharedFrame({ payload: encodeOwn(ready, encode), binary: false })
-    const refused = (error: unknown) => {
-      this.outputRefused(error)
-      return undefined
-    }
-    this.deliver(message instanceof Promise ? message.then(framed).then(undefined, refused) : framed(message))
+    this.deliver(message instanceof Promise ? underway(message.then(framed), message.bytes) : framed(message))
   }
 
   /** A question to the application failed; whoever asked it has given the answer that lets nobody in. */
   askingFailed(error: unknown, asked: string): void {
-    this.#logThrown(error, `${asked} threw`, undefined)
+    logFault(this, error, `${asked} threw`)
   }
 
   outputRefused(error: unknown): void {
-    this.audit({ type: 'output.refused', reason: reasonOf(error) })
+    this.audit({ type: 'output.refused', reason: reasonOfThrown(error) })
+  }
+
+  outputLost(count: number): void {
+    const reason = `${count} accepted and not sent: the socket ended before their turn`
+    this.audit({ type: 'output.refused', code: 'SWS_CLOSED', reason })
+  }
+
+  /** Bytes that were accepted and are not in the kernel. */
+  get waiting(): number {
+    return this.wire.waiting + this.#sending.waiting
+  }
+
+  /** The close frame waits behind what was sent before it. */
+  get finishing(): boolean {
+    return this.#sending.finishing
   }
 
   sent(): void {
@@ -187,7 +190,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   refused(refusal: RefusedMessage): void {
     const { code, reason, messageType, cause } = refusal
     this.audit({ type: 'message.refused', code, reason, messageType })
-    if (cause !== undefined) this.#logThrown(cause, 'a check threw', messageType)
+    if (cause !== undefined) logFault(this, cause, 'a check threw', messageType)
     if (refusal.close !== undefined) this.end(refusal.close, reason)
   }
 
@@ -207,11 +210,11 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** A listener or the handler failed. The client learns nothing of it, the log everything. */
   fault(error: unknown, messageType?: string): void {
-    this.#logThrown(error, 'a listener threw', messageType)
+    logFault(this, error, 'a listener threw', messageType)
     this.audit({ type: 'message.failed', code: 'SWS_INTERNAL', reason: nameOfThrown(error), messageType })
-    const now = this.#surroundings.uptime()
-    this.#faults = [...(this.#faults ?? []).filter((at) => now - at < 60_000), now]
-    if (this.#faults.length >= faultsPerMinute) this.end(CloseCode.InternalError, 'listeners kept failing')
+    const { faults, tooMany } = withFault(this.#faults, this.uptime())
+    this.#faults = faults
+    if (tooMany) this.end(CloseCode.InternalError, 'listeners kept failing')
   }
 
   /** A listener that does not settle is the application's fault, and has broken nothing. */
@@ -278,7 +281,9 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     if (this.ended) {
       // ws starts its closing clock with a close frame of ours. After the peer's FIN there is none: a peer that says it has
       // finished, and reads nothing, would keep the socket and its place for ever.
-      if (this.#life.outstayed(limits.writeTimeout, tick)) this.wire.terminate()
+      if (!this.#life.outstayed(limits.writeTimeout, tick)) return
+      if (this.finishing) this.#sending.cut()
+      else this.wire.terminate()
       return
     }
     // No timer of its own, so no 2^31 ms overflow: a silent listener is asked like everybody else (CS-8).
@@ -304,25 +309,37 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** Shuts the gate at once, in both directions, and starts the closing handshake. The first reason stays. */
   end(code: CloseCode, reason: string, how: { terminate?: boolean; retryAfter?: number } = {}): void {
-    if (this.ended) return
+    if (this.ended) {
+      // Race: the application has closed, and what it had sent still waits. It does not wait for a right that is gone.
+      if (this.finishing) this.#sending.cut()
+      return
+    }
     this.#report(code, reason)
     this.gate(code)
     if (how.terminate === true) this.wire.terminate()
     else this.wire.closeFrame(code, closeReason(code, how.retryAfter))
   }
 
-  /** As the application closes a socket: any code a close frame may carry, and a reason that is plain text. */
-  close(code?: number, reason?: string): void {
-    this.gate(code ?? 1005)
-    if (code === undefined || reason === undefined) this.wire.closeFrame(code)
-    else this.wire.closeFrame(code, controlText(reason, closeReasonBytes))
-  }
-
   /** No listener is called and nothing is sent after this, however many frames are in flight (ws alone goes on for 30 s). */
   gate(code: number): void {
+    this.#shut(code)
+    this.#sending.clear()
+  }
+
+  /** As the application closes, or the peer: what was sent before leaves before the close frame does, within `writeTimeout`. */
+  close(code: number | undefined, reason: string | undefined): void {
+    if (this.finishing) return
+    if (this.ended) {
+      this.wire.closeFrame(code, reason)
+      return
+    }
+    this.#shut(code ?? noCode)
+    this.#sending.finish(() => this.wire.closeFrame(code, reason))
+  }
+
+  #shut(code: number): void {
     this.#endedWith ??= code
     this.#receiving.end()
-    this.#sending.clear()
     // The peer's close frame has to be read, whoever had paused the reader.
     this.#receiving.open()
   }
@@ -363,37 +380,18 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   #report(code: number, reason?: string): void {
     if (this.#reported) return
     this.#reported = true
-    this.audit({ type: 'socket.closed', code, reason, durationMs: wholeMs(this.uptime() - this.since) })
+    this.audit({ type: 'socket.closed', code, reason, durationMs: Math.round(this.uptime() - this.since) })
   }
 
   /** The gate for whatever is sent or received: a session that is over is over now, not at the next sweep (SE-04). */
   #isOver(): boolean {
-    if (this.ended) return true
-    const expiresAt = this.#expiresAt()
-    if (expiresAt === undefined || this.#surroundings.now() < expiresAt) return false
+    return this.ended || this.isExpired()
+  }
+
+  isExpired(): boolean {
+    const expiresAt = this.identity?.expiresAt
+    if (expiresAt === undefined || this.now() < expiresAt + this.#surroundings.expiryGrace) return false
     this.sessionEnded('the session expired')
     return true
   }
-
-  #expiresAt(): number | undefined {
-    const expiresAt = this.identity?.expiresAt
-    return expiresAt === undefined ? undefined : expiresAt + this.#surroundings.expiryGrace
-  }
-
-  #logThrown(error: unknown, what: string, messageType: string | undefined): void {
-    const { session, admitted } = this
-    const secrets = [session?.id, session?.tokenId].filter((secret) => secret !== undefined)
-    const fields = { route: admitted.policy.route, socket: this.id, messageType }
-    logThrown(admitted.log, error, fields, `fastify-secure-ws: ${what}`, secrets)
-  }
-}
-
-/** Our own errors say what is wrong and quote nothing; of others, only the name is safe to repeat. */
-function reasonOf(error: unknown): string {
-  return error instanceof SecureWsError ? error.message : nameOfThrown(error)
-}
-
-/** As events show it. */
-function wholeMs(duration: number): number {
-  return Math.round(duration)
 }

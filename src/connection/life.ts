@@ -116,10 +116,12 @@ export class Life {
     return checkLife(state, limits, served) ?? this.#beat(limits.heartbeat.every, served)
   }
 
-  /** After the close frame: whether the peer has had its time. */
+  /** After the end has begun: whether the peer has had its time. It has it once more for whatever is done then. */
   outstayed(allowed: number, { served }: Tick): boolean {
     this.#endedAt ??= served
-    return served - this.#endedAt >= allowed
+    if (served - this.#endedAt < allowed) return false
+    this.#endedAt = served
+    return true
   }
 
   #measureWriting({ written, waiting }: Progress, served: number): void {

@@ -42,6 +42,21 @@ export function emitContained(
   return listeners.length > 0
 }
 
+/** The callback, without its failures: each goes to `onFault`. */
+export function containedCallback<E>(
+  callback: (error: E) => unknown,
+  onFault: (error: unknown) => void,
+): (error: E) => void {
+  return (error) => {
+    try {
+      const said = callback(error)
+      if (isThenable(said)) said.then(undefined, onFault)
+    } catch (thrown) {
+      onFault(thrown)
+    }
+  }
+}
+
 async function settle(
   emitter: EventEmitter,
   rest: ReturnType<EventEmitter['rawListeners']>,

@@ -11,6 +11,7 @@ import {
   refreshType,
 } from '../inbound/inbound.ts'
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
+import { type Underway, underway } from '../outbound/underway.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { isThenable } from '../thenable.ts'
@@ -35,7 +36,7 @@ export interface ReceivingHost {
   now(): number
   uptime(): number
   /** A promise keeps the place of its answer among what is sent; it does not reject. */
-  answer(message: object | Promise<object>): void
+  answer(message: object | Underway<object>): void
   refused(refusal: RefusedMessage): void
   /** A new token for the session, in band. */
   refresh(token: string): Promise<boolean>
@@ -58,7 +59,7 @@ export interface ReceivingPolicy {
   /** Binary frames are checked and handed out as `binary`; on a raw route without it they go out as they came. */
   readonly binary: boolean
   /** What goes back of a listener's return value, as members of the answer. @throws SecureWsError when it is not as declared */
-  readonly reply: (type: string, value: unknown) => object | Promise<object>
+  readonly reply: (type: string, value: unknown) => object | Underway<object>
   readonly limits: InboxBounds & ListenerLimits
 }
 
@@ -288,7 +289,7 @@ export class Receiving implements InboxHost {
       const declared = this.#policy.reply(type, value)
       if (!(declared instanceof Promise)) return this.#host.answer({ type: 'reply', id, ...declared })
       const answer = declared.then((members): Answer => ({ type: 'reply', id, ...members }), failed)
-      this.#host.answer(answer)
+      this.#host.answer(underway(answer, declared.bytes))
       // The next message waits, or replies could pile up before the sanitizer.
       return answer.then(() => {})
     } catch (error) {

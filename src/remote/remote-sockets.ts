@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import { isSendableCloseCode } from '../connection/close.ts'
+import { closeReasonBytes, isSendableCloseCode } from '../connection/close.ts'
 import type { Connection } from '../connection/connection.ts'
+import { controlText } from '../connection/control-text.ts'
 import { kickFrom } from '../connection/membership.ts'
 import { badOption, SecureWsError } from '../errors.ts'
 import { roomName } from '../rooms/room-name.ts'
@@ -73,7 +74,7 @@ export function createRemoteSockets(options: RemoteSocketsOptions) {
 
   function close(socket: string, code: number, reason: string): number {
     const found = openSockets(`socket:${socket}`)
-    for (const connection of found) connection.close(code, reason)
+    for (const connection of found) connection.close(code, controlText(reason, closeReasonBytes))
     return found.length
   }
 

@@ -1,6 +1,6 @@
 import { closeReasonBytes, controlBytes } from '../connection/close.ts'
 import { controlText } from '../connection/control-text.ts'
-import type { FrameOptions, SendCallback } from '../connection/sending.ts'
+import type { FrameOptions, SendCallback } from '../connection/port.ts'
 import type { Piece, WriteCallback } from './coalescer.ts'
 
 /** The part of ws's sender that is used; `test/ws/ws-internals.test.ts` fails when ws changes it. */

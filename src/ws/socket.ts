@@ -2,12 +2,12 @@ import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { Admitted, Surroundings } from '../connection/admitted.ts'
 import { type BinaryType, binaryTypes } from '../connection/binary-type.ts'
-import { controlBytes, isSendableCloseCode } from '../connection/close.ts'
+import { closeReasonBytes, controlBytes, isSendableCloseCode } from '../connection/close.ts'
 import { Connection } from '../connection/connection.ts'
 import { controlText } from '../connection/control-text.ts'
 import { emitContained } from '../connection/listeners.ts'
 import { joinRoom, leaveRoom } from '../connection/membership.ts'
-import type { FrameOptions, SendCallback } from '../connection/sending.ts'
+import type { FrameOptions, SendCallback } from '../connection/port.ts'
 import type { EncodeMode } from '../outbound/outbound.ts'
 import type { Audience } from '../rooms/audience.ts'
 import type { Grant } from '../rooms/rooms.ts'
@@ -15,7 +15,7 @@ import type { Session } from '../session/session.ts'
 import { createTurn } from './coalescer.ts'
 import { releaseResponse } from './response.ts'
 import { socketId } from './socket-id.ts'
-import { WebSocketWire, type WsSocket } from './ws-port.ts'
+import { stateInWs, WebSocketWire, type WsSocket } from './ws-port.ts'
 
 /** As ws declares it for `ping` and `pong`. */
 type ControlCallback = (error: Error) => void
@@ -64,7 +64,15 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       const ofWs = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'bufferedAmount')
       Object.defineProperty(SecureWebSocket.prototype, 'bufferedAmount', {
         get(this: SecureWebSocket) {
-          return this.#connection?.wire.waiting ?? Number(ofWs?.get?.call(this))
+          return this.#connection?.waiting ?? Number(ofWs?.get?.call(this))
+        },
+      })
+      // From the application's `close()` on nothing can be sent; ws itself hears of it when the close frame's turn has come.
+      Object.defineProperty(SecureWebSocket.prototype, 'readyState', {
+        get(this: SecureWebSocket) {
+          const connection = this.#connection
+          if (connection?.finishing === true && !connection.wire.passing) return WebSocket.CLOSING
+          return stateInWs(this)
         },
       })
     }
@@ -140,7 +148,8 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
         throw new TypeError(`${String(code)} is no close code. Write 1000, or one from 3000 to 4999.`)
       }
       // ws echoes the client's own close frame through this method. Its code goes back, its text, which is bytes, does not.
-      connection.close(code, typeof reason === 'string' ? reason : undefined)
+      const isText = code !== undefined && typeof reason === 'string'
+      connection.close(code, isText ? controlText(reason, closeReasonBytes) : undefined)
     }
 
     /**

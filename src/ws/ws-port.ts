@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import type { LifeWire } from '../connection/admitted.ts'
 import { type BinaryType, shapeBytes } from '../connection/binary-type.ts'
-import type { FrameOptions, SendCallback } from '../connection/sending.ts'
+import type { FrameOptions, SendCallback } from '../connection/port.ts'
 import type { Outgoing } from '../outbound/outbound.ts'
 import { frameOf, type SharedFrame } from '../outbound/shared-frame.ts'
 import { Coalescer, type Piece, type Turn, type WriteCallback } from './coalescer.ts'
@@ -22,6 +22,12 @@ interface WsReceiver {
 
 const ofWs = WebSocket.prototype
 const waitingInWs = Object.getOwnPropertyDescriptor(ofWs, 'bufferedAmount')
+const readyStateInWs = Object.getOwnPropertyDescriptor(ofWs, 'readyState')
+
+/** ws's own `readyState`: the socket class shows `CLOSING` earlier. */
+export function stateInWs(socket: WebSocket): number {
+  return Number(readyStateInWs?.get?.call(socket))
+}
 
 /**
  * The one place that knows how ws works inside: what a connection needs of an open WebSocket beyond its public methods. It
@@ -42,7 +48,7 @@ export class WebSocketWire implements LifeWire, Exit {
   }
 
   get open(): boolean {
-    return this.#socket.readyState === WebSocket.OPEN
+    return stateInWs(this.#socket) === WebSocket.OPEN
   }
 
   get waiting(): number {
@@ -77,7 +83,7 @@ export class WebSocketWire implements LifeWire, Exit {
   }
 
   writeFrame({ bytes }: SharedFrame): boolean {
-    if (bytes === undefined || !this.#isFree) return false
+    if (!this.#isFree) return false
     this.#coalescer.push([bytes])
     return true
   }
