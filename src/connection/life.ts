@@ -19,9 +19,7 @@ export interface LifeLimits {
   readonly idle: number
   /** How long a socket may be open altogether, in ms. Then 3008. Default 86,400,000 (a day). */
   readonly lifetime: number
-  /**
-   * How long what waits for the client may go without the kernel taking a byte of it, in ms. Then 1013. Default 10,000.
-   */
+  /** How long what waits for a client at one moment may take to leave, in ms. Then 1013. Default 10,000. */
   readonly writeTimeout: number
 }
 

@@ -7,6 +7,10 @@ export interface WaitingParts {
   readonly own: boolean
   /** Bytes it holds in memory, as near as can be said. */
   readonly bytes: number
+  /** The beginning of a message: any payload but the second and later fragments. */
+  readonly begins: boolean
+  /** A newer one with the same key takes its place. */
+  readonly key?: string | undefined
   /** `undefined` while it is being made. */
   readonly content?: Outgoing | SharedFrame | undefined
   readonly options?: FrameOptions | undefined
@@ -16,6 +20,8 @@ export interface WaitingParts {
 /** A payload that was accepted and has not been written; once it has left its outbox it stays out. */
 export class Waiting {
   readonly own: boolean
+  readonly begins: boolean
+  readonly key: string | undefined
   readonly options: FrameOptions | undefined
   readonly callback: SendCallback | undefined
   bytes: number
@@ -25,8 +31,10 @@ export class Waiting {
   next: Waiting | undefined
   isIn = false
 
-  constructor({ own, bytes, content, options, callback }: WaitingParts) {
+  constructor({ own, bytes, begins, key, content, options, callback }: WaitingParts) {
     this.own = own
+    this.begins = begins
+    this.key = key
     this.bytes = bytes
     this.content = content
     this.options = options
@@ -34,15 +42,22 @@ export class Waiting {
   }
 }
 
+/** Tells whether a payload is the last of its message, or all of it. */
+export function isLast(options: FrameOptions | undefined): boolean {
+  return options?.fin ?? true
+}
+
 /**
  * Payloads in the order in which they were sent, from the first one that cannot be written yet (a field waits for the
- * sanitizer, a Blob for its bytes) to the last. They are counted like the bytes that wait in the stream.
+ * sanitizer, a Blob for its bytes, the newest for a client that is behind) to the last. They are counted like the bytes that
+ * wait in the stream.
  */
 export class Outbox {
   #first: Waiting | undefined
   #last: Waiting | undefined
   #size = 0
   #bytes = 0
+  #newest: Map<string, Waiting> | undefined
 
   get size(): number {
     return this.#size
@@ -60,6 +75,9 @@ export class Outbox {
     waiting.isIn = true
     this.#size++
     this.#bytes += waiting.bytes
+    if (waiting.key === undefined) return
+    this.#newest ??= new Map()
+    this.#newest.set(waiting.key, waiting)
   }
 
   /** What was being made is there. */
@@ -79,6 +97,31 @@ export class Outbox {
     waiting.isIn = false
     this.#size--
     this.#bytes -= waiting.bytes
+    if (waiting.key !== undefined) this.#newest?.delete(waiting.key)
+  }
+
+  /** The one with this key; there is one at the most. */
+  keyed(key: string): Waiting | undefined {
+    return this.#newest?.get(key)
+  }
+
+  /**
+   * Takes out the oldest message that has not begun to leave, with all its fragments: half a message is none. Empty when
+   * there is none; without its last fragment when that is still to be sent.
+   */
+  takeOldest(): readonly Waiting[] {
+    let first = this.#first
+    while (first !== undefined && !first.begins) first = first.next
+    if (first === undefined) return []
+    const taken = [first]
+    let last = first
+    for (let each = first.next; each !== undefined && first.own && !isLast(last.options); each = each.next) {
+      if (!each.own) continue
+      taken.push(each)
+      last = each
+    }
+    for (const each of taken) this.delete(each)
+    return taken
   }
 
   /**

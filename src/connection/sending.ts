@@ -4,7 +4,7 @@ import { SharedFrame } from '../outbound/shared-frame.ts'
 import type { Underway } from '../outbound/underway.ts'
 import { isThenable } from '../thenable.ts'
 import { exceedsOutbound } from './backpressure.ts'
-import { Outbox, Waiting } from './outbox.ts'
+import { isLast, Outbox, Waiting } from './outbox.ts'
 import type { FrameOptions, SendCallback, Wire } from './port.ts'
 
 /** The socket that sends, as this sees it. */
@@ -13,27 +13,49 @@ export interface SendingHost {
   /** Asked before what has waited is written: the right to it may have ended meanwhile, and then so has the socket. */
   isExpired(): boolean
   sent(): void
-  /** A payload does not fit, and is not sent. */
+  /** A payload does not fit, and none may be dropped for it. */
   slow(reason: string): void
+  /** A payload does not fit, and is not sent, or an older one in its stead. */
+  outputDropped(reason: string): void
   /** A payload could not be made, and is not sent. */
   outputRefused(error: unknown): void
   /** So many payloads were accepted, and are not sent: the end came before their turn. */
   outputLost(count: number): void
 }
 
+/** One payload on its way out. */
+interface Sent {
+  readonly content: Outgoing | SharedFrame | Underway<Outgoing | SharedFrame | undefined>
+  readonly own: boolean
+  readonly key?: string | undefined
+  readonly options?: FrameOptions | undefined
+  readonly callback?: SendCallback | undefined
+}
+
+export interface SendingPolicy {
+  readonly limits: { readonly outboundBytes: number }
+  /** Whether the oldest messages give way to the newest, or the socket ends, when a client is too far behind. */
+  readonly slowReader: 'close' | 'drop'
+}
+
 /** The way out of one socket: in order, bounded, counted. */
 export class Sending {
   readonly #host: SendingHost
-  readonly #outboundBytes: number
+  readonly #policy: SendingPolicy
   /** Only while something waits in it. */
   #outbox: Outbox | undefined
   /** A message has begun on the wire whose last fragment is still to come. */
   #betweenFragments = false
+  /** A message was begun by the application whose last fragment it has not sent yet. */
+  #begun = false
+  /** Its beginning was dropped, and so is the rest. */
+  #droppingRest = false
+  #awaitsWire = false
   #whenEmpty: (() => void) | undefined
 
-  constructor(host: SendingHost, outboundBytes: number) {
+  constructor(host: SendingHost, policy: SendingPolicy) {
     this.#host = host
-    this.#outboundBytes = outboundBytes
+    this.#policy = policy
   }
 
   /** Bytes that wait here and not in the wire. */
@@ -46,18 +68,28 @@ export class Sending {
     return this.#whenEmpty !== undefined
   }
 
-  /** A payload of this socket alone. A promise that rejects is a refused payload: the callback gets the error. */
+  /**
+   * A payload of this socket alone. A promise that rejects is a refused payload: the callback gets the error.
+   *
+   * @param key of what a newer payload replaces while the client is behind
+   */
   send(
-    outgoing: Outgoing | Underway<Outgoing>,
+    content: Outgoing | Underway<Outgoing>,
     options: FrameOptions | undefined,
     callback: SendCallback | undefined,
+    key?: string,
   ): void {
-    this.#accept(outgoing, true, options, callback)
+    const begins = !this.#begun
+    this.#begun = !isLast(options)
+    if (begins) this.#droppingRest = false
+    const sent = { content, own: true, options, callback, ...(begins && { key }) }
+    if (this.#droppingRest) this.#drop(sent)
+    else this.#accept(sent, begins)
   }
 
   /** A payload many sockets get, or an answer. A promise of `undefined` was refused; whoever made it has reported that. */
-  deliver(frame: SharedFrame | Underway<SharedFrame | undefined>): void {
-    this.#accept(frame, false)
+  deliver(content: SharedFrame | Underway<SharedFrame | undefined>, key?: string): void {
+    this.#accept({ content, own: false, key }, true)
   }
 
   /** Nothing new is accepted any more. What waits leaves first, then `done` is called: at once, if nothing does. */
@@ -80,23 +112,77 @@ export class Sending {
     if (outbox !== undefined) this.#lose(outbox)
   }
 
-  #accept(
-    given: Outgoing | SharedFrame | Underway<Outgoing | SharedFrame | undefined>,
-    own: boolean,
-    options?: FrameOptions,
-    callback?: SendCallback,
-  ): void {
-    const size = isThenable(given) ? { byteLength: given.bytes } : given.payload
-    if (exceedsOutbound(this.#host.wire.waiting + this.waiting, size, this.#outboundBytes)) {
-      this.#tooSlow(callback)
-      // Nobody waits for it any more, and a rejection that nobody hears ends the process.
-      if (isThenable(given)) given.then(undefined, () => {})
-    } else if (isThenable(given)) {
-      this.#make(given, this.#queue(new Waiting({ own, bytes: given.bytes, options, callback })))
-    } else if (this.#outbox !== undefined || (this.#betweenFragments && !own)) {
-      this.#queue(new Waiting({ own, content: given, bytes: bytesOf(given), options, callback }))
+  #accept(sent: Sent, begins: boolean): void {
+    const { content, own, key, options, callback } = sent
+    if (key !== undefined) this.#replace(key)
+    if (!this.#makeRoom(sent, begins)) return
+    if (isThenable(content)) {
+      this.#make(content, this.#queue(new Waiting({ ...sent, content: undefined, begins, bytes: content.bytes })))
+    } else if (this.#outbox !== undefined || (this.#betweenFragments && !own) || this.#isHeld(key)) {
+      this.#queue(new Waiting({ ...sent, content, begins, bytes: bytesOf(content) }))
       this.#writeReady()
-    } else this.#write(given, options, callback)
+    } else this.#write(content, options, callback)
+  }
+
+  /** What may still be dropped or replaced is not given away before the client can take it. */
+  #isHeld(key: string | undefined): boolean {
+    return (key !== undefined || this.#policy.slowReader === 'drop') && this.#host.wire.behind
+  }
+
+  #replace(key: string): void {
+    const older = this.#outbox?.keyed(key)
+    if (older === undefined) return
+    this.#outbox?.delete(older)
+    if (older.callback !== undefined) process.nextTick(older.callback, replacedError())
+  }
+
+  /** False for a payload that does not fit, which has been dealt with. */
+  #makeRoom(sent: Sent, begins: boolean): boolean {
+    const size = isThenable(sent.content) ? { byteLength: sent.content.bytes } : sent.content.payload
+    if (!this.#isBeyond(this.waiting, size)) return true
+    if (this.#policy.slowReader === 'drop') {
+      // Larger than all there is room for: nothing older is dropped in vain.
+      const isTooLarge = begins && this.#isBeyond(0, size)
+      if (!isTooLarge && this.#dropUntilFits(size)) {
+        // The beginning of its message may have been dropped just now.
+        if (!begins && this.#droppingRest) this.#drop(sent)
+        return begins || !this.#droppingRest
+      }
+      if (begins) {
+        this.#droppingRest = sent.own && !isLast(sent.options)
+        this.#drop(sent)
+        return false
+      }
+    }
+    forget(sent.content)
+    if (sent.callback !== undefined) process.nextTick(sent.callback, slowError())
+    this.#host.slow(this.#reason)
+    return false
+  }
+
+  #dropUntilFits(size: string | { readonly byteLength: number }): boolean {
+    while (this.#isBeyond(this.waiting, size)) {
+      const dropped = this.#outbox?.takeOldest() ?? []
+      const last = dropped.at(-1)
+      if (last === undefined) return false
+      if (last.own && !isLast(last.options)) this.#droppingRest = true
+      for (const each of dropped) this.#drop(each)
+    }
+    return true
+  }
+
+  #drop({ content, callback }: { content?: Sent['content'] | undefined; callback?: SendCallback | undefined }): void {
+    forget(content)
+    this.#host.outputDropped(this.#reason)
+    if (callback !== undefined) process.nextTick(callback, slowError())
+  }
+
+  #isBeyond(waiting: number, size: string | { readonly byteLength: number }): boolean {
+    return exceedsOutbound(this.#host.wire.waiting + waiting, size, this.#policy.limits.outboundBytes)
+  }
+
+  get #reason(): string {
+    return `over ${this.#policy.limits.outboundBytes} bytes waiting (limits.outboundBytes)`
   }
 
   #queue(waiting: Waiting): Waiting {
@@ -111,6 +197,7 @@ export class Sending {
         if (!waiting.isIn) return
         if (content === undefined) this.#outbox?.delete(waiting)
         else this.#outbox?.fill(waiting, content, bytesOf(content))
+        this.#checkBound()
         this.#writeReady()
       },
       (error: unknown) => {
@@ -123,25 +210,39 @@ export class Sending {
     )
   }
 
+  /** What was being made may have grown. */
+  #checkBound(): void {
+    if (!this.#isBeyond(this.waiting, '')) return
+    if (this.#policy.slowReader !== 'drop' || !this.#dropUntilFits('')) this.#host.slow(this.#reason)
+  }
+
   #writeReady(): void {
     const outbox = this.#outbox
     let next = outbox?.next(this.#betweenFragments)
     while (outbox !== undefined && next?.content !== undefined) {
-      // It may have grown while it was made, and the right to send may have ended.
       if (this.#host.isExpired()) return
-      const { content, options, callback } = next
+      const { content, key, options, callback } = next
+      if (this.#isHeld(key)) {
+        this.#awaitWire()
+        return
+      }
       outbox.delete(next)
-      if (exceedsOutbound(this.#host.wire.waiting + outbox.bytes, content.payload, this.#outboundBytes)) {
-        this.#tooSlow(callback)
-      } else this.#write(content, options, callback)
-      // A callback of the application, or a reader that is too slow, may have ended it all.
-      if (this.#outbox !== outbox) return
+      this.#write(content, options, callback)
       next = outbox.next(this.#betweenFragments)
     }
     if (outbox?.size === 0) this.#outbox = undefined
     if (!this.finishing || next !== undefined) return
     // What is left stands behind a message whose last fragment will not come.
     this.cut()
+  }
+
+  #awaitWire(): void {
+    if (this.#awaitsWire) return
+    this.#awaitsWire = true
+    this.#host.wire.whenTaken(() => {
+      this.#awaitsWire = false
+      this.#writeReady()
+    })
   }
 
   #write(content: Outgoing | SharedFrame, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
@@ -155,13 +256,8 @@ export class Sending {
       if (!wire.writeFrame(content)) wire.write(content, undefined, callback)
       return
     }
-    this.#betweenFragments = !(options?.fin ?? true)
+    this.#betweenFragments = !isLast(options)
     wire.write(content, options, callback)
-  }
-
-  #tooSlow(callback: SendCallback | undefined): void {
-    this.#host.slow(`over ${this.#outboundBytes} bytes waiting (limits.outboundBytes)`)
-    if (callback !== undefined) process.nextTick(callback, slowError())
   }
 
   #lose(outbox: Outbox): void {
@@ -181,6 +277,15 @@ function bytesOf(content: Outgoing | SharedFrame): number {
 
 export function closedError(): SecureWsError {
   return new SecureWsError('SWS_CLOSED', 'This socket is closing or closed: nothing is sent on it any more.')
+}
+
+/** Nobody waits for it any more, and a rejection that nobody hears ends the process. */
+function forget(content: Sent['content'] | undefined): void {
+  if (isThenable(content)) content.then(undefined, () => {})
+}
+
+function replacedError(): SecureWsError {
+  return new SecureWsError('SWS_CLOSED', 'A newer message with the same `latest` was sent in the place of this one.')
 }
 
 function slowError(): SecureWsError {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { closeReasonBytes, isSendableCloseCode } from '../connection/close.ts'
-import type { Connection } from '../connection/connection.ts'
+import { Connection } from '../connection/connection.ts'
 import { controlText } from '../connection/control-text.ts'
+import type { Held } from '../connection/held.ts'
 import { kickFrom } from '../connection/membership.ts'
-import { badOption, SecureWsError } from '../errors.ts'
+import { badOption, CloseCode, SecureWsError } from '../errors.ts'
 import { roomName } from '../rooms/room-name.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import { isIdentityName } from '../session/identity.ts'
@@ -40,7 +41,7 @@ export interface RemoteSocketsOptions {
   readonly nodeId: string
   readonly rooms: Rooms<Connection>
   /** The open sockets of this node: of somebody, or all. */
-  readonly socketsOf: (identityKey: string | undefined) => Iterable<Connection>
+  readonly socketsOf: (identityKey: string | undefined) => Iterable<Held>
   /** To a room of nodes; true when the bus has taken it. */
   readonly publish: (room: string, text: string) => Promise<boolean>
   /** The ids of the nodes that are alive, this one included; `undefined` where the bus has no store that could say so. */
@@ -61,20 +62,24 @@ export function createRemoteSockets(options: RemoteSocketsOptions) {
   const { nodeId, rooms, socketsOf, publish, nodes, deadline = 2_000 } = options
   const questions = new Map<string, Asking>()
 
-  function openSockets(whom: Whom | undefined): Connection[] {
+  function openSockets(whom: Whom | undefined): Held[] {
     const id = whom?.startsWith('socket:') ? whom.slice('socket:'.length) : undefined
     const some = id === undefined ? socketsOf(whom) : socketsOf(undefined)
     return [...some].filter((socket) => !socket.ended && (id === undefined || socket.id === id))
   }
 
   function kick(whom: Whom, room: string): number {
-    const kicked = openSockets(whom).filter((socket) => kickFrom(socket, rooms, room))
+    const kicked = openSockets(whom).filter((socket) => socket instanceof Connection && kickFrom(socket, rooms, room))
     return kicked.length
   }
 
   function close(socket: string, code: number, reason: string): number {
     const found = openSockets(`socket:${socket}`)
-    for (const connection of found) connection.close(code, controlText(reason, closeReasonBytes))
+    for (const held of found) {
+      if (held instanceof Connection) held.close(code, controlText(reason, closeReasonBytes))
+      // Of another server, behind a guard: there is a stream, and no close frame of ours.
+      else held.end(CloseCode.GoingAway, 'closed by the application')
+    }
     return found.length
   }
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Outbox, Waiting } from '../../src/connection/outbox.ts'
 
-const own = (bytes: number, fin = true) => new Waiting({ own: true, bytes, options: { fin } })
-const shared = (bytes: number) => new Waiting({ own: false, bytes })
+const own = (bytes: number, fin = true, begins = true) => new Waiting({ own: true, bytes, begins, options: { fin } })
+const shared = (bytes: number, key?: string) => new Waiting({ own: false, bytes, begins: true, key })
 
 test('payloads leave in the order in which they came, each counted while it is in', () => {
   const outbox = new Outbox()
@@ -39,6 +39,32 @@ test('between fragments it is the turn of the next fragment, and of nobody else'
   outbox.add(rest)
   assert.equal(outbox.next(true), rest)
   assert.notEqual(outbox.next(false), rest)
+})
+
+test('the oldest message is taken with all its fragments, and one that has begun to leave is not', () => {
+  const outbox = new Outbox()
+  const rest = own(1, true, false)
+  const [first, between, second, last] = [own(1, false), shared(1), own(1, false, false), own(1, true, false)]
+  const open = own(1, false)
+  for (const each of [rest, first, between, second, last, open]) outbox.add(each)
+  assert.deepEqual(outbox.takeOldest(), [first, second, last])
+  assert.deepEqual(outbox.takeOldest(), [between])
+  assert.deepEqual(outbox.takeOldest(), [open])
+  assert.deepEqual(outbox.takeOldest(), [])
+  assert.equal(outbox.next(true), rest)
+})
+
+test('a payload is found by its key while it is in', () => {
+  const outbox = new Outbox()
+  const [a, b] = [shared(1, 'a'), shared(1, 'constructor')]
+  outbox.add(a)
+  outbox.add(b)
+  assert.deepEqual([outbox.keyed('a'), outbox.keyed('constructor'), outbox.keyed('toString')], [a, b, undefined])
+  outbox.delete(a)
+  assert.equal(outbox.keyed('a'), undefined)
+  const newer = shared(1, 'a')
+  outbox.add(newer)
+  assert.equal(outbox.keyed('a'), newer)
 })
 
 test('what is emptied comes out whole, in order, and is out', () => {
