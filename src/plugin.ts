@@ -1,24 +1,30 @@
+import type { Duplex } from 'node:stream'
 import cookie from '@fastify/cookie'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { Admissions, createGuard } from './admission/hook.ts'
+import { Admissions } from './admission/admissions.ts'
+import { createGuard } from './admission/hook.ts'
 import { registerHelmet } from './admission/security-headers.ts'
+import { neutralProtocol } from './admission/sub-protocol.ts'
 import { compileVerifyClient } from './admission/verify-client.ts'
 import { refuseTicketAlone } from './authentication/authentication.ts'
 import { createHttpSession } from './authentication/http-session.ts'
 import { createCapacity } from './capacity/capacity.ts'
 import { createCaps } from './capacity/identity-capacity.ts'
-import type { Connection } from './connection/connection.ts'
+import type { Admitted, Surroundings } from './connection/admitted.ts'
+import { GuardedStream } from './connection/guarded-stream.ts'
+import type { Held } from './connection/held.ts'
 import { Scope } from './connection/scope.ts'
 import { createSweep } from './connection/sweep.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
 import { createReplayGuard } from './inbound/replay.ts'
 import { createNode } from './node.ts'
+import { compileGuard, type GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
 import { refuseMisplaced } from './options/misplaced.ts'
 import { resolveOptions, type SecureWsOptions } from './options/options.ts'
-import { compileRoute, loosenedBy, type RoutePolicy, refuseHijacking } from './options/route.ts'
+import { compileRoute, loosenedBy, type RoutePolicy, type RouteSurroundings, refuseHijacking } from './options/route.ts'
 import { requireHttp1, requireNode } from './options/surroundings.ts'
 import { createIdentities } from './revocation/identities.ts'
 import { createRevalidation } from './revocation/revalidation.ts'
@@ -27,11 +33,13 @@ import { type Audit, createAudit, createHearing } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
 import { createThrownLog } from './telemetry/thrown.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
+import { Guards } from './ws/guards.ts'
 import { attended, isSocketHandler } from './ws/handler.ts'
 import { requireKnownWs } from './ws/known-ws.ts'
 import { claimServer, refuseOtherRegistrations, refuseUnguarded } from './ws/one-per-server.ts'
 import { registerWebsocket } from './ws/registration.ts'
 import { secureSockets } from './ws/socket.ts'
+import { socketId } from './ws/socket-id.ts'
 import { UpgradedStreams } from './ws/upgraded-streams.ts'
 
 /** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
@@ -66,8 +74,9 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
   const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
-  const identities = createIdentities<Connection>()
+  const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
+  const socketRoutes: string[] = []
   let sanitizes = false
   const admissions = new Admissions()
   const capacity = createCapacity(limits)
@@ -97,11 +106,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const expireGrants = () => {
     for (const { member, room } of rooms.expire(now())) member.leftRoom(room)
   }
-  const sweep = createSweep<Connection>(
-    sweepEvery(limits, settings.session.revalidateEvery),
-    uptime,
-    expireGrants,
-    (work) => scope.run(work),
+  const sweep = createSweep<Held>(sweepEvery(limits, settings.session.revalidateEvery), uptime, expireGrants, (work) =>
+    scope.run(work),
   )
   const caps = createCaps({ whenFull: settings.session.whenFull, identities, leases: node.leases })
   const http = createHttpSession({
@@ -112,18 +118,47 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     uptime,
     thrown,
   })
-  const instance = createInstance({ node, sweep, capacity, caps, routes, settings, limits, audit, http })
+  const instance = createInstance({
+    node,
+    sweep,
+    capacity,
+    caps,
+    routes,
+    settings,
+    limits,
+    audit,
+    http,
+    guard: declareGuard,
+  })
 
   if (!app.hasPlugin('@fastify/cookie')) await app.register(cookie, settings.cookie)
   const securityHeaders = await registerHelmet(app, settings.helmet)
   await settings.authentication.install(app)
 
+  const guards = new Guards({
+    app,
+    left: settings.dangerouslyLeaveUpgrades,
+    marker: neutralProtocol,
+    credentialsOf: (request, offered) => policyOf(request)?.authentication.credentialProtocols(offered) ?? [],
+    admitted: (stream) => take(stream),
+    opened: (stream, admitted) => new GuardedStream(socketId(), stream, admitted, ofSockets),
+    nobody: (request, reply) => nobodyBehind(request, reply),
+  })
+  const ofRoutes: RouteSurroundings = {
+    settings,
+    replayGuard,
+    sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
+    // Carrying the sender along costs a little with every message, so only where somebody asks for it.
+    asSender: (sender, work) => (sanitizes ? sanitizer.as(sender, work) : work()),
+    warn: (text) => app.log.warn(text),
+  }
   app.addHook('onRoute', (route) => {
     const declared: DeclaredRoute = route
     const isSocketRoute = Boolean(declared.websocket) || declared.wsHandler !== undefined
     refuseMisplaced(route, route.url, isSocketRoute)
     noteGuarded(app, route)
     if (!isSocketRoute) {
+      if (Reflect.get(route.config ?? {}, policyKey) !== undefined) securityHeaders.onRoute(route)
       if (declared.secureWs === undefined) return
       throw new SecureWsError(
         'SWS_BAD_OPTION',
@@ -132,15 +167,9 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     }
     if (route.method === 'HEAD') return
     route.preHandler = [...[route.preHandler ?? []].flat(), (request, reply, done) => lastLook(request, reply, done)]
-    const policy = compileRoute(route.url, declared.secureWs, {
-      settings,
-      replayGuard,
-      sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
-      // Carrying the sender along costs a little with every message, so only where somebody asks for it.
-      asSender: (sender, work) => (sanitizes ? sanitizer.as(sender, work) : work()),
-      warn: (text) => app.log.warn(text),
-    })
+    const policy = compileRoute(route.url, declared.secureWs, ofRoutes)
     routes.push(policy)
+    socketRoutes.push(route.url)
     sanitizes ||= policy.declaresHtml
     route.config = { ...route.config, [policyKey]: policy, [socketOnlyKey]: Boolean(declared.websocket) }
     securityHeaders.onRoute(route)
@@ -156,46 +185,59 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   app.addHook('preClose', () => instance.api.drain())
 
+  const ofSockets: Surroundings = {
+    now,
+    uptime,
+    scope,
+    audit,
+    isHeard: createHearing({ logger: app.log, listener: settings.audit }),
+    expiryGrace: settings.session.expiryGrace,
+    rooms,
+    identities,
+    sweep,
+    isDenied: node.isDenied,
+    isStale: node.isStale,
+    revalidation,
+  }
+  function take(stream: Duplex): Admitted | undefined {
+    streams.opened(stream)
+    return admissions.take(stream)
+  }
   const sockets = secureSockets({
-    take(stream) {
-      streams.opened(stream)
-      return admissions.take(stream)
-    },
+    take,
     to: (connection, room) => node.audience([room], [connection.id]),
-    surroundings: {
-      now,
-      uptime,
-      scope,
-      audit,
-      isHeard: createHearing({ logger: app.log, listener: settings.audit }),
-      expiryGrace: settings.session.expiryGrace,
-      rooms,
-      identities,
-      sweep,
-      isDenied: node.isDenied,
-      isStale: node.isStale,
-      revalidation,
-    },
+    surroundings: ofSockets,
   })
   const upgrades = await registerWebsocket(app, {
     given: settings.websocket,
     sockets,
-    streams,
+    around(route, raw, stream, head) {
+      guards.paths.note(raw, head)
+      streams.take(raw, stream, route)
+    },
     left: settings.dangerouslyLeaveUpgrades,
+    guarded: guards.paths.all,
     protocolOf: (request) => admissions.of(request)?.protocol,
     // The bound of what is inflated, which ws takes from here for every socket; each receiver has the one of its route besides.
     maxPayload: () =>
       routes.reduce((most, { socket }) => Math.max(most, socket.limits.messageBytes), limits.messageBytes),
   })
+  function declareGuard(path: string, policy: GuardPolicy): void {
+    guards.declare(path, lastLook, upgrades, () => {
+      const compiled = compileGuard(path, policy, ofRoutes)
+      routes.push(compiled)
+      return { [policyKey]: compiled }
+    })
+  }
   app.addHook('preClose', async () => {
     upgrades.leave()
     streams.close()
   })
 
-  const { guard, lastLook } = createGuard({
+  const { guard, lastLook, nobodyBehind } = createGuard({
     uptime,
     audit,
-    policyOf: (request) => Reflect.get(request.routeOptions.config, policyKey) as RoutePolicy | undefined,
+    policyOf,
     isSocketOnly: (request) => Reflect.get(request.routeOptions.config, socketOnlyKey) === true,
     capacity,
     caps,
@@ -215,6 +257,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   app.addHook('onReady', async () => {
     refuseUnguarded(app)
+    guards.start(socketRoutes)
     upgrades.lock()
     // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
     if (sanitizes) await sanitizer.start()
@@ -250,6 +293,10 @@ interface DeclaredRoute {
   secureWs?: unknown
   handler?: unknown
   wsHandler?: unknown
+}
+
+function policyOf({ routeOptions: { config } }: FastifyRequest): RoutePolicy | undefined {
+  return Reflect.get(config, policyKey)
 }
 
 function warnOnce(app: FastifyInstance, audit: Audit, loosened: readonly string[]): void {

@@ -3,18 +3,14 @@ import type { IncomingMessage } from 'node:http'
 import websocket, { type WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 import type { SecureSockets } from './socket.ts'
-import { takeUpgrades, type Upgrades } from './upgrade.ts'
-import type { UpgradedStreams } from './upgraded-streams.ts'
+import { type TakeUpgradesOptions, takeUpgrades, type Upgrades } from './upgrade.ts'
 
 type SocketClass = NonNullable<NonNullable<WebsocketPluginOptions['options']>['WebSocket']>
 
-export interface WebsocketRegistration {
+export interface WebsocketRegistration extends Omit<TakeUpgradesOptions, 'attach'> {
   /** The `websocket` option, as the application wrote it. */
   readonly given: WebsocketPluginOptions
   readonly sockets: SecureSockets
-  readonly streams: UpgradedStreams
-  /** Path prefixes whose upgrades belong to other listeners. */
-  readonly left: readonly string[]
   /** The sub-protocol that the guard has picked. */
   readonly protocolOf: (request: IncomingMessage) => string | undefined
   /** Bytes, asked for each socket: routes are declared later. */
@@ -23,7 +19,7 @@ export interface WebsocketRegistration {
 
 /** Registers @fastify/websocket with our socket class, and takes the place of its listener for upgrades. */
 export async function registerWebsocket(app: FastifyInstance, registration: WebsocketRegistration): Promise<Upgrades> {
-  const { given, sockets, streams, left, protocolOf, maxPayload } = registration
+  const { given, sockets, around, left, guarded, protocolOf, maxPayload } = registration
   const options = {
     perMessageDeflate: false,
     closeTimeout: 5_000,
@@ -35,8 +31,9 @@ export async function registerWebsocket(app: FastifyInstance, registration: Webs
   const upgrades = await takeUpgrades(upgradesOf(app, given), {
     // In the place of its own error handler, which cuts the connection: `attended` and the connection take care of both kinds.
     attach: () => app.register(websocket, { errorHandler() {}, ...given, options }),
-    around: (route, raw, stream) => streams.take(raw, stream, route),
+    around,
     left,
+    guarded,
   })
   // Other packages write to these options (graphql-ws does): one of their routes would choose for all of ours.
   const inForce = app.websocketServer.options
