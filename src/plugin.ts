@@ -245,6 +245,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     admissions,
     verifyClient: compileVerifyClient(settings.websocket.options?.verifyClient),
     judged: (stream) => streams.judged(stream),
+    answered: (stream) => streams.answered(stream),
     unavailable: (needsSession) => instance.unavailable(needsSession),
     isDenied: node.isDenied,
     tell: createDeveloperLog({ logger: app.log, development }),
