@@ -173,7 +173,10 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       )
     }
     if (route.method === 'HEAD') return
-    route.preHandler = [...[route.preHandler ?? []].flat(), (request, reply, done) => lastLook(request, reply, done)]
+    route.preHandler = [
+      ...[route.preHandler ?? []].flat(),
+      (request, reply, done) => recheckBeforeUpgrade(request, reply, done),
+    ]
     const policy = compileRoute(route.url, declared.secureWs, ofRoutes)
     routes.push(policy)
     socketRoutes.push(route.url)
@@ -240,7 +243,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     guarded: guards.paths.all,
   })
   function declareGuard(path: string, policy: GuardPolicy): void {
-    guards.declare(path, lastLook, upgrades, () => {
+    guards.declare(path, recheckBeforeUpgrade, upgrades, () => {
       const compiled = compileGuard(path, policy, ofRoutes)
       routes.push(compiled)
       return { [policyKey]: compiled }
@@ -262,7 +265,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     set() {},
   })
 
-  const { guard, lastLook, nobodyBehind } = createGuard({
+  const { guard, recheckBeforeUpgrade, nobodyBehind } = createGuard({
     uptime,
     audit,
     policyOf,
