@@ -12,6 +12,8 @@ export interface WsSocket extends WebSocket {
   readonly _receiver: WsReceiver | null
   readonly _sender: WsSender | null
   readonly _socket: WsStream | null
+  /** The peer has closed: ws calls `close` to echo what it said. */
+  readonly _closeFrameReceived: boolean
 }
 
 export type WsStream = Duplex & { readonly bytesWritten?: number }

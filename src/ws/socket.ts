@@ -136,8 +136,9 @@ export function secureSockets(source: SocketSource): SecureSockets {
       if (code !== undefined && !isSendableCloseCode(code)) {
         throw new TypeError(`${String(code)} is no close code. Write 1000, or one from 3000 to 4999.`)
       }
-      // ws echoes the client's own close frame through this method, with bytes: encoded like the application's own.
-      connection.close(code, code === undefined ? undefined : controlText(reason, closeReasonBytes))
+      // ws echoes the client's own close frame through this method. Its code goes back, its text does not (FR-11).
+      const isEcho = (this as WebSocket as WsSocket)._closeFrameReceived
+      connection.close(code, code === undefined || isEcho ? undefined : controlText(reason, closeReasonBytes))
     }
 
     /**
@@ -175,12 +176,13 @@ export function secureSockets(source: SocketSource): SecureSockets {
 
     /** Stops reading: no listener is called until `resume()`. What the client sends waits in the kernel. */
     override pause(): void {
-      this.#opened.wire.pause()
+      // After the end only the peer's close frame is still to come.
+      if (!this.#opened.ended) this.#opened.wire.block('application')
     }
 
     /** Reads again. */
     override resume(): void {
-      this.#opened.wire.resume()
+      this.#opened.wire.unblock('application')
     }
 
     /** Adds a listener. Reading begins with the first one that a message can reach, or when the handler has returned. */
