@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { createLeases } from './capacity/leases.ts'
 import type { Connection } from './connection/connection.ts'
+import type { Held } from './connection/held.ts'
 import { badOption, CloseCode, SecureWsError } from './errors.ts'
 import { addressKey } from './http/address.ts'
 import { type Refusal, refuse } from './http/refusal.ts'
@@ -45,13 +46,13 @@ export interface NodeOptions {
   readonly uptime: () => number
   readonly audit: Audit
   readonly log: AuditLogger
-  readonly identities: Identities<Connection>
+  readonly identities: Identities<Held>
   /** How long a credential could live, in ms: for so long a revocation is remembered. */
   readonly maxAge: number
   readonly roomsPerSocket: number
   readonly revalidation: Revalidation
   /** Every open socket of this node. */
-  readonly sockets: () => Iterable<Connection>
+  readonly sockets: () => Iterable<Held>
 }
 
 /** This node among the others: its rooms, who was revoked, and what it tells and hears over the relay. */
@@ -97,7 +98,7 @@ export function createNode(options: NodeOptions) {
     faults.failed(error)
   }
 
-  function askAgain(connections: Iterable<Connection>, urgent = false): void {
+  function askAgain(connections: Iterable<Held>, urgent = false): void {
     for (const connection of connections) revalidation.request(connection, urgent)
   }
 
@@ -252,7 +253,7 @@ export function createNode(options: NodeOptions) {
       rightsChanged(told)
       relay.publish({ kind: 'identity', verb: 'reauthorize', subjects: [told] })
     },
-    socketsOf(subject: Subject): readonly Connection[] {
+    socketsOf(subject: Subject): readonly Held[] {
       const [kind, id] = checkSubject(subject)
       const { id: digest } = denialOf(kind, id, 0, 0)
       return [...identities.of(`${kind}:${digest}`)]

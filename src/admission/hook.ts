@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { causeOf } from '../authentication/authentication.ts'
@@ -6,7 +5,6 @@ import { credentialTexts } from '../authentication/credential.ts'
 import type { Capacity, Slot } from '../capacity/capacity.ts'
 import type { Caps, IdentityPlace, IdentityReservation } from '../capacity/identity-capacity.ts'
 import { Places } from '../capacity/places.ts'
-import type { Admitted } from '../connection/admitted.ts'
 import { codeHeader, type Refusal, refusalBody, refuse } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
@@ -15,6 +13,7 @@ import type { DeveloperLog } from '../telemetry/developer-log.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
 import { isThenable } from '../thenable.ts'
 import { checkAdmission } from './admission.ts'
+import type { Admissions } from './admissions.ts'
 import { adviceOn, undeclaredProtocol } from './advice.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
 import { askOrigins } from './origin.ts'
@@ -48,28 +47,6 @@ export interface GuardSurroundings {
   readonly thrown: ThrownLog
   /** Security headers for a refusal at a path that is no socket route, and so has none of its own. */
   readonly headersOnRefusal: (reply: FastifyReply) => void
-}
-
-/** Who may become a socket, by stream and by request: ws asks by either. An admission is taken once. */
-export class Admissions {
-  readonly #byStream = new WeakMap<Duplex, Admitted>()
-  readonly #byRequest = new WeakMap<IncomingMessage, Admitted>()
-
-  grant(stream: Duplex, request: IncomingMessage, admitted: Admitted): void {
-    this.#byStream.set(stream, admitted)
-    this.#byRequest.set(request, admitted)
-  }
-
-  take(stream: Duplex): Admitted | undefined {
-    const admitted = this.#byStream.get(stream)
-    this.#byStream.delete(stream)
-    admitted?.place?.open()
-    return admitted
-  }
-
-  of(request: IncomingMessage): Admitted | undefined {
-    return this.#byRequest.get(request)
-  }
 }
 
 /** One handshake on its way through the checks. */
@@ -184,6 +161,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     )
     if (chosen.refusal !== undefined) return chosen.refusal
     handshake.protocol = chosen.protocol
+    if (policy.passesOn === true) return undefined
     if (policy.protocols === undefined && chosen.protocol === undefined && offered.length > credentials.length) {
       const others = offered.filter((name) => !credentials.includes(name))
       const { log, routeOptions } = handshake.request
@@ -289,7 +267,11 @@ export function createGuard(surroundings: GuardSurroundings) {
     else answer(request, reply, admitted, refusal)
   }
 
-  return { guard, lastLook }
+  const behind = away('nobody listens for upgrades behind this guard')
+  const nobodyBehind = (request: FastifyRequest, reply: FastifyReply) =>
+    answer(request, reply, readFacts(request), behind)
+
+  return { guard, lastLook, nobodyBehind }
 
   function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     if (!request.ws) {

@@ -2,7 +2,7 @@ import { wholeNumber } from '../option-checks.ts'
 import type { AskAgain } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 
-/** What is kept about a ticket until it is redeemed: everything but the ticket, of which only the hash is stored. */
+/** The record of a ticket until it is redeemed: everything but the ticket, of which only the hash is stored. */
 export interface StoredTicket {
   /** The id of the session that the ticket stands for. */
   readonly sessionId: string

@@ -8,6 +8,7 @@ import type { Session } from '../session/session.ts'
 import type { Audit, AuditLogger } from '../telemetry/audit.ts'
 import type { BinaryType } from './binary-type.ts'
 import type { Connection } from './connection.ts'
+import type { Held } from './held.ts'
 import type { InboxBounds } from './inbox.ts'
 import type { LifeLimits, Progress } from './life.ts'
 import type { Wire } from './port.ts'
@@ -82,8 +83,8 @@ export interface Surroundings {
   readonly isHeard: () => boolean
   readonly expiryGrace: number
   readonly rooms: Rooms<Connection>
-  readonly identities: Identities<Connection>
-  readonly sweep: Sweep<Connection>
+  readonly identities: Identities<Held>
+  readonly sweep: Sweep<Held>
   /** Asked after the identity rooms were joined: a revocation from during the handshake, which began at `since`, is found here. */
   readonly isDenied: (identity: Identity, since: number) => boolean
   readonly revalidation: Revalidation

@@ -75,7 +75,7 @@ export interface SessionOptions {
   readonly expiryGrace?: number
   /** How long a credential could live at most, in ms: a revocation is remembered for as long. Default 2,592,000,000 (30 days). */
   readonly maxAge?: number
-  /** One more socket of a session or user that has all it may have: refused with 429, or the oldest one is closed. Default `'refuse'`. */
+  /** The fate of one more socket of a session or user that has all it may have: 429, or the oldest one is closed. Default `'refuse'`. */
   readonly whenFull?: WhenFull
 }
 

@@ -31,6 +31,8 @@ export interface RoutePolicy {
   readonly limits: Limits
   readonly socket: SocketPolicy
   readonly loosened: readonly string[]
+  /** The upgrades go to another server, which chooses its own sub-protocol. */
+  readonly passesOn?: boolean
   /** Whether a field of it is HTML, for which the sanitizer must work. */
   readonly declaresHtml: boolean
   explain(): object

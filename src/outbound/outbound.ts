@@ -15,7 +15,7 @@ import {
 import { encodeSerialized, isSuspect } from './serialized.ts'
 import { type Underway, underway } from './underway.ts'
 
-/** What happens to text on its way out: for `innerHTML`, for `textContent` and frameworks that escape, or nothing. */
+/** The encoding of text on its way out: for `innerHTML`, for `textContent` and frameworks that escape, or nothing. */
 export type EncodeMode = 'html' | 'json' | 'none'
 
 /** One frame, ready for ws. Bytes with `binary: false` are UTF-8 text. */
