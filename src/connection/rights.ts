@@ -19,7 +19,7 @@ export interface Reviewed extends Held {
   leftRoom(room: string): void
 }
 
-type ReviewSurroundings = Pick<Surroundings, 'revalidation' | 'uptime' | 'isDenied'> & {
+type ReviewSurroundings = Pick<Surroundings, 'revalidation' | 'now' | 'uptime' | 'isDenied'> & {
   readonly rooms: {
     grants(member: Member): ReadonlyMap<string, Grant>
     leave(member: Member, room: string): boolean
