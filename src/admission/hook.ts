@@ -40,6 +40,8 @@ export interface GuardSurroundings {
   readonly verifyClient: VerifyClient | undefined
   /** Told of the streams that came this far: from here on the guard's own clock and events hold. */
   readonly judged: (stream: Duplex) => void
+  /** Told of those that were refused here: their event is made. */
+  readonly answered: (stream: Duplex) => void
   /** A reason to admit nobody now: draining, or a bus that has not caught up. */
   readonly unavailable: (needsSession: boolean) => string | undefined
   readonly isDenied: (identity: Identity, since: number) => boolean
@@ -222,6 +224,7 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   function answer(request: FastifyRequest, reply: FastifyReply, facts: Asker, refusal: Refusal): void {
     if (reply.sent) return
+    if (request.ws) surroundings.answered(reply.raw.socket ?? request.raw.socket)
     audit(
       {
         type: 'handshake.refused',

@@ -12,7 +12,7 @@ export interface WsSocket extends WebSocket {
   readonly _receiver: WsReceiver | null
   readonly _sender: WsSender | null
   readonly _socket: WsStream | null
-  /** The peer has closed: ws calls `close` to echo what it said. */
+  /** The client has said goodbye, and whatever closes now is the answer to it. */
   readonly _closeFrameReceived: boolean
 }
 

@@ -136,7 +136,7 @@ export function secureSockets(source: SocketSource): SecureSockets {
       if (code !== undefined && !isSendableCloseCode(code)) {
         throw new TypeError(`${String(code)} is no close code. Write 1000, or one from 3000 to 4999.`)
       }
-      // ws echoes the client's own close frame through this method. Its code goes back, its text does not (FR-11).
+      // ws echoes the client's own close frame through this method. Its code goes back, its text does not.
       const isEcho = (this as WebSocket as WsSocket)._closeFrameReceived
       connection.close(code, code === undefined || isEcho ? undefined : controlText(reason, closeReasonBytes))
     }

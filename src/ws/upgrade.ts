@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { SecureWsError } from '../errors.ts'
+import { answerOtherProtocols } from './other-protocols.ts'
 
 /** As Node's `upgrade` event calls it. */
 export type UpgradeListener = (raw: IncomingMessage, stream: Duplex, head: Buffer) => void
@@ -61,6 +62,8 @@ export async function takeUpgrades(server: EventEmitter, options: TakeUpgradesOp
   function passOn(raw: IncomingMessage, stream: Duplex, head: Buffer): readonly unknown[] {
     return [...others].map((other) => Reflect.apply(other, server, [raw, stream, head]))
   }
+
+  answerOtherProtocols(server, (raw) => others.size > 0 && isBelow(raw.url, left))
 
   const nobodyElse = () => left.length === 0 && guarded.length === 0
 
