@@ -107,8 +107,8 @@ export function secureSockets(source: SocketSource): SecureSockets {
       return this.#connection
     }
 
-    join(room: string, grant?: Grant): void {
-      joinRoom(this.#opened, source.surroundings.rooms, room, grant)
+    join(room: string, grant?: Grant): Promise<boolean> | undefined {
+      return joinRoom(this.#opened, source.surroundings, room, grant)
     }
 
     leave(room: string): void {

@@ -16,7 +16,7 @@ const storeys: readonly (readonly string[])[] = [
   ['rooms', 'sanitizing'],
   ['revocation'],
   ['connection'],
-  ['capacity/identity-capacity', 'ws'],
+  ['capacity/identity-capacity', 'remote', 'ws'],
   ['options/limits'],
   ['options'],
   ['options/route'],
