@@ -162,6 +162,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
         return admissions.take(stream)
       },
       to: (connection, room) => node.audience([room], [connection.id]),
+      room: (room) => node.audience([room]),
       surroundings: {
         now,
         uptime,

@@ -1,3 +1,5 @@
+import type { Bytes } from '../outbound/bytes.ts'
+import type { OrEncoded } from '../outbound/encoded.ts'
 import { type EncodeMode, encodeOption, encodeOutgoing, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
 import type { Session } from '../session/session.ts'
@@ -25,6 +27,26 @@ export interface BroadcastOptions {
   readonly perMember?: (session: Session | null, message: unknown) => unknown
 }
 
+/**
+ * The messages that are broadcast, by type, each without its `type`. Empty, anything may be. Declare them once, and `send` of
+ * every audience knows them:
+ *
+ *     declare module 'fastify-secure-ws' {
+ *       interface BroadcastMessages { said: { by: string; text: string } }
+ *     }
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: applications add its members.
+export interface BroadcastMessages {}
+
+/** What an audience of the application takes: a declared message, or bytes; anything where none is declared. */
+export type Broadcastable = keyof BroadcastMessages extends never
+  ? unknown
+  :
+      | {
+          [Type in keyof BroadcastMessages]: { readonly type: Type } & OrEncoded<BroadcastMessages[Type]>
+        }[keyof BroadcastMessages]
+      | Bytes
+
 /** Some rooms, some sockets left out, and one verb. Immutable: each call makes a new one. */
 export interface Audience {
   /**
@@ -39,7 +61,7 @@ export interface Audience {
    *
    * @throws SecureWsError when the message cannot be encoded, or a member's route does not declare it: nobody gets it then.
    */
-  send(message: unknown, options?: BroadcastOptions): void
+  send(message: Broadcastable, options?: BroadcastOptions): void
 }
 
 export interface AudienceSource<M extends Recipient> {

@@ -38,7 +38,9 @@ export interface SocketSource {
   readonly surroundings: Surroundings
   /** Hands out an admission once: a second socket on the same stream has none. */
   take(stream: Duplex): Admitted | undefined
+  /** A room, on every node, without this connection. */
   to(connection: Connection, room: string): Audience
+  room(room: string): Audience
 }
 
 /**
@@ -120,6 +122,10 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
 
     to(room: string): Audience {
       return source.to(this.connection, room)
+    }
+
+    room(room: string): Audience {
+      return source.room(room)
     }
 
     override send(value: unknown, options?: SendOptions | SendCallback, callback?: SendCallback): void {

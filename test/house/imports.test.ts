@@ -24,7 +24,7 @@ const storeys: readonly (readonly string[])[] = [
   ['admission/hook'],
   ['decorator'],
   ['plugin', 'fastify'],
-  ['augmentation'],
+  ['augmentation', 'socket-route'],
   ['public'],
   ['index'],
   ['testing'],
