@@ -1,25 +1,8 @@
-import Fastify from 'fastify'
-import secureWs, { type MessagesOf, socketRoute } from 'fastify-secure-ws'
+import { type Static, Type } from 'typebox'
 
-const sums = socketRoute({
-  receives: {
-    add: {
-      schema: {
-        type: 'object',
-        properties: { left: { type: 'number' }, right: { type: 'number' } },
-        required: ['left', 'right'],
-      },
-      reply: { type: 'number' },
-    },
-  },
-})
-export type Sums = MessagesOf<typeof sums>
+export const say = Type.Object({ text: Type.String({ maxLength: 500 }) })
+export const said = Type.Object({ by: Type.String(), text: Type.String() })
 
-const app = Fastify({ logger: true })
-await app.register(secureWs, { authenticate: false })
-
-app.get('/sums', { websocket: true, secureWs: sums }, (socket) => {
-  socket.on('add', ({ left, right }) => left + right)
-})
-
-await app.listen({ port: 3000 })
+/** The messages that a client sends, and those that it hears. */
+export type Sent = { type: 'say' } & Static<typeof say>
+export type Heard = ({ type: 'said' } & Static<typeof said>) | { type: 'error'; code: string }

@@ -15,7 +15,7 @@ import type {
 } from 'fastify'
 import type { CallSerializerTypeProvider, CallValidatorTypeProvider } from 'fastify/types/type-provider.js'
 import type { AuthenticateOption } from './authentication/authentication.ts'
-import type { SendCallback } from './connection/sending.ts'
+import type { SendCallback, SendOptions } from './connection/port.ts'
 import type { RouteOverrides } from './options/options.ts'
 import type { Bytes } from './outbound/bytes.ts'
 import type { OrEncoded } from './outbound/encoded.ts'
@@ -24,7 +24,6 @@ import type { Grant } from './rooms/rooms.ts'
 import type { PlainMessage } from './schema/plain-message.ts'
 import type { StandardTyped } from './schema/standard-schema.ts'
 import type { Session } from './session/session.ts'
-import type { SendOptions } from './ws/socket.ts'
 
 /** What `Messages` and `Sends` are where a route declares nothing, or where type arguments are written and nothing is inferred. */
 export type Anything = Record<string, unknown>
@@ -210,9 +209,10 @@ export interface RouteAudience<Outgoing> {
   /** Without this socket. */
   except(socket: { readonly id: string }): RouteAudience<Outgoing>
   /**
-   * Sends to every member, on every node.
-   * @throws SecureWsError when the message cannot be encoded, or a member's route does not declare it: nobody gets it
-   * then.
+   * Sends to every member, on every node: encoded once per kind of route among the members, framed once, written to
+   * each.
+   * @throws SecureWsError `SWS_NOT_ENCODABLE`, `SWS_UNDECLARED_TYPE`, `SWS_INVALID_OUTPUT`, `SWS_UNSAFE_URL`, also for
+   * the route of one member alone; `SWS_BAD_OPTION` for an unknown `encode`: nobody gets it then
    */
   send(message: Outgoing, options?: RouteBroadcastOptions<Outgoing>): void
 }
@@ -234,8 +234,11 @@ interface SecureMembers<Outgoing, Auth> {
   /** The rooms that this socket is in now: a copy. */
   readonly rooms: ReadonlySet<string>
   /**
-   * Strings are text and are encoded; anything else is JSON whose leaves and keys are encoded; bytes pass as they are.
-   * @throws SecureWsError for what cannot be encoded or is not declared in `sends`: nothing of it is sent then.
+   * Sends one message. Strings are text and are encoded; anything else is JSON whose leaves and keys are encoded; bytes
+   * pass as they are. `callback` hears when the kernel has it, or of an error: `SWS_CLOSED` on a socket that is closing
+   * and for what a slow reader does not get, `SWS_SANITIZE_REFUSED` for HTML that was not cleaned in time.
+   * @throws SecureWsError `SWS_NOT_ENCODABLE`; on a route with `sends` also `SWS_UNDECLARED_TYPE`,
+   * `SWS_INVALID_OUTPUT`, `SWS_UNSAFE_URL`; `SWS_BAD_OPTION` for an unknown `encode`: nothing of it is sent then
    */
   send(message: Outgoing, callback?: SendCallback): void
   send(message: Outgoing, options: SendOptions | undefined, callback?: SendCallback): void

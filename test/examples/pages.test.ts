@@ -62,8 +62,8 @@ test('zod.ts: a schema of another library', async (t) => {
   await client.close()
 })
 
-test('shared-messages.ts: a route declared apart', async (t) => {
-  const { url } = await startExample(t, 'shared-messages.ts')
+test('messages-of.ts: a route declared apart', async (t) => {
+  const { url } = await startExample(t, 'messages-of.ts')
   const client = await openSocket(socketOf(url, '/sums'), { headers: { origin: url } })
   client.send({ type: 'add', left: 1, right: 2, id: 1 })
   assert.deepEqual(await client.hear('reply'), { type: 'reply', id: 1, value: 3 })
@@ -98,4 +98,21 @@ test('behind-a-proxy.ts: what the proxy says counts, and SIGTERM ends it with 10
   assert.equal(healthy.sockets, 1)
   assert.equal(await example.stop('SIGTERM'), 0)
   assert.equal(await client.closed, 1012)
+})
+
+test('guarded.ts: another server behind the guard, until its user signs out', async (t) => {
+  const { url } = await startExample(t, 'guarded.ts')
+  const signIn = async (name: string) => {
+    const answer = await fetch(`${url}/sign-in`, { method: 'POST', body: name })
+    return { origin: url, cookie: (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? '' }
+  }
+  const clock = socketOf(url, '/clock')
+  const ada = await signIn('ada')
+  assert.equal(await statusOf(clock, { headers: { ...ada, origin: 'https://evil.example' } }), 403)
+  assert.equal(await statusOf(clock, { headers: { origin: url } }), 401)
+  assert.equal(await statusOf(clock, { headers: await signIn('mallory') }), 403)
+  const client = await openSocket(clock, { headers: ada })
+  await client.hear('now')
+  assert.equal((await fetch(`${url}/sign-out`, { method: 'POST', headers: ada })).status, 200)
+  assert.equal(await client.closed, 1006)
 })
