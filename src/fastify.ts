@@ -112,7 +112,7 @@ export type OutgoingMessage<Provider extends FastifyTypeProvider, Sends> =
         | Blob
 
 /**
- * What the plugin was registered with, where types depend on it: the type of a route cannot see the registration. Declare it once:
+ * Options of the registration that types depend on: the type of a route cannot see the registration. Declare them once:
  *
  *     declare module 'fastify-secure-ws' {
  *       interface RegisteredOptions { authenticate: false } // socket.session is null where a route says nothing else

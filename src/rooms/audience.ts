@@ -45,7 +45,7 @@ export interface BroadcastOptions {
 // biome-ignore lint/suspicious/noEmptyInterface: applications add its members.
 export interface BroadcastMessages {}
 
-/** What an audience of the application takes: a declared message, or bytes; anything where none is declared. */
+/** A message that an audience of the application takes: a declared one, or bytes; anything where none is declared. */
 export type Broadcastable = keyof BroadcastMessages extends never
   ? unknown
   :

@@ -10,7 +10,7 @@
  */
 export interface Session extends SessionMembers {}
 
-/** What this package reads of a session. */
+/** Members of a session that this package reads. */
 export interface SessionMembers {
   /** Unique per signed-in session. `revoke({ sessionId })` closes every socket that carries it. Never logged raw. */
   readonly id: string
