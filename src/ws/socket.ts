@@ -182,12 +182,13 @@ export function secureSockets(source: SocketSource): SecureSockets {
 
     /** Stops reading: no listener is called until `resume()`. What the client sends waits in the kernel. */
     override pause(): void {
-      this.#opened.wire.pause()
+      // After the end only the peer's close frame is still to come.
+      if (!this.#opened.ended) this.#opened.wire.block('application')
     }
 
     /** Reads again. */
     override resume(): void {
-      this.#opened.wire.resume()
+      this.#opened.wire.unblock('application')
     }
 
     /** Adds a listener. Reading begins with the first one that a message can reach, or when the handler has returned. */

@@ -22,6 +22,7 @@ const storeys: readonly (readonly string[])[] = [
   ['options/route'],
   ['options/guard'],
   ['node', 'admission/admissions'],
+  ['admission/admission'],
   ['admission/hook'],
   ['decorator'],
   ['plugin', 'fastify'],
