@@ -209,6 +209,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const sockets = secureSockets({
     take,
     to: (connection, room) => node.audience([room], [connection.id]),
+    room: (room) => node.audience([room]),
     surroundings: ofSockets,
   })
   const upgrades = await registerWebsocket(app, {

@@ -25,7 +25,9 @@ export interface SocketSource {
   readonly surroundings: Surroundings
   /** Hands out an admission once: a second socket on the same stream has none. */
   take(stream: Duplex): Admitted | undefined
+  /** A room, on every node, without this connection. */
   to(connection: Connection, room: string): Audience
+  room(room: string): Audience
 }
 
 /**
@@ -117,6 +119,10 @@ export function secureSockets(source: SocketSource): SecureSockets {
 
     to(room: string): Audience {
       return source.to(this.#opened, room)
+    }
+
+    room(room: string): Audience {
+      return source.room(room)
     }
 
     override send(value: unknown, options?: SendOptions | SendCallback, callback?: SendCallback): void {

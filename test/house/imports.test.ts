@@ -26,7 +26,7 @@ const storeys: readonly (readonly string[])[] = [
   ['admission/hook'],
   ['decorator'],
   ['plugin', 'fastify'],
-  ['augmentation'],
+  ['augmentation', 'socket-route'],
   ['public'],
   ['index'],
   ['testing'],
