@@ -72,7 +72,7 @@ export interface Step {
 
 /** The steps for which the request's own words are enough: nobody is asked, and nothing is counted. */
 export const said: readonly { readonly name: string; readonly check: (request: Said) => Verdict }[] = [
-  { name: 'shape', check: ({ facts }) => checkHandshakeShape(facts, true) },
+  { name: 'shape', check: ({ facts }) => checkHandshakeShape(facts) },
   {
     name: 'transport',
     check: ({ facts, reached: { scheme, host }, policy: { admission } }) =>
