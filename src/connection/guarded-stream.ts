@@ -20,7 +20,7 @@ export interface OtherStream {
  */
 export class GuardedStream extends HeldSocket {
   readonly #stream: OtherStream
-  /** What had been written when the other server took over; `undefined` once it has written anything. */
+  /** Bytes that had been written when the other server took over; `undefined` once it has written anything. */
   #silentAt: number | undefined
   #ended = false
 
@@ -36,7 +36,7 @@ export class GuardedStream extends HeldSocket {
     return this.#ended
   }
 
-  /** It is in no room. */
+  /** Nothing: a guarded stream is in no room. */
   leftRoom(): void {}
 
   sweep({ uptime }: Tick): void {
