@@ -30,6 +30,7 @@ const storeys: readonly (readonly string[])[] = [
   ['public'],
   ['index'],
   ['testing'],
+  ['command'],
 ]
 
 function storeyOf(path: string): { part: string; height: number } {
