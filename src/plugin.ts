@@ -1,6 +1,5 @@
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import cookie from '@fastify/cookie'
 import websocket, { type WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -14,9 +13,11 @@ import { createCapacity } from './capacity/capacity.ts'
 import { createCaps } from './capacity/identity-capacity.ts'
 import type { Connection } from './connection/connection.ts'
 import { createSweep } from './connection/sweep.ts'
+import { refuseSecondCopy } from './copies.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
 import { createReplayGuard } from './inbound/replay.ts'
+import { lazyLoad } from './lazy-load.ts'
 import { createNode } from './node.ts'
 import type { Limits } from './options/limits.ts'
 import { refuseMisplaced } from './options/misplaced.ts'
@@ -39,6 +40,9 @@ import { UpgradedStreams } from './ws/upgraded-streams.ts'
 /** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
 export const policyKey = Symbol('fastify-secure-ws.policy')
 
+/** Loaded where it is registered: an application that has its own does not wait for it. */
+const cookiePlugin = lazyLoad<typeof import('@fastify/cookie')>('@fastify/cookie')
+
 /** Marks a route where the application has no answer for a plain request. */
 const socketOnlyKey = Symbol('fastify-secure-ws.socket-only')
 
@@ -56,6 +60,7 @@ type SocketHandler = (this: FastifyInstance, socket: WebSocket, request: Fastify
 // `preClose`, which cuts without a code; our guard after its `onRequest`, which says what is an upgrade.
 async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise<void> {
   requireNode(process.versions.node)
+  refuseSecondCopy()
   requireHttp1({ initialConfig: app.initialConfig, className: app.server.constructor.name })
   refuseOtherRegistrations(app)
   const settings = resolveOptions(options)
@@ -111,7 +116,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   })
   const instance = createInstance({ node, sweep, capacity, caps, routes, settings, limits, audit, http })
 
-  if (!app.hasPlugin('@fastify/cookie')) await app.register(cookie, settings.cookie)
+  if (!app.hasPlugin('@fastify/cookie')) await app.register(cookiePlugin(), settings.cookie)
   const securityHeaders = await registerHelmet(app, settings.helmet)
   await settings.authentication.install(app)
 
@@ -221,6 +226,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   claimServer(app)
 
   app.addHook('onReady', async () => {
+    refuseSecondCopy()
     refuseUnguarded(app)
     upgrades.lock()
     // Before the first client: the first document would wait for it, or be refused because nothing here can clean.

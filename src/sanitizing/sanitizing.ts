@@ -159,6 +159,7 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: stri
   function fail(reason: string, cause: unknown): SecureWsError {
     counts.refused += 1
     onRefused(reason)
+    if (cause instanceof SecureWsError) return cause
     const why = cause instanceof Error ? `${reason}: ${cause.message}` : reason
     return new SecureWsError('SWS_INTERNAL', `fastify-secure-ws: HTML cannot be sanitized: ${why}`, { cause })
   }
