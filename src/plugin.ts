@@ -27,7 +27,7 @@ import { requireHttp1, requireNode } from './options/surroundings.ts'
 import { createIdentities } from './revocation/identities.ts'
 import { createRevalidation } from './revocation/revalidation.ts'
 import { createSanitizer } from './sanitizing/sanitizing.ts'
-import { type Audit, createAudit } from './telemetry/audit.ts'
+import { type Audit, createAudit, createHearing } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
 import { createThrownLog } from './telemetry/thrown.ts'
 import { isThenable } from './thenable.ts'
@@ -171,6 +171,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
         now,
         uptime,
         audit,
+        isHeard: createHearing({ logger: app.log, listener: settings.audit }),
         expiryGrace: settings.session.expiryGrace,
         rooms,
         identities,

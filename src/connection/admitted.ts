@@ -75,6 +75,8 @@ export interface Surroundings {
   /** Milliseconds on a clock that nobody can set: for every duration, and for what came before what in this process. */
   readonly uptime: () => number
   readonly audit: Audit
+  /** Whether anybody hears events: a join must not make one for nobody. */
+  readonly isHeard: () => boolean
   readonly expiryGrace: number
   readonly rooms: Rooms<Connection>
   readonly identities: Identities<Connection>

@@ -7,7 +7,7 @@ import type { Member } from '../rooms/rooms.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
-import { logThrown, nameOfThrown } from '../telemetry/thrown.ts'
+import { failureOf, logThrown, nameOfThrown } from '../telemetry/thrown.ts'
 import { isThenable } from '../thenable.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason } from './close.ts'
@@ -221,6 +221,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** A reset, a broken frame: ws has answered it, and the `close` that follows is reported. */
   socketFailed(error: unknown): void {
+    this.audit({ type: 'socket.failed', ...failureOf(error) })
     this.admitted.log.debug({ err: error, socket: this.id }, 'fastify-secure-ws: a socket failed')
   }
 
@@ -260,6 +261,12 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.#surroundings.identities.leave(this)
     this.signedIn = signedIn
     this.#surroundings.identities.enter(this)
+  }
+
+  /** Time or the session store has ended it; a revocation has an event of its own. */
+  sessionEnded(reason: string): void {
+    this.audit({ type: 'session.expired', reason })
+    this.end(CloseCode.Unauthorized, reason)
   }
 
   // --- time ---
@@ -328,6 +335,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   audit(entry: AuditEntry): void {
+    if (!this.#surroundings.isHeard()) return
     const { identity, admitted } = this
     this.#surroundings.audit(
       {
@@ -355,7 +363,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     if (this.ended) return true
     const expiresAt = this.#expiresAt()
     if (expiresAt === undefined || this.#surroundings.now() < expiresAt) return false
-    this.end(CloseCode.Unauthorized, 'the session expired')
+    this.sessionEnded('the session expired')
     return true
   }
 

@@ -40,7 +40,8 @@ export class Rights {
         // Race: refreshed while the question was open. The answer is about what was replaced.
         if (connection.signedIn !== signedIn) return revalidation.request(connection)
         // It may come back with another token, and that one may have been revoked while the question was open.
-        if (renewed === null || isDenied(renewed.identity, connection.since))
+        if (renewed === null) return connection.sessionEnded('the session is over')
+        if (isDenied(renewed.identity, connection.since))
           return connection.end(CloseCode.Unauthorized, 'the session is over')
         connection.replaceSession(renewed)
       }

@@ -22,8 +22,11 @@ export interface Grant {
 }
 
 export interface Rooms<M extends Member> {
-  /** @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS` */
-  join(member: M, room: string, grant?: Grant): void
+  /**
+   * Says whether the member was not in the room before.
+   * @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS`
+   */
+  join(member: M, room: string, grant?: Grant): boolean
   leave(member: M, room: string): boolean
   /** Called once when a socket has closed: afterwards nothing here refers to it. */
   forget(member: M): void
@@ -97,10 +100,11 @@ export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
       const members = membersOf.get(room)
       if (members !== undefined) {
         members.add(member)
-        return
+        return known === undefined
       }
       membersOf.set(room, new Set([member]))
       onFirst?.(room)
+      return true
     },
     leave: (member, name) => leave(member, roomName(name)),
     forget(member) {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { channel } from 'node:diagnostics_channel'
 import { isThenable } from '../thenable.ts'
+import { hasLogger } from './developer-log.ts'
 import { createPace } from './pace.ts'
 import { quoted } from './quoted.ts'
 import { logThrown } from './thrown.ts'
@@ -83,6 +84,12 @@ export interface AuditOptions {
   readonly linesPerSecond?: number
 }
 
+/** Whether an event would reach anybody: the application's function, its log or a subscriber of the channel. */
+export function createHearing({ logger, listener }: Pick<AuditOptions, 'logger' | 'listener'>): () => boolean {
+  const always = listener !== undefined || hasLogger(logger)
+  return () => always || auditChannel.hasSubscribers
+}
+
 const auditChannel = channel('fastify-secure-ws:audit')
 
 const levels: Partial<Record<AuditType, 'warn' | 'error'>> = {
@@ -92,7 +99,8 @@ const levels: Partial<Record<AuditType, 'warn' | 'error'>> = {
   'room.refused': 'warn',
   'session.revalidation-failed': 'warn',
   'options.loosened': 'warn',
-  'socket.failed': 'error',
+  // The client's doing, or the network's.
+  'socket.failed': 'warn',
   'message.failed': 'error',
   'relay.failed': 'error',
 }

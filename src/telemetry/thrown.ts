@@ -76,3 +76,19 @@ function readable(error: unknown, secrets: readonly string[]): unknown {
   if (error instanceof Error || isNativeError(error)) return redactedError(error, secrets)
   return `no Error, but ${error === null ? 'null' : `a value of type ${typeof error}`}`
 }
+
+/**
+ * The failure of a connection as an event shows it. The codes of ws and of Node are a few, and their own; of other texts only
+ * the name of the error is safe to repeat.
+ */
+export function failureOf(error: unknown): { readonly code?: string; readonly reason: string } {
+  const reason = nameOfThrown(error)
+  try {
+    if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return { reason }
+    const { code, message } = error
+    if (!/^(?:WS_ERR_|E)[A-Z0-9_]{1,40}$/.test(code)) return { reason }
+    return { code, reason: code.startsWith('WS_ERR_') ? message : reason }
+  } catch {
+    return { reason }
+  }
+}

@@ -6,6 +6,7 @@ import { closeReasonBytes, controlBytes, isSendableCloseCode } from '../connecti
 import { Connection } from '../connection/connection.ts'
 import { controlText } from '../connection/control-text.ts'
 import { emitContained } from '../connection/listeners.ts'
+import { joinRoom, leaveRoom } from '../connection/membership.ts'
 import type { FrameOptions, SendCallback } from '../connection/sending.ts'
 import type { EncodeMode } from '../outbound/outbound.ts'
 import type { Audience } from '../rooms/audience.ts'
@@ -110,11 +111,11 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
     }
 
     join(room: string, grant?: Grant): void {
-      if (!this.connection.ended) source.surroundings.rooms.join(this.connection, room, grant)
+      joinRoom(this.connection, source.surroundings.rooms, room, grant)
     }
 
     leave(room: string): void {
-      source.surroundings.rooms.leave(this.connection, room)
+      leaveRoom(this.connection, source.surroundings.rooms, room)
     }
 
     to(room: string): Audience {
