@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { SecureWsError } from '../errors.ts'
-import { ownUrl, urlBeside } from '../location.ts'
+import { urlBeside } from '../location.ts'
 import { FairQueue, type Share } from './fair-queue.ts'
 import type { Profile } from './profile.ts'
 
@@ -82,7 +82,7 @@ const startPause = 5_000
  */
 export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const { profile, threads: size, queue: queueSize, timeLimit, idle = 300_000 } = options
-  const workerUrl = options.workerUrl ?? urlBeside('worker', ownUrl)
+  const workerUrl = options.workerUrl ?? urlBeside('worker', import.meta.url)
   const waiting = new FairQueue<Job>(options.share)
   /** Who waits for a worker to come up, with nothing to clean. */
   const starters: ((outcome: Outcome) => void)[] = []
