@@ -88,7 +88,10 @@ export interface SecureWsInstance {
    * @throws SecureWsError `SWS_BAD_ROOM`
    */
   members(room: string): Promise<readonly RoomMember[]>
-  /** The open sockets of this node. */
+  /**
+   * The open sockets of this node; of one user or session, or all.
+   * @throws SecureWsError `SWS_BAD_SUBJECT`
+   */
   sockets(of?: { readonly userId?: string; readonly sessionId?: string }): readonly SocketDescription[]
   /** Counts of this node. */
   stats(): Stats

@@ -53,8 +53,9 @@ type SocketHandler = (this: FastifyInstance, socket: WebSocket, request: Fastify
  * The plugin: `await app.register(secureWs, options)`. Every `{ websocket: true }` route that is declared below the registration
  * is a secure one.
  *
- * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`, `SWS_WEBSOCKET_ALREADY_REGISTERED`, `SWS_UNSUPPORTED`; routes throw
- *   the first two where they are declared, and the start throws `SWS_UNGUARDED_ROUTE`
+ * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`, `SWS_WEBSOCKET_ALREADY_REGISTERED`, `SWS_UNSUPPORTED`,
+ *   `SWS_LOADED_TWICE`; routes throw the first two where they are declared, and the start throws `SWS_UNGUARDED_ROUTE`,
+ *   `SWS_BUNDLED`
  */
 // The order below matters: our `onRoute` before that of @fastify/websocket, which swallows the handler; our drain before its
 // `preClose`, which cuts without a code; our guard after its `onRequest`, which says what is an upgrade.

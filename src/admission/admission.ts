@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify'
 import { badOption } from '../errors.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
 import { checkFetchMetadata } from './fetch-metadata.ts'
@@ -77,28 +76,24 @@ export function compileAdmission(options: AdmissionOptions, path: string): Admis
   }
 }
 
-/**
- * May this request become a WebSocket? The first refusal wins. A promise comes back only where `origins` is a function
- * that returned one; it is not bounded here: the handshake's own deadline is.
- */
+/** May this request become a WebSocket, as far as the request itself says? The first refusal wins; nobody is asked. */
 export function checkAdmission(
   facts: HandshakeFacts,
   policy: AdmissionPolicy,
   isSocketRoute: boolean,
-  request: FastifyRequest,
-): Refusal | undefined | Promise<Refusal | undefined> {
+): Refusal | undefined {
   const scheme = effectiveScheme(facts)
   const host = effectiveHost(facts)
   const own = host === undefined ? undefined : `${scheme}://${serializeHost(host, scheme)}`
-  const refusal =
+  return (
     checkHandshakeShape(facts, isSocketRoute) ??
     checkTransport(facts, scheme, host, policy.allowInsecureTransport) ??
     checkHost(host, scheme, policy.hosts) ??
     (facts.originRepeated
       ? refuse('SWS_ORIGIN_REFUSED', 'more than one Origin header')
-      : checkOrigin({ value: facts.origin, fromBrowser: facts.fromBrowser, own }, policy.origins, request))
-  const last = () => checkFetchMetadata(facts, policy.origins.sameOrigin, own)
-  return refusal instanceof Promise ? refusal.then((late) => late ?? last()) : (refusal ?? last())
+      : checkOrigin({ value: facts.origin, fromBrowser: facts.fromBrowser, own }, policy.origins)) ??
+    checkFetchMetadata(facts, policy.origins.sameOrigin, own)
+  )
 }
 
 /**

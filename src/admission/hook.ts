@@ -3,8 +3,8 @@ import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { causeOf } from '../authentication/authentication.ts'
 import { credentialTexts } from '../authentication/credential.ts'
-import type { Capacity, Reservation, Slot } from '../capacity/capacity.ts'
-import type { Caps } from '../capacity/identity-capacity.ts'
+import type { Capacity, Slot } from '../capacity/capacity.ts'
+import type { Caps, IdentityPlace, IdentityReservation } from '../capacity/identity-capacity.ts'
 import { Places } from '../capacity/places.ts'
 import type { Admitted } from '../connection/admitted.ts'
 import { codeHeader, type Refusal, refusalBody, refuse } from '../http/refusal.ts'
@@ -17,6 +17,7 @@ import { isThenable } from '../thenable.ts'
 import { checkAdmission } from './admission.ts'
 import { adviceOn, undeclaredProtocol } from './advice.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
+import { askOrigins } from './origin.ts'
 import { clientAddress, peerIsTrusted } from './peer.ts'
 import { away, failed, notASocketRoute, outOfTime, permit, unanswered, upgradeRequired, verified } from './refusals.ts'
 import { checkRouteSchema, type SchemaVerdict } from './route-schema.ts'
@@ -62,6 +63,7 @@ export class Admissions {
   take(stream: Duplex): Admitted | undefined {
     const admitted = this.#byStream.get(stream)
     this.#byStream.delete(stream)
+    admitted?.place?.open()
     return admitted
   }
 
@@ -80,7 +82,7 @@ interface Handshake {
   readonly since: number
   readonly places: Places
   signedIn: SignedIn | null
-  place: Slot | undefined
+  place: IdentityPlace | undefined
   method: string
   protocol: string | undefined
   /** The function of the application whose answer is waited for, where a missing answer means that nobody could be asked. */
@@ -100,9 +102,11 @@ export function createGuard(surroundings: GuardSurroundings) {
   const { uptime, audit, admissions, capacity, caps, sharedRate, policyOf } = surroundings
 
   const steps: readonly Step[] = [
-    ({ facts, policy, request }) => checkAdmission(facts, policy.admission, true, request),
+    ({ facts, policy }) => checkAdmission(facts, policy.admission, true),
     ({ policy }) => unavailable(!policy.authentication.anonymous),
+    // Before the first step that can wait: a thousand at once are counted, and do not ask the application a thousand times.
     (handshake) => reserveConnection(handshake),
+    (handshake) => askAboutOrigin(handshake),
     ({ facts }) => sharedRate?.(facts.address),
     (handshake) => authenticate(handshake),
     (handshake) => reserveSession(handshake),
@@ -120,11 +124,22 @@ export function createGuard(surroundings: GuardSurroundings) {
   }
 
   /** The place belongs to the TCP connection: refused, reset, upgraded and closed, or timed out, it ends with `close`. */
-  function reserveConnection({ places, facts }: Handshake): Verdict {
-    const { slot, refusal } = capacity.reserve(facts.address, uptime())
+  function reserveConnection({ places, facts, since }: Handshake): Verdict {
+    const { slot, refusal } = capacity.reserve(facts.address, since)
     if (slot === undefined) return refusal
     places.hold(slot)
     return undefined
+  }
+
+  /** What a page of strangers makes its visitor's browser do is not taken from the handshakes that the visitor has. */
+  function askAboutOrigin({ facts, policy, request, since }: Handshake): Verdict | Promise<Verdict> {
+    const verdict = askOrigins(facts.origin, policy.admission.origins, request)
+    return isThenable(verdict) ? verdict.then(settle) : settle(verdict)
+
+    function settle(refusal: Verdict): Verdict {
+      if (refusal !== undefined) capacity.giveBack(facts.address, since)
+      return refusal
+    }
   }
 
   function authenticate(handshake: Handshake): Verdict | Promise<Verdict> {
@@ -148,13 +163,13 @@ export function createGuard(surroundings: GuardSurroundings) {
   function reserveSession(handshake: Handshake): Verdict | Promise<Verdict> {
     const { signedIn, places, policy } = handshake
     if (signedIn === null) return undefined
-    const place = caps.reserve(signedIn.identity, policy.limits)
-    return isThenable(place) ? place.then(settle) : settle(place)
+    const reservation = caps.reserve(signedIn.identity, policy.limits)
+    return isThenable(reservation) ? reservation.then(settle) : settle(reservation)
 
-    function settle({ slot, refusal }: Reservation): Verdict {
-      if (slot === undefined) return refusal
-      places.hold(slot)
-      handshake.place = slot
+    function settle({ place, refusal }: IdentityReservation): Verdict {
+      if (place === undefined) return refusal
+      places.hold(place)
+      handshake.place = place
       return undefined
     }
   }
@@ -219,7 +234,13 @@ export function createGuard(surroundings: GuardSurroundings) {
     return undefined
   }
 
-  type Asker = Pick<HandshakeFacts, 'address' | 'origin'>
+  type Asker = Pick<HandshakeFacts, 'address'> & Partial<Pick<HandshakeFacts, 'origin'>>
+
+  /** A refusal for which our own side is the reason is nobody's to pay for. */
+  function turnAway(request: FastifyRequest, reply: FastifyReply, asker: Asker, refusal: Refusal): void {
+    if (!reply.sent && refusal.status < 500) capacity.noteRefused(asker.address, uptime())
+    answer(request, reply, asker, refusal)
+  }
 
   function answer(request: FastifyRequest, reply: FastifyReply, facts: Asker, refusal: Refusal): void {
     if (reply.sent) return
@@ -279,10 +300,16 @@ export function createGuard(surroundings: GuardSurroundings) {
     const { raw } = request
     const stream: Duplex = reply.raw.socket ?? raw.socket
     surroundings.judged(stream)
-    const facts = readFacts(request)
+    const address = clientAddress(request)
+    const tooOften = capacity.refusedTooOften(address, since)
+    if (tooOften !== undefined) {
+      answer(request, reply, { address }, tooOften)
+      return
+    }
+    const facts = readFacts(request, address)
     const policy = request.is404 ? undefined : policyOf(request)
     if (policy === undefined) {
-      answer(request, reply, facts, checkHandshakeShape(facts, true) ?? notASocketRoute(request))
+      turnAway(request, reply, facts, checkHandshakeShape(facts, true) ?? notASocketRoute(request))
       return
     }
     const handshake: Handshake = {
@@ -330,7 +357,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     const conclude = (refusal: Verdict) => {
       if (stream.destroyed || reply.sent) return
       if (refusal === undefined) admit()
-      else answer(request, reply, facts, refusal)
+      else turnAway(request, reply, facts, refusal)
     }
     try {
       const verdict = run(handshake, 0)
@@ -366,6 +393,6 @@ function hopHeaders({ raw: { httpVersionMajor } }: FastifyRequest, { headers }: 
   return rest
 }
 
-function readFacts(request: FastifyRequest): HandshakeFacts {
-  return readHandshake(request.raw, { trusted: peerIsTrusted(request), address: clientAddress(request) })
+function readFacts(request: FastifyRequest, address = clientAddress(request)): HandshakeFacts {
+  return readHandshake(request.raw, { trusted: peerIsTrusted(request), address })
 }

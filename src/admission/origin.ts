@@ -30,12 +30,11 @@ export interface OriginQuestion {
   readonly own: string | undefined
 }
 
-/** The heart of it: may this page talk to us with the user's cookies (cross-site WebSocket hijacking, CS-5)? */
-export function checkOrigin(
-  question: OriginQuestion,
-  policy: OriginPolicy,
-  request: FastifyRequest,
-): Refusal | undefined | Promise<Refusal | undefined> {
+/**
+ * The heart of it: may this page talk to us with the user's cookies (cross-site WebSocket hijacking, CS-5)? All that is
+ * known without asking: a page that only the `origins` function knows passes here, and is asked about by `askOrigins`.
+ */
+export function checkOrigin(question: OriginQuestion, policy: OriginPolicy): Refusal | undefined {
   const { value } = question
   if (value === undefined) return checkMissingOrigin(question, policy)
   if (value === 'null') {
@@ -51,7 +50,7 @@ export function checkOrigin(
   }
   if (policy.any || policy.exact.has(origin.text) || matchesWildcard(origin, policy.wildcards)) return undefined
   if (policy.sameOrigin && origin.text === question.own) return undefined
-  if (policy.ask !== undefined) return askAbout(origin.text, policy.ask, request)
+  if (policy.ask !== undefined) return undefined
   return refused(`Origin ${origin.text} is not allowed`, foreignAdvice(origin, question, policy))
 }
 
@@ -75,11 +74,18 @@ function matchesWildcard(origin: WebOrigin, wildcards: OriginPolicy['wildcards']
   return false
 }
 
-function askAbout(
-  origin: string,
-  ask: OriginFunction,
+/**
+ * Asks the `origins` function about a page that `checkOrigin` let pass. It may wait, so whoever asks has counted the
+ * handshake before; it is not bounded here: the handshake's own deadline is.
+ */
+export function askOrigins(
+  value: string | undefined,
+  { ask }: OriginPolicy,
   request: FastifyRequest,
 ): Refusal | undefined | Promise<Refusal | undefined> {
+  if (ask === undefined || value === undefined || value === 'null') return undefined
+  const origin = readOrigin(value)?.text
+  if (origin === undefined) return refused(`Origin ${value} is no origin`)
   try {
     const answer: unknown = ask(origin, request)
     if (isThenable(answer)) return settle(origin, answer)

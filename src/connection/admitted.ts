@@ -63,7 +63,7 @@ export interface Admitted {
   /** When the handshake began, on the clock that nobody can set. */
   readonly since: number
   /** What counts towards this session and user: can be given back before the TCP connection has gone. */
-  readonly place: Slot | undefined
+  readonly place: (Slot & { open(): void }) | undefined
   /** The handshake's clock, which stops when the stream is a socket. */
   readonly clock: Slot
 }

@@ -10,7 +10,7 @@ import { compileSchema } from './schema.ts'
 /** What a route says about one message type it receives. */
 export interface ReceiveRule {
   /**
-   * TypeBox or plain JSON Schema, of the message without its envelope (`type`, `id`, and with `replay` also `nonce` and `at`).
+   * TypeBox or plain JSON Schema (what other libraries write is converted before), of the message without its envelope (`type`, `id`, and with `replay` also `nonce` and `at`).
    * Properties it does not name are refused, unless it says `additionalProperties`. A string may carry `sanitize: [...]`
    * ('strip-tags', 'one-line', 'trim') and `contentMediaType: 'text/html'`: applied in order once the message is valid, and the
    * message must still be valid after the text steps.

@@ -1,10 +1,9 @@
 import { badOption } from '../errors.ts'
 import type { Plan } from '../schema/cleaning-plan.ts'
 import { planCleaning } from '../schema/cleaning-plan.ts'
-import { closeSchema, inPlace, takesObjects } from '../schema/closed-schema.ts'
-import { compileValidator } from '../schema/compiler.ts'
 import type { PlainSchema } from '../schema/plain-schema.ts'
-import { copySchema, isSchema } from '../schema/plain-schema.ts'
+import { copySchema, inPlace, isSchema, takesObjects } from '../schema/plain-schema.ts'
+import { checkValue, compilePlain } from '../schema/schema.ts'
 import type { Refusal } from './verdict.ts'
 import { refuse } from './verdict.ts'
 
@@ -28,22 +27,14 @@ export function compileSchema(schema: unknown, envelope: readonly string[], path
     throw badOption(path, plain, "A message is an object: write `Type.Object({ ... })` or `{ type: 'object', ... }`.")
   }
   refuseEnvelope(plain, { root: plain, envelope, path, seen: new Set() })
-  const validate = compile(plain, closeSchema(plain, path), path)
+  const tree = compilePlain(plain, path, false)
   return {
     cleaning: planCleaning(plain, path),
     refuse(message) {
-      const fault = validate(message)
+      const { fault } = checkValue(tree, message)
       // Where in the schema, never where in the message: a path into the message has names the client chose.
       return fault && refuse('SWS_INVALID_MESSAGE', `schema: ${fault.keyword} at ${fault.schemaPath}`)
     },
-  }
-}
-
-function compile(plain: PlainSchema, closed: PlainSchema, path: string) {
-  try {
-    return compileValidator(plain, closed)
-  } catch (error) {
-    throw badOption(path, plain, `It does not compile: ${error instanceof Error ? error.message : String(error)}.`)
   }
 }
 

@@ -38,6 +38,7 @@ const ofServer = [
   'connections',
   'connectionsPerAddress',
   'handshakesPerMinutePerAddress',
+  'refusedPerMinutePerAddress',
   'drain',
   'roomsPerSocket',
 ] as const
@@ -51,6 +52,7 @@ export const defaultLimits: Limits = {
   connectionsPerSession: 10,
   connectionsPerUser: 50,
   handshakesPerMinutePerAddress: 120,
+  refusedPerMinutePerAddress: 600,
   messageBytes: 65_536,
   messageDepth: 32,
   messages: { perSecond: 20, burst: 100 },

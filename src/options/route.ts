@@ -13,6 +13,7 @@ import {
   type Sends,
 } from '../outbound/outbound.ts'
 import { declaresHtml } from '../schema/declares-html.ts'
+import { toJsonSchema } from '../schema/standard-schema.ts'
 import type { Session } from '../session/session.ts'
 import { type Limits, resolveRouteLimits } from './limits.ts'
 import { oneOf, resolveAdmission, routeKeys, type Settings, saysAnythingOnAdmission } from './options.ts'
@@ -228,8 +229,19 @@ function noteListeners(
 
 function declared<T>(value: unknown, path: string): Readonly<Record<string, T>> | undefined {
   if (value === undefined) return undefined
-  if (isPlainObject(value)) return value as Record<string, T>
-  throw badOption(path, value, 'Write an object: message type to { schema }.')
+  if (!isPlainObject(value)) throw badOption(path, value, 'Write an object: message type to { schema }.')
+  return Object.fromEntries(
+    Object.entries(value).map(([type, rule]) => [type, inJsonSchema<T>(rule, `${path}.${type}`)]),
+  )
+}
+
+/** A rule whose schemas are JSON Schema, whichever library they were written with. What is no rule is refused where rules are read. */
+function inJsonSchema<T>(rule: unknown, path: string): T {
+  if (!isPlainObject(rule)) return rule as T
+  const members = Object.entries(rule).map(([name, given]): [string, unknown] => {
+    return [name, name === 'schema' || name === 'reply' ? toJsonSchema(given, `${path}.${name}`) : given]
+  })
+  return Object.fromEntries(members) as T
 }
 
 function listOf(value: unknown, path: string, advice: string): readonly string[] | undefined {

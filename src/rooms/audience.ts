@@ -35,9 +35,10 @@ export interface Audience {
   /** Without this socket. */
   except(socket: { readonly id: string }): Audience
   /**
-   * Encoded once per kind of route among the members, framed once, written to each.
-   *
-   * @throws SecureWsError when the message cannot be encoded, or a member's route does not declare it: nobody gets it then.
+   * Sends to every member, on every node: encoded once per kind of route among the members, framed once, written to
+   * each.
+   * @throws SecureWsError `SWS_NOT_ENCODABLE`, `SWS_UNDECLARED_TYPE`, `SWS_INVALID_OUTPUT`, `SWS_UNSAFE_URL`, also for
+   * the route of one member alone; `SWS_BAD_OPTION` for an unknown `encode`: nobody gets it then
    */
   send(message: unknown, options?: BroadcastOptions): void
 }

@@ -180,9 +180,10 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: stri
 let everyday: Sanitizer | undefined
 
 /**
- * Cleans HTML that a user wrote with the `'basic'` profile, for the whole program: its workers start with the first call,
- * keep the program alive only while they work, and end when idle.
- * @throws SecureWsError `SWS_SANITIZE_REFUSED` as a rejection: too large, too deep, too slow, or beyond cleaning.
+ * Cleans HTML that a user wrote with the `'basic'` profile, for the whole program: its workers start with the first
+ * call, keep the program alive only while they work, and end when idle. Errors come as a rejection.
+ * @throws SecureWsError `SWS_SANITIZE_REFUSED`: too large, too deep, too slow, or beyond cleaning; `SWS_BUNDLED`, `SWS_INTERNAL` when
+ * no worker can run
  */
 export async function sanitizeHtml(dirty: string): Promise<Encoded<'html'>> {
   everyday ??= createSanitizer(compileSanitizing({}), () => {})

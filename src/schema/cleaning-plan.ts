@@ -1,7 +1,6 @@
 import { badOption } from '../errors.ts'
-import { inPlace } from './closed-schema.ts'
 import type { PlainSchema } from './plain-schema.ts'
-import { isSchema, keywordRoles } from './plain-schema.ts'
+import { inPlace, isSchema, keywordRoles } from './plain-schema.ts'
 import { textSteps } from './sanitize-text.ts'
 
 /** What to clean in a value of one schema. Cycles of `$ref` are cycles here. */

@@ -1,51 +1,116 @@
-import type { Format } from 'ajv'
-import { formatsModule } from './ajv.ts'
+import { isIPv4, isIPv6 } from 'node:net'
 
-/**
- * The formats of ajv-formats, each behind a cap on the length (UTF-16 units) that it is checked at all: their expressions are
- * somebody else's and some are quadratic (MS-09). The caps are the longest the format's own RFC allows, or generous.
- * Left out: `url` (quadratic; `uri` does), `regex` (nobody should compile what a client wrote), `uri-template`, `iso-*`,
- * `password` and `binary` (check nothing).
- */
-const caps: readonly (readonly [name: string, longest: number])[] = [
-  ['date', 10],
-  ['time', 64],
-  ['date-time', 64],
-  ['duration', 128],
-  ['email', 320],
-  ['hostname', 254],
-  ['ipv4', 15],
-  ['ipv6', 45],
-  ['uri', 8192],
-  ['uri-reference', 8192],
-  ['uuid', 45],
-  ['json-pointer', 8192],
-  ['relative-json-pointer', 8192],
-]
+/** The formats a text may name, each with the longest text (UTF-16 units) that it is looked at: what its own RFC allows, or generous. */
+const texts: ReadonlyMap<string, (text: string) => boolean> = new Map([
+  ['date', capped(10, isDate)],
+  ['time', capped(64, isTime)],
+  ['date-time', capped(64, isDateTime)],
+  [
+    'duration',
+    capped(128, matching(/^P(?!$)(?:\d+Y)?(?:\d+M)?(?:\d+D)?(?:T(?=\d)(?:\d+H)?(?:\d+M)?(?:\d+S)?)?$|^P\d+W$/)),
+  ],
+  ['email', capped(320, isEmail)],
+  ['hostname', capped(254, isHostname)],
+  ['ipv4', capped(15, isIPv4)],
+  ['ipv6', capped(45, (text) => isIPv6(text) && !text.includes('%'))],
+  ['uri', capped(8192, isUri)],
+  ['url', capped(8192, isUri)],
+  ['uri-reference', capped(8192, isUriReference)],
+  ['iri', capped(8192, (text) => isUri(asciiOf(text)))],
+  ['iri-reference', capped(8192, (text) => isUriReference(asciiOf(text)))],
+  ['uuid', capped(45, matching(/^(?:urn:uuid:)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i))],
+  ['json-pointer', capped(8192, matching(/^(?:\/(?:[^~/]|~[01])*)*$/))],
+  ['relative-json-pointer', capped(8192, matching(/^(?:0|[1-9]\d*)(?:#|(?:\/(?:[^~/]|~[01])*)*)$/))],
+  ['byte', matching(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/)],
+])
 
-const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+const numbers: ReadonlyMap<string, (value: number) => boolean> = new Map([
+  ['int32', (value: number) => Number.isInteger(value) && value === (value | 0)],
+  ['int64', (value: number) => Number.isSafeInteger(value)],
+  ['float', () => true],
+  ['double', () => true],
+])
 
-/** Makes the formats that a received message may name. */
-export function messageFormats(): ReadonlyMap<string, Format> {
-  return new Map<string, Format>([
-    ...caps.map(([name, longest]) => [name, capped(name, longest)] as const),
-    // Our own: the one of ajv-formats matches line by line, so one good line lets any other in.
-    ['byte', { type: 'string', validate: (text: string) => base64.test(text) }],
-    ['int32', { type: 'number', validate: (value: number) => Number.isInteger(value) && value === (value | 0) }],
-    ['int64', { type: 'number', validate: (value: number) => Number.isSafeInteger(value) }],
-    ['float', { type: 'number', validate: () => true }],
-    ['double', { type: 'number', validate: () => true }],
-  ])
+/** The names of all formats, and what they are of. */
+export const formatKinds: ReadonlyMap<string, 'string' | 'number'> = new Map([
+  ...[...texts.keys()].map((name) => [name, 'string'] as const),
+  ...[...numbers.keys()].map((name) => [name, 'number'] as const),
+])
+
+export function textFormat(name: unknown): ((text: string) => boolean) | undefined {
+  return texts.get(String(name))
 }
 
-function capped(name: string, longest: number): Format {
-  const check = checkOf(Reflect.get(formatsModule().fullFormats, name))
-  return { type: 'string', validate: (text: string) => text.length <= longest && check(text) }
+export function numberFormat(name: unknown): ((value: number) => boolean) | undefined {
+  return numbers.get(String(name))
 }
 
-function checkOf(format: unknown): (text: string) => boolean {
-  if (format instanceof RegExp) return (text) => format.test(text)
-  if (typeof format === 'function') return (text) => format(text) === true
-  if (typeof format === 'object' && format !== null && 'validate' in format) return checkOf(format.validate)
-  throw new TypeError('ajv-formats no longer has a format this package relies on')
+function capped(longest: number, check: (text: string) => boolean): (text: string) => boolean {
+  return (text) => text.length <= longest && check(text)
+}
+
+function matching(expression: RegExp): (text: string) => boolean {
+  return (text) => expression.test(text)
+}
+
+const daysOf = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+
+/** RFC 3339 section 5.6. */
+function isDate(text: string): boolean {
+  const found = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text)
+  if (found === null) return false
+  const [year, month, day] = found.slice(1).map(Number) as [number, number, number]
+  const leap = month === 2 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
+  return day >= 1 && day <= (daysOf[month - 1] ?? 0) + Number(leap)
+}
+
+/** A leap second only where one can be: at 23:59:60 UTC. */
+function isTime(text: string): boolean {
+  const found = /^(\d{2}):(\d{2}):(\d{2})(?:\.\d+)?(?:z|([+-])(\d{2}):(\d{2}))$/i.exec(text)
+  if (found === null) return false
+  const [hour = 0, minute = 0, second = 0] = found.slice(1, 4).map(Number)
+  const [zoneHour, zoneMinute] = [Number(found[5] ?? 0), Number(found[6] ?? 0)]
+  if (zoneHour > 23 || zoneMinute > 59 || hour > 23 || minute > 59) return false
+  if (second < 60) return true
+  const zone = (found[4] === '-' ? -1 : 1) * (zoneHour * 60 + zoneMinute)
+  return second === 60 && (hour * 60 + minute - zone + 1440) % 1440 === 1439
+}
+
+function isDateTime(text: string): boolean {
+  return /^.{10}[Tt ]/.test(text) && isDate(text.slice(0, 10)) && isTime(text.slice(11))
+}
+
+/** The dot-atoms of RFC 5321 section 4.1.2, at a host name of two labels or more. */
+function isEmail(text: string): boolean {
+  const at = text.lastIndexOf('@')
+  const host = text.slice(at + 1)
+  return (
+    /^[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*$/.test(text.slice(0, at)) &&
+    host.includes('.') &&
+    isHostname(host)
+  )
+}
+
+/** RFC 1123: labels of at most 63 letters, digits and hyphens. */
+function isHostname(text: string): boolean {
+  const labels = (text.endsWith('.') ? text.slice(0, -1) : text).split('.')
+  return labels.every((label) => /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i.test(label))
+}
+
+const uriCharacters = /^(?:[\w\-.~:/?#[\]@!$&'()*+,;=]|%[0-9a-f]{2})*$/i
+
+function isUri(text: string): boolean {
+  if (!/^[a-z][a-z0-9+.-]*:./i.test(text) || !isUriReference(text)) return false
+  return !/^[a-z][a-z0-9+.-]*:\/\//i.test(text) || URL.canParse(text)
+}
+
+/** RFC 3986 section 4.1: its characters, no more than one fragment, and brackets in a host only. */
+function isUriReference(text: string): boolean {
+  if (!uriCharacters.test(text) || text.indexOf('#') !== text.lastIndexOf('#')) return false
+  return !/[[\]]/.test(text.replace(/^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?#]*/i, ''))
+}
+
+/** RFC 3987 allows letters of all languages where RFC 3986 has those of one. */
+function asciiOf(text: string): string {
+  return text.replace(/[^\0-\x9f\ud800-\udfff\ue000-\uf8ff\ufff0-\uffff]/gu, 'a')
 }

@@ -1,7 +1,6 @@
 import { badOption } from '../errors.ts'
 import { checkPattern } from './pattern.ts'
 import { textSteps } from './sanitize-text.ts'
-import { visitKeyword } from './visits.ts'
 
 /** A JSON Schema as plain own data: what ajv compiles, what the cleaning plan is read from. */
 export interface PlainSchema {
@@ -37,6 +36,9 @@ export const keywordRoles: ReadonlyMap<
   ['definitions', 'definitions'],
 ])
 
+/** The formats of a URL. On the way out its scheme is checked as well (`outbound/url.ts`). */
+export const urlFormats: ReadonlySet<unknown> = new Set(['uri', 'uri-reference', 'iri', 'iri-reference', 'url'])
+
 const knownDrafts = /^https?:\/\/json-schema\.org\/(?:draft-0[67]|draft\/2019-09|draft\/2020-12)\/schema#?$/
 const deepest = 64
 
@@ -52,6 +54,8 @@ interface Position {
   readonly inQuestion: boolean
   /** Inside a definition with an `$id`, `#` would mean that definition: refused there, because nobody would expect it. */
   readonly inNamed: boolean
+  /** Every `$ref` so far, to be followed when the copy is whole. */
+  readonly refs: { readonly pointer: string; readonly path: string }[]
 }
 
 /**
@@ -68,7 +72,21 @@ export function copySchema(schema: unknown, path: string): PlainSchema {
       "Write an object schema, as `Type.Object({ text: Type.String() })` or `{ type: 'object', ... }`.",
     )
   }
-  return copyOne(schema, { path, pointer: '#', depth: 0, ids: new Map(), inQuestion: false, inNamed: false })
+  const refs: Position['refs'] = []
+  const copy = copyOne(schema, {
+    path,
+    pointer: '#',
+    depth: 0,
+    ids: new Map(),
+    inQuestion: false,
+    inNamed: false,
+    refs,
+  })
+  for (const ref of refs) {
+    if (followRef(ref.pointer, copy) !== undefined) continue
+    throw badOption(ref.path, ref.pointer, 'This `$ref` points at nothing in the schema.')
+  }
+  return copy
 }
 
 function copyOne(schema: PlainSchema, at: Position): PlainSchema {
@@ -91,7 +109,6 @@ function copyOne(schema: PlainSchema, at: Position): PlainSchema {
     const kept = copyKeyword(keyword, value, schema, below)
     if (kept === undefined) continue
     copy.push([keyword, kept])
-    if (keyword === '$ref') copy.push([visitKeyword, true])
   }
   return Object.fromEntries(copy)
 }
@@ -106,8 +123,11 @@ function copyKeyword(keyword: string, value: unknown, schema: PlainSchema, at: P
     case '$schema':
       if (typeof value === 'string' && knownDrafts.test(value)) return undefined
       throw badOption(at.path, value, 'Leave it out: schemas are read as JSON Schema 2019-09 (and draft-07).')
-    case '$ref':
-      return pointerOf(value, at)
+    case '$ref': {
+      const pointer = pointerOf(value, at)
+      at.refs.push({ pointer, path: at.path })
+      return pointer
+    }
     case 'pattern':
       checkPattern(value, schema.maxLength, at.path)
       break
@@ -251,4 +271,26 @@ function checkSteps(value: unknown, path: string): void {
 
 export function isSchema(value: unknown): value is PlainSchema {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The schemas about the same value as `schema`, `$ref` followed, questions left out. */
+export function inPlace(schema: PlainSchema, root: PlainSchema): PlainSchema[] {
+  const found: unknown[] = []
+  for (const [keyword, value] of Object.entries(schema)) {
+    const role = keywordRoles.get(keyword)
+    if (role === 'list' && Array.isArray(value)) found.push(...value)
+    else if (role === 'branch') found.push(value)
+    else if (role === 'dependents' && isSchema(value)) found.push(...Object.values(value))
+    else if (keyword === '$ref') found.push(followRef(value, root))
+  }
+  return found.filter(isSchema)
+}
+
+/** Does this schema, or one about the same value, describe objects? */
+export function takesObjects(schema: PlainSchema, root: PlainSchema, seen: Set<PlainSchema> = new Set()): boolean {
+  if (seen.has(schema)) return false
+  seen.add(schema)
+  const { type } = schema
+  if (type !== undefined) return type === 'object' || (Array.isArray(type) && type.includes('object'))
+  return inPlace(schema, root).some((same) => takesObjects(same, root, seen))
 }

@@ -6,13 +6,15 @@ export function areUnique(items: readonly unknown[]): boolean {
   const seen = new Set<unknown>()
   for (const item of items) {
     // Among the keys, a string of the message must not be taken for the text of an object.
-    seen.add(typeof item === 'object' && item !== null ? canonical(item) : typeof item === 'string' ? `s${item}` : item)
+    seen.add(
+      typeof item === 'string' ? `s${item}` : typeof item === 'object' && item !== null ? canonicalOf(item) : item,
+    )
   }
   return seen.size === items.length
 }
 
-/** The same text for equal values: members in order of their names. It begins with `[` or `{`, and so never with `s`. */
-function canonical(value: object): string {
+/** The same text for equal values, their members in order of their names; for no object or list does it begin with `s`. */
+export function canonicalOf(value: unknown): string {
   return JSON.stringify(value, (_name, member: unknown) => {
     if (typeof member !== 'object' || member === null || Array.isArray(member)) return member
     return Object.entries(member)

@@ -52,6 +52,16 @@ test('replies.ts: a reply holds what is declared', async (t) => {
   await client.close()
 })
 
+test('zod.ts: a schema of another library', async (t) => {
+  const { url } = await startExample(t, 'zod.ts')
+  const client = await openSocket(socketOf(url, '/orders'), { headers: { origin: url } })
+  client.send({ type: 'order', dish: 'soup', count: 2, id: 1 })
+  assert.deepEqual(await client.hear('reply'), { type: 'reply', id: 1, value: { total: 8 } })
+  client.send({ type: 'order', dish: 'soup', count: 0, id: 2 })
+  assert.deepEqual(await client.hear('error'), { type: 'error', code: 'SWS_INVALID_MESSAGE', id: 2 })
+  await client.close()
+})
+
 test('rich-text.ts: markup is cleaned, a file is what its first bytes say', async (t) => {
   const { url } = await startExample(t, 'rich-text.ts')
   const client = await openSocket(socketOf(url, '/posts'), { headers: { origin: url } })

@@ -49,7 +49,12 @@ await app.register(secureWs, {
   allowMissingOrigin: true,
   authenticate: bus ? [ticket({ store: redisTickets(bus), load: sessionOf }), signedIn] : signedIn,
   ...(bus && { bus }),
-  limits: { handshakesPerMinutePerAddress: 100_000, connectionsPerAddress: 10_000, ...config.limits },
+  limits: {
+    handshakesPerMinutePerAddress: 100_000,
+    refusedPerMinutePerAddress: 100_000,
+    connectionsPerAddress: 10_000,
+    ...config.limits,
+  },
   ...(config.session && { session: config.session }),
   audit: (event) => events.push(event),
 })

@@ -108,8 +108,8 @@ const intro = `# API
 <!-- \`npm run docs\` writes this page out of the declarations in src/ and their docstrings: change it there. -->
 
 Every export of \`fastify-secure-ws\` and \`fastify-secure-ws/testing\`, with what an editor shows. What each option is for and
-what loosening it costs stands in [options.md](options.md). Sizes are in bytes and times in milliseconds, unless a line says
-otherwise.`
+what loosening it costs stands in [options.md](options.md); each code in [errors.md](errors.md); each event in
+[events.md](events.md). Sizes are in bytes and times in milliseconds, unless a line says otherwise.`
 
 const intros: Readonly<Record<string, readonly string[]>> = {
   Routes: [

@@ -1,0 +1,50 @@
+import { badOption } from '../errors.ts'
+import { isDeclared } from './account.ts'
+import type { SchemaTree } from './compile.ts'
+import { compileTree } from './compile.ts'
+import { holds } from './holds.ts'
+import type { PlainSchema } from './plain-schema.ts'
+import { refuseLoose } from './strict.ts'
+import type { Fault } from './work.ts'
+import { exhausted, Work } from './work.ts'
+
+/** What a schema says of a value, and what it cost. */
+export interface Finding {
+  /** `undefined`: it holds, and every member is declared. */
+  readonly fault: Fault | undefined
+  readonly visits: number
+}
+
+/**
+ * Compiles a copied schema, for both directions.
+ *
+ * @throws SWS_BAD_OPTION
+ */
+export function compilePlain(plain: PlainSchema, path: string, outward: boolean): SchemaTree {
+  refuseLoose(plain, path)
+  try {
+    return compileTree(plain, outward)
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause)
+    throw badOption(path, plain, `It does not compile: ${problem}.`)
+  }
+}
+
+/** Checks a value: a schema that holds, every member declared, and no more work than the value weighs. */
+export function checkValue({ root, branches }: SchemaTree, value: unknown): Finding {
+  const work = new Work(value, false)
+  try {
+    const valid = holds(root, value, work) && (!branches || isDeclared(value, [root], work))
+    return { fault: valid ? undefined : work.toFault(), visits: work.visits }
+  } catch (cause) {
+    if (cause !== exhausted) throw cause
+    return { fault: tooMuchWork, visits: work.visits }
+  }
+}
+
+const tooMuchWork: Fault = {
+  keyword: 'too much work',
+  schemaPath: '#',
+  problem: 'takes more work than a value of its size may',
+  place: [],
+}

@@ -1,0 +1,54 @@
+import type { Ajv2019 } from 'ajv/dist/2019.js'
+import { badOption } from '../errors.ts'
+import { lazyLoad } from '../lazy-load.ts'
+import { formatKinds } from './formats.ts'
+import type { PlainSchema } from './plain-schema.ts'
+
+const ajvModule = lazyLoad<typeof import('ajv/dist/2019.js')>('ajv/dist/2019.js')
+
+/** One per program: its meta-schema takes longer to compile than most messages. */
+let ajv: Ajv2019 | undefined
+
+/**
+ * Refuses a schema that means less than it says: a misspelt keyword, one with a value it cannot have, one without the `type` that it
+ * is about (`{ minLength: 1 }` takes every number), a format nobody knows. Ajv is asked once, here, and never about a message.
+ *
+ * @throws SWS_BAD_OPTION
+ */
+export function refuseLoose(schema: PlainSchema, path: string): void {
+  ajv ??= strictAjv()
+  try {
+    ajv.compile(schema)
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause)
+    throw badOption(path, schema, `It does not compile: ${problem}.`)
+  } finally {
+    // Ajv remembers every schema object it compiles; ours live as long as their route.
+    ajv.removeSchema(schema)
+  }
+}
+
+function strictAjv(): Ajv2019 {
+  const { Ajv2019 } = ajvModule()
+  const made = new Ajv2019({
+    strict: true,
+    allowUnionTypes: true,
+    // Would refuse `required` beside `if`, where the property is described elsewhere.
+    strictRequired: false,
+    // Ours are checked before, and tell more.
+    validateFormats: true,
+    logger: false,
+  })
+  made.addKeyword({ keyword: 'sanitize', schemaType: 'array' })
+  // TypeBox writes it beside `allOf` and no `type`.
+  made.removeKeyword('unevaluatedProperties').addKeyword({
+    keyword: 'unevaluatedProperties',
+    schemaType: ['boolean', 'object'],
+    macro: (members: unknown) => ({ type: 'object', additionalProperties: members }),
+  })
+  for (const [name, type] of formatKinds) {
+    if (type === 'number') made.addFormat(name, { type, validate: () => true })
+    else made.addFormat(name, { type, validate: () => true })
+  }
+  return made
+}

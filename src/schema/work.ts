@@ -1,0 +1,81 @@
+/** Visits that every value may take, and those for each unit of its weight: a message of 64 KiB then ends within some 50 ms. */
+const free = 2_000
+const eachUnit = 32
+
+/** Ends a validation that has used up its budget, from wherever it is: inside a `not`, a mere no would become a yes. */
+export const exhausted = new Error('too much work')
+
+/** Where and why a value was refused. */
+export interface Fault {
+  readonly keyword: string
+  /** JSON pointer into the schema. */
+  readonly schemaPath: string
+  /** What `keyword` said, for the application's own mistakes. */
+  readonly problem: string
+  /** From the value down to the member that was refused. */
+  readonly place: readonly (string | number)[]
+}
+
+/**
+ * The state of one validation: what has been found already, and how much it has cost. A visit is one look of one schema at one value
+ * or name. Its budget grows with the value, which is weighed only when the free part of the budget is gone.
+ */
+export class Work {
+  visits = 0
+  /** Members that no branch declares are on their way out, so nobody is refused for them. */
+  readonly lenient: boolean
+  /** Of each schema that more than one way leads to: what it said of each object and list. */
+  readonly memo: Map<object, boolean>[] = []
+  fault: Omit<Fault, 'place'> = { keyword: 'refused', schemaPath: '#', problem: 'is refused' }
+  /** The last step first: it is written on the way up. */
+  readonly trail: (string | number)[] = []
+  readonly #value: unknown
+  #limit = free
+  #weighed = false
+
+  constructor(value: unknown, lenient: boolean) {
+    this.#value = value
+    this.lenient = lenient
+  }
+
+  /** @throws exhausted */
+  spend(visits: number): void {
+    this.visits += visits
+    if (this.visits <= this.#limit) return
+    if (!this.#weighed) {
+      this.#weighed = true
+      this.#limit = Math.max(free, eachUnit * weightOf(this.#value))
+      if (this.visits <= this.#limit) return
+    }
+    throw exhausted
+  }
+
+  /** Says no, and why. */
+  refuse(keyword: string, pointer: string, problem: string): false {
+    this.fault = { keyword, schemaPath: `${pointer}/${keyword}`, problem }
+    return false
+  }
+
+  toFault(): Fault {
+    return { ...this.fault, place: this.trail.toReversed() }
+  }
+}
+
+/** About as many units as the value has when it is written as JSON. */
+function weightOf(value: unknown): number {
+  let weight = 0
+  const open: unknown[] = [value]
+  while (open.length > 0) {
+    const next = open.pop()
+    weight += 2
+    if (typeof next === 'string') weight += next.length
+    else if (Array.isArray(next)) for (const item of next) open.push(item)
+    else if (typeof next === 'object' && next !== null) {
+      for (const [name, member] of Object.entries(next)) {
+        weight += name.length + 3
+        open.push(member)
+      }
+    }
+  }
+  return weight
+}

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { copySchema } from '../../src/schema/plain-schema.ts'
+import { checkValue, compilePlain } from '../../src/schema/schema.ts'
+import { Random, randomSchema, randomValue } from './random-schemas.ts'
+
+function finder(schema: object) {
+  const tree = compilePlain(copySchema(schema, 'schema'), 'schema', false)
+  return (value: unknown) => checkValue(tree, value)
+}
+
+const object = (properties: object, more: object = {}) => ({ type: 'object', properties, ...more })
+const node = { $ref: '#/$defs/node' }
+const nested = (levels: number, tags: object = {}): object => {
+  let value: object = { ...tags }
+  for (let level = 0; level < levels; level++) value = { ...tags, a: value }
+  return value
+}
+
+describe('MS-09 the work of a message', () => {
+  // { "a": { "a": ... } }: each level was looked at from two sides, each of which looked at the next from two; 300 bytes took 9 s.
+  it('does not double with every level of a recursive union', () => {
+    const containers = [
+      object({ a: node }),
+      object({ a: node, b: { type: 'null' } }),
+      { type: 'object', additionalProperties: node },
+      object({}, { patternProperties: { '^a': node } }),
+      { allOf: [object({ a: node })] },
+    ]
+    for (const keyword of ['anyOf', 'oneOf']) {
+      const find = finder(object({ tree: node }, { $defs: { node: { [keyword]: containers } } }))
+      const [short, long] = [find({ tree: nested(8) }), find({ tree: nested(31) })]
+      assert.ok(long.visits < 4 * short.visits + 100, `${keyword}: ${short.visits} and ${long.visits}`)
+      assert.ok(long.visits < 2_500, `${keyword}: ${long.visits}`)
+    }
+  })
+
+  it('asks one branch of many that a tag tells apart, wherever it is written', () => {
+    const kinds = Array.from({ length: 200 }, (_, index) => `kind-${index}`)
+    const branches = kinds.map((kind) => object({ a: node, kind: { const: kind } }, { required: ['kind'] }))
+    const find = finder(object({ tree: node }, { $defs: { node: { anyOf: branches } } }))
+    const { fault, visits } = find({ tree: nested(31, { kind: 'kind-199' }) })
+    assert.equal(fault, undefined)
+    assert.ok(visits < 32 * 16, `${visits}`)
+    assert.equal(find({ tree: nested(3, { kind: 'kind-200' }) }).fault?.keyword, 'anyOf')
+  })
+
+  it('looks once at a value of a union of literals', () => {
+    const find = finder(
+      object({ l: { type: 'array', items: { anyOf: Array.from({ length: 500 }, (_, n) => ({ const: n })) } } }),
+    )
+    const { fault, visits } = find({ l: Array.from({ length: 1_000 }, (_, n) => n % 500) })
+    assert.equal(fault, undefined)
+    assert.ok(visits < 5_000, `${visits}`)
+  })
+
+  // A bound on visits alone refused an honest list of 50,001 references.
+  it('has a budget that grows with the message, and says no where it is used up', () => {
+    const item = object({ n: { type: 'number' } })
+    const list = finder(object({ l: { type: 'array', items: { $ref: '#/$defs/item' } } }, { $defs: { item } }))
+    assert.equal(list({ l: Array.from({ length: 60_000 }, () => ({ n: 1 })) }).fault, undefined)
+    const untagged = Array.from({ length: 300 }, (_, n) =>
+      object({ [`n${n}`]: { type: 'number' } }, { required: [`n${n}`] }),
+    )
+    const items = { type: 'object', not: { anyOf: untagged } }
+    // Inside a `not`, a mere no would be a yes.
+    for (const rules of [{ items }, { not: { type: 'array', items } }]) {
+      const find = finder(object({ l: { type: 'array', ...rules } }))
+      const { fault, visits } = find({ l: Array.from({ length: 16_000 }, () => ({})) })
+      assert.equal(fault?.keyword, 'too much work')
+      assert.ok(visits < 32 * 4 * 16_001, `${visits}`)
+      assert.notEqual(find({ l: [{}] }).fault?.keyword, 'too much work')
+    }
+  })
+
+  it('is a few visits for each value, whatever the schema', () => {
+    const random = new Random(7)
+    let most = 0
+    for (let each = 0; each < 150; each++) {
+      const schema = randomSchema(random)
+      let find: ReturnType<typeof finder>
+      try {
+        find = finder(schema)
+      } catch {
+        continue
+      }
+      const value = randomValue(random, schema, schema)
+      const { visits } = find(value)
+      most = Math.max(most, visits / (JSON.stringify(value).length + 10))
+    }
+    assert.ok(most < 40, `${most} visits a byte`)
+  })
+})
