@@ -4,11 +4,12 @@ import type { IssuedTicket } from './authentication/authentication.ts'
 import type { HttpSession } from './authentication/http-session.ts'
 import type { Capacity } from './capacity/capacity.ts'
 import type { Caps } from './capacity/identity-capacity.ts'
-import type { Connection } from './connection/connection.ts'
 import { createDrain } from './connection/drain.ts'
+import type { Held } from './connection/held.ts'
 import type { Sweep } from './connection/sweep.ts'
 import { badOption, SecureWsError } from './errors.ts'
 import type { Node, Revoked, RoomMember, Subject } from './node.ts'
+import type { GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
 import type { Settings } from './options/options.ts'
 import type { RoutePolicy } from './options/route.ts'
@@ -84,7 +85,7 @@ export interface SecureWsInstance {
     options: { readonly route: string; readonly ttl?: number },
   ): Promise<IssuedTicket>
   /**
-   * Who is in a room, on every node: one entry per socket. A node that was killed is out of it after 30 seconds at the latest.
+   * The members of a room, on every node: one entry per socket. A node that was killed is out of it after 30 seconds at the latest.
    * @throws SecureWsError `SWS_BAD_ROOM`
    */
   members(room: string): Promise<readonly RoomMember[]>
@@ -93,6 +94,15 @@ export interface SecureWsInstance {
    * @throws SecureWsError `SWS_BAD_SUBJECT`
    */
   sockets(of?: { readonly userId?: string; readonly sessionId?: string }): readonly SocketDescription[]
+  /**
+   * Puts the guard in front of another WebSocket server on this HTTP server: its handshakes pass everything that those of
+   * a route pass. What ends a socket here (a revocation, say) destroys the stream. Called before the start.
+   *
+   * @param path of the other server; what stands below it is guarded as well
+   * @param policy `secureWs` of a route, without what is about messages
+   * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`
+   */
+  guard(path: string, policy?: GuardPolicy): void
   /** Counts of this node. */
   stats(): Stats
   /** The policy in force on each route, as plain values without secrets. */
@@ -103,7 +113,7 @@ export interface SecureWsInstance {
 
 export interface InstanceSurroundings {
   readonly node: Node
-  readonly sweep: Sweep<Connection>
+  readonly sweep: Sweep<Held>
   readonly capacity: Capacity
   readonly caps: Caps
   readonly routes: readonly RoutePolicy[]
@@ -111,10 +121,11 @@ export interface InstanceSurroundings {
   readonly limits: Limits
   readonly audit: Audit
   readonly http: HttpSession
+  readonly guard: (path: string, policy: GuardPolicy) => void
 }
 
 export function createInstance(surroundings: InstanceSurroundings) {
-  const { node, sweep, capacity, caps, routes, settings, limits, audit, http } = surroundings
+  const { node, sweep, capacity, caps, routes, settings, limits, audit, http, guard } = surroundings
   const drain = createDrain({ limits: limits.drain, connections: () => sweep.items })
 
   const api: SecureWsInstance = {
@@ -171,6 +182,7 @@ export function createInstance(surroundings: InstanceSurroundings) {
         session,
       }))
     },
+    guard: (path, policy = {}) => guard(path, policy),
     stats: () => ({ sockets: sweep.size, rooms: node.rooms.size, ...capacity.counts(), ...caps.counts() }),
     // By way of JSON: a copy, without members that say nothing, and certain to be plain.
     explain: () => routes.map((route): object => JSON.parse(JSON.stringify(route.explain()))),

@@ -15,7 +15,7 @@ import type {
 } from 'fastify'
 import type { CallSerializerTypeProvider, CallValidatorTypeProvider } from 'fastify/types/type-provider.js'
 import type { AuthenticateOption } from './authentication/authentication.ts'
-import type { SendCallback } from './connection/sending.ts'
+import type { SendCallback, SendOptions } from './connection/port.ts'
 import type { RouteOverrides } from './options/options.ts'
 import type { Bytes } from './outbound/bytes.ts'
 import type { Encoded } from './outbound/encoded.ts'
@@ -24,7 +24,6 @@ import type { Grant } from './rooms/rooms.ts'
 import type { PlainMessage } from './schema/plain-message.ts'
 import type { StandardTyped } from './schema/standard-schema.ts'
 import type { Session } from './session/session.ts'
-import type { SendOptions } from './ws/socket.ts'
 
 /** What `Messages` and `Sends` are where a route declares nothing, or where type arguments are written and nothing is inferred. */
 export type Anything = Record<string, unknown>

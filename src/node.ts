@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { createLeases } from './capacity/leases.ts'
 import type { Connection } from './connection/connection.ts'
+import type { Held } from './connection/held.ts'
 import { badOption, CloseCode, SecureWsError } from './errors.ts'
 import { addressKey } from './http/address.ts'
 import { type Refusal, refuse } from './http/refusal.ts'
 import type { ReplayGuard } from './inbound/replay.ts'
+import { latestOption } from './outbound/latest.ts'
 import { encodeOption } from './outbound/outbound.ts'
 import { type Bus, roomTopic } from './relay/bus.ts'
 import { createBusFaults } from './relay/bus-faults.ts'
@@ -44,13 +46,13 @@ export interface NodeOptions {
   readonly uptime: () => number
   readonly audit: Audit
   readonly log: AuditLogger
-  readonly identities: Identities<Connection>
+  readonly identities: Identities<Held>
   /** How long a credential could live, in ms: for so long a revocation is remembered. */
   readonly maxAge: number
   readonly roomsPerSocket: number
   readonly revalidation: Revalidation
   /** Every open socket of this node. */
-  readonly sockets: () => Iterable<Connection>
+  readonly sockets: () => Iterable<Held>
 }
 
 /** This node among the others: its rooms, who was revoked, and what it tells and hears over the relay. */
@@ -96,7 +98,7 @@ export function createNode(options: NodeOptions) {
     faults.failed(error)
   }
 
-  function askAgain(connections: Iterable<Connection>, urgent = false): void {
+  function askAgain(connections: Iterable<Held>, urgent = false): void {
     for (const connection of connections) revalidation.request(connection, urgent)
   }
 
@@ -121,7 +123,8 @@ export function createNode(options: NodeOptions) {
     }
     const members = new Set(broadcast.rooms.flatMap((room) => [...rooms.members(room)]))
     for (const member of members) if (broadcast.except.includes(member.id)) members.delete(member)
-    deliverTo(members, broadcast.message, { ...(broadcast.encode && { encode: broadcast.encode }) })
+    const { encode, latest, message } = broadcast
+    deliverTo(members, message, { ...(encode && { encode }), ...(latest && { latest }) })
   }
 
   /**
@@ -161,7 +164,14 @@ export function createNode(options: NodeOptions) {
         "perMember is a function and does not travel to other nodes. Send to each user's own room instead.",
       )
     }
-    const frame = packBroadcast({ id: randomUUID(), rooms: names, except, encode: encodeOption(options), message })
+    const frame = packBroadcast({
+      id: randomUUID(),
+      rooms: names,
+      except,
+      encode: encodeOption(options),
+      latest: latestOption(options),
+      message,
+    })
     return () => {
       for (const room of heard) relay.publish({ kind: 'room', room, frame })
     }
@@ -243,7 +253,7 @@ export function createNode(options: NodeOptions) {
       rightsChanged(told)
       relay.publish({ kind: 'identity', verb: 'reauthorize', subjects: [told] })
     },
-    socketsOf(subject: Subject): readonly Connection[] {
+    socketsOf(subject: Subject): readonly Held[] {
       const [kind, id] = checkSubject(subject)
       const { id: digest } = denialOf(kind, id, 0, 0)
       return [...identities.of(`${kind}:${digest}`)]

@@ -19,9 +19,11 @@ export {
   type StoredTicket,
   type TicketStore,
 } from './authentication/ticket-store.ts'
+export type { SendOptions } from './connection/port.ts'
 export type { SecureWsInstance, SocketDescription, Stats } from './decorator.ts'
 export { CloseCode, SecureWsError, type SecureWsErrorCode } from './errors.ts'
 export type { Revoked, RoomMember, Subject } from './node.ts'
+export type { GuardPolicy } from './options/guard.ts'
 export type { LimitOptions } from './options/limits.ts'
 export type { SecureWsOptions, SessionOptions } from './options/options.ts'
 export { encodeFor } from './outbound/encode-for.ts'
@@ -37,4 +39,3 @@ export type { Grant } from './rooms/rooms.ts'
 export { type SanitizeOptions, sanitizeHtml } from './sanitizing/sanitizing.ts'
 export type { Session } from './session/session.ts'
 export type { AuditEvent, AuditType } from './telemetry/audit.ts'
-export type { SendOptions } from './ws/socket.ts'

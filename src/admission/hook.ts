@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { causeOf } from '../authentication/authentication.ts'
@@ -6,7 +5,6 @@ import { credentialTexts } from '../authentication/credential.ts'
 import type { Capacity, Slot } from '../capacity/capacity.ts'
 import type { Caps, IdentityPlace, IdentityReservation } from '../capacity/identity-capacity.ts'
 import { Places } from '../capacity/places.ts'
-import type { Admitted } from '../connection/admitted.ts'
 import { codeHeader, type Refusal, refusalBody, refuse } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
@@ -15,6 +13,7 @@ import type { DeveloperLog } from '../telemetry/developer-log.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
 import { isThenable } from '../thenable.ts'
 import { checkAdmission } from './admission.ts'
+import type { Admissions } from './admissions.ts'
 import { adviceOn, undeclaredProtocol } from './advice.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
 import { askOrigins } from './origin.ts'
@@ -41,6 +40,8 @@ export interface GuardSurroundings {
   readonly verifyClient: VerifyClient | undefined
   /** Told of the streams that came this far: from here on the guard's own clock and events hold. */
   readonly judged: (stream: Duplex) => void
+  /** Told of those that were refused here: their event is made. */
+  readonly answered: (stream: Duplex) => void
   /** A reason to admit nobody now: draining, or a bus that has not caught up. */
   readonly unavailable: (needsSession: boolean) => string | undefined
   readonly isDenied: (identity: Identity, since: number) => boolean
@@ -48,28 +49,6 @@ export interface GuardSurroundings {
   readonly thrown: ThrownLog
   /** Security headers for a refusal at a path that is no socket route, and so has none of its own. */
   readonly headersOnRefusal: (reply: FastifyReply) => void
-}
-
-/** Who may become a socket, by stream and by request: ws asks by either. An admission is taken once. */
-export class Admissions {
-  readonly #byStream = new WeakMap<Duplex, Admitted>()
-  readonly #byRequest = new WeakMap<IncomingMessage, Admitted>()
-
-  grant(stream: Duplex, request: IncomingMessage, admitted: Admitted): void {
-    this.#byStream.set(stream, admitted)
-    this.#byRequest.set(request, admitted)
-  }
-
-  take(stream: Duplex): Admitted | undefined {
-    const admitted = this.#byStream.get(stream)
-    this.#byStream.delete(stream)
-    admitted?.place?.open()
-    return admitted
-  }
-
-  of(request: IncomingMessage): Admitted | undefined {
-    return this.#byRequest.get(request)
-  }
 }
 
 /** One handshake on its way through the checks. */
@@ -184,6 +163,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     )
     if (chosen.refusal !== undefined) return chosen.refusal
     handshake.protocol = chosen.protocol
+    if (policy.passesOn === true) return undefined
     if (policy.protocols === undefined && chosen.protocol === undefined && offered.length > credentials.length) {
       const others = offered.filter((name) => !credentials.includes(name))
       const { log, routeOptions } = handshake.request
@@ -244,6 +224,7 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   function answer(request: FastifyRequest, reply: FastifyReply, facts: Asker, refusal: Refusal): void {
     if (reply.sent) return
+    if (request.ws) surroundings.answered(reply.raw.socket ?? request.raw.socket)
     audit(
       {
         type: 'handshake.refused',
@@ -289,7 +270,11 @@ export function createGuard(surroundings: GuardSurroundings) {
     else answer(request, reply, admitted, refusal)
   }
 
-  return { guard, lastLook }
+  const behind = away('nobody listens for upgrades behind this guard')
+  const nobodyBehind = (request: FastifyRequest, reply: FastifyReply) =>
+    answer(request, reply, readFacts(request), behind)
+
+  return { guard, lastLook, nobodyBehind }
 
   function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     if (!request.ws) {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Connection } from '../connection/connection.ts'
+import type { Held } from '../connection/held.ts'
 import { CloseCode } from '../errors.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
 import type { Identities } from '../revocation/identities.ts'
@@ -8,7 +8,7 @@ import { createHolders, type Reservation, type Slot } from './capacity.ts'
 import type { Leases } from './leases.ts'
 import { Slots } from './slots.ts'
 
-/** What happens to one more connection of a session or user that has all it may have. */
+/** The fate of one more connection of a session or user that has all it may have. */
 export type WhenFull = 'refuse' | 'evict-oldest'
 
 /** The `limits` on the sockets of one person. */
@@ -24,7 +24,7 @@ export interface CapLimits {
 
 export interface CapsOptions {
   readonly whenFull: WhenFull
-  readonly identities: Identities<Connection>
+  readonly identities: Identities<Held>
   /** Places that hold across nodes; `undefined` when there is only this one. */
   readonly leases: Leases | undefined
 }
@@ -47,7 +47,7 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
   const perSession = createHolders('session')
   const perUser = createHolders('user')
   /** The sockets that are to go for a handshake that is not over: no two handshakes count on the same one. */
-  const leaving = new Set<Connection>()
+  const leaving = new Set<Held>()
 
   function reserve(
     { sessionId, userId }: Identity,
@@ -133,15 +133,15 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
 export type Caps = ReturnType<typeof createCaps>
 
 class Place extends Slots implements IdentityPlace {
-  readonly #leaving: Set<Connection>
-  #claimed: Connection[] | undefined
+  readonly #leaving: Set<Held>
+  #claimed: Held[] | undefined
 
-  constructor(leaving: Set<Connection>) {
+  constructor(leaving: Set<Held>) {
     super()
     this.#leaving = leaving
   }
 
-  claim(connection: Connection): void {
+  claim(connection: Held): void {
     this.#leaving.add(connection)
     this.#claimed ??= []
     this.#claimed.push(connection)

@@ -31,6 +31,8 @@ export interface RoutePolicy {
   readonly limits: Limits
   readonly socket: SocketPolicy
   readonly loosened: readonly string[]
+  /** The upgrades go to another server, which chooses its own sub-protocol. */
+  readonly passesOn?: boolean
   /** Whether a field of it is HTML, for which the sanitizer must work. */
   readonly declaresHtml: boolean
   explain(): object
@@ -126,6 +128,7 @@ export function loosenedBy(admission: AdmissionPolicy, authentication: Authentic
       `origins: dangerouslyAllowAnyOrigin (any web page may connect${byFunction(authentication)})`,
     said.allowMissingOrigin && 'allowMissingOrigin: true (clients that are no browsers may connect)',
     said.dangerouslyAllowNullOrigin && 'dangerouslyAllowNullOrigin: true (sandboxed pages may connect)',
+    said.dangerouslyAllowFileOrigin && 'dangerouslyAllowFileOrigin: true (pages opened from a disk may connect)',
     said.allowInsecureTransport && 'allowInsecureTransport: true (credentials and messages in the clear)',
     authentication.anonymous && 'authenticate: false (nobody is asked who they are)',
     ...authentication.explain().loosened,
@@ -152,10 +155,11 @@ export function refuseHijacking(
   path: string,
 ): void {
   if (!authentication.ambient || allowed) return
-  const { origins, allowMissingOrigin, dangerouslyAllowNullOrigin } = admission.explain()
+  const { origins, allowMissingOrigin, dangerouslyAllowNullOrigin, dangerouslyAllowFileOrigin } = admission.explain()
   const open = [
     origins === 'any' && '`origins: dangerouslyAllowAnyOrigin`',
     dangerouslyAllowNullOrigin && '`dangerouslyAllowNullOrigin: true`',
+    dangerouslyAllowFileOrigin && '`dangerouslyAllowFileOrigin: true`',
     allowMissingOrigin && '`allowMissingOrigin: true`',
   ].find((each) => each !== false)
   if (open === undefined) return

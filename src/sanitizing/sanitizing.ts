@@ -12,7 +12,7 @@ export type { OwnProfile }
 /** The `sanitize` option. Every document is one string of HTML that a user wrote. */
 export interface SanitizeOptions {
   /**
-   * What stays: `'basic'` text formatting and links, `'rich'` also headings, tables and `https:` images, or an own
+   * Markup that stays: `'basic'` text formatting and links, `'rich'` also headings, tables and `https:` images, or an own
    * DOMPurify configuration. Links always get `rel="noopener noreferrer nofollow"`. Default `'basic'`.
    */
   readonly profile?: 'basic' | 'rich' | OwnProfile

@@ -149,3 +149,34 @@ test('explain says the rules as plain values', () => {
     assert.deepEqual(structuredClone(explained), explained)
   }
 })
+
+test('the origin of files may be listed where danger is said, and nowhere else', () => {
+  const options = { origins: ['https://app.example', 'file://'], ...strict }
+  assert.throws(() => compileAdmission(options, ''), {
+    code: 'SWS_BAD_OPTION',
+    message: /dangerouslyAllowFileOrigin: true/,
+  })
+  const policy = compileAdmission({ ...options, dangerouslyAllowFileOrigin: true }, '')
+  assert.equal(checkAdmission(factsOf({ headers: { Origin: 'file://' } }), policy, true), undefined)
+})
+
+// It sends its mode and no Origin. A browser sends more than its mode, and neither it nor a page can take that out.
+test("Node's own WebSocket is a client without an origin; a browser that hides its origin is not", () => {
+  const options = { origins: ['https://app.example'], allowMissingOrigin: true }
+  const without = (more: Record<string, string>): Given => ({ headers: { Origin: undefined, ...more } })
+  assert.equal(codeOf(options, without({ 'Sec-Fetch-Mode': 'websocket' })), undefined)
+  assert.equal(codeOf(options, without({})), undefined)
+  for (const more of [
+    { 'Sec-Fetch-Mode': 'websocket', 'Sec-Fetch-Site': 'cross-site' },
+    { 'Sec-Fetch-Mode': 'websocket', 'Sec-Fetch-Dest': 'websocket' },
+    { 'Sec-Fetch-Mode': 'cors' },
+    { 'Sec-Fetch-Site': 'none' },
+    { 'Sec-Fetch-User': '?1' },
+  ]) {
+    assert.equal(codeOf(options, without(more)), 'SWS_ORIGIN_REFUSED', JSON.stringify(more))
+  }
+  assert.equal(
+    codeOf({ origins: ['https://app.example'] }, without({ 'Sec-Fetch-Mode': 'websocket' })),
+    'SWS_ORIGIN_REFUSED',
+  )
+})

@@ -18,6 +18,7 @@ export interface GuardedServer {
 export const strict = {
   allowMissingOrigin: false,
   dangerouslyAllowNullOrigin: false,
+  dangerouslyAllowFileOrigin: false,
   allowInsecureTransport: false,
 } as const
 

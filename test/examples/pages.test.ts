@@ -91,3 +91,20 @@ test('behind-a-proxy.ts: what the proxy says counts, and SIGTERM ends it with 10
   assert.equal(await example.stop('SIGTERM'), 0)
   assert.equal(await client.closed, 1012)
 })
+
+test('guarded.ts: another server behind the guard, until its user signs out', async (t) => {
+  const { url } = await startExample(t, 'guarded.ts')
+  const signIn = async (name: string) => {
+    const answer = await fetch(`${url}/sign-in`, { method: 'POST', body: name })
+    return { origin: url, cookie: (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? '' }
+  }
+  const clock = socketOf(url, '/clock')
+  const ada = await signIn('ada')
+  assert.equal(await statusOf(clock, { headers: { ...ada, origin: 'https://evil.example' } }), 403)
+  assert.equal(await statusOf(clock, { headers: { origin: url } }), 401)
+  assert.equal(await statusOf(clock, { headers: await signIn('mallory') }), 403)
+  const client = await openSocket(clock, { headers: ada })
+  await client.hear('now')
+  assert.equal((await fetch(`${url}/sign-out`, { method: 'POST', headers: ada })).status, 200)
+  assert.equal(await client.closed, 1006)
+})

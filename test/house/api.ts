@@ -128,7 +128,7 @@ function groupOf({ path, name }: Declaration): string {
 }
 
 /** Anchors as GitHub makes them: a second heading of one name gets a number. */
-function slugs(): (heading: string) => string {
+export function slugs(): (heading: string) => string {
   const used = new Map<string, number>()
   return (heading) => {
     const base = heading
@@ -143,8 +143,8 @@ function slugs(): (heading: string) => string {
 
 function written(declaration: Declaration, surface: Surface): string {
   const { name, doc, throws, members } = declaration
-  const title = name === 'secureWs' ? '`secureWs`, the default export' : `\`${name}\``
-  const parts = [`### ${title}`, `\`\`\`typescript\n${broken(declaration.signature)}\n\`\`\``]
+  const parts = [`### \`${name}\``, `\`\`\`typescript\n${broken(declaration.signature)}\n\`\`\``]
+  if (name === 'secureWs') parts.push('The default export; what `require` returns is it, too.')
   if (doc !== '') parts.push(asMarkdown(doc))
   for (const text of throws) parts.push(`Throws ${text}`)
   if (members.length > 0) parts.push(table('member', members))
