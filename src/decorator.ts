@@ -13,6 +13,8 @@ import type { GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
 import type { Settings } from './options/options.ts'
 import type { RoutePolicy } from './options/route.ts'
+import type { RemoteSocket } from './remote/order.ts'
+import type { Kicked, Told } from './remote/remote-sockets.ts'
 import type { Audience } from './rooms/audience.ts'
 import type { Session } from './session/session.ts'
 import type { Audit } from './telemetry/audit.ts'
@@ -64,6 +66,17 @@ export interface SecureWsInstance {
    */
   reauthorize(subject: Subject): void
   /**
+   * Takes sockets out of one room, on every node; they stay open, and are told `{ "type": "left", "room" }`. It keeps nobody
+   * out: who may come in is what `join(room, { authorize })` asks.
+   * @throws SecureWsError `SWS_BAD_SUBJECT`, `SWS_BAD_ROOM`
+   */
+  kick(whom: Kicked, room: string): Promise<Told>
+  /**
+   * Closes one socket, on whichever node it is. Default 1000.
+   * @throws SecureWsError `SWS_BAD_SUBJECT`; `SWS_BAD_OPTION` for a code that no close frame may carry
+   */
+  close(socketId: string, code?: number, reason?: string): Promise<Told>
+  /**
    * The session of a plain request, by the authenticators of the plugin's own `authenticate`: `null` without a credential,
    * with a wrong one, and when it was revoked.
    * @throws SecureWsError `SWS_UNAVAILABLE` (503) when nobody can tell: the session store failed, or the bus is away.
@@ -94,6 +107,12 @@ export interface SecureWsInstance {
    * @throws SecureWsError `SWS_BAD_SUBJECT`
    */
   sockets(of?: { readonly userId?: string; readonly sessionId?: string }): readonly SocketDescription[]
+  /**
+   * The open sockets of all nodes: each node is asked, and answers about its own.
+   * @throws SecureWsError `SWS_UNAVAILABLE` (503) when a node does not answer within 2 seconds: never a list with a gap.
+   * `SWS_BAD_SUBJECT`
+   */
+  allSockets(of?: { readonly userId?: string; readonly sessionId?: string }): Promise<readonly RemoteSocket[]>
   /**
    * Puts the guard in front of another WebSocket server on this HTTP server: its handshakes pass everything that those of
    * a route pass. What ends a socket here (a revocation, say) destroys the stream. Called before the start.
@@ -141,6 +160,9 @@ export function createInstance(surroundings: InstanceSurroundings) {
       return revoked
     },
     reauthorize: (subject) => node.reauthorize(subject),
+    kick: (whom, room) => node.remote.kick(whom, room),
+    close: (socketId, code, reason) => node.remote.close(socketId, code, reason),
+    allSockets: (of = {}) => node.remote.list(of),
     members: (room) => node.members(room),
     session: (request) => http.session(request),
     async requireSession(request) {

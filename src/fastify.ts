@@ -234,10 +234,12 @@ interface SecureMembers<Outgoing, Auth> {
   send(message: Outgoing, callback?: SendCallback): void
   send(message: Outgoing, options: SendOptions | undefined, callback?: SendCallback): void
   /**
-   * Adds this socket to a room; a second time replaces the grant. On a socket that has ended it does nothing.
-   * @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS`
+   * Adds this socket to a room; a second time replaces the grant. On a socket that has ended it does nothing. With an
+   * `authorize` it is asked first: true when the socket is in the room. The promise never rejects.
+   * @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS`, `SWS_BAD_OPTION`, at the call
    */
-  join(room: string, grant?: Grant): void
+  join(room: string, grant: Grant & { readonly authorize: NonNullable<Grant['authorize']> }): Promise<boolean>
+  join(room: string, grant?: Grant & { readonly authorize?: undefined }): void
   /**
    * Takes this socket out of a room. In a room that it is not in, nothing happens.
    * @throws SecureWsError `SWS_BAD_ROOM`

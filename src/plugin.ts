@@ -1,10 +1,6 @@
-import type { EventEmitter } from 'node:events'
-import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import websocket, { type WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import type { WebSocket } from 'ws'
 import { Admissions } from './admission/admissions.ts'
 import { createGuard } from './admission/hook.ts'
 import { registerHelmet } from './admission/security-headers.ts'
@@ -37,14 +33,14 @@ import { createSanitizer } from './sanitizing/sanitizing.ts'
 import { type Audit, createAudit, createHearing } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
 import { createThrownLog } from './telemetry/thrown.ts'
-import { isThenable } from './thenable.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
 import { Guards } from './ws/guards.ts'
+import { attended, isSocketHandler } from './ws/handler.ts'
 import { requireKnownWs } from './ws/known-ws.ts'
 import { claimServer, refuseOtherRegistrations, refuseUnguarded } from './ws/one-per-server.ts'
-import { type SecureSockets, secureSockets } from './ws/socket.ts'
+import { registerWebsocket } from './ws/registration.ts'
+import { secureSockets } from './ws/socket.ts'
 import { socketId } from './ws/socket-id.ts'
-import { takeUpgrades } from './ws/upgrade.ts'
 import { UpgradedStreams } from './ws/upgraded-streams.ts'
 
 /** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
@@ -55,9 +51,6 @@ const cookiePlugin = lazyLoad<typeof import('@fastify/cookie')>('@fastify/cookie
 
 /** Marks a route where the application has no answer for a plain request. */
 const socketOnlyKey = Symbol('fastify-secure-ws.socket-only')
-
-type SocketClass = NonNullable<NonNullable<WebsocketPluginOptions['options']>['WebSocket']>
-type SocketHandler = (this: FastifyInstance, socket: WebSocket, request: FastifyRequest) => unknown
 
 /**
  * The plugin: `await app.register(secureWs, options)`. Every `{ websocket: true }` route that is declared below the registration
@@ -221,29 +214,19 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     to: (connection, room) => node.audience([room], [connection.id]),
     surroundings: ofSockets,
   })
-  const socketOptions = {
-    perMessageDeflate: false,
-    closeTimeout: 5_000,
-    ...settings.websocket.options,
-    // Asked by the guard.
-    verifyClient: undefined,
-    WebSocket: sockets.SecureWebSocket as object as SocketClass,
-  }
-  const attachWebsocket = () =>
-    app.register(websocket, {
-      // In the place of its own, which cuts the connection: `attended` and the connection take care of both kinds.
-      errorHandler() {},
-      ...settings.websocket,
-      options: socketOptions,
-    })
-  const upgrades = await takeUpgrades(upgradesOf(app, settings.websocket), {
-    attach: attachWebsocket,
+  const upgrades = await registerWebsocket(app, {
+    given: settings.websocket,
+    sockets,
     around(route, raw, stream, head) {
       guards.paths.note(raw, head)
       streams.take(raw, stream, route)
     },
     left: settings.dangerouslyLeaveUpgrades,
     guarded: guards.paths.all,
+    protocolOf: (request) => admissions.of(request)?.protocol,
+    // The bound of what is inflated, which ws takes from here for every socket; each receiver has the one of its route besides.
+    maxPayload: () =>
+      routes.reduce((most, { socket }) => Math.max(most, socket.limits.messageBytes), limits.messageBytes),
   })
   function declareGuard(path: string, policy: GuardPolicy): void {
     guards.declare(path, lastLook, upgrades, () => {
@@ -255,17 +238,6 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   app.addHook('preClose', async () => {
     upgrades.leave()
     streams.close()
-  })
-
-  // Other packages write to these options (graphql-ws does): one of their routes would choose for all of ours.
-  Object.defineProperty(app.websocketServer.options, 'handleProtocols', {
-    get: () => (_offered: Set<string>, request: IncomingMessage) => admissions.of(request)?.protocol ?? false,
-    set() {},
-  })
-  // The bound of what is inflated, which ws takes from here for every socket; each receiver has the one of its route besides.
-  Object.defineProperty(app.websocketServer.options, 'maxPayload', {
-    get: () => routes.reduce((most, { socket }) => Math.max(most, socket.limits.messageBytes), limits.messageBytes),
-    set() {},
   })
 
   const { guard, lastLook, nobodyBehind } = createGuard({
@@ -331,54 +303,8 @@ interface DeclaredRoute {
   wsHandler?: unknown
 }
 
-function isSocketHandler(value: unknown): value is SocketHandler {
-  return typeof value === 'function'
-}
-
-/** The handler as the user wrote it, watched: when it has returned, whoever did not listen by then is missing. */
-function attended(
-  handler: SocketHandler,
-  hasErrorHandler: boolean,
-  connectionOf: SecureSockets['connectionOf'],
-): SocketHandler {
-  return function (socket, request) {
-    const connection = connectionOf(socket)
-    // @fastify/websocket has just attached a listener for the application's `errorHandler`. Without one it has nothing to say,
-    // and would keep the request and the reply in memory for as long as the socket is open.
-    const ofFramework = socket.listeners('error').at(-1)
-    if (!hasErrorHandler && ofFramework !== undefined) socket.off('error', ofFramework as () => void)
-    try {
-      const result = handler.call(this, socket, request)
-      if (!isThenable(result)) {
-        connection.handlerSettled()
-        return result
-      }
-      return result.then(
-        () => connection.handlerSettled(),
-        (error: unknown) => {
-          endAfterwards(error)
-          throw error
-        },
-      )
-    } catch (error) {
-      endAfterwards(error)
-      throw error
-    }
-
-    /** What is thrown on goes to the `websocket.errorHandler` of the application, which may end the socket its own way. */
-    function endAfterwards(error: unknown): void {
-      process.nextTick(() => connection.handlerFailed(error))
-    }
-  }
-}
-
 function policyOf({ routeOptions: { config } }: FastifyRequest): RoutePolicy | undefined {
   return Reflect.get(config, policyKey)
-}
-
-/** Where @fastify/websocket listens: it may be told of another server than Fastify's own. */
-function upgradesOf(app: FastifyInstance, { options }: WebsocketPluginOptions): EventEmitter {
-  return options?.server ?? app.server
 }
 
 function warnOnce(app: FastifyInstance, audit: Audit, loosened: readonly string[]): void {

@@ -266,8 +266,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   /** Tells the client that a right to be in a room was taken away: the socket itself stays. */
-  leftRoom(room: string): void {
-    this.audit({ type: 'room.left', room, reason: 'the grant ended' })
+  leftRoom(room: string, reason = 'the grant ended'): void {
+    this.audit({ type: 'room.left', room, reason })
     this.answer({ type: 'left', room })
   }
 

@@ -148,7 +148,7 @@ export class Rights {
 const beforeEnd = 5_000
 
 /** A question that fails, or stays unanswered, is answered no: it is about one room, and the socket stays. */
-async function permits({ authorize }: Grant, connection: Reviewed): Promise<boolean> {
+export async function permits({ authorize }: Grant, connection: Reviewed): Promise<boolean> {
   const { session, admitted } = connection
   try {
     return (await answerWithin(admitted.policy.limits.lookup, () => authorize?.(session))) === true

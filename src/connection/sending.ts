@@ -82,6 +82,10 @@ export class Sending {
     const begins = !this.#begun
     this.#begun = !isLast(options)
     if (begins) this.#droppingRest = false
+    if (!this.#droppingRest && !isThenable(content) && this.#isFree(content, true, key)) {
+      this.#write(content, options, callback)
+      return
+    }
     const sent = { content, own: true, options, callback, ...(begins && { key }) }
     if (this.#droppingRest) this.#drop(sent)
     else this.#accept(sent, begins)
@@ -89,7 +93,8 @@ export class Sending {
 
   /** A payload many sockets get, or an answer. A promise of `undefined` was refused; whoever made it has reported that. */
   deliver(content: SharedFrame | Underway<SharedFrame | undefined>, key?: string): void {
-    this.#accept({ content, own: false, key }, true)
+    if (!isThenable(content) && this.#isFree(content, false, key)) this.#write(content, undefined, undefined)
+    else this.#accept({ content, own: false, key }, true)
   }
 
   /** Nothing new is accepted any more. What waits leaves first, then `done` is called: at once, if nothing does. */
@@ -112,16 +117,22 @@ export class Sending {
     if (outbox !== undefined) this.#lose(outbox)
   }
 
+  /** Nearly always: nothing waits, and there is room. */
+  #isFree({ payload }: Outgoing | SharedFrame, own: boolean, key: string | undefined): boolean {
+    if (this.#outbox !== undefined || (this.#betweenFragments && !own)) return false
+    return !this.#isHeld(key) && !this.#isBeyond(0, payload)
+  }
+
   #accept(sent: Sent, begins: boolean): void {
-    const { content, own, key, options, callback } = sent
+    const { content, key } = sent
     if (key !== undefined) this.#replace(key)
     if (!this.#makeRoom(sent, begins)) return
     if (isThenable(content)) {
       this.#make(content, this.#queue(new Waiting({ ...sent, content: undefined, begins, bytes: content.bytes })))
-    } else if (this.#outbox !== undefined || (this.#betweenFragments && !own) || this.#isHeld(key)) {
+    } else {
       this.#queue(new Waiting({ ...sent, content, begins, bytes: bytesOf(content) }))
       this.#writeReady()
-    } else this.#write(content, options, callback)
+    }
   }
 
   /** What may still be dropped or replaced is not given away before the client can take it. */

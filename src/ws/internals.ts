@@ -12,6 +12,8 @@ export interface WsSocket extends WebSocket {
   readonly _receiver: WsReceiver | null
   readonly _sender: WsSender | null
   readonly _socket: WsStream | null
+  /** The client has said goodbye, and whatever closes now is the answer to it. */
+  readonly _closeFrameReceived: boolean
 }
 
 export type WsStream = Duplex & { readonly bytesWritten?: number }

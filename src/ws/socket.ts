@@ -107,8 +107,8 @@ export function secureSockets(source: SocketSource): SecureSockets {
       return this.#connection
     }
 
-    join(room: string, grant?: Grant): void {
-      joinRoom(this.#opened, source.surroundings.rooms, room, grant)
+    join(room: string, grant?: Grant): Promise<boolean> | undefined {
+      return joinRoom(this.#opened, source.surroundings, room, grant)
     }
 
     leave(room: string): void {
@@ -136,8 +136,9 @@ export function secureSockets(source: SocketSource): SecureSockets {
       if (code !== undefined && !isSendableCloseCode(code)) {
         throw new TypeError(`${String(code)} is no close code. Write 1000, or one from 3000 to 4999.`)
       }
-      // ws echoes the client's own close frame through this method, with bytes: encoded like the application's own.
-      connection.close(code, code === undefined ? undefined : controlText(reason, closeReasonBytes))
+      // ws echoes the client's own close frame through this method. Its code goes back, its text does not.
+      const isEcho = (this as WebSocket as WsSocket)._closeFrameReceived
+      connection.close(code, code === undefined || isEcho ? undefined : controlText(reason, closeReasonBytes))
     }
 
     /**

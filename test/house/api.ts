@@ -10,7 +10,7 @@ export const apiPage = 'docs/api.md'
 const groups: readonly { readonly title: string; readonly paths: readonly string[] }[] = [
   { title: 'The plugin and its options', paths: ['src/plugin', 'src/options/', 'src/admission/', 'src/capacity/'] },
   { title: 'Routes', paths: ['src/fastify.ts#Route', 'src/fastify.ts#Receive'] },
-  { title: 'app.secureWs', paths: ['src/decorator', 'src/node', 'src/rooms/', 'src/revocation/'] },
+  { title: 'app.secureWs', paths: ['src/decorator', 'src/node', 'src/remote/', 'src/rooms/', 'src/revocation/'] },
   { title: 'The socket', paths: ['src/fastify.ts', 'src/ws/', 'src/connection/'] },
   { title: 'Sessions and authenticators', paths: ['src/session/', 'src/authentication/'] },
   { title: 'Text that leaves', paths: ['src/outbound/', 'src/sanitizing/', 'src/schema/'] },

@@ -16,7 +16,7 @@ const storeys: readonly (readonly string[])[] = [
   ['rooms', 'sanitizing'],
   ['revocation'],
   ['connection'],
-  ['capacity/identity-capacity', 'ws'],
+  ['capacity/identity-capacity', 'remote', 'ws'],
   ['options/limits'],
   ['options'],
   ['options/route'],
@@ -41,8 +41,8 @@ function storeyOf(path: string): { part: string; height: number } {
   return { part: inside, height: -1 }
 }
 
-/** Who may hold Fastify or `ws` values: everybody else takes plain values, and can be read and tested without a server. */
-const mayHoldServers = /^src\/(?:plugin\.ts|ws\/|testing\/)/
+/** Who may hold values of ws, of @fastify/websocket and of Fastify: all others can be read and tested without a server. */
+const mayHoldServers = /^src\/(?:ws\/|testing\/)/
 
 function breaksOf(files: ReadonlyMap<string, string>): string[] {
   const breaks: string[] = []

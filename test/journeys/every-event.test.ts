@@ -95,7 +95,7 @@ test('docs/events.md: each event is made on a real socket, with the level and th
   assert.equal(issued.status, 200)
   app.secureWs.to('room:1').send('to the other nodes')
   const asked = await openSocket(url, as({ id: 'asked', ...user }))
-  const ends = await openSocket(url, as({ id: 'ends', ...user, expiresAt: Date.now() + 300 }))
+  const ends = await openSocket(url, as({ id: 'ends', ...user, expiresAt: Date.now() + 1_500 }))
   const broken = await openSocket(url, as({ id: 'broken', ...user }))
   const wire: Duplex = Reflect.get(broken.socket, '_socket')
   wire.write(Buffer.from([0xc1, 0x80, 0, 0, 0, 0]))
