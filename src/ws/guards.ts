@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Admitted } from '../connection/admitted.ts'
 import { badOption, SecureWsError } from '../errors.ts'
-import { isThenable } from '../thenable.ts'
+import { isThenable, promiseOf } from '../thenable.ts'
 import { GuardedPaths, withoutCredentials, withoutMarks } from './guarded-paths.ts'
 import { isBelow, type Upgrades } from './upgrade.ts'
 
@@ -117,7 +117,7 @@ export class Guards {
       stream.destroy()
     }
     try {
-      for (const said of upgrades.passOn(raw, stream, head)) if (isThenable(said)) said.then(undefined, failed)
+      for (const said of upgrades.passOn(raw, stream, head)) if (isThenable(said)) promiseOf(said).catch(failed)
     } catch (error) {
       failed(error)
     }
