@@ -3,6 +3,7 @@ import type { Union } from './union.ts'
 
 /** One schema, finished: what it asks of a value of each kind, and which others say something of the same value. */
 export interface SchemaNode {
+  readonly id: number
   readonly pointer: string
   /** `false` as a schema. */
   readonly never: boolean
