@@ -22,7 +22,7 @@ ${plain ? '' : certificateAdvice}
     each message            a declared type, a strict schema, a rate per type; the rest is refused
     each answer             every string HTML-encoded, so that the page may put it into innerHTML
     for as long as it lives heartbeat, back-pressure, size and time limits; logging out closes every tab
-    afterwards              an audit event for every decision, shown live on the page
+    afterwards              audit events, shown live on the page
 
   Ctrl+C stops it.
 `)

@@ -4,14 +4,17 @@ import type { IssuedTicket } from './authentication/authentication.ts'
 import type { HttpSession } from './authentication/http-session.ts'
 import type { Capacity } from './capacity/capacity.ts'
 import type { Caps } from './capacity/identity-capacity.ts'
-import type { Connection } from './connection/connection.ts'
 import { createDrain } from './connection/drain.ts'
+import type { Held } from './connection/held.ts'
 import type { Sweep } from './connection/sweep.ts'
 import { badOption, SecureWsError } from './errors.ts'
 import type { Node, Revoked, RoomMember, Subject } from './node.ts'
+import type { GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
 import type { Settings } from './options/options.ts'
 import type { RoutePolicy } from './options/route.ts'
+import type { RemoteSocket } from './remote/order.ts'
+import type { Kicked, Told } from './remote/remote-sockets.ts'
 import type { Audience } from './rooms/audience.ts'
 import type { Session } from './session/session.ts'
 import type { Audit } from './telemetry/audit.ts'
@@ -63,6 +66,17 @@ export interface SecureWsInstance {
    */
   reauthorize(subject: Subject): void
   /**
+   * Takes sockets out of one room, on every node; they stay open, and are told `{ "type": "left", "room" }`. It keeps nobody
+   * out: who may come in is what `join(room, { authorize })` asks.
+   * @throws SecureWsError `SWS_BAD_SUBJECT`, `SWS_BAD_ROOM`
+   */
+  kick(whom: Kicked, room: string): Promise<Told>
+  /**
+   * Closes one socket, on whichever node it is. Default 1000.
+   * @throws SecureWsError `SWS_BAD_SUBJECT`; `SWS_BAD_OPTION` for a code that no close frame may carry
+   */
+  close(socketId: string, code?: number, reason?: string): Promise<Told>
+  /**
    * The session of a plain request, by the authenticators of the plugin's own `authenticate`: `null` without a credential,
    * with a wrong one, and when it was revoked.
    * @throws SecureWsError `SWS_UNAVAILABLE` (503) when nobody can tell: the session store failed, or the bus is away.
@@ -84,12 +98,30 @@ export interface SecureWsInstance {
     options: { readonly route: string; readonly ttl?: number },
   ): Promise<IssuedTicket>
   /**
-   * Who is in a room, on every node: one entry per socket. A node that was killed is out of it after 30 seconds at the latest.
+   * The members of a room, on every node: one entry per socket. A node that was killed is out of it after 30 seconds at the latest.
    * @throws SecureWsError `SWS_BAD_ROOM`
    */
   members(room: string): Promise<readonly RoomMember[]>
-  /** The open sockets of this node. */
+  /**
+   * The open sockets of this node; of one user or session, or all.
+   * @throws SecureWsError `SWS_BAD_SUBJECT`
+   */
   sockets(of?: { readonly userId?: string; readonly sessionId?: string }): readonly SocketDescription[]
+  /**
+   * The open sockets of all nodes: each node is asked, and answers about its own.
+   * @throws SecureWsError `SWS_UNAVAILABLE` (503) when a node does not answer within 2 seconds: never a list with a gap.
+   * `SWS_BAD_SUBJECT`
+   */
+  allSockets(of?: { readonly userId?: string; readonly sessionId?: string }): Promise<readonly RemoteSocket[]>
+  /**
+   * Puts the guard in front of another WebSocket server on this HTTP server: its handshakes pass everything that those of
+   * a route pass. What ends a socket here (a revocation, say) destroys the stream. Called before the start.
+   *
+   * @param path of the other server; what stands below it is guarded as well
+   * @param policy `secureWs` of a route, without what is about messages
+   * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`
+   */
+  guard(path: string, policy?: GuardPolicy): void
   /** Counts of this node. */
   stats(): Stats
   /** The policy in force on each route, as plain values without secrets. */
@@ -100,7 +132,7 @@ export interface SecureWsInstance {
 
 export interface InstanceSurroundings {
   readonly node: Node
-  readonly sweep: Sweep<Connection>
+  readonly sweep: Sweep<Held>
   readonly capacity: Capacity
   readonly caps: Caps
   readonly routes: readonly RoutePolicy[]
@@ -108,10 +140,11 @@ export interface InstanceSurroundings {
   readonly limits: Limits
   readonly audit: Audit
   readonly http: HttpSession
+  readonly guard: (path: string, policy: GuardPolicy) => void
 }
 
 export function createInstance(surroundings: InstanceSurroundings) {
-  const { node, sweep, capacity, caps, routes, settings, limits, audit, http } = surroundings
+  const { node, sweep, capacity, caps, routes, settings, limits, audit, http, guard } = surroundings
   const drain = createDrain({ limits: limits.drain, connections: () => sweep.items })
 
   const api: SecureWsInstance = {
@@ -127,6 +160,9 @@ export function createInstance(surroundings: InstanceSurroundings) {
       return revoked
     },
     reauthorize: (subject) => node.reauthorize(subject),
+    kick: (whom, room) => node.remote.kick(whom, room),
+    close: (socketId, code, reason) => node.remote.close(socketId, code, reason),
+    allSockets: (of = {}) => node.remote.list(of),
     members: (room) => node.members(room),
     session: (request) => http.session(request),
     async requireSession(request) {
@@ -168,6 +204,7 @@ export function createInstance(surroundings: InstanceSurroundings) {
         session,
       }))
     },
+    guard: (path, policy = {}) => guard(path, policy),
     stats: () => ({ sockets: sweep.size, rooms: node.rooms.size, ...capacity.counts(), ...caps.counts() }),
     // By way of JSON: a copy, without members that say nothing, and certain to be plain.
     explain: () => routes.map((route): object => JSON.parse(JSON.stringify(route.explain()))),

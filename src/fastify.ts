@@ -15,15 +15,15 @@ import type {
 } from 'fastify'
 import type { CallSerializerTypeProvider, CallValidatorTypeProvider } from 'fastify/types/type-provider.js'
 import type { AuthenticateOption } from './authentication/authentication.ts'
-import type { SendCallback } from './connection/sending.ts'
+import type { SendCallback, SendOptions } from './connection/port.ts'
 import type { RouteOverrides } from './options/options.ts'
 import type { Bytes } from './outbound/bytes.ts'
 import type { Encoded } from './outbound/encoded.ts'
 import type { BroadcastOptions } from './rooms/audience.ts'
 import type { Grant } from './rooms/rooms.ts'
 import type { PlainMessage } from './schema/plain-message.ts'
+import type { StandardTyped } from './schema/standard-schema.ts'
 import type { Session } from './session/session.ts'
-import type { SendOptions } from './ws/socket.ts'
 
 /** What `Messages` and `Sends` are where a route declares nothing, or where type arguments are written and nothing is inferred. */
 export type Anything = Record<string, unknown>
@@ -47,7 +47,8 @@ export interface DeclaredReplies<Replies> {
 export type Declared<Types, Names> = [Names] extends [never] ? Record<never, never> : Types
 
 /** What the type provider says; where it says nothing (Fastify's default provider), what the schema itself says. */
-type ReadAs<Provided, Schema> = unknown extends Provided ? PlainMessage<Schema> : Provided
+type ReadAs<Provided, Schema> =
+  Schema extends StandardTyped<infer Output> ? Output : unknown extends Provided ? PlainMessage<Schema> : Provided
 
 /** The parts of the request, read the same way; what the user wrote as type arguments stands. */
 type PlainPart<Provider extends FastifyTypeProvider, Schema> =
@@ -127,7 +128,7 @@ type SessionOf<Auth> = [Auth] extends [false] ? null : Session
 export type ReceiveRules<Provider extends FastifyTypeProvider, Messages, Auth, Request> = {
   readonly [Type in keyof Messages]: {
     /**
-     * TypeBox or JSON Schema of the message, without `type` and `id`. Required; else `SWS_INVALID_MESSAGE`. Properties
+     * JSON Schema, TypeBox, or a schema of zod, valibot or arktype: of the message, without `type` and `id`. Required; else `SWS_INVALID_MESSAGE`. Properties
      * that are not declared are refused.
      */
     readonly schema: Messages[Type]
@@ -199,9 +200,10 @@ export interface RouteAudience<Outgoing> {
   /** Without this socket. */
   except(socket: { readonly id: string }): RouteAudience<Outgoing>
   /**
-   * Sends to every member, on every node.
-   * @throws SecureWsError when the message cannot be encoded, or a member's route does not declare it: nobody gets it
-   * then.
+   * Sends to every member, on every node: encoded once per kind of route among the members, framed once, written to
+   * each.
+   * @throws SecureWsError `SWS_NOT_ENCODABLE`, `SWS_UNDECLARED_TYPE`, `SWS_INVALID_OUTPUT`, `SWS_UNSAFE_URL`, also for
+   * the route of one member alone; `SWS_BAD_OPTION` for an unknown `encode`: nobody gets it then
    */
   send(message: Outgoing, options?: RouteBroadcastOptions<Outgoing>): void
 }
@@ -223,16 +225,21 @@ interface SecureMembers<Outgoing, Auth> {
   /** The rooms that this socket is in now: a copy. */
   readonly rooms: ReadonlySet<string>
   /**
-   * Strings are text and are encoded; anything else is JSON whose leaves and keys are encoded; bytes pass as they are.
-   * @throws SecureWsError for what cannot be encoded or is not declared in `sends`: nothing of it is sent then.
+   * Sends one message. Strings are text and are encoded; anything else is JSON whose leaves and keys are encoded; bytes
+   * pass as they are. `callback` hears when the kernel has it, or of an error: `SWS_CLOSED` on a socket that is closing
+   * and for what a slow reader does not get, `SWS_SANITIZE_REFUSED` for HTML that was not cleaned in time.
+   * @throws SecureWsError `SWS_NOT_ENCODABLE`; on a route with `sends` also `SWS_UNDECLARED_TYPE`,
+   * `SWS_INVALID_OUTPUT`, `SWS_UNSAFE_URL`; `SWS_BAD_OPTION` for an unknown `encode`: nothing of it is sent then
    */
   send(message: Outgoing, callback?: SendCallback): void
   send(message: Outgoing, options: SendOptions | undefined, callback?: SendCallback): void
   /**
-   * Adds this socket to a room; a second time replaces the grant. On a socket that has ended it does nothing.
-   * @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS`
+   * Adds this socket to a room; a second time replaces the grant. On a socket that has ended it does nothing. With an
+   * `authorize` it is asked first: true when the socket is in the room. The promise never rejects.
+   * @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS`, `SWS_BAD_OPTION`, at the call
    */
-  join(room: string, grant?: Grant): void
+  join(room: string, grant: Grant & { readonly authorize: NonNullable<Grant['authorize']> }): Promise<boolean>
+  join(room: string, grant?: Grant & { readonly authorize?: undefined }): void
   /**
    * Takes this socket out of a room. In a room that it is not in, nothing happens.
    * @throws SecureWsError `SWS_BAD_ROOM`

@@ -2,15 +2,19 @@ import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { createLeases } from './capacity/leases.ts'
 import type { Connection } from './connection/connection.ts'
-import { badOption, CloseCode, SecureWsError } from './errors.ts'
+import type { Held } from './connection/held.ts'
+import { CloseCode, SecureWsError } from './errors.ts'
 import { addressKey } from './http/address.ts'
 import { type Refusal, refuse } from './http/refusal.ts'
 import type { ReplayGuard } from './inbound/replay.ts'
+import { latestOption } from './outbound/latest.ts'
 import { encodeOption } from './outbound/outbound.ts'
 import { type Bus, roomTopic } from './relay/bus.ts'
 import { createBusFaults } from './relay/bus-faults.ts'
 import { reasonOf } from './relay/fault.ts'
 import { createRelay, type RelayMessage } from './relay/relay.ts'
+import { everyNode } from './remote/order.ts'
+import { createRemoteSockets } from './remote/remote-sockets.ts'
 import type { Identities } from './revocation/identities.ts'
 import { createReauthorized } from './revocation/reauthorized.ts'
 import type { Revalidation } from './revocation/revalidation.ts'
@@ -21,6 +25,7 @@ import { roomName } from './rooms/room-name.ts'
 import { createRooms, type Rooms } from './rooms/rooms.ts'
 import { type Denial, defaultClockSkew, denialOf, hitsOpenSocket } from './session/denials.ts'
 import { type Identity, isIdentityName } from './session/identity.ts'
+import { checkUntil } from './session/until.ts'
 import type { Audit, AuditLogger } from './telemetry/audit.ts'
 
 /** Whose sockets: exactly one of the three. */
@@ -44,13 +49,13 @@ export interface NodeOptions {
   readonly uptime: () => number
   readonly audit: Audit
   readonly log: AuditLogger
-  readonly identities: Identities<Connection>
+  readonly identities: Identities<Held>
   /** How long a credential could live, in ms: for so long a revocation is remembered. */
   readonly maxAge: number
   readonly roomsPerSocket: number
   readonly revalidation: Revalidation
   /** Every open socket of this node. */
-  readonly sockets: () => Iterable<Connection>
+  readonly sockets: () => Iterable<Held>
 }
 
 /** This node among the others: its rooms, who was revoked, and what it tells and hears over the relay. */
@@ -68,6 +73,7 @@ export function createNode(options: NodeOptions) {
     onCaughtUp() {
       faults.recovered()
       askAgain(sockets())
+      presence?.renew()
     },
     onFailure: failed,
   })
@@ -88,6 +94,13 @@ export function createNode(options: NodeOptions) {
     onLeft: (member, room) => presence?.leave(member, room),
   })
 
+  const remote = createRemoteSockets({
+    nodeId,
+    rooms,
+    socketsOf: (key) => (key === undefined ? sockets() : identities.of(key)),
+    publish: (room, frame) => relay.publish({ kind: 'room', room, frame }),
+    nodes: presence && (async () => (await presence.members(everyNode)).map(({ socket }) => socket)),
+  })
   const faults = createBusFaults(bus.name, log)
   const unwatch = bus.onFailure?.((error) => faults.failed(error))
 
@@ -96,14 +109,19 @@ export function createNode(options: NodeOptions) {
     faults.failed(error)
   }
 
-  function askAgain(connections: Iterable<Connection>, urgent = false): void {
+  function askAgain(connections: Iterable<Held>, urgent = false): void {
     for (const connection of connections) revalidation.request(connection, urgent)
   }
 
   function hear(message: RelayMessage): void {
-    if (message.kind === 'room') hearBroadcast(message.frame)
+    if (message.kind === 'room' && remote.isInbox(message.room)) hearNode(message.room, message.frame)
+    else if (message.kind === 'room') hearBroadcast(message.frame)
     else if (message.verb === 'close') closeDenied(message.subjects)
     else for (const subject of message.subjects) rightsChanged(subject)
+  }
+
+  function hearNode(room: string, frame: string): void {
+    if (!remote.hear(room, frame)) throw new SecureWsError('SWS_INVALID_OUTPUT', 'an order or an answer that is none')
   }
 
   function rightsChanged({ kind, id }: Denial): void {
@@ -121,7 +139,8 @@ export function createNode(options: NodeOptions) {
     }
     const members = new Set(broadcast.rooms.flatMap((room) => [...rooms.members(room)]))
     for (const member of members) if (broadcast.except.includes(member.id)) members.delete(member)
-    deliverTo(members, broadcast.message, { ...(broadcast.encode && { encode: broadcast.encode }) })
+    const { encode, latest, message } = broadcast
+    deliverTo(members, message, { ...(encode && { encode }), ...(latest && { latest }) })
   }
 
   /**
@@ -161,9 +180,16 @@ export function createNode(options: NodeOptions) {
         "perMember is a function and does not travel to other nodes. Send to each user's own room instead.",
       )
     }
-    const frame = packBroadcast({ id: randomUUID(), rooms: names, except, encode: encodeOption(options), message })
+    const frame = packBroadcast({
+      id: randomUUID(),
+      rooms: names,
+      except,
+      encode: encodeOption(options),
+      latest: latestOption(options),
+      message,
+    })
     return () => {
-      for (const room of heard) relay.publish({ kind: 'room', room, frame })
+      for (const room of heard) void relay.publish({ kind: 'room', room, frame })
     }
   }
 
@@ -173,7 +199,15 @@ export function createNode(options: NodeOptions) {
     get unjudgeable(): string | undefined {
       return relay.ready ? undefined : 'the bus is away: revocations may be missing'
     },
-    start: () => relay.start(),
+    async start(): Promise<void> {
+      const started = relay.start()
+      for (const inbox of remote.inboxes) relay.joinTopic(inbox)
+      await started
+      presence?.enter({ id: nodeId, session: null, identity: null }, everyNode)
+      // Before the first client: from then on this node answers for its sockets, and must be missed where it does not.
+      await presence?.members(everyNode).catch((error: unknown) => failed('presence', error))
+    },
+    remote,
     async close(): Promise<void> {
       await presence?.close()
       await leases?.close()
@@ -219,14 +253,14 @@ export function createNode(options: NodeOptions) {
       return [...rooms.members(name)].map(({ id, identity }) => ({ socket: id, userId: identity?.userId }))
     },
     audience: (names: readonly string[], except: readonly string[] = []): Audience =>
-      createAudience({ rooms, prepare }, names, except),
+      createAudience({ rooms, prepare }, names.map(roomName), except),
     /** @param since when the handshake began that showed this identity, on the clock that nobody can set */
     isDenied: (identity: Identity, since: number): boolean => relay.findDenial(identity, since) !== undefined,
     isStale: (identity: Identity, since: number): boolean => reauthorized.isStale(identity.keys, since),
     async revoke(subject: Subject, until: number | undefined): Promise<Revoked> {
       const [kind, id] = checkSubject(subject)
       const at = now()
-      checkUntil(until, at)
+      checkUntil('revoke.until', until, at)
       // With an end it is a ban: nobody of this identity comes back before, however freshly authenticated.
       const denial = denialOf(kind, id, until ?? at, until ?? at + maxAge)
       const open = [...identities.of(`${kind}:${denial.id}`)].filter(({ ended }) => !ended)
@@ -241,9 +275,9 @@ export function createNode(options: NodeOptions) {
       const [kind, id] = checkSubject(subject)
       const told = denialOf(kind, id, now(), now())
       rightsChanged(told)
-      relay.publish({ kind: 'identity', verb: 'reauthorize', subjects: [told] })
+      void relay.publish({ kind: 'identity', verb: 'reauthorize', subjects: [told] })
     },
-    socketsOf(subject: Subject): readonly Connection[] {
+    socketsOf(subject: Subject): readonly Held[] {
       const [kind, id] = checkSubject(subject)
       const { id: digest } = denialOf(kind, id, 0, 0)
       return [...identities.of(`${kind}:${digest}`)]
@@ -253,23 +287,6 @@ export function createNode(options: NodeOptions) {
 
 export type { RoomMember }
 export type Node = ReturnType<typeof createNode>
-
-/** Further ahead than this a time was not meant as milliseconds since the epoch (microseconds, say). */
-const longestBan = 3_153_600_000_000
-
-function checkUntil(until: number | undefined, at: number): void {
-  if (until === undefined) return
-  // A credential may end while it is being revoked: then there is nothing left to do, and nothing wrong with the question.
-  if (Number.isSafeInteger(until) && until > at - defaultClockSkew && until - at <= longestBan) return
-  const seconds = Number.isSafeInteger(until) && until > 0 && until * 1000 > at && until * 1000 - at <= longestBan
-  throw badOption(
-    'revoke.until',
-    until,
-    seconds
-      ? 'These are seconds, and milliseconds are meant: write `claims.exp * 1000`.'
-      : 'Write milliseconds since the epoch that lie ahead, such as Date.now() + 3_600_000; without `until` it is remembered for `session.maxAge`.',
-  )
-}
 
 function checkSubject(subject: Subject): [Denial['kind'], string] {
   const given = Object.entries({ session: subject?.sessionId, user: subject?.userId, token: subject?.tokenId }).filter(

@@ -20,6 +20,24 @@ export function checkKeys(given: Record<string, unknown>, legal: readonly string
   }
 }
 
+/** Timers are 32 bit: Node calls back at once, and again and again, where a longer time is asked for. In ms, 24 days. */
+export const longestTime = 2_147_483_647
+
+/**
+ * A whole number within bounds, as it was written.
+ *
+ * @param most large enough for whatever is counted, and small enough that sums of it stay exact
+ * @throws SecureWsError `SWS_BAD_OPTION`
+ */
+export function wholeNumber(value: unknown, path: string, example: string, least = 1, most = longestTime): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most) return value
+  throw badOption(
+    path,
+    value,
+    `Write a whole number from ${least} to ${most.toLocaleString('en')}, such as ${example}.`,
+  )
+}
+
 export function join(path: string, key: string): string {
   return path === '' ? key : `${path}.${key}`
 }

@@ -1,27 +1,30 @@
-import type { EventEmitter } from 'node:events'
-import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
 import cookie from '@fastify/cookie'
-import websocket, { type WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import type { WebSocket } from 'ws'
-import { Admissions, createGuard } from './admission/hook.ts'
+import { Admissions } from './admission/admissions.ts'
+import { createGuard } from './admission/hook.ts'
 import { registerHelmet } from './admission/security-headers.ts'
+import { neutralProtocol } from './admission/sub-protocol.ts'
 import { compileVerifyClient } from './admission/verify-client.ts'
 import { refuseTicketAlone } from './authentication/authentication.ts'
 import { createHttpSession } from './authentication/http-session.ts'
 import { createCapacity } from './capacity/capacity.ts'
 import { createCaps } from './capacity/identity-capacity.ts'
-import type { Connection } from './connection/connection.ts'
+import type { Admitted, Surroundings } from './connection/admitted.ts'
+import { GuardedStream } from './connection/guarded-stream.ts'
+import type { Held } from './connection/held.ts'
+import { Scope } from './connection/scope.ts'
 import { createSweep } from './connection/sweep.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
 import { createReplayGuard } from './inbound/replay.ts'
 import { createNode } from './node.ts'
+import { compileGuard, type GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
 import { refuseMisplaced } from './options/misplaced.ts'
 import { resolveOptions, type SecureWsOptions } from './options/options.ts'
-import { compileRoute, loosenedBy, type RoutePolicy, refuseHijacking } from './options/route.ts'
+import { compileRoute, loosenedBy, type RoutePolicy, type RouteSurroundings, refuseHijacking } from './options/route.ts'
 import { requireHttp1, requireNode } from './options/surroundings.ts'
 import { createIdentities } from './revocation/identities.ts'
 import { createRevalidation } from './revocation/revalidation.ts'
@@ -29,11 +32,14 @@ import { createSanitizer } from './sanitizing/sanitizing.ts'
 import { type Audit, createAudit, createHearing } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
 import { createThrownLog } from './telemetry/thrown.ts'
-import { isThenable } from './thenable.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
+import { Guards } from './ws/guards.ts'
+import { attended, isSocketHandler } from './ws/handler.ts'
+import { requireKnownWs } from './ws/known-ws.ts'
 import { claimServer, refuseOtherRegistrations, refuseUnguarded } from './ws/one-per-server.ts'
-import { type ConnectedSocket, secureSocketClass } from './ws/socket.ts'
-import { takeUpgrades } from './ws/upgrade.ts'
+import { registerWebsocket } from './ws/registration.ts'
+import { secureSockets } from './ws/socket.ts'
+import { socketId } from './ws/socket-id.ts'
 import { UpgradedStreams } from './ws/upgraded-streams.ts'
 
 /** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
@@ -42,15 +48,12 @@ export const policyKey = Symbol('fastify-secure-ws.policy')
 /** Marks a route where the application has no answer for a plain request. */
 const socketOnlyKey = Symbol('fastify-secure-ws.socket-only')
 
-type SocketClass = NonNullable<NonNullable<WebsocketPluginOptions['options']>['WebSocket']>
-type SocketHandler = (this: FastifyInstance, socket: WebSocket, request: FastifyRequest) => unknown
-
 /**
  * The plugin: `await app.register(secureWs, options)`. Every `{ websocket: true }` route that is declared below the registration
  * is a secure one.
  *
- * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`, `SWS_WEBSOCKET_ALREADY_REGISTERED`, `SWS_UNSUPPORTED`; routes throw
- *   the first two where they are declared, and the start throws `SWS_UNGUARDED_ROUTE`
+ * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`, `SWS_WEBSOCKET_ALREADY_REGISTERED`, `SWS_UNSUPPORTED`,
+ *   `SWS_UNSUPPORTED_WS`; routes throw the first two where they are declared, and the start throws `SWS_UNGUARDED_ROUTE`
  */
 // The order below matters: our `onRoute` before that of @fastify/websocket, which swallows the handler; our drain before its
 // `preClose`, which cuts without a code; our guard after its `onRequest`, which says what is an upgrade.
@@ -58,6 +61,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   requireNode(process.versions.node)
   requireHttp1({ initialConfig: app.initialConfig, className: app.server.constructor.name })
   refuseOtherRegistrations(app)
+  await requireKnownWs()
   const settings = resolveOptions(options)
   const { limits } = settings
   refuseTicketAlone(settings.authentication, 'authenticate')
@@ -70,8 +74,9 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
   const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
-  const identities = createIdentities<Connection>()
+  const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
+  const socketRoutes: string[] = []
   let sanitizes = false
   const admissions = new Admissions()
   const capacity = createCapacity(limits)
@@ -97,9 +102,13 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   })
   const { rooms } = node
   const replayGuard = node.sharedReplayGuard(createReplayGuard())
-  const sweep = createSweep<Connection>(sweepEvery(limits, settings.session.revalidateEvery), uptime, () => {
+  const scope = new Scope()
+  const expireGrants = () => {
     for (const { member, room } of rooms.expire(now())) member.leftRoom(room)
-  })
+  }
+  const sweep = createSweep<Held>(sweepEvery(limits, settings.session.revalidateEvery), uptime, expireGrants, (work) =>
+    scope.run(work),
+  )
   const caps = createCaps({ whenFull: settings.session.whenFull, identities, leases: node.leases })
   const http = createHttpSession({
     authentication: settings.authentication,
@@ -109,18 +118,47 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     uptime,
     thrown,
   })
-  const instance = createInstance({ node, sweep, capacity, caps, routes, settings, limits, audit, http })
+  const instance = createInstance({
+    node,
+    sweep,
+    capacity,
+    caps,
+    routes,
+    settings,
+    limits,
+    audit,
+    http,
+    guard: declareGuard,
+  })
 
   if (!app.hasPlugin('@fastify/cookie')) await app.register(cookie, settings.cookie)
   const securityHeaders = await registerHelmet(app, settings.helmet)
   await settings.authentication.install(app)
 
+  const guards = new Guards({
+    app,
+    left: settings.dangerouslyLeaveUpgrades,
+    marker: neutralProtocol,
+    credentialsOf: (request, offered) => policyOf(request)?.authentication.credentialProtocols(offered) ?? [],
+    admitted: (stream) => take(stream),
+    opened: (stream, admitted) => new GuardedStream(socketId(), stream, admitted, ofSockets),
+    nobody: (request, reply) => nobodyBehind(request, reply),
+  })
+  const ofRoutes: RouteSurroundings = {
+    settings,
+    replayGuard,
+    sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
+    // Carrying the sender along costs a little with every message, so only where somebody asks for it.
+    asSender: (sender, work) => (sanitizes ? sanitizer.as(sender, work) : work()),
+    warn: (text) => app.log.warn(text),
+  }
   app.addHook('onRoute', (route) => {
     const declared: DeclaredRoute = route
     const isSocketRoute = Boolean(declared.websocket) || declared.wsHandler !== undefined
     refuseMisplaced(route, route.url, isSocketRoute)
     noteGuarded(app, route)
     if (!isSocketRoute) {
+      if (Reflect.get(route.config ?? {}, policyKey) !== undefined) securityHeaders.onRoute(route)
       if (declared.secureWs === undefined) return
       throw new SecureWsError(
         'SWS_BAD_OPTION',
@@ -129,81 +167,77 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     }
     if (route.method === 'HEAD') return
     route.preHandler = [...[route.preHandler ?? []].flat(), (request, reply, done) => lastLook(request, reply, done)]
-    const policy = compileRoute(route.url, declared.secureWs, {
-      settings,
-      replayGuard,
-      sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
-      // Carrying the sender along costs a little with every message, so only where somebody asks for it.
-      asSender: (sender, work) => (sanitizes ? sanitizer.as(sender, work) : work()),
-      warn: (text) => app.log.warn(text),
-    })
+    const policy = compileRoute(route.url, declared.secureWs, ofRoutes)
     routes.push(policy)
+    socketRoutes.push(route.url)
     sanitizes ||= policy.declaresHtml
     route.config = { ...route.config, [policyKey]: policy, [socketOnlyKey]: Boolean(declared.websocket) }
     securityHeaders.onRoute(route)
     const member = declared.websocket ? 'handler' : 'wsHandler'
     const handler = declared[member]
     // What is no function is @fastify/websocket's to refuse.
-    if (isSocketHandler(handler)) declared[member] = attended(handler, settings.websocket.errorHandler !== undefined)
+    if (isSocketHandler(handler)) {
+      declared[member] = attended(handler, settings.websocket.errorHandler !== undefined, (socket) =>
+        sockets.connectionOf(socket),
+      )
+    }
   })
 
   app.addHook('preClose', () => instance.api.drain())
 
-  const socketOptions = {
-    perMessageDeflate: false,
-    closeTimeout: 5_000,
-    ...settings.websocket.options,
-    // Asked by the guard.
-    verifyClient: undefined,
-    maxPayload: Math.max(limits.messageBytes, settings.websocket.options?.maxPayload ?? 0),
-    WebSocket: secureSocketClass({
-      take(stream) {
-        streams.opened(stream)
-        return admissions.take(stream)
-      },
-      to: (connection, room) => node.audience([room], [connection.id]),
-      surroundings: {
-        now,
-        uptime,
-        audit,
-        isHeard: createHearing({ logger: app.log, listener: settings.audit }),
-        expiryGrace: settings.session.expiryGrace,
-        rooms,
-        identities,
-        sweep,
-        isDenied: node.isDenied,
-        isStale: node.isStale,
-        revalidation,
-      },
-    }) as object as SocketClass,
+  const ofSockets: Surroundings = {
+    now,
+    uptime,
+    scope,
+    audit,
+    isHeard: createHearing({ logger: app.log, listener: settings.audit }),
+    expiryGrace: settings.session.expiryGrace,
+    rooms,
+    identities,
+    sweep,
+    isDenied: node.isDenied,
+    isStale: node.isStale,
+    revalidation,
   }
-  const attachWebsocket = () =>
-    app.register(websocket, {
-      // In the place of its own, which cuts the connection: `attended` and the connection take care of both kinds.
-      errorHandler() {},
-      ...settings.websocket,
-      options: socketOptions,
-    })
-  const upgrades = await takeUpgrades(upgradesOf(app, settings.websocket), {
-    attach: attachWebsocket,
-    around: (route, raw, stream) => streams.take(raw, stream, route),
-    left: settings.dangerouslyLeaveUpgrades,
+  function take(stream: Duplex): Admitted | undefined {
+    streams.opened(stream)
+    return admissions.take(stream)
+  }
+  const sockets = secureSockets({
+    take,
+    to: (connection, room) => node.audience([room], [connection.id]),
+    surroundings: ofSockets,
   })
+  const upgrades = await registerWebsocket(app, {
+    given: settings.websocket,
+    sockets,
+    around(route, raw, stream, head) {
+      guards.paths.note(raw, head)
+      streams.take(raw, stream, route)
+    },
+    left: settings.dangerouslyLeaveUpgrades,
+    guarded: guards.paths.all,
+    protocolOf: (request) => admissions.of(request)?.protocol,
+    // The bound of what is inflated, which ws takes from here for every socket; each receiver has the one of its route besides.
+    maxPayload: () =>
+      routes.reduce((most, { socket }) => Math.max(most, socket.limits.messageBytes), limits.messageBytes),
+  })
+  function declareGuard(path: string, policy: GuardPolicy): void {
+    guards.declare(path, lastLook, upgrades, () => {
+      const compiled = compileGuard(path, policy, ofRoutes)
+      routes.push(compiled)
+      return { [policyKey]: compiled }
+    })
+  }
   app.addHook('preClose', async () => {
     upgrades.leave()
     streams.close()
   })
 
-  // Other packages write to these options (graphql-ws does): one of their routes would choose for all of ours.
-  Object.defineProperty(app.websocketServer.options, 'handleProtocols', {
-    get: () => (_offered: Set<string>, request: IncomingMessage) => admissions.of(request)?.protocol ?? false,
-    set() {},
-  })
-
-  const { guard, lastLook } = createGuard({
+  const { guard, lastLook, nobodyBehind } = createGuard({
     uptime,
     audit,
-    policyOf: (request) => Reflect.get(request.routeOptions.config, policyKey) as RoutePolicy | undefined,
+    policyOf,
     isSocketOnly: (request) => Reflect.get(request.routeOptions.config, socketOnlyKey) === true,
     capacity,
     caps,
@@ -211,6 +245,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     admissions,
     verifyClient: compileVerifyClient(settings.websocket.options?.verifyClient),
     judged: (stream) => streams.judged(stream),
+    answered: (stream) => streams.answered(stream),
     unavailable: (needsSession) => instance.unavailable(needsSession),
     isDenied: node.isDenied,
     tell: createDeveloperLog({ logger: app.log, development }),
@@ -223,6 +258,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   app.addHook('onReady', async () => {
     refuseUnguarded(app)
+    guards.start(socketRoutes)
     upgrades.lock()
     // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
     if (sanitizes) await sanitizer.start()
@@ -260,46 +296,8 @@ interface DeclaredRoute {
   wsHandler?: unknown
 }
 
-function isSocketHandler(value: unknown): value is SocketHandler {
-  return typeof value === 'function'
-}
-
-/** The handler as the user wrote it, watched: when it has returned, whoever did not listen by then is missing. */
-function attended(handler: SocketHandler, hasErrorHandler: boolean): SocketHandler {
-  return function (socket, request) {
-    const { connection } = socket as ConnectedSocket
-    // @fastify/websocket has just attached a listener for the application's `errorHandler`. Without one it has nothing to say,
-    // and would keep the request and the reply in memory for as long as the socket is open.
-    const ofFramework = socket.listeners('error').at(-1)
-    if (!hasErrorHandler && ofFramework !== undefined) socket.off('error', ofFramework as () => void)
-    try {
-      const result = handler.call(this, socket, request)
-      if (!isThenable(result)) {
-        connection.handlerSettled()
-        return result
-      }
-      return result.then(
-        () => connection.handlerSettled(),
-        (error: unknown) => {
-          endAfterwards(error)
-          throw error
-        },
-      )
-    } catch (error) {
-      endAfterwards(error)
-      throw error
-    }
-
-    /** What is thrown on goes to the `websocket.errorHandler` of the application, which may end the socket its own way. */
-    function endAfterwards(error: unknown): void {
-      process.nextTick(() => connection.handlerFailed(error))
-    }
-  }
-}
-
-/** Where @fastify/websocket listens: it may be told of another server than Fastify's own. */
-function upgradesOf(app: FastifyInstance, { options }: WebsocketPluginOptions): EventEmitter {
-  return options?.server ?? app.server
+function policyOf({ routeOptions: { config } }: FastifyRequest): RoutePolicy | undefined {
+  return Reflect.get(config, policyKey)
 }
 
 function warnOnce(app: FastifyInstance, audit: Audit, loosened: readonly string[]): void {

@@ -32,6 +32,7 @@ export const peers = {
         connectionsPerSession: many,
         connectionsPerUser: many,
         handshakesPerMinutePerAddress: many,
+        refusedPerMinutePerAddress: many,
         messages: { perSecond: many, burst: many },
         bytes: { perSecond: many, burst: many },
         outboundBytes: 16_777_216,

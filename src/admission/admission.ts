@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify'
 import { badOption } from '../errors.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
 import { checkFetchMetadata } from './fetch-metadata.ts'
@@ -7,6 +6,7 @@ import { checkHost, compileHosts, effectiveHost, type HostPolicy, isLoopbackHost
 import { checkOrigin, type dangerouslyAllowAnyOrigin, type OriginFunction, type OriginPolicy } from './origin.ts'
 import { type CompiledOrigins, compileOrigins, hostsOf } from './origin-list.ts'
 import { checkTransport, effectiveScheme } from './transport.ts'
+import { isFileOrigin } from './web-origin.ts'
 
 /** The pages and clients that may connect, by what a handshake says about itself. */
 export interface AdmissionOptions {
@@ -27,6 +27,8 @@ export interface AdmissionOptions {
   readonly allowMissingOrigin: boolean
   /** Admit `Origin: null`, which any page can send from a sandboxed frame. Default `false`. */
   readonly dangerouslyAllowNullOrigin: boolean
+  /** Admit `Origin: file://`, which every page has that is opened from a disk, a saved or attached one too. Default `false`. */
+  readonly dangerouslyAllowFileOrigin: boolean
   /** Admit plain `ws://` beyond the loopback address. Default `false`. */
   readonly allowInsecureTransport: boolean
 }
@@ -45,6 +47,7 @@ export interface AdmissionExplained {
   readonly hosts: readonly string[]
   readonly allowMissingOrigin: boolean
   readonly dangerouslyAllowNullOrigin: boolean
+  readonly dangerouslyAllowFileOrigin: boolean
   readonly allowInsecureTransport: boolean
 }
 
@@ -59,6 +62,15 @@ export function compileAdmission(options: AdmissionOptions, path: string): Admis
     ...listed,
     missing: boolean(options.allowMissingOrigin, at('allowMissingOrigin')),
     nullOrigin: boolean(options.dangerouslyAllowNullOrigin, at('dangerouslyAllowNullOrigin')),
+    fileOrigin: boolean(options.dangerouslyAllowFileOrigin, at('dangerouslyAllowFileOrigin')),
+  }
+  const ofFiles = [...listed.exact].find(isFileOrigin)
+  if (ofFiles !== undefined && !origins.fileOrigin) {
+    throw badOption(
+      at('origins'),
+      ofFiles,
+      'Every page that is opened from a disk has this origin, a saved or attached one too. `dangerouslyAllowFileOrigin: true` admits them.',
+    )
   }
   const hosts =
     options.hosts === undefined ? defaultHosts(listed, at('hosts')) : compileHosts(options.hosts, at('hosts'))
@@ -72,33 +84,30 @@ export function compileAdmission(options: AdmissionOptions, path: string): Admis
       hosts: [...hosts.names, ...(hosts.loopback ? ['localhost:*', '127.0.0.1:*', '[::1]:*'] : [])],
       allowMissingOrigin: origins.missing,
       dangerouslyAllowNullOrigin: origins.nullOrigin,
+      dangerouslyAllowFileOrigin: origins.fileOrigin,
       allowInsecureTransport,
     }),
   }
 }
 
-/**
- * May this request become a WebSocket? The first refusal wins. A promise comes back only where `origins` is a function
- * that returned one; it is not bounded here: the handshake's own deadline is.
- */
+/** May this request become a WebSocket, as far as the request itself says? The first refusal wins; nobody is asked. */
 export function checkAdmission(
   facts: HandshakeFacts,
   policy: AdmissionPolicy,
   isSocketRoute: boolean,
-  request: FastifyRequest,
-): Refusal | undefined | Promise<Refusal | undefined> {
+): Refusal | undefined {
   const scheme = effectiveScheme(facts)
   const host = effectiveHost(facts)
   const own = host === undefined ? undefined : `${scheme}://${serializeHost(host, scheme)}`
-  const refusal =
+  return (
     checkHandshakeShape(facts, isSocketRoute) ??
     checkTransport(facts, scheme, host, policy.allowInsecureTransport) ??
     checkHost(host, scheme, policy.hosts) ??
     (facts.originRepeated
       ? refuse('SWS_ORIGIN_REFUSED', 'more than one Origin header')
-      : checkOrigin({ value: facts.origin, fromBrowser: facts.fromBrowser, own }, policy.origins, request))
-  const last = () => checkFetchMetadata(facts, policy.origins.sameOrigin, own)
-  return refusal instanceof Promise ? refusal.then((late) => late ?? last()) : (refusal ?? last())
+      : checkOrigin({ value: facts.origin, fromBrowser: facts.fromBrowser, own }, policy.origins)) ??
+    checkFetchMetadata(facts, policy.origins.sameOrigin, own)
+  )
 }
 
 /**

@@ -144,6 +144,8 @@ function tooMany({ reason, code, status }: Refused, { facts, peerIsTrusted, hasF
   if (perAddress && facts.forwarded && !peerIsTrusted) {
     return `A proxy at ${peer} passed this on, and \`trustProxy\` does not trust it, so all of its clients count as one address. Write \`Fastify({ trustProxy: '${peer}' })\`.`
   }
+  if (code === 'SWS_TOO_MANY_HANDSHAKES' && /refused/.test(reason))
+    return `${quoted(reason, 120)}. The events before this one say why it was refused; the limit is \`limits.refusedPerMinutePerAddress\`.`
   if (code === 'SWS_TOO_MANY_HANDSHAKES')
     return `${quoted(reason, 120)}. The limit is \`limits.handshakesPerMinutePerAddress\`; a client that reconnects without a pause meets it first.`
   if (status === 503) return 'The server is full: `limits.connections`.'

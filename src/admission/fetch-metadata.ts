@@ -1,5 +1,6 @@
 import { type Refusal, refuse } from '../http/refusal.ts'
 import type { HandshakeFacts } from './handshake-request.ts'
+import { isFileOrigin } from './web-origin.ts'
 
 const sites = new Set(['same-origin', 'same-site', 'cross-site', 'none'])
 
@@ -17,7 +18,8 @@ export function checkFetchMetadata(
   if (fetchSite === undefined) return undefined
   if (!sites.has(fetchSite)) return refused(`Sec-Fetch-Site ${fetchSite}`)
   // An opaque origin that was admitted by name is cross-site to everything.
-  if (sameOriginOnly && fetchSite !== 'same-origin' && facts.origin !== 'null') {
+  const opaque = facts.origin === 'null' || (facts.origin !== undefined && isFileOrigin(facts.origin))
+  if (sameOriginOnly && fetchSite !== 'same-origin' && !opaque) {
     return refused(`Sec-Fetch-Site ${fetchSite} where only the same origin may connect`)
   }
   if (facts.origin === own && fetchSite === 'cross-site') {

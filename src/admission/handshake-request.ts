@@ -38,7 +38,7 @@ export interface HandshakeFacts {
   readonly transferEncoding: string | undefined
   readonly fetchMode: string | undefined
   readonly fetchSite: string | undefined
-  /** Any `Sec-Fetch-*` header: only browsers send them. */
+  /** Any `Sec-Fetch-*` header that only browsers send. */
   readonly fromBrowser: boolean
   /** Any header that a proxy adds, trusted or not. */
   readonly forwarded: boolean
@@ -90,8 +90,10 @@ export function readHandshake(raw: RawHandshake, peer: Peer): HandshakeFacts {
   const lines = raw.rawHeaders ?? linesOf(raw.headers)
   for (let index = 0; index + 1 < lines.length; index += 2) {
     const name = (lines[index] ?? '').toLowerCase()
-    if (name.startsWith('sec-fetch-')) fromBrowser = true
     const may = occurrence.get(name)
+    // Node's own `WebSocket` says its mode as well. Browsers say more than that, and no page can take it out.
+    if (name.startsWith('sec-fetch-') && (name !== 'sec-fetch-mode' || lines[index + 1] !== 'websocket'))
+      fromBrowser = true
     if (may === undefined) continue
     const value = lines[index + 1] ?? ''
     const before = said.get(name)

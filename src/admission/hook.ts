@@ -1,12 +1,10 @@
-import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { causeOf } from '../authentication/authentication.ts'
 import { credentialTexts } from '../authentication/credential.ts'
-import type { Capacity, Reservation, Slot } from '../capacity/capacity.ts'
-import type { Caps } from '../capacity/identity-capacity.ts'
+import type { Capacity, Slot } from '../capacity/capacity.ts'
+import type { Caps, IdentityPlace, IdentityReservation } from '../capacity/identity-capacity.ts'
 import { Places } from '../capacity/places.ts'
-import type { Admitted } from '../connection/admitted.ts'
 import { codeHeader, type Refusal, refusalBody, refuse } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
@@ -15,8 +13,10 @@ import type { DeveloperLog } from '../telemetry/developer-log.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
 import { isThenable } from '../thenable.ts'
 import { checkAdmission } from './admission.ts'
+import type { Admissions } from './admissions.ts'
 import { adviceOn, undeclaredProtocol } from './advice.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
+import { askOrigins } from './origin.ts'
 import { clientAddress, peerIsTrusted } from './peer.ts'
 import { away, failed, notASocketRoute, outOfTime, permit, unanswered, upgradeRequired, verified } from './refusals.ts'
 import { checkRouteSchema, type SchemaVerdict } from './route-schema.ts'
@@ -40,6 +40,8 @@ export interface GuardSurroundings {
   readonly verifyClient: VerifyClient | undefined
   /** Told of the streams that came this far: from here on the guard's own clock and events hold. */
   readonly judged: (stream: Duplex) => void
+  /** Told of those that were refused here: their event is made. */
+  readonly answered: (stream: Duplex) => void
   /** A reason to admit nobody now: draining, or a bus that has not caught up. */
   readonly unavailable: (needsSession: boolean) => string | undefined
   readonly isDenied: (identity: Identity, since: number) => boolean
@@ -47,27 +49,6 @@ export interface GuardSurroundings {
   readonly thrown: ThrownLog
   /** Security headers for a refusal at a path that is no socket route, and so has none of its own. */
   readonly headersOnRefusal: (reply: FastifyReply) => void
-}
-
-/** Who may become a socket, by stream and by request: ws asks by either. An admission is taken once. */
-export class Admissions {
-  readonly #byStream = new WeakMap<Duplex, Admitted>()
-  readonly #byRequest = new WeakMap<IncomingMessage, Admitted>()
-
-  grant(stream: Duplex, request: IncomingMessage, admitted: Admitted): void {
-    this.#byStream.set(stream, admitted)
-    this.#byRequest.set(request, admitted)
-  }
-
-  take(stream: Duplex): Admitted | undefined {
-    const admitted = this.#byStream.get(stream)
-    this.#byStream.delete(stream)
-    return admitted
-  }
-
-  of(request: IncomingMessage): Admitted | undefined {
-    return this.#byRequest.get(request)
-  }
 }
 
 /** One handshake on its way through the checks. */
@@ -80,7 +61,7 @@ interface Handshake {
   readonly since: number
   readonly places: Places
   signedIn: SignedIn | null
-  place: Slot | undefined
+  place: IdentityPlace | undefined
   method: string
   protocol: string | undefined
   /** The function of the application whose answer is waited for, where a missing answer means that nobody could be asked. */
@@ -100,9 +81,11 @@ export function createGuard(surroundings: GuardSurroundings) {
   const { uptime, audit, admissions, capacity, caps, sharedRate, policyOf } = surroundings
 
   const steps: readonly Step[] = [
-    ({ facts, policy, request }) => checkAdmission(facts, policy.admission, true, request),
+    ({ facts, policy }) => checkAdmission(facts, policy.admission, true),
     ({ policy }) => unavailable(!policy.authentication.anonymous),
+    // Before the first step that can wait: a thousand at once are counted, and do not ask the application a thousand times.
     (handshake) => reserveConnection(handshake),
+    (handshake) => askAboutOrigin(handshake),
     ({ facts }) => sharedRate?.(facts.address),
     (handshake) => authenticate(handshake),
     (handshake) => reserveSession(handshake),
@@ -120,11 +103,22 @@ export function createGuard(surroundings: GuardSurroundings) {
   }
 
   /** The place belongs to the TCP connection: refused, reset, upgraded and closed, or timed out, it ends with `close`. */
-  function reserveConnection({ places, facts }: Handshake): Verdict {
-    const { slot, refusal } = capacity.reserve(facts.address, uptime())
+  function reserveConnection({ places, facts, since }: Handshake): Verdict {
+    const { slot, refusal } = capacity.reserve(facts.address, since)
     if (slot === undefined) return refusal
     places.hold(slot)
     return undefined
+  }
+
+  /** What a page of strangers makes its visitor's browser do is not taken from the handshakes that the visitor has. */
+  function askAboutOrigin({ facts, policy, request, since }: Handshake): Verdict | Promise<Verdict> {
+    const verdict = askOrigins(facts.origin, policy.admission.origins, request)
+    return isThenable(verdict) ? verdict.then(settle) : settle(verdict)
+
+    function settle(refusal: Verdict): Verdict {
+      if (refusal !== undefined) capacity.giveBack(facts.address, since)
+      return refusal
+    }
   }
 
   function authenticate(handshake: Handshake): Verdict | Promise<Verdict> {
@@ -148,13 +142,13 @@ export function createGuard(surroundings: GuardSurroundings) {
   function reserveSession(handshake: Handshake): Verdict | Promise<Verdict> {
     const { signedIn, places, policy } = handshake
     if (signedIn === null) return undefined
-    const place = caps.reserve(signedIn.identity, policy.limits)
-    return isThenable(place) ? place.then(settle) : settle(place)
+    const reservation = caps.reserve(signedIn.identity, policy.limits)
+    return isThenable(reservation) ? reservation.then(settle) : settle(reservation)
 
-    function settle({ slot, refusal }: Reservation): Verdict {
-      if (slot === undefined) return refusal
-      places.hold(slot)
-      handshake.place = slot
+    function settle({ place, refusal }: IdentityReservation): Verdict {
+      if (place === undefined) return refusal
+      places.hold(place)
+      handshake.place = place
       return undefined
     }
   }
@@ -169,6 +163,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     )
     if (chosen.refusal !== undefined) return chosen.refusal
     handshake.protocol = chosen.protocol
+    if (policy.passesOn === true) return undefined
     if (policy.protocols === undefined && chosen.protocol === undefined && offered.length > credentials.length) {
       const others = offered.filter((name) => !credentials.includes(name))
       const { log, routeOptions } = handshake.request
@@ -219,10 +214,17 @@ export function createGuard(surroundings: GuardSurroundings) {
     return undefined
   }
 
-  type Asker = Pick<HandshakeFacts, 'address' | 'origin'>
+  type Asker = Pick<HandshakeFacts, 'address'> & Partial<Pick<HandshakeFacts, 'origin'>>
+
+  /** A refusal for which our own side is the reason is nobody's to pay for. */
+  function turnAway(request: FastifyRequest, reply: FastifyReply, asker: Asker, refusal: Refusal): void {
+    if (!reply.sent && refusal.status < 500) capacity.noteRefused(asker.address, uptime())
+    answer(request, reply, asker, refusal)
+  }
 
   function answer(request: FastifyRequest, reply: FastifyReply, facts: Asker, refusal: Refusal): void {
     if (reply.sent) return
+    if (request.ws) surroundings.answered(reply.raw.socket ?? request.raw.socket)
     audit(
       {
         type: 'handshake.refused',
@@ -268,7 +270,11 @@ export function createGuard(surroundings: GuardSurroundings) {
     else answer(request, reply, admitted, refusal)
   }
 
-  return { guard, lastLook }
+  const behind = away('nobody listens for upgrades behind this guard')
+  const nobodyBehind = (request: FastifyRequest, reply: FastifyReply) =>
+    answer(request, reply, readFacts(request), behind)
+
+  return { guard, lastLook, nobodyBehind }
 
   function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     if (!request.ws) {
@@ -279,10 +285,16 @@ export function createGuard(surroundings: GuardSurroundings) {
     const { raw } = request
     const stream: Duplex = reply.raw.socket ?? raw.socket
     surroundings.judged(stream)
-    const facts = readFacts(request)
+    const address = clientAddress(request)
+    const tooOften = capacity.refusedTooOften(address, since)
+    if (tooOften !== undefined) {
+      answer(request, reply, { address }, tooOften)
+      return
+    }
+    const facts = readFacts(request, address)
     const policy = request.is404 ? undefined : policyOf(request)
     if (policy === undefined) {
-      answer(request, reply, facts, checkHandshakeShape(facts, true) ?? notASocketRoute(request))
+      turnAway(request, reply, facts, checkHandshakeShape(facts, true) ?? notASocketRoute(request))
       return
     }
     const handshake: Handshake = {
@@ -330,7 +342,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     const conclude = (refusal: Verdict) => {
       if (stream.destroyed || reply.sent) return
       if (refusal === undefined) admit()
-      else answer(request, reply, facts, refusal)
+      else turnAway(request, reply, facts, refusal)
     }
     try {
       const verdict = run(handshake, 0)
@@ -366,6 +378,6 @@ function hopHeaders({ raw: { httpVersionMajor } }: FastifyRequest, { headers }: 
   return rest
 }
 
-function readFacts(request: FastifyRequest): HandshakeFacts {
-  return readHandshake(request.raw, { trusted: peerIsTrusted(request), address: clientAddress(request) })
+function readFacts(request: FastifyRequest, address = clientAddress(request)): HandshakeFacts {
+  return readHandshake(request.raw, { trusted: peerIsTrusted(request), address })
 }

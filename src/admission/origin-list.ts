@@ -3,8 +3,8 @@ import { readConfiguredHost, serializeHost } from './host.ts'
 import { dangerouslyAllowAnyOrigin, type OriginFunction, type OriginPolicy } from './origin.ts'
 import { isOtherOrigin, readOrigin } from './web-origin.ts'
 
-/** What `origins` says, without the two flags beside it. */
-export type CompiledOrigins = Omit<OriginPolicy, 'missing' | 'nullOrigin'>
+/** What `origins` says, without the flags beside it. */
+export type CompiledOrigins = Omit<OriginPolicy, 'missing' | 'nullOrigin' | 'fileOrigin'>
 
 /** @throws SecureWsError SWS_BAD_OPTION: a rule that admits more than it seems to must not start. */
 export function compileOrigins(origins: unknown, path: string): CompiledOrigins {
@@ -99,11 +99,12 @@ function adviceForWildcard(text: string): string {
   return 'A wildcard is "https://*.example.org" (one label) or "https://**.example.org" (any depth), and has no path.'
 }
 
-const neverOrigins = new Set(['file', 'data', 'blob', 'filesystem', 'javascript', 'about', 'ftp', 'null'])
+const neverOrigins = new Set(['data', 'blob', 'filesystem', 'javascript', 'about', 'null'])
 
-/** Extensions and app shells: compared as a literal, because `URL` serializes them all as "null". */
+/** Extensions and app shells. */
 function compileOtherOrigin(text: string, scheme: string, path: string): string {
   if (neverOrigins.has(scheme)) throw badOption(path, text, 'Browsers never send that as an Origin of its own.')
-  if (!isOtherOrigin(text)) throw badOption(path, text, 'Write it as the browser sends it: "chrome-extension://id".')
+  if (!isOtherOrigin(text))
+    throw badOption(path, text, 'Write it as the browser sends it, letter by letter: "chrome-extension://id".')
   return text
 }

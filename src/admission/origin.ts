@@ -2,15 +2,18 @@ import type { FastifyRequest } from 'fastify'
 import { type Refusal, refuse } from '../http/refusal.ts'
 import { isThenable } from '../thenable.ts'
 import { serializeHost } from './host.ts'
-import { isOtherOrigin, readOrigin, type WebOrigin } from './web-origin.ts'
+import { isFileOrigin, isOtherOrigin, readOrigin, type WebOrigin } from './web-origin.ts'
 
 /** Admits every page of the web. A symbol, so that no configuration file and no environment variable can say it. */
 export const dangerouslyAllowAnyOrigin: unique symbol = Symbol('fastify-secure-ws: dangerouslyAllowAnyOrigin')
 
-/** Asked with the serialized origin (http or https, lower case, no default port). Whatever it returns but `true` refuses. */
+/**
+ * Asked with the serialized origin: of http and https in lower case and without the default port, of any other scheme as it
+ * was sent. Compare the whole of it. Whatever it returns but `true` refuses.
+ */
 export type OriginFunction = (origin: string, request: FastifyRequest) => boolean | Promise<boolean>
 
-/** `origins`, `allowMissingOrigin` and `dangerouslyAllowNullOrigin` as look-ups. */
+/** `origins` and the options beside it as look-ups. */
 export interface OriginPolicy {
   readonly sameOrigin: boolean
   readonly exact: ReadonlySet<string>
@@ -20,6 +23,7 @@ export interface OriginPolicy {
   readonly ask: OriginFunction | undefined
   readonly missing: boolean
   readonly nullOrigin: boolean
+  readonly fileOrigin: boolean
 }
 
 export interface OriginQuestion {
@@ -30,12 +34,11 @@ export interface OriginQuestion {
   readonly own: string | undefined
 }
 
-/** The heart of it: may this page talk to us with the user's cookies (cross-site WebSocket hijacking, CS-5)? */
-export function checkOrigin(
-  question: OriginQuestion,
-  policy: OriginPolicy,
-  request: FastifyRequest,
-): Refusal | undefined | Promise<Refusal | undefined> {
+/**
+ * The heart of it: may this page talk to us with the user's cookies (cross-site WebSocket hijacking, CS-5)? All that is
+ * known without asking: a page that only the `origins` function knows passes here, and is asked about by `askOrigins`.
+ */
+export function checkOrigin(question: OriginQuestion, policy: OriginPolicy): Refusal | undefined {
   const { value } = question
   if (value === undefined) return checkMissingOrigin(question, policy)
   if (value === 'null') {
@@ -45,14 +48,26 @@ export function checkOrigin(
   // The common case first: a listed origin costs one look-up, however many are listed.
   if (policy.exact.has(value)) return undefined
   const origin = readOrigin(value)
-  if (origin === undefined) {
-    if (policy.any && isOtherOrigin(value)) return undefined
-    return refused(`Origin ${value} is not the serialization of a listed origin`)
-  }
+  if (origin === undefined) return checkOtherOrigin(value, policy)
   if (policy.any || policy.exact.has(origin.text) || matchesWildcard(origin, policy.wildcards)) return undefined
   if (policy.sameOrigin && origin.text === question.own) return undefined
-  if (policy.ask !== undefined) return askAbout(origin.text, policy.ask, request)
+  if (policy.ask !== undefined) return undefined
   return refused(`Origin ${origin.text} is not allowed`, foreignAdvice(origin, question, policy))
+}
+
+function checkOtherOrigin(value: string, policy: OriginPolicy): Refusal | undefined {
+  if (!isOtherOrigin(value)) return refused(`Origin ${value} is not the serialization of a listed origin`)
+  if (policy.ask !== undefined) return undefined
+  if (isFileOrigin(value)) {
+    if (policy.fileOrigin) return undefined
+    return refused(
+      `Origin ${value}`,
+      'Every page that is opened from a disk has it: serve yours over http://localhost or https.',
+    )
+  }
+  if (policy.any) return undefined
+  const advice = `If this page is yours, add "${value}" to \`origins\`, letter by letter.`
+  return refused(`Origin ${value} is not allowed`, advice)
 }
 
 function checkMissingOrigin({ fromBrowser }: OriginQuestion, policy: OriginPolicy): Refusal | undefined {
@@ -75,11 +90,18 @@ function matchesWildcard(origin: WebOrigin, wildcards: OriginPolicy['wildcards']
   return false
 }
 
-function askAbout(
-  origin: string,
-  ask: OriginFunction,
+/**
+ * Asks the `origins` function about a page that `checkOrigin` let pass. It may wait, so whoever asks has counted the
+ * handshake before; it is not bounded here: the handshake's own deadline is.
+ */
+export function askOrigins(
+  value: string | undefined,
+  { ask }: OriginPolicy,
   request: FastifyRequest,
 ): Refusal | undefined | Promise<Refusal | undefined> {
+  if (ask === undefined || value === undefined || value === 'null') return undefined
+  const origin = readOrigin(value)?.text ?? (isOtherOrigin(value) ? value : undefined)
+  if (origin === undefined) return refused(`Origin ${value} is no origin`)
   try {
     const answer: unknown = ask(origin, request)
     if (isThenable(answer)) return settle(origin, answer)

@@ -27,7 +27,16 @@ export function readOrigin(value: string): WebOrigin | undefined {
   return { ...authority, scheme: lower, text }
 }
 
-/** An origin of a scheme that `URL` does not know, such as a browser extension's. */
+/**
+ * An origin of another scheme, such as a browser extension's: a scheme, a host, perhaps a port (RFC 6454 section 6.2), in
+ * ASCII. `URL` serializes them all as "null", so they are compared as they are: Safari writes its ids in capitals.
+ */
 export function isOtherOrigin(value: string): boolean {
-  return /^(?!(?:https?|wss?|ftp|file):)[a-z][a-z0-9+.-]{0,63}:\/\/[a-z0-9._-]{1,253}$/.test(value)
+  if (isFileOrigin(value)) return true
+  return /^(?!(?:https?|wss?):)[a-z][a-z0-9+.-]{0,63}:\/\/[a-z0-9._-]{1,253}(?::[1-9][0-9]{0,4})?$/i.test(value)
+}
+
+/** The origin of a page that was opened from a disk: that of every other such page as well. */
+export function isFileOrigin(value: string): boolean {
+  return /^(?:file|content):\/\/[a-z0-9._-]{0,253}$/i.test(value)
 }

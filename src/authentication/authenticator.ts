@@ -55,7 +55,7 @@ export interface Authenticator {
    * @internal
    */
   readonly keepsOwnStore?: boolean
-  /** Who may ask for a ticket, when that is not another member of the same list. Only `ticket` has it. */
+  /** The authenticator whose sessions may ask for a ticket, when that is not another member of the same list. Only `ticket` has it. */
   readonly issueFor?: Authenticator
   /** Called once at registration: for a hook or a decorator that it needs. */
   install?(app: FastifyInstance): MaybePromise<void>

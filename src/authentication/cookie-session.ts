@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { badOption } from '../errors.ts'
+import { wholeNumber } from '../option-checks.ts'
 import type { AskAgain } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { type Authenticator, type FoundSession, factories } from './authenticator.ts'
@@ -157,9 +158,7 @@ function compiledCookie(options: SessionCookieOptions = {}, path: string) {
       'Write a name that begins with `__Host-`, or add `dangerouslyAllowUnprefixedName: true`.',
     )
   }
-  if (maxAge !== undefined && (!Number.isSafeInteger(maxAge) || maxAge < 1)) {
-    throw badOption(`${path}.maxAge`, maxAge, 'Write a whole number of seconds, at least 1.')
-  }
+  if (maxAge !== undefined) wholeNumber(maxAge, `${path}.maxAge`, '86_400 seconds')
   if (signs !== 'value' && signs !== 'name-and-value')
     throw badOption(`${path}.signs`, signs, "Write 'value' or 'name-and-value'.")
   return {

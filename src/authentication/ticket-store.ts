@@ -1,8 +1,8 @@
-import { badOption } from '../errors.ts'
+import { wholeNumber } from '../option-checks.ts'
 import type { AskAgain } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 
-/** What is kept about a ticket until it is redeemed: everything but the ticket, of which only the hash is stored. */
+/** The record of a ticket until it is redeemed: everything but the ticket, of which only the hash is stored. */
 export interface StoredTicket {
   /** The id of the session that the ticket stands for. */
   readonly sessionId: string
@@ -57,8 +57,8 @@ const sweepAtLeast = 1024
  */
 export function memoryTickets(options: MemoryTicketsOptions = {}): TicketStore {
   const { max = 100_000, maxPerSession = 32, now = Date.now } = options
-  checkBound('memoryTickets.max', max)
-  checkBound('memoryTickets.maxPerSession', maxPerSession)
+  wholeNumber(max, 'memoryTickets.max', '10_000')
+  wholeNumber(maxPerSession, 'memoryTickets.maxPerSession', '20')
   const tickets = new Map<string, StoredTicket>()
   const bySession = new Map<string, Set<string>>()
   let sweepAt = Math.min(sweepAtLeast, max)
@@ -101,8 +101,4 @@ export function memoryTickets(options: MemoryTicketsOptions = {}): TicketStore {
       bySession.clear()
     },
   }
-}
-
-function checkBound(path: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1) throw badOption(path, value, 'Write a whole number of at least 1.')
 }

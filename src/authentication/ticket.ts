@@ -25,7 +25,7 @@ export interface TicketOptions {
    */
   readonly load?: (sessionId: string) => FoundSession | Promise<FoundSession>
   /**
-   * Who may ask for a ticket. Default: the other members of the list. Give it here to let nobody in without a ticket, and
+   * The authenticator whose sessions may ask for a ticket. Default: the other members of the list. Give it here to let nobody in without a ticket, and
    * to refuse a ticket that comes together with a credential of another session.
    */
   readonly issueFor?: Authenticator

@@ -9,10 +9,15 @@ export interface CapacityLimits {
   /** The same for one IPv4 address or one IPv6 /64. One more gets 429. Default 100. */
   readonly connectionsPerAddress: number
   /**
-   * Handshakes that one address may begin within a minute, those that are refused later on included. One more gets 429.
-   * With a shared bus it holds on all nodes together. Default 120.
+   * Handshakes of pages that may connect, or of programs, that one address may begin within a minute, those that are
+   * refused later on included. One more gets 429. With a shared bus it holds on all nodes together. Default 120.
    */
   readonly handshakesPerMinutePerAddress: number
+  /**
+   * Handshakes of one address that were refused within a minute, those of pages that may not connect included. Afterwards
+   * every one gets 429, before anything else is looked at. Default 600.
+   */
+  readonly refusedPerMinutePerAddress: number
 }
 
 /** A place that was taken. Whoever holds it gives it back once, on every way out; giving it back again does nothing. */
@@ -27,12 +32,19 @@ export type Reservation =
 export interface Capacity {
   /** Checks and takes in one turn of the loop: N parallel handshakes get exactly the places that are free (RS-11). */
   reserve(address: string | undefined, now: number): Reservation
+  /** Takes back what a handshake has spent that was reserved at `then`: its page had no business here. Its place stays its own. */
+  giveBack(address: string | undefined, then: number): void
+  /** The refusal of an address that was refused too often within a minute, known before anything else is looked at. */
+  refusedTooOften(address: string | undefined, now: number): Refusal | undefined
+  /** Counts a refusal: from a budget of its own, because any page can have its visitor's browser refused here. */
+  noteRefused(address: string | undefined, now: number): void
   counts(): { readonly connections: number; readonly addresses: number }
 }
 
 /** One node's room for connections, shared by all its routes. */
 export function createCapacity(limits: CapacityLimits): Capacity {
   const rate = createHandshakeRate(limits.handshakesPerMinutePerAddress)
+  const refused = createHandshakeRate(limits.refusedPerMinutePerAddress)
   const perAddress = createHolders('address')
   const open: Counter = { count: 0 }
 
@@ -40,13 +52,7 @@ export function createCapacity(limits: CapacityLimits): Capacity {
     reserve(address, now) {
       const key = addressKey(address)
       const wait = rate.take(key, now)
-      if (wait !== undefined) {
-        return {
-          refusal: refuse('SWS_TOO_MANY_HANDSHAKES', `${key} began too many handshakes within a minute`, {
-            headers: retryAfter(wait),
-          }),
-        }
-      }
+      if (wait !== undefined) return { refusal: tooFast(`${key} began too many handshakes within a minute`, wait) }
       if (open.count >= limits.connections) {
         return {
           refusal: refuse('SWS_TOO_MANY_CONNECTIONS', `all ${limits.connections} connections are in use`, {
@@ -57,6 +63,17 @@ export function createCapacity(limits: CapacityLimits): Capacity {
       const held = perAddress.reserve(key, limits.connectionsPerAddress)
       if (held.slot === undefined) return held
       return { slot: new ConnectionSlot(open, held.slot) }
+    },
+    giveBack(address, then) {
+      rate.giveBack(addressKey(address), then)
+    },
+    refusedTooOften(address, now) {
+      const key = addressKey(address)
+      const wait = refused.wait(key, now)
+      return wait === undefined ? undefined : tooFast(`${key} was refused too often within a minute`, wait)
+    },
+    noteRefused(address, now) {
+      refused.take(addressKey(address), now)
     },
     counts: () => ({ connections: open.count, addresses: perAddress.size }),
   }
@@ -87,6 +104,10 @@ export function createHolders(what: 'address' | 'session' | 'user'): Holders {
       return taken.size
     },
   }
+}
+
+function tooFast(reason: string, wait: number): Refusal {
+  return refuse('SWS_TOO_MANY_HANDSHAKES', reason, { headers: retryAfter(wait) })
 }
 
 function tooMany(what: string, limit: number): Refusal {

@@ -8,6 +8,10 @@ const columns = 16_384
 export interface HandshakeRate {
   /** Counts one attempt and returns `undefined`, or returns the milliseconds to wait: what is refused is not counted. */
   take(address: string, now: number): number | undefined
+  /** The milliseconds to wait before `take` would count again; counts nothing. */
+  wait(address: string, now: number): number | undefined
+  /** Takes back what was counted at `then`, as far as it still counts. */
+  giveBack(address: string, then: number): void
 }
 
 /**
@@ -21,19 +25,43 @@ export function createHandshakeRate(perMinute: number): HandshakeRate {
   let current = new Uint32Array(rows * columns)
   let previous = new Uint32Array(rows * columns)
   let window = Number.NEGATIVE_INFINITY
+  /** All that was counted in the two windows: more than any one address has. */
+  let total = 0
+  let totalBefore = 0
 
   return {
     take(address, now) {
       turnTo(Math.floor(now / minute))
       const places = placesOf(address, key)
-      // The window before fades out while this one runs: no burst of twice the limit across the boundary. A clock that was
-      // set back counts as the beginning of the window.
-      const elapsed = Math.max(0, now - window * minute)
-      const fading = least(previous, places) * (1 - elapsed / minute)
-      if (least(current, places) + fading + 1 > perMinute) return minute - elapsed
-      for (const place of places) current[place] = (current[place] ?? 0) + 1
-      return undefined
+      const wait = waitOf(places, now)
+      if (wait === undefined) count(current, places, 1)
+      return wait
     },
+    wait(address, now) {
+      turnTo(Math.floor(now / minute))
+      // Most servers, most of the time: not even all addresses together have spent what one of them may.
+      return total + totalBefore + 1 <= perMinute ? undefined : waitOf(placesOf(address, key), now)
+    },
+    giveBack(address, then) {
+      const counted = Math.floor(then / minute)
+      if (counted === window) count(current, placesOf(address, key), -1)
+      else if (counted === window - 1) count(previous, placesOf(address, key), -1)
+    },
+  }
+
+  function waitOf(places: readonly number[], now: number): number | undefined {
+    // The window before fades out while this one runs: no burst of twice the limit across the boundary. A clock that was
+    // set back counts as the beginning of the window.
+    const elapsed = Math.max(0, now - window * minute)
+    const fading = least(previous, places) * (1 - elapsed / minute)
+    return least(current, places) + fading + 1 > perMinute ? minute - elapsed : undefined
+  }
+
+  function count(counters: Uint32Array, places: readonly number[], by: 1 | -1): void {
+    if (counters === current) total += by
+    else totalBefore += by
+    // Never below zero: a clock that was set back may have counted in another window than it says now.
+    for (const place of places) counters[place] = Math.max(0, (counters[place] ?? 0) + by)
   }
 
   function turnTo(next: number): void {
@@ -41,6 +69,8 @@ export function createHandshakeRate(perMinute: number): HandshakeRate {
     const old = previous
     previous = next === window + 1 ? current : new Uint32Array(rows * columns)
     current = old.fill(0)
+    totalBefore = next === window + 1 ? total : 0
+    total = 0
     window = next
   }
 }

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import type { Connection } from '../connection/connection.ts'
+import type { Held } from '../connection/held.ts'
 import { CloseCode } from '../errors.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
 import type { Identities } from '../revocation/identities.ts'
 import { type Identity, identityKey } from '../session/identity.ts'
-import { createHolders, type Reservation } from './capacity.ts'
+import { createHolders, type Reservation, type Slot } from './capacity.ts'
 import type { Leases } from './leases.ts'
 import { Slots } from './slots.ts'
 
-/** What happens to one more connection of a session or user that has all it may have. */
+/** The fate of one more connection of a session or user that has all it may have. */
 export type WhenFull = 'refuse' | 'evict-oldest'
 
 /** The `limits` on the sockets of one person. */
@@ -24,49 +24,72 @@ export interface CapLimits {
 
 export interface CapsOptions {
   readonly whenFull: WhenFull
-  readonly identities: Identities<Connection>
+  readonly identities: Identities<Held>
   /** Places that hold across nodes; `undefined` when there is only this one. */
   readonly leases: Leases | undefined
 }
 
+/** The place of one socket under the caps of its session and of its user. */
+export interface IdentityPlace extends Slot {
+  /** The handshake has become a socket: whoever has to make room for it is closed. */
+  open(): void
+}
+
+export type IdentityReservation =
+  | { readonly place: IdentityPlace; readonly refusal?: undefined }
+  | { readonly refusal: Refusal; readonly place?: undefined }
+
 /**
  * How many sockets one session and one user may have (ASVS 7.1.2). Check and take are one step, on this node and in the
- * shared store; whatever was taken is given back by the one slot, or at once when a later cap says no.
+ * shared store; whatever was taken is given back by the one place, or at once when a later cap says no.
  */
 export function createCaps({ whenFull, identities, leases }: CapsOptions) {
   const perSession = createHolders('session')
   const perUser = createHolders('user')
+  /** The sockets that are to go for a handshake that is not over: no two handshakes count on the same one. */
+  const leaving = new Set<Held>()
 
-  function reserve({ sessionId, userId }: Identity, limits: CapLimits): Reservation | Promise<Reservation> {
+  function reserve(
+    { sessionId, userId }: Identity,
+    limits: CapLimits,
+  ): IdentityReservation | Promise<IdentityReservation> {
     const caps: [kind: 'session' | 'user', id: string, limit: number][] = [
       ['session', sessionId, limits.connectionsPerSession],
     ]
     if (userId !== undefined) caps.push(['user', userId, limits.connectionsPerUser])
-    const here = new Slots()
+    const place = new Place(leaving)
     for (const [kind, id, limit] of caps) {
-      const { slot, refusal } = reserveHere(kind, id, limit)
+      const { slot, refusal } = reserveHere(kind, id, limit, place)
       if (slot === undefined) {
-        here.release()
+        place.release()
         return { refusal }
       }
-      here.push(slot)
+      place.push(slot)
     }
-    return leases === undefined ? { slot: here } : reserveEverywhere(caps, here, leases)
+    return leases === undefined ? { place } : reserveEverywhere(caps, place, leases)
   }
 
-  function reserveHere(kind: 'session' | 'user', id: string, limit: number): Reservation {
+  function reserveHere(kind: 'session' | 'user', id: string, limit: number, place: Place): Reservation {
     const holders = kind === 'session' ? perSession : perUser
-    const place = holders.reserve(id, limit)
-    if (place.slot !== undefined || whenFull === 'refuse' || !evictOldest(identityKey(kind, id))) return place
-    return holders.reserve(id, limit)
+    const first = holders.reserve(id, limit)
+    if (first.slot !== undefined || whenFull === 'refuse') return first
+    const key = identityKey(kind, id)
+    const again = holders.reserve(id, limit + leavingOf(key))
+    if (again.slot !== undefined || !claimOldest(key, place)) return again
+    return holders.reserve(id, limit + leavingOf(key))
   }
 
-  /** Its place is free in this turn; its TCP connection goes when the closing handshake is over. */
-  function evictOldest(key: string): boolean {
+  function leavingOf(key: string): number {
+    let count = 0
+    for (const connection of identities.of(key)) if (leaving.has(connection)) count++
+    return count
+  }
+
+  /** Told to go when the newcomer is a socket, and not before: a handshake that is refused in the end closes nobody. */
+  function claimOldest(key: string, place: Place): boolean {
     for (const connection of identities.of(key)) {
-      if (connection.ended) continue
-      connection.end(CloseCode.PolicyViolation, 'a newer connection took this place')
-      connection.admitted.place?.release()
+      if (connection.ended || leaving.has(connection)) continue
+      place.claim(connection)
       return true
     }
     return false
@@ -74,26 +97,27 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
 
   async function reserveEverywhere(
     caps: readonly (readonly ['session' | 'user', string, number])[],
-    slots: Slots,
+    place: Place,
     shared: Leases,
-  ): Promise<Reservation> {
+  ): Promise<IdentityReservation> {
     const holder = randomUUID()
     try {
       for (const [kind, id, limit] of caps) {
         const key = identityKey(kind, id)
-        let give = await shared.take(key, holder, limit)
-        if (give === undefined && whenFull === 'evict-oldest' && evictOldest(key))
-          give = await shared.take(key, holder, limit)
+        const take = () => shared.take(key, holder, limit + leavingOf(key))
+        let give = await take()
+        // Full by the sockets of other nodes: one of ours makes room.
+        if (give === undefined && whenFull === 'evict-oldest' && claimOldest(key, place)) give = await take()
         if (give === undefined) {
-          slots.release()
+          place.release()
           return { refusal: full(kind, limit) }
         }
-        slots.push({ release: give })
+        place.push({ release: give })
       }
-      return { slot: slots }
+      return { place }
     } catch {
       // Nobody can say how many there are: refused (ASVS 16.5.3).
-      slots.release()
+      place.release()
       return {
         refusal: refuse('SWS_UNAVAILABLE', 'the shared caps cannot be asked', { headers: { 'retry-after': '5' } }),
       }
@@ -107,6 +131,38 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
 }
 
 export type Caps = ReturnType<typeof createCaps>
+
+class Place extends Slots implements IdentityPlace {
+  readonly #leaving: Set<Held>
+  #claimed: Held[] | undefined
+
+  constructor(leaving: Set<Held>) {
+    super()
+    this.#leaving = leaving
+  }
+
+  claim(connection: Held): void {
+    this.#leaving.add(connection)
+    this.#claimed ??= []
+    this.#claimed.push(connection)
+  }
+
+  /** Their places are free in this turn; their TCP connections go when the closing handshake is over. */
+  open(): void {
+    for (const connection of this.#claimed ?? []) {
+      this.#leaving.delete(connection)
+      if (!connection.ended) connection.end(CloseCode.PolicyViolation, 'a newer connection took this place')
+      connection.admitted.place?.release()
+    }
+    this.#claimed = undefined
+  }
+
+  override release(): void {
+    for (const connection of this.#claimed ?? []) this.#leaving.delete(connection)
+    this.#claimed = undefined
+    super.release()
+  }
+}
 
 function full(kind: string, limit: number): Refusal {
   return refuse('SWS_TOO_MANY_CONNECTIONS', `this ${kind} already has ${limit} connections on all nodes`, {

@@ -8,10 +8,12 @@ import type { Session } from '../session/session.ts'
 import type { Audit, AuditLogger } from '../telemetry/audit.ts'
 import type { BinaryType } from './binary-type.ts'
 import type { Connection } from './connection.ts'
+import type { Held } from './held.ts'
 import type { InboxBounds } from './inbox.ts'
 import type { LifeLimits, Progress } from './life.ts'
+import type { Wire } from './port.ts'
 import type { ListenerLimits, ReceivingPolicy, ReceivingWire } from './receiving.ts'
-import type { Wire } from './sending.ts'
+import type { Scope } from './scope.ts'
 import type { Sweep } from './sweep.ts'
 
 /** The `limits` on the life of one socket. */
@@ -63,7 +65,7 @@ export interface Admitted {
   /** When the handshake began, on the clock that nobody can set. */
   readonly since: number
   /** What counts towards this session and user: can be given back before the TCP connection has gone. */
-  readonly place: Slot | undefined
+  readonly place: (Slot & { open(): void }) | undefined
   /** The handshake's clock, which stops when the stream is a socket. */
   readonly clock: Slot
 }
@@ -74,13 +76,15 @@ export interface Surroundings {
   readonly now: () => number
   /** Milliseconds on a clock that nobody can set: for every duration, and for what came before what in this process. */
   readonly uptime: () => number
+  /** The async context of whatever ws, a stream or a timer makes this package do. */
+  readonly scope: Scope
   readonly audit: Audit
   /** Whether anybody hears events: a join must not make one for nobody. */
   readonly isHeard: () => boolean
   readonly expiryGrace: number
   readonly rooms: Rooms<Connection>
-  readonly identities: Identities<Connection>
-  readonly sweep: Sweep<Connection>
+  readonly identities: Identities<Held>
+  readonly sweep: Sweep<Held>
   /** Asked after the identity rooms were joined: a revocation from during the handshake, which began at `since`, is found here. */
   readonly isDenied: (identity: Identity, since: number) => boolean
   readonly revalidation: Revalidation
@@ -88,8 +92,16 @@ export interface Surroundings {
   readonly isStale: (identity: Identity, since: number) => boolean
 }
 
+/** Whoever must hear that a socket was closed behind its back. */
+export interface WireOwner {
+  /** Shuts the way in and the way out. */
+  gate(code: number): void
+}
+
 /** The rest of what a connection needs of a WebSocket. */
 export interface LifeWire extends Wire, ReceivingWire, Progress {
+  /** Told of a close frame that did not come through the connection: ws's own `close`, called on a socket of ours. */
+  owner: WireOwner | undefined
   /** Before and after a frame is dealt with. */
   gather(): void
   gathered(): void
@@ -97,6 +109,8 @@ export interface LifeWire extends Wire, ReceivingWire, Progress {
   binaryType: BinaryType
   ping(payload: Buffer | string, callback?: (error: Error) => void): void
   pong(payload: Buffer | string, callback?: (error: Error) => void): void
+  /** True while a call comes from here, and not from whoever holds the socket. */
+  readonly passing: boolean
   /** Starts the closing handshake; ends by itself, answered or not, after ws's `closeTimeout`. */
   closeFrame(code?: number, reason?: string): void
   terminate(): void

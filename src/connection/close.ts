@@ -4,6 +4,9 @@ import { CloseCode, closeReasons } from '../errors.ts'
 export const controlBytes = 125
 export const closeReasonBytes = controlBytes - 2
 
+/** RFC 6455 section 7.1.5: never on the wire, where a close frame without a code says it. */
+export const noCode = 1005
+
 /**
  * Cuts text to a number of UTF-8 bytes, at a code point: ws throws a RangeError on one byte too many, and half a character
  * makes the peer fail the connection with 1007.
@@ -34,5 +37,5 @@ export function closeReason(code: CloseCode, retryAfter?: number): string {
 export function isSendableCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false
   if (code >= 3000 && code <= 4999) return true
-  return code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006
+  return code >= 1000 && code <= 1014 && code !== 1004 && code !== noCode && code !== 1006
 }

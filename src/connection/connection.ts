@@ -1,24 +1,25 @@
 import type { EventEmitter } from 'node:events'
-import { CloseCode, SecureWsError } from '../errors.ts'
+import { CloseCode } from '../errors.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
-import { type EncodeMode, encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
+import { latestOption } from '../outbound/latest.ts'
+import { encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
+import { type Underway, underway } from '../outbound/underway.ts'
 import type { Member } from '../rooms/rooms.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
-import { failureOf, logThrown, nameOfThrown } from '../telemetry/thrown.ts'
-import { isThenable } from '../thenable.ts'
+import { failureOf, reasonOfThrown } from '../telemetry/thrown.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
-import { closeReason } from './close.ts'
+import { closeReason, noCode } from './close.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
+import { containedCallback } from './listeners.ts'
+import type { SendCallback, SendOptions } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
+import { Report, wholeMs } from './report.ts'
 import { Rights } from './rights.ts'
-import { closedError, type FrameOptions, type SendCallback, Sending, type SendingHost } from './sending.ts'
+import { closedError, Sending, type SendingHost } from './sending.ts'
 import type { Tick } from './sweep.ts'
-
-/** So many faults of listeners within a minute are no accident any more. */
-const faultsPerMinute = 5
 
 /** The life of one socket, from the 101 to the last byte. `SecureWebSocket` is its public face; this is its state. */
 export class Connection implements Member, ReceivingHost, SendingHost {
@@ -37,23 +38,23 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   readonly #receiving: Receiving
   readonly #rights: Rights
   readonly #life: Life
+  readonly #report: Report
   #endedWith: number | undefined
-  #reported = false
-  #faults: number[] | undefined
 
   constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
     const { policy, signedIn, method } = admitted
-    const { limits } = policy
     this.id = id
     this.admitted = admitted
     this.signedIn = signedIn
     this.socket = socket
     this.wire = wire
+    wire.owner = this
     this.#surroundings = surroundings
     this.openedAt = surroundings.now()
     this.since = surroundings.uptime()
     this.#life = new Life(id)
-    this.#sending = new Sending(this, limits.outboundBytes)
+    this.#report = new Report(this, surroundings)
+    this.#sending = new Sending(this, policy)
     this.#receiving = new Receiving(this)
     this.#rights = new Rights(this, surroundings)
     admitted.clock.release()
@@ -85,6 +86,10 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     return this.#surroundings.uptime()
   }
 
+  apart<T>(work: () => T): T {
+    return this.#surroundings.scope.run(work)
+  }
+
   /** True once the end has begun: nothing is delivered to a listener and nothing sent any more. */
   get ended(): boolean {
     return this.#endedWith !== undefined
@@ -101,65 +106,68 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   // --- out ---
 
   /** @throws SecureWsError for what cannot be encoded, or is not declared: nothing of it is sent. */
-  send(
-    value: unknown,
-    options: (FrameOptions & { encode?: EncodeMode | undefined; binary?: boolean | undefined }) | undefined,
-    callback?: SendCallback,
-  ): void {
+  send(value: unknown, options: SendOptions | undefined, callback?: SendCallback): void {
+    const key = latestOption(options)
     if (this.#isOver()) {
       if (callback !== undefined) process.nextTick(this.contained(callback), closedError())
       return
     }
     const outgoing = encodeOutgoing(value, this.outbound, encodeOption(options), options?.binary)
-    this.#sending.send(outgoing, options, callback && this.contained(callback), (error) => this.outputRefused(error))
+    this.#sending.send(outgoing, options, callback && this.contained(callback), key)
   }
 
   /** A callback that throws is the application's fault on this socket: it ends neither the process nor other callbacks. */
   contained<E>(callback: (error: E) => unknown): (error: E) => void {
-    const failed = (thrown: unknown) => this.fault(thrown)
-    return (error) => {
-      try {
-        const said = callback(error)
-        if (isThenable(said)) said.then(undefined, failed)
-      } catch (thrown) {
-        failed(thrown)
-      }
-    }
+    return containedCallback(callback, (thrown) => this.fault(thrown))
   }
 
   /** A payload that was encoded for all members of an audience. */
-  deliver(frame: SharedFrame | Promise<SharedFrame | undefined>): void {
-    if (!this.#isOver()) this.#sending.deliver(frame)
+  deliver(frame: SharedFrame | Underway<SharedFrame | undefined>, key?: string): void {
+    if (!this.#isOver()) this.#sending.deliver(frame, key)
   }
 
   /** A reply, an error or a notice of our own. @throws SecureWsError for a value that cannot be encoded */
-  answer(message: object | Promise<object>): void {
+  answer(message: object | Underway<object>): void {
+    if (this.#isOver()) return
     const { encode } = this.admitted.policy
     const framed = (ready: object) => new SharedFrame({ payload: encodeOwn(ready, encode), binary: false })
-    const refused = (error: unknown) => {
-      this.outputRefused(error)
-      return undefined
-    }
-    this.deliver(message instanceof Promise ? message.then(framed).then(undefined, refused) : framed(message))
+    this.deliver(message instanceof Promise ? underway(message.then(framed), message.bytes) : framed(message))
   }
 
   /** A question to the application failed; whoever asked it has given the answer that lets nobody in. */
   askingFailed(error: unknown, asked: string): void {
-    this.#logThrown(error, `${asked} threw`, undefined)
+    this.#report.thrown(error, `${asked} threw`)
   }
 
   outputRefused(error: unknown): void {
-    this.audit({ type: 'output.refused', reason: reasonOf(error) })
+    this.audit({ type: 'output.refused', reason: reasonOfThrown(error) })
+  }
+
+  outputLost(count: number): void {
+    const reason = `${count} accepted and not sent: the socket ended before their turn`
+    this.audit({ type: 'output.refused', code: 'SWS_CLOSED', reason })
+  }
+
+  /** Bytes that were accepted and are not in the kernel. */
+  get waiting(): number {
+    return this.wire.waiting + this.#sending.waiting
+  }
+
+  /** The close frame waits behind what was sent before it. */
+  get finishing(): boolean {
+    return this.#sending.finishing
   }
 
   sent(): void {
     this.#life.sent()
   }
 
+  outputDropped(reason: string): void {
+    this.audit({ type: 'output.refused', code: 'SWS_SLOW_READER', reason })
+  }
+
   slow(reason: string): void {
-    if (this.admitted.policy.slowReader === 'drop')
-      this.audit({ type: 'output.refused', code: 'SWS_SLOW_READER', reason })
-    else this.end(CloseCode.TryAgainLater, reason)
+    this.end(CloseCode.TryAgainLater, reason)
   }
 
   // --- in ---
@@ -170,23 +178,48 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.wire.gather()
     try {
       this.#receiving.frame(bytes, isBinary)
+    } catch (error) {
+      this.failed(error)
     } finally {
       this.wire.gathered()
     }
   }
 
-  ping(): void {
-    if (!this.ended) this.#receiving.controlFrame()
+  /**
+   * Whatever failed between a frame, a timer or an event and the application, and was caught by nobody else. It ends neither the
+   * process nor another socket, and this one only when it goes on.
+   */
+  failed(error: unknown): void {
+    try {
+      if (!this.ended && this.admitted.policy.types !== undefined) this.answer({ type: 'error', code: 'SWS_INTERNAL' })
+      this.fault(error)
+    } catch {
+      // A logger that throws, say: there is nobody left to tell.
+      this.wire.terminate()
+    }
   }
 
-  pong(payload: Buffer): void {
-    if (!this.ended && !this.#life.answered(payload)) this.#receiving.controlFrame()
+  /** An event of ws, before its listeners hear of it. */
+  happened(event: string, args: readonly unknown[]): void {
+    try {
+      if (event === 'close') this.closed(Number(args[0]))
+      // Without a listener it would throw, as everywhere in Node: here it is the client's doing, and ws has answered it.
+      else if (event === 'error') {
+        this.audit({ type: 'socket.failed', ...failureOf(args[0]) })
+        this.admitted.log.debug({ err: args[0], socket: this.id }, 'fastify-secure-ws: a socket failed')
+      } else if (this.ended) return
+      else if (event === 'ping') this.#receiving.controlFrame()
+      else if (event === 'pong' && !this.#life.answered(args[0] as Buffer)) this.#receiving.controlFrame()
+    } catch (error) {
+      this.failed(error)
+    }
   }
 
   refused(refusal: RefusedMessage): void {
-    const { code, reason, messageType, cause } = refusal
+    const { code, reason, messageType, cause, isFault } = refusal
     this.audit({ type: 'message.refused', code, reason, messageType })
-    if (cause !== undefined) this.#logThrown(cause, 'a check threw', messageType)
+    if (isFault === true) this.fault(cause, messageType)
+    else if (cause !== undefined) this.#report.thrown(cause, 'a check threw', messageType)
     if (refusal.close !== undefined) this.end(refusal.close, reason)
   }
 
@@ -196,33 +229,19 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   handlerSettled(): void {
-    for (const type of this.#receiving.handlerSettled()) {
-      this.admitted.log.warn(
-        { route: this.admitted.policy.route, messageType: type },
-        `fastify-secure-ws: \`receives.${type}\` is declared, but the handler attached no listener: socket.on('${type}', ...)`,
-      )
-    }
+    for (const type of this.#receiving.handlerSettled()) this.#report.deaf(type)
   }
 
   /** A listener or the handler failed. The client learns nothing of it, the log everything. */
   fault(error: unknown, messageType?: string): void {
-    this.#logThrown(error, 'a listener threw', messageType)
-    this.audit({ type: 'message.failed', code: 'SWS_INTERNAL', reason: nameOfThrown(error), messageType })
-    const now = this.#surroundings.uptime()
-    this.#faults = [...(this.#faults ?? []).filter((at) => now - at < 60_000), now]
-    if (this.#faults.length >= faultsPerMinute) this.end(CloseCode.InternalError, 'listeners kept failing')
+    if (this.#report.fault(error, messageType, this.uptime()))
+      this.end(CloseCode.InternalError, 'listeners kept failing')
   }
 
   /** A listener that does not settle is the application's fault, and has broken nothing. */
   silent(messageType: string): void {
     const reason = `a listener did not settle within ${this.admitted.policy.limits.listener} ms (limits.listener)`
     this.audit({ type: 'message.failed', code: 'SWS_TIMEOUT', reason, messageType })
-  }
-
-  /** A reset, a broken frame: ws has answered it, and the `close` that follows is reported. */
-  socketFailed(error: unknown): void {
-    this.audit({ type: 'socket.failed', ...failureOf(error) })
-    this.admitted.log.debug({ err: error, socket: this.id }, 'fastify-secure-ws: a socket failed')
   }
 
   /** The handler itself failed: nobody will ever listen on this socket. */
@@ -234,7 +253,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   // --- rights ---
 
   revalidate(): Promise<void> {
-    return this.#rights.revalidate()
+    // The question before this one may have been about somebody else.
+    return this.apart(() => this.#rights.revalidate())
   }
 
   reauthorize(): Promise<void> {
@@ -245,14 +265,9 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     return this.#rights.refresh(token)
   }
 
-  /** Out of one room, with a notice: the socket itself stays. */
-  evict(room: string): void {
-    this.#surroundings.rooms.leave(this, room)
-    this.leftRoom(room)
-  }
-
-  leftRoom(room: string): void {
-    this.audit({ type: 'room.left', room, reason: 'the grant ended' })
+  /** Tells the client that a right to be in a room was taken away: the socket itself stays. */
+  leftRoom(room: string, reason = 'the grant ended'): void {
+    this.audit({ type: 'room.left', room, reason })
     this.answer({ type: 'left', room })
   }
 
@@ -273,11 +288,21 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** Called by the one timer of the server. */
   sweep(tick: Tick): void {
+    try {
+      this.#sweep(tick)
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  #sweep(tick: Tick): void {
     const { limits } = this.admitted.policy
     if (this.ended) {
       // ws starts its closing clock with a close frame of ours. After the peer's FIN there is none: a peer that says it has
       // finished, and reads nothing, would keep the socket and its place for ever.
-      if (this.#life.outstayed(limits.writeTimeout, tick)) this.wire.terminate()
+      if (!this.#life.outstayed(limits.writeTimeout, tick)) return
+      if (this.finishing) this.#sending.cut()
+      else this.wire.terminate()
       return
     }
     // No timer of its own, so no 2^31 ms overflow: a silent listener is asked like everybody else (CS-8).
@@ -303,8 +328,12 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** Shuts the gate at once, in both directions, and starts the closing handshake. The first reason stays. */
   end(code: CloseCode, reason: string, how: { terminate?: boolean; retryAfter?: number } = {}): void {
-    if (this.ended) return
-    this.#report(code, reason)
+    if (this.ended) {
+      // Race: the application has closed, and what it had sent still waits. It does not wait for a right that is gone.
+      if (this.finishing) this.#sending.cut()
+      return
+    }
+    this.#report.closed(code, reason, this.uptime())
     this.gate(code)
     if (how.terminate === true) this.wire.terminate()
     else this.wire.closeFrame(code, closeReason(code, how.retryAfter))
@@ -312,9 +341,24 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** No listener is called and nothing is sent after this, however many frames are in flight (ws alone goes on for 30 s). */
   gate(code: number): void {
+    this.#shut(code)
+    this.#sending.clear()
+  }
+
+  /** As the application closes, or the peer: what was sent before leaves before the close frame does, within `writeTimeout`. */
+  close(code: number | undefined, reason: string | undefined): void {
+    if (this.finishing) return
+    if (this.ended) {
+      this.wire.closeFrame(code, reason)
+      return
+    }
+    this.#shut(code ?? noCode)
+    this.#sending.finish(() => this.wire.closeFrame(code, reason))
+  }
+
+  #shut(code: number): void {
     this.#endedWith ??= code
     this.#receiving.end()
-    this.#sending.clear()
     // The peer's close frame has to be read, whoever had paused the reader.
     this.#receiving.open()
   }
@@ -327,7 +371,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   /** The TCP connection is gone: everything this socket had taken is given back. */
   closed(code: number): void {
     this.gate(code)
-    this.#report(this.#endedWith ?? code)
+    this.#report.closed(this.#endedWith ?? code, undefined, this.uptime())
     const { sweep, identities, rooms } = this.#surroundings
     sweep.delete(this)
     identities.leave(this)
@@ -335,57 +379,18 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   audit(entry: AuditEntry): void {
-    if (!this.#surroundings.isHeard()) return
-    const { identity, admitted } = this
-    this.#surroundings.audit(
-      {
-        route: admitted.policy.route,
-        socket: this.id,
-        ...entry,
-        sessionId: identity?.sessionId,
-        user: identity?.userId,
-        address: admitted.address,
-        origin: admitted.origin,
-      },
-      admitted.log,
-    )
-  }
-
-  /** Once per socket, whoever ended it: we, the application, the client, or ws for a broken frame. */
-  #report(code: number, reason?: string): void {
-    if (this.#reported) return
-    this.#reported = true
-    this.audit({ type: 'socket.closed', code, reason, durationMs: wholeMs(this.uptime() - this.since) })
+    this.#report.event(entry)
   }
 
   /** The gate for whatever is sent or received: a session that is over is over now, not at the next sweep (SE-04). */
   #isOver(): boolean {
-    if (this.ended) return true
-    const expiresAt = this.#expiresAt()
-    if (expiresAt === undefined || this.#surroundings.now() < expiresAt) return false
+    return this.ended || this.isExpired()
+  }
+
+  isExpired(): boolean {
+    const expiresAt = this.identity?.expiresAt
+    if (expiresAt === undefined || this.now() < expiresAt + this.#surroundings.expiryGrace) return false
     this.sessionEnded('the session expired')
     return true
   }
-
-  #expiresAt(): number | undefined {
-    const expiresAt = this.identity?.expiresAt
-    return expiresAt === undefined ? undefined : expiresAt + this.#surroundings.expiryGrace
-  }
-
-  #logThrown(error: unknown, what: string, messageType: string | undefined): void {
-    const { session, admitted } = this
-    const secrets = [session?.id, session?.tokenId].filter((secret) => secret !== undefined)
-    const fields = { route: admitted.policy.route, socket: this.id, messageType }
-    logThrown(admitted.log, error, fields, `fastify-secure-ws: ${what}`, secrets)
-  }
-}
-
-/** Our own errors say what is wrong and quote nothing; of others, only the name is safe to repeat. */
-function reasonOf(error: unknown): string {
-  return error instanceof SecureWsError ? error.message : nameOfThrown(error)
-}
-
-/** As events show it. */
-function wholeMs(duration: number): number {
-  return Math.round(duration)
 }

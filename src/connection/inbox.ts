@@ -4,6 +4,9 @@ export interface Frame {
   readonly isBinary: boolean
 }
 
+/** One read of the kernel, as Node does it. */
+const readBytes = 65_536
+
 /** The `limits` on what was read and waits for a listener. */
 export interface InboxBounds {
   /** Messages that may wait for a listener; beyond that nothing is read from the socket. Default 64. */
@@ -17,8 +20,12 @@ export interface InboxBounds {
 
 /** Who reads the frames, as this sees it. */
 export interface InboxHost {
-  /** One frame from start to end; the next one waits for the promise. Must not throw or reject. */
+  /** One frame from start to end; the next one waits for the promise. */
   take(frame: Frame): void | Promise<void>
+  /** Runs what no longer runs in the turn in which its frame came, and so in the context of another one. */
+  apart<T>(work: () => T): T
+  /** Told of what `take` threw: the frames behind it go on. Must not throw. */
+  failed(error: unknown): void
   hold(): void
   release(): void
 }
@@ -26,6 +33,9 @@ export interface InboxHost {
 /**
  * Serial per socket: one frame at a time, in order. While a step waits, up to a bound of frames queue up; then the reader is
  * paused and TCP slows the client down, so that memory stays flat however fast it sends.
+ *
+ * What was read before the pause still comes. Uncompressed that is little; inflated it can be a thousand times what was on the
+ * wire, so there is a bound behind the bound.
  */
 export class Inbox {
   readonly #host: InboxHost
@@ -40,22 +50,25 @@ export class Inbox {
     this.#bounds = bounds
   }
 
-  push(frame: Frame): void {
-    if (this.#busy) {
-      this.#queue ??= []
-      this.#queue.push(frame)
-      this.#bytes += frame.bytes.length
-      const { inboundQueue, messageBytes } = this.#bounds
-      if (!this.#holding && (this.#queue.length >= inboundQueue || this.#bytes >= messageBytes)) {
-        this.#holding = true
-        this.#host.hold()
-      }
-      return
+  /** Says `over` when more would wait than any uncompressed stream can bring: the frame is not kept. */
+  push(frame: Frame): 'over' | undefined {
+    if (!this.#busy) {
+      const waiting = this.#take(frame)
+      if (waiting === undefined) return undefined
+      this.#busy = true
+      void this.#run(waiting)
+      return undefined
     }
-    const waiting = this.#host.take(frame)
-    if (waiting === undefined) return
-    this.#busy = true
-    void this.#run(waiting)
+    const { inboundQueue, messageBytes } = this.#bounds
+    if (this.#bytes + frame.bytes.length > 4 * Math.max(messageBytes, readBytes)) return 'over'
+    this.#queue ??= []
+    this.#queue.push(frame)
+    this.#bytes += frame.bytes.length
+    if (!this.#holding && (this.#queue.length >= inboundQueue || this.#bytes >= messageBytes)) {
+      this.#holding = true
+      this.#host.hold()
+    }
+    return undefined
   }
 
   /** Nothing that waits is delivered any more, and reading goes on: the other side's close frame is still to come. */
@@ -66,14 +79,29 @@ export class Inbox {
   }
 
   async #run(waiting: Promise<void>): Promise<void> {
-    await waiting
-    for (let frame = this.#queue?.shift(); frame !== undefined; frame = this.#queue?.shift()) {
+    let next: void | Promise<void> = waiting
+    for (;;) {
+      try {
+        await next
+      } catch (error) {
+        this.#host.failed(error)
+      }
+      const frame = this.#queue?.shift()
+      if (frame === undefined) break
       this.#bytes -= frame.bytes.length
-      await this.#host.take(frame)
+      next = this.#host.apart(() => this.#take(frame))
     }
     this.#queue = undefined
     this.#busy = false
     this.#letGo()
+  }
+
+  #take(frame: Frame): void | Promise<void> {
+    try {
+      return this.#host.take(frame)
+    } catch (error) {
+      this.#host.failed(error)
+    }
   }
 
   #letGo(): void {

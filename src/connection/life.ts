@@ -19,9 +19,7 @@ export interface LifeLimits {
   readonly idle: number
   /** How long a socket may be open altogether, in ms. Then 3008. Default 86,400,000 (a day). */
   readonly lifetime: number
-  /**
-   * How long what waits for the client may go without the kernel taking a byte of it, in ms. Then 1013. Default 10,000.
-   */
+  /** How long what waits for a client at one moment may take to leave, in ms. Then 1013. Default 10,000. */
   readonly writeTimeout: number
 }
 
@@ -116,10 +114,12 @@ export class Life {
     return checkLife(state, limits, served) ?? this.#beat(limits.heartbeat.every, served)
   }
 
-  /** After the close frame: whether the peer has had its time. */
+  /** After the end has begun: whether the peer has had its time. It has it once more for whatever is done then. */
   outstayed(allowed: number, { served }: Tick): boolean {
     this.#endedAt ??= served
-    return served - this.#endedAt >= allowed
+    if (served - this.#endedAt < allowed) return false
+    this.#endedAt = served
+    return true
   }
 
   #measureWriting({ written, waiting }: Progress, served: number): void {

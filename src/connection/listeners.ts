@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import { isThenable } from '../thenable.ts'
+import { inContextOfNow } from './scope.ts'
 
 /**
  * Calls the listeners of one event in order, the next one when the one before has finished, and returns what the last of
@@ -40,6 +41,22 @@ export function emitContained(
     }
   }
   return listeners.length > 0
+}
+
+/** The callback, without its failures: each goes to `onFault`. */
+export function containedCallback<E>(
+  callback: (error: E) => unknown,
+  onFault: (error: unknown) => void,
+): (error: E) => void {
+  // One write carries what many sockets sent, and calls all of them back in the context of one.
+  return inContextOfNow((error: E) => {
+    try {
+      const said = callback(error)
+      if (isThenable(said)) said.then(undefined, onFault)
+    } catch (thrown) {
+      onFault(thrown)
+    }
+  })
 }
 
 async function settle(

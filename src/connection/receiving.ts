@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import { CloseCode } from '../errors.ts'
 import {
-  admitRawFrame,
+  admitFrame,
   countControlFrame,
   createInboundState,
   type InboundPolicy,
@@ -11,6 +11,7 @@ import {
   refreshType,
 } from '../inbound/inbound.ts'
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
+import { type Underway, underway } from '../outbound/underway.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { isThenable } from '../thenable.ts'
@@ -34,12 +35,16 @@ export interface ReceivingHost {
   }
   now(): number
   uptime(): number
+  /** Runs work in a context of its own. */
+  apart<T>(work: () => T): T
   /** A promise keeps the place of its answer among what is sent; it does not reject. */
-  answer(message: object | Promise<object>): void
+  answer(message: object | Underway<object>): void
   refused(refusal: RefusedMessage): void
   /** A new token for the session, in band. */
   refresh(token: string): Promise<boolean>
   fault(error: unknown, messageType?: string): void
+  /** Something of ours failed that nobody else has caught. Must not throw. */
+  failed(error: unknown): void
   /** The listeners of this event took longer than they may. */
   silent(event: string): void
 }
@@ -58,7 +63,7 @@ export interface ReceivingPolicy {
   /** Binary frames are checked and handed out as `binary`; on a raw route without it they go out as they came. */
   readonly binary: boolean
   /** What goes back of a listener's return value, as members of the answer. @throws SecureWsError when it is not as declared */
-  readonly reply: (type: string, value: unknown) => object | Promise<object>
+  readonly reply: (type: string, value: unknown) => object | Underway<object>
   readonly limits: InboxBounds & ListenerLimits
 }
 
@@ -93,7 +98,23 @@ export class Receiving implements InboxHost {
   }
 
   frame(bytes: Buffer, isBinary: boolean): void {
-    if (!this.#ended) this.#inbox.push({ bytes, isBinary })
+    if (this.#ended) return
+    const policy = this.#policy.inbound
+    const { length } = bytes
+    const tooFast = admitFrame(length, this.#isRaw(isBinary), { policy, state: this.#state }, this.#host.uptime())
+    if (tooFast !== undefined) this.#refuse(tooFast)
+    else if (this.#inbox.push({ bytes, isBinary }) === 'over') {
+      const reason = 'more waits for a listener than one read can bring (limits.messageBytes)'
+      this.#refuse({ kind: 'refuse', code: 'SWS_TOO_FAST', reason, close: CloseCode.TooFast })
+    }
+  }
+
+  failed(error: unknown): void {
+    this.#host.failed(error)
+  }
+
+  apart<T>(work: () => T): T {
+    return this.#host.apart(work)
   }
 
   /** RS-01, RS-02: a flood of pings or pongs is a flood. */
@@ -156,8 +177,8 @@ export class Receiving implements InboxHost {
   }
 
   #take(frame: Frame): void | Promise<void> {
-    const { inbound: policy, types, binary } = this.#policy
-    if (frame.isBinary ? types === undefined && !binary : types === undefined) return this.#takeRaw(frame)
+    const { inbound: policy } = this.#policy
+    if (this.#isRaw(frame.isBinary)) return this.#emitRaw(frame)
     const { session, identity, admitted } = this.#host
     const verdict = receive(
       frame.bytes,
@@ -165,7 +186,7 @@ export class Receiving implements InboxHost {
       { policy, state: this.#state, session, owner: identity?.sessionId, request: admitted.request, clock: this.#host },
       this.#host.uptime(),
     )
-    return isThenable(verdict) ? this.#later(verdict) : this.#apply(verdict)
+    return isThenable(verdict) ? verdict.then((ready) => this.#apply(ready)) : this.#apply(verdict)
   }
 
   hold(): void {
@@ -180,9 +201,10 @@ export class Receiving implements InboxHost {
     return this.#host.admitted.policy
   }
 
-  #takeRaw(frame: Frame): void | Promise<void> {
-    const refusal = admitRawFrame(frame.bytes.length, this.#policy.inbound, this.#state, this.#host.uptime())
-    return refusal === undefined ? this.#emitRaw(frame) : this.#refuse(refusal)
+  /** Handed out as it came, to whoever speaks a protocol of their own. */
+  #isRaw(isBinary: boolean): boolean {
+    const { types, binary } = this.#policy
+    return types === undefined && !(isBinary && binary)
   }
 
   #emitRaw(frame: Frame): void | Promise<void> {
@@ -194,13 +216,6 @@ export class Receiving implements InboxHost {
     emitContained(socket, 'message', [isBinary ? wire.shape(bytes) : bytes, isBinary], (error) =>
       this.#host.fault(error),
     )
-  }
-
-  async #later(verdict: PromiseLike<InboundVerdict>): Promise<void> {
-    const ready = await verdict.then(undefined, (cause: unknown): RefusedMessage => {
-      return { kind: 'refuse', code: 'SWS_INTERNAL', reason: 'a check rejected', cause }
-    })
-    await this.#apply(ready)
   }
 
   #apply(verdict: InboundVerdict): void | Promise<void> {
@@ -288,7 +303,7 @@ export class Receiving implements InboxHost {
       const declared = this.#policy.reply(type, value)
       if (!(declared instanceof Promise)) return this.#host.answer({ type: 'reply', id, ...declared })
       const answer = declared.then((members): Answer => ({ type: 'reply', id, ...members }), failed)
-      this.#host.answer(answer)
+      this.#host.answer(underway(answer, declared.bytes))
       // The next message waits, or replies could pile up before the sanitizer.
       return answer.then(() => {})
     } catch (error) {

@@ -1,22 +1,42 @@
 import { CloseCode } from '../errors.ts'
 import { revalidationFailures } from '../revocation/revalidation.ts'
-import type { Grant } from '../rooms/rooms.ts'
+import type { Grant, Member } from '../rooms/rooms.ts'
+import type { SignedIn } from '../session/identity.ts'
 import { answerWithin } from '../session/question.ts'
+import type { AuditEntry } from '../telemetry/audit.ts'
 import { nameOfThrown } from '../telemetry/thrown.ts'
 import type { Surroundings } from './admitted.ts'
-import type { Connection } from './connection.ts'
+import type { Held } from './held.ts'
+
+/** A socket whose rights are reviewed: the answers are carried out here. */
+export interface Reviewed extends Held {
+  readonly signedIn: SignedIn | null
+  replaceSession(signedIn: SignedIn): void
+  sessionEnded(reason: string): void
+  audit(entry: AuditEntry): void
+  askingFailed(error: unknown, asked: string): void
+  /** It was in this room, and may not be any more. */
+  leftRoom(room: string): void
+}
+
+type ReviewSurroundings = Pick<Surroundings, 'revalidation' | 'uptime' | 'isDenied'> & {
+  readonly rooms: {
+    grants(member: Member): ReadonlyMap<string, Grant>
+    leave(member: Member, room: string): boolean
+  }
+}
 
 /** What a socket may do was decided when it opened; here it is decided again, for as long as it stays (ASVS 8.3.2, CS-8). */
 export class Rights {
-  readonly #connection: Connection
-  readonly #surroundings: Surroundings
+  readonly #connection: Reviewed
+  readonly #surroundings: ReviewSurroundings
   #failures = 0
   /** When to ask again, on the clock that nobody can set. */
   dueAt: number
   /** The `expiresAt` before which was asked already. */
   #askedBefore: number | undefined
 
-  constructor(connection: Connection, surroundings: Surroundings) {
+  constructor(connection: Reviewed, surroundings: ReviewSurroundings) {
     this.#connection = connection
     this.#surroundings = surroundings
     this.dueAt = surroundings.revalidation.dueAfter(connection.since)
@@ -84,7 +104,10 @@ export class Rights {
     // The grant may have been replaced or given back while the question was open.
     if (connection.ended || rooms.grants(connection).get(room) !== grant) return
     if (connection.signedIn !== signedIn) revalidation.request(connection)
-    else if (!allowed) connection.evict(room)
+    else if (!allowed) {
+      rooms.leave(connection, room)
+      connection.leftRoom(room)
+    }
   }
 
   /** True once for each end of the session: it may have been renewed over HTTP, so it is asked about before it closes the socket. */
@@ -125,7 +148,7 @@ export class Rights {
 const beforeEnd = 5_000
 
 /** A question that fails, or stays unanswered, is answered no: it is about one room, and the socket stays. */
-async function permits({ authorize }: Grant, connection: Connection): Promise<boolean> {
+export async function permits({ authorize }: Grant, connection: Reviewed): Promise<boolean> {
   const { session, admitted } = connection
   try {
     return (await answerWithin(admitted.policy.limits.lookup, () => authorize?.(session))) === true

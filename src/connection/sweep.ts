@@ -34,8 +34,14 @@ const pause = 2
  * @param every ms between two visits
  * @param uptime a clock that nobody can set
  * @param also called once per tick, after the visits
+ * @param apart runs work in a context of its own: a timer is otherwise in that of whoever happened to start it
  */
-export function createSweep<T extends Swept>(every: number, uptime: () => number, also: () => void): Sweep<T> {
+export function createSweep<T extends Swept>(
+  every: number,
+  uptime: () => number,
+  also: () => void,
+  apart: (work: () => void) => void,
+): Sweep<T> {
   const items = new Set<T>()
   let timer: NodeJS.Timeout | undefined
   let visitedAt = 0
@@ -69,7 +75,9 @@ export function createSweep<T extends Swept>(every: number, uptime: () => number
       items.add(item)
       if (timer !== undefined) return
       visitedAt = uptime()
-      timer = setInterval(visit, every).unref()
+      apart(() => {
+        timer = setInterval(() => apart(visit), every).unref()
+      })
     },
     delete(item) {
       if (items.delete(item) && items.size === 0) stop()

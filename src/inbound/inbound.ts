@@ -1,5 +1,6 @@
 import { badOption, CloseCode } from '../errors.ts'
 import type { Session } from '../session/session.ts'
+import { isThenable } from '../thenable.ts'
 import type { Allowance, InboundState } from './allowance.ts'
 import { createInboundState, noteRefusal, refuseFast, refuseFastType } from './allowance.ts'
 import { refuseUnauthorized } from './authorize.ts'
@@ -41,7 +42,7 @@ export interface InboundLimits {
 }
 
 export interface InboundOptions {
-  /** Left out (and `binary` too): a raw route, for which only `admitRawFrame` is asked. */
+  /** Left out (and `binary` too): a raw route, for which only `admitFrame` is asked. */
   readonly receives: Readonly<Record<string, ReceiveRule>> | undefined
   readonly binary: readonly string[] | undefined
   readonly limits: InboundLimits
@@ -142,8 +143,9 @@ const steps: readonly Step[] = [
 ]
 
 /**
- * One frame in, one verdict out; a promise only where a declared step has to wait. Call it once per frame, one after the other,
- * and look again whether the socket may still receive before delivering: rights can be taken away while a promise is pending.
+ * One frame that was admitted in, one verdict out; a promise only where a declared step has to wait. Never throws nor rejects:
+ * what a step throws (V8 has no stack for the largest texts, say) is a refusal. Call it once per frame, one after the other, and
+ * look again whether the socket may still receive before delivering: rights can be taken away while a promise is pending.
  *
  * @param now milliseconds on a clock that nobody can set
  */
@@ -153,9 +155,11 @@ export function receive(
   socket: InboundSocket,
   now: number,
 ): InboundVerdict | Promise<InboundVerdict> {
-  const tooFast = refuseFast(frame.length, socket.policy, socket.state, now)
-  if (tooFast !== undefined) return refused(tooFast, socket, now)
-  return isBinary ? receiveBinary(frame, socket, now) : receiveText(frame, socket, now)
+  try {
+    return isBinary ? receiveBinary(frame, socket, now) : receiveText(frame, socket, now)
+  } catch (cause) {
+    return refused(broken(cause), socket, now)
+  }
 }
 
 function receiveText(frame: Buffer, socket: InboundSocket, now: number): InboundVerdict | Promise<InboundVerdict> {
@@ -178,10 +182,13 @@ function receiveText(frame: Buffer, socket: InboundSocket, now: number): Inbound
 /** Takes the steps from `first` on; the rest of the way waits only behind a step that returned a promise. */
 function walk(arrival: Arrival, first: number): InboundVerdict | Promise<InboundVerdict> {
   for (let at = first; at < steps.length; at++) {
-    const outcome = steps[at]?.(arrival)
+    const outcome = taken(steps[at], arrival)
     if (outcome === undefined) continue
-    if (outcome instanceof Promise) {
-      return outcome.then((refusal) => (refusal === undefined ? walk(arrival, at + 1) : turnedAway(refusal, arrival)))
+    if (isThenable(outcome)) {
+      return outcome.then(
+        (refusal) => (refusal === undefined ? walk(arrival, at + 1) : turnedAway(refusal, arrival)),
+        (cause: unknown) => turnedAway(broken(cause), arrival),
+      )
     }
     return turnedAway(outcome, arrival)
   }
@@ -189,6 +196,19 @@ function walk(arrival: Arrival, first: number): InboundVerdict | Promise<Inbound
   return id === undefined
     ? { kind: 'deliver', type: rule.type, message }
     : { kind: 'deliver', type: rule.type, message, id }
+}
+
+function taken(step: Step | undefined, arrival: Arrival): ReturnType<Step> {
+  try {
+    return step?.(arrival)
+  } catch (cause) {
+    return broken(cause)
+  }
+}
+
+/** A check of ours that failed where none should: lets nothing through, and counts among the faults of the socket. */
+function broken(cause: unknown): Refusal {
+  return { ...refuse('SWS_INTERNAL', 'a check threw'), cause, isFault: true }
 }
 
 function refuseUsedNonce({ rule, body, socket }: Arrival): ReturnType<Step> {
@@ -211,22 +231,30 @@ async function receiveBinary(frame: Buffer, socket: InboundSocket, now: number):
   if (binary === undefined) {
     return refused(refuse('SWS_BINARY_REFUSED', 'binary on a text route', CloseCode.UnsupportedData), socket, now)
   }
-  const read = await readBinary(frame, binary)
-  return 'code' in read ? refused(read, socket, now) : read
+  try {
+    const read = await readBinary(frame, binary)
+    return 'code' in read ? refused(read, socket, now) : read
+  } catch (cause) {
+    return refused(broken(cause), socket, now)
+  }
 }
 
 /**
- * A frame of a raw route: its pace and its bytes, nothing else; `undefined` lets it through. Too fast ends the socket at once
- * (4429): a raw protocol has no error message of ours, and a frame dropped from its middle would be a silent corruption.
+ * Asked in the turn in which a frame arrives, before it waits for those in front of it: what waits has been counted. Its pace
+ * and its bytes (inflated, where compression is on), nothing else; `undefined` lets it through.
+ *
+ * @param isRaw too fast ends the socket at once (4429): a raw protocol has no error message of ours, and a frame dropped from
+ * its middle would be a silent corruption
  */
-export function admitRawFrame(
+export function admitFrame(
   bytes: number,
-  policy: InboundPolicy,
-  state: InboundState,
+  isRaw: boolean,
+  { policy, state }: Pick<InboundSocket, 'policy' | 'state'>,
   now: number,
 ): RefusedMessage | undefined {
   const tooFast = refuseFast(bytes, policy, state, now)
-  return tooFast && { kind: 'refuse', ...tooFast, close: CloseCode.TooFast }
+  if (tooFast === undefined) return undefined
+  return isRaw ? { kind: 'refuse', ...tooFast, close: CloseCode.TooFast } : refused(tooFast, { policy, state }, now)
 }
 
 /**

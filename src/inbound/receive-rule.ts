@@ -1,4 +1,5 @@
 import { badOption } from '../errors.ts'
+import { wholeNumber } from '../option-checks.ts'
 import { eventTypes } from '../schema/message-type.ts'
 import type { Session } from '../session/session.ts'
 import type { Authorize } from './authorize.ts'
@@ -10,7 +11,7 @@ import { compileSchema } from './schema.ts'
 /** What a route says about one message type it receives. */
 export interface ReceiveRule {
   /**
-   * TypeBox or plain JSON Schema, of the message without its envelope (`type`, `id`, and with `replay` also `nonce` and `at`).
+   * TypeBox or plain JSON Schema (what other libraries write is converted before), of the message without its envelope (`type`, `id`, and with `replay` also `nonce` and `at`).
    * Properties it does not name are refused, unless it says `additionalProperties`. A string may carry `sanitize: [...]`
    * ('strip-tags', 'one-line', 'trim') and `contentMediaType: 'text/html'`: applied in order once the message is valid, and the
    * message must still be valid after the text steps.
@@ -93,7 +94,8 @@ function compileRule(type: string, rule: unknown, path: string): CompiledRule {
     authorize: readAuthorize(Reflect.get(rule, 'authorize'), `${path}.authorize`),
     pace: rate === undefined ? undefined : compileRate(rate, `${path}.rate`),
     replayWindow,
-    freshAuth: freshAuth === undefined ? undefined : milliseconds(freshAuth, `${path}.freshAuth`),
+    freshAuth:
+      freshAuth === undefined ? undefined : wholeNumber(freshAuth, `${path}.freshAuth`, '300_000 milliseconds'),
   }
 }
 
@@ -113,12 +115,7 @@ function readReplay(replay: unknown, path: string): number | undefined {
   for (const key of Object.keys(replay)) {
     if (key !== 'window') throw badOption(`${path}.${key}`, Reflect.get(replay, key), 'It has `window` only.')
   }
-  return milliseconds(Reflect.get(replay, 'window'), `${path}.window`)
-}
-
-function milliseconds(value: unknown, path: string): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return value
-  throw badOption(path, value, 'Write a whole number of milliseconds above 0.')
+  return wholeNumber(Reflect.get(replay, 'window'), `${path}.window`, '30_000 milliseconds')
 }
 
 /** A rule as plain values. */

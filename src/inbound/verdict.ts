@@ -35,6 +35,8 @@ export interface RefusedMessage {
   readonly close?: CloseCode
   /** What one of our own functions threw (`SWS_INTERNAL`): for the log, never for the client. */
   readonly cause?: unknown
+  /** The cause is ours, and nobody's answer: it counts among the faults of the socket. */
+  readonly isFault?: boolean
 }
 
 export type InboundVerdict = DeliveredMessage | DeliveredBinary | RefusedMessage
@@ -45,6 +47,7 @@ export interface Refusal {
   readonly reason: string
   readonly close?: CloseCode
   readonly cause?: unknown
+  readonly isFault?: boolean
 }
 
 export function refuse(code: Refusal['code'], reason: string, close?: CloseCode): Refusal {

@@ -3,7 +3,7 @@ import type { CapLimits } from '../capacity/identity-capacity.ts'
 import type { ConnectionLimits } from '../connection/admitted.ts'
 import { badOption } from '../errors.ts'
 import type { InboundLimits } from '../inbound/inbound.ts'
-import { checkKeys, isPlainObject, join } from '../option-checks.ts'
+import { checkKeys, isPlainObject, join, wholeNumber } from '../option-checks.ts'
 
 /** The pace at which a server that stops closes its sockets, so that not all clients come back at once. */
 export interface DrainLimits {
@@ -38,6 +38,7 @@ const ofServer = [
   'connections',
   'connectionsPerAddress',
   'handshakesPerMinutePerAddress',
+  'refusedPerMinutePerAddress',
   'drain',
   'roomsPerSocket',
 ] as const
@@ -51,6 +52,7 @@ export const defaultLimits: Limits = {
   connectionsPerSession: 10,
   connectionsPerUser: 50,
   handshakesPerMinutePerAddress: 120,
+  refusedPerMinutePerAddress: 600,
   messageBytes: 65_536,
   messageDepth: 32,
   messages: { perSecond: 20, burst: 100 },
@@ -70,8 +72,9 @@ export const defaultLimits: Limits = {
 }
 
 /**
- * @throws SecureWsError `SWS_BAD_OPTION` for an unknown limit or one that is not a whole number of at least 1. There is no
- * way to switch a limit off: a number that is large enough says the same, and says how large.
+ * @throws SecureWsError `SWS_BAD_OPTION` for an unknown limit or one that is not a whole number from 1 to 2^31 - 1, which is
+ * as long as a timer can wait. There is no way to switch a limit off: a number that is large enough says the same, and says
+ * how large.
  */
 export function resolveLimits(given: unknown, path: string, base: Limits = defaultLimits): Limits {
   const limits = merge(base, given, path)
@@ -114,9 +117,7 @@ function merge<T extends object>(base: T, given: unknown, path: string): T {
     if (value === undefined) continue
     const at = join(path, key)
     if (typeof fallback === 'object' && fallback !== null) merged[key] = merge(fallback, value, at)
-    else if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1)
-      merged[key] = value as typeof fallback
-    else throw badOption(at, value, `Write a whole number of at least 1, such as ${String(fallback)}.`)
+    else merged[key] = wholeNumber(value, at, String(fallback)) as typeof fallback
   }
   return merged
 }

@@ -10,7 +10,7 @@ import {
 } from '../authentication/authentication.ts'
 import type { WhenFull } from '../capacity/identity-capacity.ts'
 import { badOption } from '../errors.ts'
-import { checkKeys, isPlainObject } from '../option-checks.ts'
+import { checkKeys, isPlainObject, wholeNumber } from '../option-checks.ts'
 import type { EncodeMode } from '../outbound/outbound.ts'
 import type { Bus } from '../relay/bus.ts'
 import { memoryBus } from '../relay/memory-bus.ts'
@@ -75,7 +75,7 @@ export interface SessionOptions {
   readonly expiryGrace?: number
   /** How long a credential could live at most, in ms: a revocation is remembered for as long. Default 2,592,000,000 (30 days). */
   readonly maxAge?: number
-  /** One more socket of a session or user that has all it may have: refused with 429, or the oldest one is closed. Default `'refuse'`. */
+  /** The fate of one more socket of a session or user that has all it may have: 429, or the oldest one is closed. Default `'refuse'`. */
   readonly whenFull?: WhenFull
 }
 
@@ -115,6 +115,7 @@ const admissionKeys = [
   'hosts',
   'allowMissingOrigin',
   'dangerouslyAllowNullOrigin',
+  'dangerouslyAllowFileOrigin',
   'allowInsecureTransport',
 ] as const
 
@@ -196,6 +197,7 @@ export function resolveAdmission(given: Record<string, unknown>, base?: Admissio
     origins: 'same-origin',
     allowMissingOrigin: false,
     dangerouslyAllowNullOrigin: false,
+    dangerouslyAllowFileOrigin: false,
     allowInsecureTransport: false,
     ...base,
   }
@@ -217,9 +219,7 @@ export function oneOf<T extends string>(value: unknown, legal: readonly T[], fal
 }
 
 function milliseconds(value: unknown, fallback: number, path: string): number {
-  if (value === undefined) return fallback
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
-  throw badOption(path, value, `Write a whole number of milliseconds, such as ${fallback}.`)
+  return value === undefined ? fallback : wholeNumber(value, path, `${fallback} milliseconds`, 0)
 }
 
 /** A hundred years at most: the end of a revocation is a time, and must stay one. */

@@ -13,6 +13,7 @@ import {
   type Sends,
 } from '../outbound/outbound.ts'
 import { declaresHtml } from '../schema/declares-html.ts'
+import { toJsonSchema } from '../schema/standard-schema.ts'
 import type { Session } from '../session/session.ts'
 import { type Limits, resolveRouteLimits } from './limits.ts'
 import { oneOf, resolveAdmission, routeKeys, type Settings, saysAnythingOnAdmission } from './options.ts'
@@ -30,6 +31,8 @@ export interface RoutePolicy {
   readonly limits: Limits
   readonly socket: SocketPolicy
   readonly loosened: readonly string[]
+  /** The upgrades go to another server, which chooses its own sub-protocol. */
+  readonly passesOn?: boolean
   /** Whether a field of it is HTML, for which the sanitizer must work. */
   readonly declaresHtml: boolean
   explain(): object
@@ -125,6 +128,7 @@ export function loosenedBy(admission: AdmissionPolicy, authentication: Authentic
       `origins: dangerouslyAllowAnyOrigin (any web page may connect${byFunction(authentication)})`,
     said.allowMissingOrigin && 'allowMissingOrigin: true (clients that are no browsers may connect)',
     said.dangerouslyAllowNullOrigin && 'dangerouslyAllowNullOrigin: true (sandboxed pages may connect)',
+    said.dangerouslyAllowFileOrigin && 'dangerouslyAllowFileOrigin: true (pages opened from a disk may connect)',
     said.allowInsecureTransport && 'allowInsecureTransport: true (credentials and messages in the clear)',
     authentication.anonymous && 'authenticate: false (nobody is asked who they are)',
     ...authentication.explain().loosened,
@@ -151,10 +155,11 @@ export function refuseHijacking(
   path: string,
 ): void {
   if (!authentication.ambient || allowed) return
-  const { origins, allowMissingOrigin, dangerouslyAllowNullOrigin } = admission.explain()
+  const { origins, allowMissingOrigin, dangerouslyAllowNullOrigin, dangerouslyAllowFileOrigin } = admission.explain()
   const open = [
     origins === 'any' && '`origins: dangerouslyAllowAnyOrigin`',
     dangerouslyAllowNullOrigin && '`dangerouslyAllowNullOrigin: true`',
+    dangerouslyAllowFileOrigin && '`dangerouslyAllowFileOrigin: true`',
     allowMissingOrigin && '`allowMissingOrigin: true`',
   ].find((each) => each !== false)
   if (open === undefined) return
@@ -228,8 +233,19 @@ function noteListeners(
 
 function declared<T>(value: unknown, path: string): Readonly<Record<string, T>> | undefined {
   if (value === undefined) return undefined
-  if (isPlainObject(value)) return value as Record<string, T>
-  throw badOption(path, value, 'Write an object: message type to { schema }.')
+  if (!isPlainObject(value)) throw badOption(path, value, 'Write an object: message type to { schema }.')
+  return Object.fromEntries(
+    Object.entries(value).map(([type, rule]) => [type, inJsonSchema<T>(rule, `${path}.${type}`)]),
+  )
+}
+
+/** A rule whose schemas are JSON Schema, whichever library they were written with. What is no rule is refused where rules are read. */
+function inJsonSchema<T>(rule: unknown, path: string): T {
+  if (!isPlainObject(rule)) return rule as T
+  const members = Object.entries(rule).map(([name, given]): [string, unknown] => {
+    return [name, name === 'schema' || name === 'reply' ? toJsonSchema(given, `${path}.${name}`) : given]
+  })
+  return Object.fromEntries(members) as T
 }
 
 function listOf(value: unknown, path: string, advice: string): readonly string[] | undefined {

@@ -24,7 +24,7 @@ export const encodeFor = Object.freeze({
   json: (value: unknown): Encoded<'json'> => encodedAs('json', escapeJsonText(serialize(value))),
 
   /**
-   * One component of a URL or, with `'whole'`, a URL: refused unless http, https, mailto or relative.
+   * A component of a URL or, with `'whole'`, a URL: refused unless http, https, mailto or relative.
    * @throws SecureWsError SWS_UNSAFE_URL
    */
   url: (text: string, part?: 'component' | 'whole'): Encoded<'url'> =>

@@ -36,7 +36,7 @@ export class Encoded<Context extends string = string> {
     Object.freeze(this)
   }
 
-  /** What the text is safe in: `html`, `attribute`, `js`, `json`, `url` or `css`. */
+  /** The place that the text is safe in: `html`, `attribute`, `js`, `json`, `url` or `css`. */
   get context(): Context {
     return this.#context
   }

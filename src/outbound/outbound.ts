@@ -13,12 +13,13 @@ import {
   type Sends,
 } from './schema.ts'
 import { encodeSerialized, isSuspect } from './serialized.ts'
+import { type Underway, underway } from './underway.ts'
 
-/** What happens to text on its way out: for `innerHTML`, for `textContent` and frameworks that escape, or nothing. */
+/** The encoding of text on its way out: for `innerHTML`, for `textContent` and frameworks that escape, or nothing. */
 export type EncodeMode = 'html' | 'json' | 'none'
 
 /** One frame, ready for ws. Bytes with `binary: false` are UTF-8 text. */
-export type Outgoing = { readonly payload: string | Bytes | Blob; readonly binary: boolean }
+export type Outgoing = { readonly payload: string | Bytes; readonly binary: boolean }
 
 export { compileReply, type DeclaredReply, type SanitizeHtml, type Sends }
 
@@ -53,14 +54,14 @@ export function compileOutbound(options: OutboundOptions): OutboundPolicy {
  * Turns what a handler sends into one frame:
  * - a string, or an `Encoded` made for another context than the mode's, is one text leaf
  * - an `Encoded` made for the mode's context is text, untouched
- * - bytes and Blob are binary, untouched; with `binary: false` they are UTF-8 text, and encoded
+ * - bytes and Blob are binary, untouched; with `binary: false` they are UTF-8 text, and encoded; a Blob has to be read first
  * - anything else is JSON, its strings and keys encoded; `Encoded<'html'>` inside stays markup in `html` mode
  *
  * In `html` mode `& < > " '` are encoded. In `json` mode `< > & U+2028 U+2029` are escaped as in JSON, in text frames,
  * too: text that is JSON keeps its value, other text shows the escapes, and no frame ever holds markup.
  * Text frames are well-formed UTF-8; a lone surrogate becomes U+FFFD (in JSON it is an escape, and stays).
- * Where the route has `sends`, text is refused, and objects are what it declares; only then, or for a Blob sent as
- * text, may the answer be a promise.
+ * Where the route has `sends`, text is refused, and objects are what it declares; only then, or for a Blob, may the answer
+ * be a promise.
  *
  * @throws SecureWsError SWS_NOT_ENCODABLE, SWS_UNDECLARED_TYPE, SWS_INVALID_OUTPUT, SWS_UNSAFE_URL, SWS_BAD_OPTION for
  *   an unknown `override`: nothing was sent then
@@ -70,18 +71,21 @@ export function encodeOutgoing(
   policy: OutboundPolicy,
   override?: EncodeMode,
   binary?: boolean,
-): Outgoing | Promise<Outgoing> {
+): Outgoing | Underway<Outgoing> {
   const mode = override === undefined ? policy.mode : checkedMode(override, 'send(value, { encode })')
   if (isBinary(value)) {
-    if (binary !== false) return { payload: value instanceof Blob ? value : copyOf(value), binary: true }
-    if (value instanceof Blob)
-      return value.arrayBuffer().then((bytes) => encodeOutgoing(bytes, policy, override, false))
-    return encodeOutgoing(textOf(value), policy, override)
+    if (value instanceof Blob) {
+      const sent = value.arrayBuffer().then((bytes): Outgoing | Promise<Outgoing> => {
+        return binary === false ? encodeOutgoing(bytes, policy, override, false) : { payload: bytes, binary: true }
+      })
+      return underway(sent, value.size)
+    }
+    return binary === false ? encodeOutgoing(textOf(value), policy, override) : { payload: copyOf(value), binary: true }
   }
   if (policy.declare !== undefined) {
     const declared = policy.declare(value)
     const frame = (message: object): Outgoing => ({ payload: encodeValue(message, mode), binary: binary === true })
-    return declared instanceof Promise ? declared.then(frame) : frame(declared)
+    return declared instanceof Promise ? underway(declared.then(frame), declared.bytes) : frame(declared)
   }
   return { payload: encodeFreely(value, mode, policy), binary: binary === true }
 }

@@ -8,18 +8,19 @@ import { exhausted, tooMuchWork, Work } from '../schema/work.ts'
 import { quoted } from '../telemetry/quoted.ts'
 import { keepDeclared } from './branches.ts'
 import { type Encoded, encodedAs } from './encoded.ts'
-import { notEncodable } from './json.ts'
+import { notEncodable, stringify } from './json.ts'
 import { askedToJson, copyDeclared, emptyNotes, type Place, type Special, settled } from './projection.ts'
+import { type Underway, underway } from './underway.ts'
 import { isSafeUrl, unsafeUrl } from './url.ts'
 
 /** What a route declares under `secureWs.sends`: the schema of each message it may send, without its `type`. */
 export type Sends = { readonly [type: string]: { readonly schema: object } }
 
 /** A message with only what is declared, checked, its markup fields `Encoded`. Waits only for the sanitizer. */
-export type DeclaredOutput = (value: unknown) => object | Promise<object>
+export type DeclaredOutput = (value: unknown) => object | Underway<object>
 
 /** What a listener returned, with only what is declared, as the member `value` of an answer. Waits only for the sanitizer. */
-export type DeclaredReply = (value: unknown) => object | Promise<object>
+export type DeclaredReply = (value: unknown) => object | Underway<object>
 
 export type SanitizeHtml = (dirty: string) => string | Encoded<'html'> | Promise<string | Encoded<'html'>>
 
@@ -159,7 +160,7 @@ function withMarkup(
   message: object,
   specials: readonly Special[],
   sanitizeHtml: SanitizeHtml,
-): object | Promise<object> {
+): object | Underway<object> {
   const waiting: Promise<void>[] = []
   try {
     for (const special of specials) {
@@ -169,12 +170,15 @@ function withMarkup(
       if (clean instanceof Promise) waiting.push(clean.then((text) => put(message, place, text)))
       else put(message, place, clean)
     }
+    if (waiting.length === 0) return message
+    const bytes = Buffer.byteLength(stringify(message))
+    const made = Promise.all(waiting).then(() => message)
+    return underway(made, bytes)
   } catch (cause) {
     // What is under way may be refused, too, and a rejection that nobody hears ends the process.
     void Promise.allSettled(waiting)
     throw cause
   }
-  return waiting.length === 0 ? message : Promise.all(waiting).then(() => message)
 }
 
 function put(message: object, place: Place, clean: string | Encoded<'html'>): void {

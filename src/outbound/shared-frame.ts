@@ -15,12 +15,9 @@ export class SharedFrame {
     this.binary = binary
   }
 
-  /** The finished frame, or `undefined` for a Blob, whose bytes are not here yet. */
-  get bytes(): Buffer | undefined {
-    if (this.#bytes !== undefined) return this.#bytes
-    const { payload } = this
-    if (payload instanceof Blob) return undefined
-    this.#bytes = frameOf(payload, this.binary ? 0x2 : 0x1)
+  /** The finished frame. */
+  get bytes(): Buffer {
+    this.#bytes ??= frameOf(this.payload, this.binary ? 0x2 : 0x1)
     return this.#bytes
   }
 }

@@ -4,7 +4,7 @@ import { encodeHtml } from './html.ts'
 import { planTemplate, type TemplatePlan } from './template-plan.ts'
 import { encodeUrlComponent, isSafeUrl, unsafeUrl } from './url.ts'
 
-/** What may stand in a hole. An array is one after the other, in text only; null and undefined are nothing. */
+/** A value for a hole. An array is one after the other, in text only; null and undefined are nothing. */
 export type HoleValue = string | number | bigint | boolean | null | undefined | Encoded | readonly HoleValue[]
 
 // One plan per place in the program: the engine hands out the same frozen array every time a tagged template runs.

@@ -38,13 +38,13 @@ export interface Bus {
   readonly leaseTtl?: number
   /** Told `down` when the connection is lost, `up` when it and every subscription are back. Returns its own end. */
   onState?(listener: (state: BusState) => void): () => void
-  /** What is true now; absent: always up. */
+  /** The state now; absent: always up. */
   readonly state?: BusState
   /** Told why the connection failed, each time it does: for the log, which says it once. Returns its own end. */
   onFailure?(listener: (error: unknown) => void): () => void
   /** How many subscribers this process knows for a topic; lets the relay skip encoding what nobody would hear. */
   audience?(topic: string): number
-  /** What outlives a node. Absent: revocations reach only the nodes that listen at that moment. */
+  /** Stores that outlive a node. Absent: revocations reach only the nodes that listen at that moment. */
   readonly stores?: SharedStores
 }
 

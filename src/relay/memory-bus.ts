@@ -4,7 +4,7 @@ import { memoryCounters } from './counters.ts'
 import { memoryPresence } from './presence.ts'
 
 /**
- * One process. Applications that are given the same `memoryBus()` hear each other, which is how a test runs two nodes.
+ * A bus for one process. Applications that are given the same `memoryBus()` hear each other, which is how a test runs two nodes.
  * There is no secret: nobody but this process can publish.
  */
 export function memoryBus(): Bus {

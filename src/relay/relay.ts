@@ -36,8 +36,11 @@ export interface Relay {
   joinTopic(room: string): void
   /** For the last local member that leaves. */
   leaveTopic(room: string): void
-  /** To the other nodes only: local delivery is the caller's and has not waited. Never throws, never waits. */
-  publish(message: RelayMessage): void
+  /**
+   * To the other nodes only: local delivery is the caller's and has not waited. Never throws or rejects; true once the bus has
+   * taken it, or when nobody else listens.
+   */
+  publish(message: RelayMessage): Promise<boolean>
   /**
    * In force on this node before the call returns (`onMessage` has heard of it), then kept in the store and told to the others.
    * True: kept for every node. False: there is no store, or it is away; it is put there, and told, when it comes back, and
@@ -95,24 +98,26 @@ export function createRelay(options: RelayOptions): Relay {
 
   const subscriptions = createSubscriptions({ bus, receive, onFailure: (error) => onFailure('subscribe', error) })
 
-  const publish = (message: RelayMessage): void => {
-    if (phase !== 'started' && phase !== 'closing') return
+  const publish = async (message: RelayMessage): Promise<boolean> => {
+    if (phase !== 'started' && phase !== 'closing') return false
     const topic = message.kind === 'room' ? roomTopic(message.room) : controlTopic
     const own = subscriptions.has(topic) ? 1 : 0
-    if (bus.audience !== undefined && bus.audience(topic) <= own) return
+    if (bus.audience !== undefined && bus.audience(topic) <= own) return true
     try {
       sequence++
       const payload = sealEnvelope(topic, { node: nodeId, sequence, at: now(), message }, bus.secret)
       if (payload.length > envelopeLimit) throw new RangeError(`envelope larger than ${envelopeLimit} characters`)
-      bus.publish(topic, payload).catch((error: unknown) => onFailure('publish', error))
+      await bus.publish(topic, payload)
+      return true
     } catch (error) {
       onFailure('publish', error)
+      return false
     }
   }
 
   const tell = (denials: readonly Denial[]): void => {
     for (let from = 0; from < denials.length; from += mostSubjects) {
-      publish({ kind: 'identity', verb: 'close', subjects: denials.slice(from, from + mostSubjects) })
+      void publish({ kind: 'identity', verb: 'close', subjects: denials.slice(from, from + mostSubjects) })
     }
   }
 

@@ -1,5 +1,7 @@
+import { latestOption } from '../outbound/latest.ts'
 import { type EncodeMode, encodeOption, encodeOutgoing, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
+import { type Underway, underway } from '../outbound/underway.ts'
 import type { Session } from '../session/session.ts'
 import { roomName } from './room-name.ts'
 import type { Member, Rooms } from './rooms.ts'
@@ -8,8 +10,8 @@ import type { Member, Rooms } from './rooms.ts'
 export interface Recipient extends Member {
   /** What its route declares; members with the same policy share one encoding and one frame. */
   readonly outbound: OutboundPolicy
-  /** A promise of `undefined` is a payload that was refused. */
-  deliver(frame: SharedFrame | Promise<SharedFrame | undefined>): void
+  /** A promise of `undefined` is a payload that was refused. While a member is behind, the newest with one key is enough. */
+  deliver(frame: SharedFrame | Underway<SharedFrame | undefined>, key?: string): void
   outputRefused(error: unknown): void
 }
 
@@ -17,6 +19,11 @@ export interface Recipient extends Member {
 export interface BroadcastOptions {
   /** For this one message. Default: what each member's route says. */
   readonly encode?: EncodeMode
+  /**
+   * Names what this message tells the newest of. While a member is behind, an unsent message with the same name is left
+   * out, and this one is sent in its stead, last. 1 to 256 characters. Default: each message is sent.
+   */
+  readonly latest?: string
   /**
    * Asked once per member: `undefined` leaves this one out, another value is sent to this one alone, the message itself
    * is shared with everybody else (ASVS 8.2.3: two viewers of one room see different fields). It must not wait. With
@@ -35,9 +42,10 @@ export interface Audience {
   /** Without this socket. */
   except(socket: { readonly id: string }): Audience
   /**
-   * Encoded once per kind of route among the members, framed once, written to each.
-   *
-   * @throws SecureWsError when the message cannot be encoded, or a member's route does not declare it: nobody gets it then.
+   * Sends to every member, on every node: encoded once per kind of route among the members, framed once, written to
+   * each.
+   * @throws SecureWsError `SWS_NOT_ENCODABLE`, `SWS_UNDECLARED_TYPE`, `SWS_INVALID_OUTPUT`, `SWS_UNSAFE_URL`, also for
+   * the route of one member alone; `SWS_BAD_OPTION` for an unknown `encode`: nobody gets it then
    */
   send(message: unknown, options?: BroadcastOptions): void
 }
@@ -74,8 +82,9 @@ export function createAudience<M extends Recipient>(
 
 /** Encodes everything before the first byte goes out, so that a mistake of the caller reaches nobody. */
 export function deliverTo(members: Iterable<Recipient>, message: unknown, options: BroadcastOptions): void {
-  const encodings = new Map<OutboundPolicy, SharedFrame | Promise<SharedFrame | undefined>>()
-  const deliveries: [Recipient, SharedFrame | Promise<SharedFrame | undefined>][] = []
+  const key = latestOption(options)
+  const encodings = new Map<OutboundPolicy, SharedFrame | Underway<SharedFrame | undefined>>()
+  const deliveries: [Recipient, SharedFrame | Underway<SharedFrame | undefined>][] = []
   for (const member of members) {
     const own = options.perMember === undefined ? message : options.perMember(member.session, message)
     if (own === undefined && options.perMember !== undefined) continue
@@ -90,21 +99,22 @@ export function deliverTo(members: Iterable<Recipient>, message: unknown, option
     }
     deliveries.push([member, frame])
   }
-  for (const [member, frame] of deliveries) member.deliver(frame)
+  for (const [member, frame] of deliveries) member.deliver(frame, key)
 }
 
 function encode(
   message: unknown,
   member: Recipient,
   options: BroadcastOptions,
-): SharedFrame | Promise<SharedFrame | undefined> {
+): SharedFrame | Underway<SharedFrame | undefined> {
   const outgoing = encodeOutgoing(message, member.outbound, encodeOption(options))
   if (!(outgoing instanceof Promise)) return new SharedFrame(outgoing)
   // Reported once, not once per member.
-  return outgoing.then(
+  const frame = outgoing.then(
     (ready) => new SharedFrame(ready),
     (error: unknown) => member.outputRefused(error) as undefined,
   )
+  return underway(frame, outgoing.bytes)
 }
 
 function membersOf<M extends Recipient>(

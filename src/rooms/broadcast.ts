@@ -2,6 +2,7 @@ import { SecureWsError } from '../errors.ts'
 import { isBytes, viewOf } from '../outbound/bytes.ts'
 import { dangerouslyTrustHtml, Encoded } from '../outbound/encoded.ts'
 import { refuseLossOf, stringify } from '../outbound/json.ts'
+import { isLatestKey } from '../outbound/latest.ts'
 import type { EncodeMode } from '../outbound/outbound.ts'
 
 /** One `send` to an audience, as another node gets it: the value, not its encoding, which each node does at its own exit. */
@@ -11,6 +12,7 @@ export interface Broadcast {
   readonly rooms: readonly string[]
   readonly except: readonly string[]
   readonly encode?: EncodeMode | undefined
+  readonly latest?: string | undefined
   readonly message: unknown
 }
 
@@ -71,11 +73,12 @@ function revive(_key: string, value: unknown): unknown {
 
 function isBroadcast(value: unknown): value is Broadcast {
   if (typeof value !== 'object' || value === null || !('message' in value)) return false
-  const { id, rooms, except, encode } = value as Record<string, unknown>
+  const { id, rooms, except, encode, latest } = value as Record<string, unknown>
   return (
     typeof id === 'string' &&
     isNames(rooms) &&
     isNames(except) &&
+    (latest === undefined || isLatestKey(latest)) &&
     (encode === undefined || encode === 'html' || encode === 'json' || encode === 'none')
   )
 }

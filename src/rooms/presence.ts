@@ -123,6 +123,8 @@ export function createPresence({ store, ttl = 30_000, onFailure }: PresenceOptio
       if (wanted.size === 0) stop()
       settle(place)
     },
+    /** Puts back what the store may have lost: now, instead of with the next third of the time. */
+    renew,
     async members(room: string): Promise<readonly RoomMember[]> {
       await told([...unsettled.values()].filter(({ claim }) => claim.key === room))
       return (await store.members(room)).flatMap(read)

@@ -15,7 +15,8 @@ export interface Grant {
   /** Milliseconds since the epoch; afterwards the member is out of the room, not off the server. Default: no end. */
   readonly until?: number
   /**
-   * Asked again at each revalidation and by `reauthorize`; anything but `true` ends the membership. Default: the
+   * Asked at the join, then at each revalidation and by `reauthorize`; anything but `true` refuses the join, or ends the
+   * membership. A question that throws, or stays unanswered for `limits.lookup`, is a no. Default: the
    * membership stays.
    */
   readonly authorize?: (session: Session | null) => boolean | Promise<boolean>
@@ -27,6 +28,12 @@ export interface Rooms<M extends Member> {
    * @throws SecureWsError `SWS_BAD_ROOM`, `SWS_TOO_MANY_ROOMS`
    */
   join(member: M, room: string, grant?: Grant): boolean
+  /**
+   * A place for a member whom somebody is asked about: it counts among its rooms, and is gone when the member leaves the
+   * room, is taken out of it, joins it otherwise or closes. @throws as `join`
+   */
+  reserve(member: M, room: string): Reservation
+  /** True when it was in the room; who was about to come in does not come in. */
   leave(member: M, room: string): boolean
   /** Called once when a socket has closed: afterwards nothing here refers to it. */
   forget(member: M): void
@@ -36,6 +43,15 @@ export interface Rooms<M extends Member> {
   /** Ends the grants whose time is over and returns them. */
   expire(now: number): readonly { readonly member: M; readonly room: string }[]
   readonly size: number
+}
+
+/** A place in a room until the answer is there. */
+export interface Reservation {
+  /** Is it still asked for? */
+  readonly stands: boolean
+  /** Turns it into a membership, and says whether it is a new one. Does nothing when it no longer stands. */
+  enter(grant: Grant): boolean
+  cancel(): void
 }
 
 export interface RoomsOptions {
@@ -57,8 +73,46 @@ export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
   const membersOf = new Map<string, Set<M>>()
   const grantsOf = new Map<M, Map<string, Grant>>()
   const timed = new Map<M, number>()
+  const awaited = new Map<M, Map<string, Reservation>>()
+
+  function unawait(member: M, room: string): void {
+    const rooms = awaited.get(member)
+    if (rooms?.delete(room) && rooms.size === 0) awaited.delete(member)
+  }
+
+  function checkRoomFor(member: M, room: string): void {
+    const grants = grantsOf.get(member)
+    const coming = awaited.get(member)
+    if (grants?.has(room) === true || coming?.has(room) === true) return
+    if ((grants?.size ?? 0) + (coming?.size ?? 0) < roomsPerSocket) return
+    throw new SecureWsError(
+      'SWS_TOO_MANY_ROOMS',
+      `This socket is in ${roomsPerSocket} rooms already. Leave one first, or raise \`limits.roomsPerSocket\`.`,
+    )
+  }
+
+  function join(member: M, room: string, grant: Grant): boolean {
+    checkRoomFor(member, room)
+    unawait(member, room)
+    const grants = grantsOf.get(member)
+    const known = grants?.get(room)
+    if (known?.until !== undefined) untime(member)
+    if (grant.until !== undefined) timed.set(member, (timed.get(member) ?? 0) + 1)
+    if (grants === undefined) grantsOf.set(member, new Map([[room, grant]]))
+    else grants.set(room, grant)
+    if (known === undefined) onJoined?.(member, room)
+    const members = membersOf.get(room)
+    if (members !== undefined) {
+      members.add(member)
+      return known === undefined
+    }
+    membersOf.set(room, new Set([member]))
+    onFirst?.(room)
+    return true
+  }
 
   function leave(member: M, room: string): boolean {
+    unawait(member, room)
     const grants = grantsOf.get(member)
     const grant = grants?.get(room)
     if (grants === undefined || grant === undefined) return false
@@ -82,32 +136,25 @@ export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
   }
 
   return {
-    join(member, name, grant = noGrant) {
-      const room = roomName(name)
-      const grants = grantsOf.get(member)
-      const known = grants?.get(room)
-      if (known === undefined && (grants?.size ?? 0) >= roomsPerSocket) {
-        throw new SecureWsError(
-          'SWS_TOO_MANY_ROOMS',
-          `This socket is in ${roomsPerSocket} rooms already. Leave one first, or raise \`limits.roomsPerSocket\`.`,
-        )
-      }
-      if (known?.until !== undefined) untime(member)
-      if (grant.until !== undefined) timed.set(member, (timed.get(member) ?? 0) + 1)
-      if (grants === undefined) grantsOf.set(member, new Map([[room, grant]]))
-      else grants.set(room, grant)
-      if (known === undefined) onJoined?.(member, room)
-      const members = membersOf.get(room)
-      if (members !== undefined) {
-        members.add(member)
-        return known === undefined
-      }
-      membersOf.set(room, new Set([member]))
-      onFirst?.(room)
-      return true
-    },
+    join: (member, name, grant = noGrant) => join(member, roomName(name), grant),
     leave: (member, name) => leave(member, roomName(name)),
+    reserve(member, name) {
+      const room = roomName(name)
+      checkRoomFor(member, room)
+      const mine: Reservation = {
+        get stands() {
+          return awaited.get(member)?.get(room) === mine
+        },
+        enter: (grant) => mine.stands && join(member, room, grant),
+        cancel: () => (mine.stands ? unawait(member, room) : undefined),
+      }
+      const rooms = awaited.get(member)
+      if (rooms === undefined) awaited.set(member, new Map([[room, mine]]))
+      else rooms.set(room, mine)
+      return mine
+    },
     forget(member) {
+      awaited.delete(member)
       for (const room of [...(grantsOf.get(member)?.keys() ?? [])]) leave(member, room)
     },
     of: (member) => new Set(grantsOf.get(member)?.keys() ?? []),

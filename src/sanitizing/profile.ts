@@ -2,7 +2,7 @@ import { badOption } from '../errors.ts'
 import { checkKeys, isPlainObject, join } from '../option-checks.ts'
 
 /**
- * What DOMPurify may be told, in its own words (https://github.com/cure53/DOMPurify#can-i-configure-dompurify). Lists only,
+ * The configuration that DOMPurify may be given, in its own words (https://github.com/cure53/DOMPurify#can-i-configure-dompurify). Lists only,
  * never functions: a function cannot cross to a worker, and one in ADD_TAGS used to beat FORBID_TAGS (CVE-2026-41240).
  * Every option that hands out something else than a string, or that takes a guard away, is missing on purpose.
  */

@@ -12,7 +12,7 @@ export type { OwnProfile }
 /** The `sanitize` option. Every document is one string of HTML that a user wrote. */
 export interface SanitizeOptions {
   /**
-   * What stays: `'basic'` text formatting and links, `'rich'` also headings, tables and `https:` images, or an own
+   * Markup that stays: `'basic'` text formatting and links, `'rich'` also headings, tables and `https:` images, or an own
    * DOMPurify configuration. Links always get `rel="noopener noreferrer nofollow"`. Default `'basic'`.
    */
   readonly profile?: 'basic' | 'rich' | OwnProfile
@@ -179,9 +179,10 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: stri
 let everyday: Sanitizer | undefined
 
 /**
- * Cleans HTML that a user wrote with the `'basic'` profile, for the whole program: its workers start with the first call,
- * keep the program alive only while they work, and end when idle.
- * @throws SecureWsError `SWS_SANITIZE_REFUSED` as a rejection: too large, too deep, too slow, or beyond cleaning.
+ * Cleans HTML that a user wrote with the `'basic'` profile, for the whole program: its workers start with the first
+ * call, keep the program alive only while they work, and end when idle. Errors come as a rejection.
+ * @throws SecureWsError `SWS_SANITIZE_REFUSED`: too large, too deep, too slow, or beyond cleaning; `SWS_INTERNAL` when
+ * no worker can run
  */
 export async function sanitizeHtml(dirty: string): Promise<Encoded<'html'>> {
   everyday ??= createSanitizer(compileSanitizing({}), () => {})

@@ -1,7 +1,7 @@
 import { digestOf, type IdentityKind, identityKey, identityKinds } from './identity.ts'
 
 /**
- * One revocation. `session` and `token`: refused until `until`. `user`: every session of the account that was authenticated
+ * A revocation. `session` and `token`: refused until `until`. `user`: every session of the account that was authenticated
  * at or before `at` is refused until `until`; signing in again afterwards works, unless `at` is `until` (a ban).
  */
 export interface Denial {

@@ -1,5 +1,5 @@
 /**
- * Who a socket belongs to: what an authenticator returns and what `socket.session` holds, before the 101 is written.
+ * The owner of a socket: what an authenticator returns and what `socket.session` holds, before the 101 is written.
  * Add your own members once and they are typed everywhere:
  *
  *     declare module 'fastify-secure-ws' {

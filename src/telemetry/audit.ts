@@ -106,7 +106,7 @@ const levels: Partial<Record<AuditType, 'warn' | 'error'>> = {
 }
 
 /**
- * One door for every decision: the request's logger (or the application's), the `audit` option and the diagnostics
+ * One door for every event: the request's logger (or the application's), the `audit` option and the diagnostics
  * channel `fastify-secure-ws:audit`. A listener that throws is logged and harms nobody.
  */
 export function createAudit({ logger, listener, now = Date.now, linesPerSecond = 20 }: AuditOptions): Audit {

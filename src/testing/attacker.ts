@@ -24,7 +24,7 @@ export interface Victim {
 }
 
 /**
- * What a page, a rebound name and a raw client try: cross-site WebSocket hijacking, DNS rebinding, and handshakes that
+ * The attacks of a page, a rebound name and a raw client: cross-site WebSocket hijacking, DNS rebinding, and handshakes that
  * servers read in more than one way.
  */
 export function hostileHandshakes({ path, host, origin, headers = {}, protocols = [] }: Victim): HostileHandshake[] {

@@ -1,23 +1,9 @@
+import type { Duplex } from 'node:stream'
 import { closeReasonBytes, controlBytes } from '../connection/close.ts'
 import { controlText } from '../connection/control-text.ts'
-import type { FrameOptions, SendCallback } from '../connection/sending.ts'
-import type { Piece, WriteCallback } from './coalescer.ts'
-
-/** The part of ws's sender that is used; `test/ws/ws-internals.test.ts` fails when ws changes it. */
-export interface WsSender {
-  readonly _state: number
-  readonly _firstFragment: boolean
-  readonly _queue: readonly unknown[]
-  send(payload: unknown, options: WsFrameOptions | undefined, callback: SendCallback | undefined): void
-  ping(payload: unknown, mask: boolean, callback: WriteCallback | undefined): void
-  pong(payload: unknown, mask: boolean, callback: WriteCallback | undefined): void
-  close(code: number | undefined, reason: unknown, mask: boolean, callback: WriteCallback | undefined): void
-  sendFrame(pieces: readonly Piece[], callback: WriteCallback | undefined): void
-}
-
-export interface WsFrameOptions extends FrameOptions {
-  readonly binary?: boolean | undefined
-}
+import type { SendCallback } from '../connection/port.ts'
+import { Coalescer, type Piece, type Turn, type WriteCallback } from './coalescer.ts'
+import type { WsFrameOptions, WsSender } from './internals.ts'
 
 /** Where what a sender is told goes. */
 export interface Exit {
@@ -25,45 +11,77 @@ export interface Exit {
   readonly passing: boolean
   /** Through the encoder. */
   encode(payload: unknown, options: WsFrameOptions | undefined, callback: SendCallback | undefined): void
-  push(pieces: readonly Piece[], callback: WriteCallback | undefined): void
+  /** A close frame is about to leave that did not come from behind the encoder. */
+  closing(code: number | undefined): void
 }
 
-const exits = new WeakMap<WsSender, Exit>()
-let guards: Guards | undefined
+/**
+ * The stream of ws's sender. Whatever ws calls its methods, every frame of it is written here, behind what was pushed before:
+ * nothing overtakes what waits for the end of the turn.
+ */
+export class SenderStream extends Coalescer {
+  readonly exit: Exit
+  readonly #stream: Duplex
+
+  constructor(stream: Duplex, turn: Turn, exit: Exit) {
+    super(stream, turn)
+    this.#stream = stream
+    this.exit = exit
+  }
+
+  get destroyed(): boolean {
+    return this.#stream.destroyed
+  }
+
+  write(piece: Piece, callback?: WriteCallback): void {
+    this.push([piece], callback)
+  }
+
+  /** One write for all that is written in a turn: nothing is left for these to do. */
+  cork(): void {}
+  uncork(): void {}
+
+  end(): void {
+    this.flush()
+    this.#stream.end()
+  }
+}
+
+let guarded: { readonly ofWs: WsSender; readonly ours: object } | undefined
 
 /**
  * OU-05: `WebSocket.prototype.send.call(socket, text)` and `socket._sender.send(text, {})` do not pass our `send`, nor do
- * `ping`, `pong` and `close` of the prototype pass ours. All of ws's own ways to a frame end in these methods of its sender;
- * here, what did not come from the encoder is encoded. The same functions for all senders: a socket costs no closures.
+ * `ping`, `pong` and `close` of the prototype pass ours. All of ws's own ways to a frame begin in these methods of its sender;
+ * here, what did not come from the encoder is encoded. One prototype between the sender and ws's: a socket costs nothing.
  */
-export function guardSender(sender: WsSender, exit: Exit): void {
-  guards ??= guardsOf(Object.getPrototypeOf(sender))
-  exits.set(sender, exit)
-  Object.assign(sender, guards)
+export function guardSender(sender: WsSender, stream: SenderStream): void {
+  const ofWs: WsSender = Object.getPrototypeOf(sender)
+  if (guarded?.ofWs !== ofWs) guarded = { ofWs, ours: Object.setPrototypeOf(guardsOf(ofWs), ofWs) }
+  Object.setPrototypeOf(sender, guarded.ours)
+  sender._socket = stream
 }
 
-type Guards = Pick<WsSender, 'send' | 'ping' | 'pong' | 'close' | 'sendFrame'>
+function exitOf(sender: WsSender): Exit {
+  return (sender._socket as SenderStream).exit
+}
 
-function guardsOf(ofWs: WsSender): Guards {
+function guardsOf(ofWs: WsSender): Pick<WsSender, 'send' | 'ping' | 'pong' | 'close'> {
   return {
-    send(this: WsSender, ...said: Parameters<WsSender['send']>) {
-      const exit = exits.get(this)
-      if (exit?.passing === true) ofWs.send.apply(this, said)
-      else exit?.encode(...said)
+    send(this: WsSender, ...said) {
+      const exit = exitOf(this)
+      if (exit.passing) ofWs.send.apply(this, said)
+      else exit.encode(...said)
     },
     ping(this: WsSender, payload, mask, callback) {
-      ofWs.ping.call(this, exits.get(this)?.passing ? payload : controlText(payload, controlBytes), mask, callback)
+      ofWs.ping.call(this, exitOf(this).passing ? payload : controlText(payload, controlBytes), mask, callback)
     },
     pong(this: WsSender, payload, mask, callback) {
-      ofWs.pong.call(this, exits.get(this)?.passing ? payload : controlText(payload, controlBytes), mask, callback)
+      ofWs.pong.call(this, exitOf(this).passing ? payload : controlText(payload, controlBytes), mask, callback)
     },
     close(this: WsSender, code, reason, mask, callback) {
-      const text = exits.get(this)?.passing ? reason : controlText(reason, closeReasonBytes)
-      ofWs.close.call(this, code, text, mask, callback)
-    },
-    // Every frame ends here, control frames too, so nothing overtakes what waits for the end of the turn.
-    sendFrame(this: WsSender, ...said: Parameters<WsSender['sendFrame']>) {
-      exits.get(this)?.push(...said)
+      const exit = exitOf(this)
+      if (!exit.passing) exit.closing(code)
+      ofWs.close.call(this, code, exit.passing ? reason : controlText(reason, closeReasonBytes), mask, callback)
     },
   }
 }

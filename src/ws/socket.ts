@@ -7,31 +7,18 @@ import { Connection } from '../connection/connection.ts'
 import { controlText } from '../connection/control-text.ts'
 import { emitContained } from '../connection/listeners.ts'
 import { joinRoom, leaveRoom } from '../connection/membership.ts'
-import type { FrameOptions, SendCallback } from '../connection/sending.ts'
-import type { EncodeMode } from '../outbound/outbound.ts'
+import type { SendCallback, SendOptions } from '../connection/port.ts'
 import type { Audience } from '../rooms/audience.ts'
 import type { Grant } from '../rooms/rooms.ts'
 import type { Session } from '../session/session.ts'
 import { createTurn } from './coalescer.ts'
+import { setSocket, stateInWs, type WsSocket, waitingInWs } from './internals.ts'
 import { releaseResponse } from './response.ts'
 import { socketId } from './socket-id.ts'
-import { WebSocketWire, type WsSocket } from './ws-port.ts'
+import { WebSocketWire } from './ws-port.ts'
 
 /** As ws declares it for `ping` and `pong`. */
 type ControlCallback = (error: Error) => void
-
-/** Options of one `send`. */
-export interface SendOptions extends FrameOptions {
-  /**
-   * Whether the frame is binary. Default: true for bytes and a Blob, else false. Bytes with `false` are UTF-8 text, and
-   * encoded.
-   */
-  readonly binary?: boolean | undefined
-  /** Taken and ignored, as ws does on a server: RFC 6455 section 5.1 forbids it. Default `false`. */
-  readonly mask?: boolean | undefined
-  /** For this one payload. Default: what the route says. */
-  readonly encode?: EncodeMode | undefined
-}
 
 /** What the class needs of the plugin: who was admitted on which stream, and what all sockets share. */
 export interface SocketSource {
@@ -45,12 +32,18 @@ export interface SocketSource {
  * The socket class for one server, handed to @fastify/websocket through its `WebSocket` option. It is a `ws` WebSocket, so
  * everything that takes one works; what goes in and out passes `Connection`.
  */
-export function secureSocketClass(source: SocketSource): SecureSocketClass {
+export function secureSockets(source: SocketSource): SecureSockets {
   const turn = createTurn()
-  return class SecureWebSocket extends WebSocket {
+  let connectionOf: SecureSockets['connectionOf'] = unopened
+  class SecureWebSocket extends WebSocket {
     #connection: Connection | undefined
 
     static {
+      connectionOf = (socket) => {
+        // Whoever replaces the class of ws finds no connection, and no socket of ours.
+        if (!(#connection in socket)) throw new TypeError('This socket is none of this server.')
+        return (socket as SecureWebSocket).#opened
+      }
       // ws hands `binaryType` on to its receiver, and then frames come as something without a `length`: the byte rate would
       // count NaN, for ever. The receiver keeps making Buffers; what the application asked for is made at its listener.
       Object.defineProperty(SecureWebSocket.prototype, 'binaryType', {
@@ -61,10 +54,17 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
           if (this.#connection !== undefined && binaryTypes.has(type)) this.#connection.wire.binaryType = type
         },
       })
-      const ofWs = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'bufferedAmount')
       Object.defineProperty(SecureWebSocket.prototype, 'bufferedAmount', {
         get(this: SecureWebSocket) {
-          return this.#connection?.wire.waiting ?? Number(ofWs?.get?.call(this))
+          return this.#connection?.waiting ?? waitingInWs(this)
+        },
+      })
+      // From the application's `close()` on nothing can be sent; ws itself hears of it when the close frame's turn has come.
+      Object.defineProperty(SecureWebSocket.prototype, 'readyState', {
+        get(this: SecureWebSocket) {
+          const connection = this.#connection
+          if (connection?.finishing === true && !connection.wire.passing) return WebSocket.CLOSING
+          return stateInWs(this)
         },
       })
     }
@@ -90,41 +90,38 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
 
     /** 128 random bits: names this socket in events and in `sockets()`. */
     get id(): string {
-      return this.connection.id
+      return this.#opened.id
     }
 
     get session(): Session | null {
-      return this.connection.session
+      return this.#opened.session
     }
 
     get rooms(): ReadonlySet<string> {
-      return this.connection.rooms
+      return this.#opened.rooms
     }
 
-    /**
-     * The state behind this face.
-     * @internal
-     */
-    get connection(): Connection {
+    /** Private, as it leads past the encoder: no handler is to reach it. */
+    get #opened(): Connection {
       if (this.#connection === undefined) throw new TypeError('This socket was never opened by the server.')
       return this.#connection
     }
 
-    join(room: string, grant?: Grant): void {
-      joinRoom(this.connection, source.surroundings.rooms, room, grant)
+    join(room: string, grant?: Grant): Promise<boolean> | undefined {
+      return joinRoom(this.#opened, source.surroundings, room, grant)
     }
 
     leave(room: string): void {
-      leaveRoom(this.connection, source.surroundings.rooms, room)
+      leaveRoom(this.#opened, source.surroundings.rooms, room)
     }
 
     to(room: string): Audience {
-      return source.to(this.connection, room)
+      return source.to(this.#opened, room)
     }
 
     override send(value: unknown, options?: SendOptions | SendCallback, callback?: SendCallback): void {
-      if (typeof options === 'function') this.connection.send(value, undefined, options)
-      else this.connection.send(value, options, callback)
+      if (typeof options === 'function') this.#opened.send(value, undefined, options)
+      else this.#opened.send(value, options, callback)
     }
 
     /**
@@ -139,10 +136,9 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
       if (code !== undefined && !isSendableCloseCode(code)) {
         throw new TypeError(`${String(code)} is no close code. Write 1000, or one from 3000 to 4999.`)
       }
-      connection.gate(code ?? 1005)
-      // ws echoes the client's own close frame through this method. Its code goes back, its text, which is bytes, does not.
-      if (code === undefined || typeof reason !== 'string') connection.wire.closeFrame(code)
-      else connection.wire.closeFrame(code, controlText(reason, closeReasonBytes))
+      // ws echoes the client's own close frame through this method. Its code goes back, its text does not.
+      const isEcho = (this as WebSocket as WsSocket)._closeFrameReceived
+      connection.close(code, code === undefined || isEcho ? undefined : controlText(reason, closeReasonBytes))
     }
 
     /**
@@ -165,27 +161,27 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
      */
     override ping(payload?: unknown, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
       const [text, called] = controlArguments(payload, mask, callback)
-      this.connection.wire.ping(text, called && this.connection.contained(called))
+      this.#opened.wire.ping(text, called && this.#opened.contained(called))
     }
 
     /** Sends a pong. Text is encoded and cut to 125 bytes, bytes go as they are. */
     override pong(payload?: unknown, mask?: boolean | ControlCallback, callback?: ControlCallback): void {
-      const { wire } = this.connection
+      const { wire } = this.#opened
       // Bytes are ws answering a ping with the client's own payload, as RFC 6455 section 5.5.3 asks for.
       const [text, called] = controlArguments(payload, mask, callback)
       // A copy: the application may send bytes as well, and refill them before they leave.
       const bytes = Buffer.isBuffer(payload) ? Buffer.copyBytesFrom(payload) : text
-      wire.pong(bytes, called && this.connection.contained(called))
+      wire.pong(bytes, called && this.#opened.contained(called))
     }
 
     /** Stops reading: no listener is called until `resume()`. What the client sends waits in the kernel. */
     override pause(): void {
-      this.connection.wire.pause()
+      this.#opened.wire.pause()
     }
 
     /** Reads again. */
     override resume(): void {
-      this.connection.wire.resume()
+      this.#opened.wire.resume()
     }
 
     /** Adds a listener. Reading begins with the first one that a message can reach, or when the handler has returned. */
@@ -214,32 +210,33 @@ export function secureSocketClass(source: SocketSource): SecureSocketClass {
     override emit(event: string | symbol, ...args: unknown[]): boolean {
       const connection = this.#connection
       if (connection === undefined || typeof event === 'symbol') return super.emit(event, ...args)
-      if (event === 'message') {
-        connection.frame(args[0] as Buffer, args[1] === true)
-        return true
-      }
-      if (event === 'close') connection.closed(Number(args[0]))
-      else if (event === 'ping') connection.ping()
-      else if (event === 'pong') connection.pong(args[0] as Buffer)
-      // Without a listener it would throw, as everywhere in Node: here it is the client's doing, and ws has answered it.
-      if (event === 'error') connection.socketFailed(args[0])
-      return emitContained(this, event, args, (error) => connection.fault(error))
+      // What the application emits itself stays in its own context.
+      if (!eventsOfWs.has(event)) return emitContained(this, event, args, (error) => connection.fault(error))
+      return connection.apart(() => {
+        if (event === 'message') {
+          connection.frame(args[0] as Buffer, args[1] === true)
+          return true
+        }
+        connection.happened(event, args)
+        return emitContained(this, event, args, (error) => connection.fault(error))
+      })
     }
   }
+  return { SecureWebSocket, connectionOf }
 }
 
-/** A ws socket whose state is within reach of the plugin. */
-export interface ConnectedSocket extends WebSocket {
-  readonly connection: Connection
-}
-export type SecureSocketClass = new (...parameters: ConstructorParameters<typeof WebSocket>) => ConnectedSocket
-
-interface SetSocket {
-  setSocket(this: WebSocket, stream: Duplex, head: Buffer, options: object): void
+/** The class, and the way from one of its sockets to the state of it, which the plugin has and no handler. */
+export interface SecureSockets {
+  readonly SecureWebSocket: new (...parameters: ConstructorParameters<typeof WebSocket>) => WebSocket
+  connectionOf(socket: WebSocket): Connection
 }
 
-/** Documented by ws as private, and the one place where a server-side socket gets its stream (stack facts: pause here). */
-const { setSocket } = WebSocket.prototype as WebSocket & SetSocket
+function unopened(): never {
+  throw new TypeError('This socket is none of this server.')
+}
+
+/** Emitted by ws on an open socket of a server. */
+const eventsOfWs: ReadonlySet<string> = new Set(['message', 'close', 'error', 'ping', 'pong'])
 
 /** RFC 6455 section 7.1.5: never on the wire, only in `close` events and ours. */
 const abnormalClosure = 1006

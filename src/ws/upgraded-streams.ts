@@ -18,11 +18,11 @@ export interface UpgradedStreamsOptions {
   readonly report: (end: StreamEnd) => void
 }
 
-/** `open`: nobody has decided. `judged`: the guard has it, with a clock and an event of its own. */
+/** `open`: nobody has decided. `judged`: the guard has it, with a clock of its own. `answered`: and has refused it, with an event. */
 interface Pending {
   readonly since: number
   readonly address: string | undefined
-  state: 'open' | 'judged'
+  state: 'open' | 'judged' | 'answered'
 }
 
 /**
@@ -67,9 +67,11 @@ export class UpgradedStreams {
     const response = responseOn(stream)
     if (response === undefined || response.req !== raw) return
     const answered = () => {
-      if (pending.state === 'open') {
-        this.#end(stream, 'SWS_BAD_HANDSHAKE', `answered with ${response.statusCode} before the guard saw it`)
-      } else stream.destroy()
+      if (pending.state === 'answered') stream.destroy()
+      else {
+        const when = pending.state === 'open' ? 'before the guard saw it' : 'by a hook, after the guard had begun'
+        this.#end(stream, 'SWS_BAD_HANDSHAKE', `answered with ${response.statusCode} ${when}`)
+      }
     }
     if (response.writableFinished) answered()
     else response.once('finish', answered)
@@ -81,6 +83,14 @@ export class UpgradedStreams {
     if (pending?.state !== 'open') return
     pending.state = 'judged'
     this.#undecided--
+  }
+
+  /** The guard has refused it, and said so. */
+  answered(stream: Duplex): void {
+    const pending = this.#pending.get(stream)
+    if (pending === undefined) return
+    if (pending.state === 'open') this.#undecided--
+    pending.state = 'answered'
   }
 
   /** The stream is a socket. */
@@ -137,9 +147,9 @@ export class UpgradedStreams {
   }
 
   #gone(stream: Duplex): void {
-    if (this.#pending.get(stream)?.state === 'open') {
+    const state = this.#pending.get(stream)?.state
+    if (state !== undefined && state !== 'answered')
       this.#end(stream, 'SWS_BAD_HANDSHAKE', 'the client left before anybody answered')
-    }
     this.#forget(stream)
   }
 

@@ -1,52 +1,52 @@
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
-import type { LifeWire } from '../connection/admitted.ts'
+import type { LifeWire, WireOwner } from '../connection/admitted.ts'
 import { type BinaryType, shapeBytes } from '../connection/binary-type.ts'
-import type { FrameOptions, SendCallback } from '../connection/sending.ts'
+import { noCode } from '../connection/close.ts'
+import type { FrameOptions, SendCallback } from '../connection/port.ts'
 import type { Outgoing } from '../outbound/outbound.ts'
 import { frameOf, type SharedFrame } from '../outbound/shared-frame.ts'
-import { Coalescer, type Piece, type Turn, type WriteCallback } from './coalescer.ts'
-import { type Exit, guardSender, type WsFrameOptions, type WsSender } from './guarded-sender.ts'
+import type { Turn, WriteCallback } from './coalescer.ts'
+import { type Exit, guardSender, SenderStream } from './guarded-sender.ts'
+import { ofWs, stateInWs, type WsFrameOptions, type WsSocket, waitingInWs } from './internals.ts'
 
-/** ws's internals that are read or used here; `test/ws/ws-internals.test.ts` fails when ws changes one. */
-export interface WsSocket extends WebSocket {
-  readonly _receiver: WsReceiver | null
-  readonly _sender: WsSender | null
-  readonly _socket: (Duplex & { readonly bytesWritten?: number }) | null
-}
-interface WsReceiver {
-  readonly _state: number
-  readonly _bufferedBytes: number
-  readonly _fragmented: number
-}
-
-const ofWs = WebSocket.prototype
-const waitingInWs = Object.getOwnPropertyDescriptor(ofWs, 'bufferedAmount')
+const nothing = Buffer.alloc(0)
 
 /**
- * The one place that knows how ws works inside: what a connection needs of an open WebSocket beyond its public methods. It
- * calls those of ws itself, because the socket's own lead back here.
+ * What a connection needs of an open WebSocket beyond its public methods. It calls those of ws itself, because the socket's own
+ * lead back here.
  */
 export class WebSocketWire implements LifeWire, Exit {
   binaryType: BinaryType = 'nodebuffer'
   passing = false
+  owner: WireOwner | undefined
   readonly #socket: WsSocket
-  readonly #coalescer: Coalescer
+  readonly #below: SenderStream
   #held = 0
   #paused = false
 
   constructor(socket: WsSocket, stream: Duplex, turn: Turn) {
     this.#socket = socket
-    this.#coalescer = new Coalescer(stream, turn)
-    if (socket._sender !== null) guardSender(socket._sender, this)
+    this.#below = new SenderStream(stream, turn, this)
+    if (socket._sender !== null) guardSender(socket._sender, this.#below)
   }
 
   get open(): boolean {
-    return this.#socket.readyState === WebSocket.OPEN
+    return stateInWs(this.#socket) === WebSocket.OPEN
   }
 
   get waiting(): number {
-    return Number(waitingInWs?.get?.call(this.#socket)) + this.#coalescer.bytes
+    return waitingInWs(this.#socket) + this.#below.bytes
+  }
+
+  get behind(): boolean {
+    return (this.#socket._socket?.writableLength ?? 0) > 0
+  }
+
+  whenTaken(callback: () => void): void {
+    const stream = this.#socket._socket
+    // Writing after the end is an error; whoever waits is told of that when the socket closes.
+    if (stream?.writable === true) stream.write(nothing, (error) => error ?? callback())
   }
 
   get reading(): boolean {
@@ -69,7 +69,7 @@ export class WebSocketWire implements LifeWire, Exit {
   write({ payload, binary }: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
     // Text is copied into its frame whoever makes that; bytes need not be.
     if (typeof payload === 'string' && options === undefined && this.#isFree) {
-      this.#coalescer.push([frameOf(payload, binary ? 0x2 : 0x1)], callback as WriteCallback | undefined)
+      this.#below.push([frameOf(payload, binary ? 0x2 : 0x1)], callback as WriteCallback | undefined)
       return
     }
     const frame = { compress: options?.compress ?? true, fin: options?.fin ?? true, binary }
@@ -77,8 +77,8 @@ export class WebSocketWire implements LifeWire, Exit {
   }
 
   writeFrame({ bytes }: SharedFrame): boolean {
-    if (bytes === undefined || !this.#isFree) return false
-    this.#coalescer.push([bytes])
+    if (!this.#isFree) return false
+    this.#below.push([bytes])
     return true
   }
 
@@ -103,7 +103,7 @@ export class WebSocketWire implements LifeWire, Exit {
 
   /** What was sent before goes as far as the kernel takes it, as with ws. */
   terminate(): void {
-    this.#coalescer.flush()
+    this.#below.flush()
     ofWs.terminate.call(this.#socket)
   }
 
@@ -111,11 +111,11 @@ export class WebSocketWire implements LifeWire, Exit {
 
   /** While a frame is dealt with, what is sent waits for the other frames of the same read. */
   gather(): void {
-    this.#coalescer.gather()
+    this.#below.gather()
   }
 
   gathered(): void {
-    this.#coalescer.gathered(this.#socket._receiver?._bufferedBytes === 0)
+    this.#below.gathered(this.#socket._receiver?._bufferedBytes === 0)
   }
 
   shape(bytes: Buffer): unknown {
@@ -145,8 +145,8 @@ export class WebSocketWire implements LifeWire, Exit {
 
   // --- what the sender of ws is told ---
 
-  push(pieces: readonly Piece[], callback: WriteCallback | undefined): void {
-    this.#coalescer.push(pieces, callback)
+  closing(code: number | undefined): void {
+    this.owner?.gate(code ?? noCode)
   }
 
   encode(payload: unknown, options: WsFrameOptions | undefined, callback: SendCallback | undefined): void {

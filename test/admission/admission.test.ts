@@ -2,16 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type AdmissionOptions, checkAdmission, compileAdmission } from '../../src/admission/admission.ts'
 import { dangerouslyAllowAnyOrigin } from '../../src/admission/origin.ts'
-import { anyRequest, factsOf, type Given } from './facts.ts'
+import { factsOf, type Given } from './facts.ts'
 import { strict } from './guarded-server.ts'
-
-const request = await anyRequest()
 
 /** What a handshake with this Host and these rules is refused with. */
 function codeOf(options: Partial<AdmissionOptions>, given: Given): string | undefined {
   const policy = compileAdmission({ origins: 'same-origin', ...strict, ...options }, '')
-  const verdict = checkAdmission(factsOf(given), policy, true, request)
-  assert.ok(!(verdict instanceof Promise))
+  const verdict = checkAdmission(factsOf(given), policy, true)
   return verdict?.code
 }
 
@@ -21,16 +18,16 @@ test('the first refusal wins, cheap before dear', () => {
   const policy = compileAdmission({ origins: ['https://app.example'], ...strict }, '')
   const headers = { Host: 'evil.example', Origin: 'https://evil.example', 'Sec-Fetch-Mode': 'navigate' }
   const verdicts = [
-    checkAdmission(factsOf({ method: 'POST', tls: false, headers }), policy, false, request),
-    checkAdmission(factsOf({ tls: false, headers }), policy, false, request),
-    checkAdmission(factsOf({ tls: false, headers }), policy, true, request),
-    checkAdmission(factsOf({ headers }), policy, true, request),
-    checkAdmission(factsOf({ headers: { ...headers, Host: 'app.example' } }), policy, true, request),
-    checkAdmission(factsOf({ headers: { 'Sec-Fetch-Mode': 'navigate' } }), policy, true, request),
-    checkAdmission(factsOf(), policy, true, request),
+    checkAdmission(factsOf({ method: 'POST', tls: false, headers }), policy, false),
+    checkAdmission(factsOf({ tls: false, headers }), policy, false),
+    checkAdmission(factsOf({ tls: false, headers }), policy, true),
+    checkAdmission(factsOf({ headers }), policy, true),
+    checkAdmission(factsOf({ headers: { ...headers, Host: 'app.example' } }), policy, true),
+    checkAdmission(factsOf({ headers: { 'Sec-Fetch-Mode': 'navigate' } }), policy, true),
+    checkAdmission(factsOf(), policy, true),
   ]
   assert.deepEqual(
-    verdicts.map((verdict) => (verdict instanceof Promise ? 'late' : verdict?.code)),
+    verdicts.map((verdict) => verdict?.code),
     [
       'SWS_BAD_HANDSHAKE',
       'SWS_NOT_A_SOCKET_ROUTE',
@@ -111,8 +108,8 @@ test('a route and the server each have their own rules, compiled once', () => {
   // What the caller does to his list later has no effect: a policy is finished.
   origins.push('https://other.example')
   const code = (policy: typeof first, Origin: string) => {
-    const verdict = checkAdmission(factsOf({ headers: { Origin } }), policy, true, request)
-    return verdict instanceof Promise ? 'late' : verdict?.code
+    const verdict = checkAdmission(factsOf({ headers: { Origin } }), policy, true)
+    return verdict?.code
   }
   assert.equal(code(first, 'https://app.example'), undefined)
   assert.equal(code(first, 'https://other.example'), 'SWS_ORIGIN_REFUSED')
@@ -120,23 +117,17 @@ test('a route and the server each have their own rules, compiled once', () => {
   assert.equal(code(second, 'https://other.example'), undefined)
 })
 
-test('an async function is waited for, and fetch metadata is checked after it', async () => {
-  const policy = compileAdmission({ origins: async () => true, hosts: ['app.example'], ...strict }, '')
-  const fine = checkAdmission(factsOf(), policy, true, request)
-  const navigation = checkAdmission(factsOf({ headers: { 'Sec-Fetch-Mode': 'navigate' } }), policy, true, request)
-  assert.ok(fine instanceof Promise && navigation instanceof Promise)
-  assert.equal(await fine, undefined)
-  assert.equal((await navigation)?.code, 'SWS_FETCH_METADATA_REFUSED')
-})
-
-test('an async function is not asked about what is refused before it', () => {
+test('a function is asked about nothing that is refused without it', () => {
   let asked = 0
   const origins = async () => {
     asked++
     return true
   }
-  assert.equal(codeOf({ origins, hosts: ['app.example'] }, at('evil.example')), 'SWS_HOST_REFUSED')
-  assert.equal(codeOf({ origins, hosts: ['app.example'] }, { tls: false }), 'SWS_INSECURE_TRANSPORT')
+  const options = { origins, hosts: ['app.example'] }
+  assert.equal(codeOf(options, at('evil.example')), 'SWS_HOST_REFUSED')
+  assert.equal(codeOf(options, { tls: false }), 'SWS_INSECURE_TRANSPORT')
+  assert.equal(codeOf(options, { headers: { 'Sec-Fetch-Mode': 'navigate' } }), 'SWS_FETCH_METADATA_REFUSED')
+  assert.equal(codeOf(options, {}), undefined)
   assert.equal(asked, 0)
 })
 
@@ -157,4 +148,35 @@ test('explain says the rules as plain values', () => {
     assert.deepEqual(explained.hosts, ['localhost:*', '127.0.0.1:*', '[::1]:*'])
     assert.deepEqual(structuredClone(explained), explained)
   }
+})
+
+test('the origin of files may be listed where danger is said, and nowhere else', () => {
+  const options = { origins: ['https://app.example', 'file://'], ...strict }
+  assert.throws(() => compileAdmission(options, ''), {
+    code: 'SWS_BAD_OPTION',
+    message: /dangerouslyAllowFileOrigin: true/,
+  })
+  const policy = compileAdmission({ ...options, dangerouslyAllowFileOrigin: true }, '')
+  assert.equal(checkAdmission(factsOf({ headers: { Origin: 'file://' } }), policy, true), undefined)
+})
+
+// It sends its mode and no Origin. A browser sends more than its mode, and neither it nor a page can take that out.
+test("Node's own WebSocket is a client without an origin; a browser that hides its origin is not", () => {
+  const options = { origins: ['https://app.example'], allowMissingOrigin: true }
+  const without = (more: Record<string, string>): Given => ({ headers: { Origin: undefined, ...more } })
+  assert.equal(codeOf(options, without({ 'Sec-Fetch-Mode': 'websocket' })), undefined)
+  assert.equal(codeOf(options, without({})), undefined)
+  for (const more of [
+    { 'Sec-Fetch-Mode': 'websocket', 'Sec-Fetch-Site': 'cross-site' },
+    { 'Sec-Fetch-Mode': 'websocket', 'Sec-Fetch-Dest': 'websocket' },
+    { 'Sec-Fetch-Mode': 'cors' },
+    { 'Sec-Fetch-Site': 'none' },
+    { 'Sec-Fetch-User': '?1' },
+  ]) {
+    assert.equal(codeOf(options, without(more)), 'SWS_ORIGIN_REFUSED', JSON.stringify(more))
+  }
+  assert.equal(
+    codeOf({ origins: ['https://app.example'] }, without({ 'Sec-Fetch-Mode': 'websocket' })),
+    'SWS_ORIGIN_REFUSED',
+  )
 })

@@ -3,6 +3,7 @@ import websocket from '@fastify/websocket'
 import fastify, { type FastifyServerOptions } from 'fastify'
 import { type AdmissionOptions, checkAdmission, compileAdmission } from '../../src/admission/admission.ts'
 import { readHandshake } from '../../src/admission/handshake-request.ts'
+import { askOrigins } from '../../src/admission/origin.ts'
 import { clientAddress, peerIsTrusted } from '../../src/admission/peer.ts'
 import { type Refusal, refusalBody } from '../../src/http/refusal.ts'
 import { testCertificate } from '../harness/certificate.ts'
@@ -17,6 +18,7 @@ export interface GuardedServer {
 export const strict = {
   allowMissingOrigin: false,
   dangerouslyAllowNullOrigin: false,
+  dangerouslyAllowFileOrigin: false,
   allowInsecureTransport: false,
 } as const
 
@@ -36,7 +38,9 @@ export async function guardedServer(
     if (!request.ws) return
     const peer = { trusted: peerIsTrusted(request), address: clientAddress(request) }
     const facts = readHandshake(request.raw, peer)
-    const refusal = await checkAdmission(facts, policy, request.routeOptions.url === '/ws', request)
+    const refusal =
+      checkAdmission(facts, policy, request.routeOptions.url === '/ws') ??
+      (await askOrigins(facts.origin, policy.origins, request))
     if (refusal === undefined) return
     refusals.push(refusal)
     await reply

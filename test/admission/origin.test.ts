@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { FastifyRequest } from 'fastify'
-import { checkOrigin, dangerouslyAllowAnyOrigin, type OriginPolicy } from '../../src/admission/origin.ts'
+import { askOrigins, checkOrigin, dangerouslyAllowAnyOrigin, type OriginPolicy } from '../../src/admission/origin.ts'
 import { compileOrigins } from '../../src/admission/origin-list.ts'
 import type { Refusal } from '../../src/http/refusal.ts'
 import { anyRequest } from './facts.ts'
@@ -10,13 +10,16 @@ import { anyRequest } from './facts.ts'
 const request = await anyRequest()
 const own = 'https://app.example'
 
-function policyOf(origins: unknown, flags: Partial<Pick<OriginPolicy, 'missing' | 'nullOrigin'>> = {}): OriginPolicy {
-  return { ...compileOrigins(origins, 'origins'), missing: false, nullOrigin: false, ...flags }
+function policyOf(
+  origins: unknown,
+  flags: Partial<Pick<OriginPolicy, 'missing' | 'nullOrigin' | 'fileOrigin'>> = {},
+): OriginPolicy {
+  return { ...compileOrigins(origins, 'origins'), missing: false, nullOrigin: false, fileOrigin: false, ...flags }
 }
 
 /** The verdict of a policy that answers at once. */
 function now(value: string | undefined, policy: OriginPolicy, fromBrowser = false): Refusal | undefined {
-  const verdict = checkOrigin({ value, fromBrowser, own }, policy, request)
+  const verdict = checkOrigin({ value, fromBrowser, own }, policy) ?? askOrigins(value, policy, request)
   assert.ok(!(verdict instanceof Promise))
   return verdict
 }
@@ -83,13 +86,13 @@ test("'same-origin' compares scheme, host and port", () => {
 })
 
 test("'same-origin' without a readable host admits nobody", () => {
-  const verdict = checkOrigin({ value: own, fromBrowser: false, own: undefined }, sameOrigin, request)
+  const verdict = checkOrigin({ value: own, fromBrowser: false, own: undefined }, sameOrigin)
   assert.ok(verdict !== undefined)
 })
 
 test('a page on https whose handshake arrives unencrypted is told about trustProxy', () => {
   const question = { value: own, fromBrowser: false, own: 'http://app.example' }
-  const verdict = checkOrigin(question, sameOrigin, request)
+  const verdict = checkOrigin(question, sameOrigin)
   assert.ok(verdict !== undefined && !(verdict instanceof Promise))
   assert.match(verdict.advice ?? '', /trustProxy/)
 })
@@ -210,17 +213,30 @@ test('a function is asked with the serialized origin', () => {
 })
 
 // `origin => allowed.includes(new URL(origin).hostname)` must never see what URL would repair.
-test('CS-5 a function is never asked about null, nothing, another scheme or what is no origin', () => {
+test('CS-5 a function is never asked about null, nothing, or what is no origin', () => {
   asked.length = 0
   for (const value of [
     'null',
     undefined,
     '',
-    'javascript://app.example',
+    'javascript:alert(1)',
     'https://app.example/',
     'https:/app.example',
+    'HTTPS://127.1',
+    'wss://app.example',
+    'moz-extension://',
+    'moz-extension://id/',
+    'moz-extension://user@id',
+    'moz-extension://id:',
+    'moz-extension://id:0',
+    'moz-extension://\u017fd',
+    'moz-extension://\u00e9',
+    'moz extension://id',
+    ' moz-extension://id',
+    'file:///',
+    'file:///home/ada/page.html',
   ]) {
-    assert.ok(now(value, ask(true)))
+    assert.ok(now(value, ask(true)), value)
   }
   assert.deepEqual(asked, [])
 })
@@ -240,8 +256,47 @@ for (const [name, answer, admitted] of [
   ['a rejection without an Error', () => Promise.reject(null), false],
 ] as const) {
   test(`an async function that gives ${name} ${admitted ? 'admits' : 'refuses'}`, async () => {
-    const verdict = checkOrigin({ value: own, fromBrowser: false, own }, ask(answer()), request)
+    const verdict = askOrigins(own, ask(answer()), request)
     assert.ok(verdict instanceof Promise)
     assert.equal((await verdict) === undefined, admitted)
   })
 }
+
+// An extension of Firefox has a random id in each browser that it is installed in: only a function can know it.
+test('a function is asked about origins of any scheme, as they were sent', () => {
+  const ofExtension = policyOf((origin: string) => /^moz-extension:\/\/[0-9a-f-]{36}$/.test(origin))
+  assert.equal(now('moz-extension://5a1b0f3e-6c1d-4c52-9d5b-2b1f0e6f7a10', ofExtension), undefined)
+  assert.ok(now('moz-extension://evil', ofExtension))
+  for (const value of ['safari-web-extension://3E1C', 'tauri://localhost', 'app://x:3000', 'file://']) {
+    assert.equal(now(value, ask(true)), undefined)
+    assert.equal(asked.at(-1), value)
+    assert.ok(now(value, ask(false)))
+  }
+})
+
+test('lists take origins of any scheme, letter by letter', () => {
+  const safari = 'safari-web-extension://3E1C82B4-7A4D-4C0E-9B1A-5D0C3F2A1B6E'
+  const policy = policyOf([safari, 'tauri://localhost', 'ftp://files.example:2121'])
+  for (const value of [safari, 'tauri://localhost', 'ftp://files.example:2121']) {
+    assert.equal(now(value, policy), undefined)
+    for (const near of [
+      value.toLowerCase(),
+      `${value}x`,
+      `${value}:1`,
+      `${value}/`,
+      value.replace('://', ':'),
+      ` ${value}`,
+    ]) {
+      if (near !== value) assert.equal(now(near, policy)?.code, 'SWS_ORIGIN_REFUSED', near)
+    }
+  }
+})
+
+test('CS-5 the origin of files is that of everybody: no list, no function but one that says so, not "any"', () => {
+  for (const value of ['file://', 'FILE://', 'content://media']) {
+    for (const policy of [sameOrigin, listed, anyOrigin]) {
+      assert.match(now(value, policy)?.advice ?? '', /opened from a disk/)
+      assert.equal(now(value, { ...policy, fileOrigin: true }), undefined)
+    }
+  }
+})

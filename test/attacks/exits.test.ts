@@ -76,7 +76,7 @@ for (const { name, exit, opcode } of exits) {
     const sent = Buffer.concat(peer.frames.map(({ payload }) => payload)).toString()
     assert.doesNotMatch(sent, /[<>]/)
     // It did leave, and once encoded: twice would show its entities to the reader.
-    if (name !== 'a close reason of bytes') assert.ok(sent.includes(encoded), sent)
+    assert.ok(sent.includes(encoded), sent)
   })
 }
 
@@ -159,4 +159,26 @@ test('markup of the server arrives as markup', async (t) => {
   const peer = await server.connect()
   await until(() => peer.texts.length === 2, 'both came')
   assert.deepEqual(peer.texts, ['<b>x</b>', '{"type":"x","text":"<i>y</i>"}'])
+})
+
+// `socket.connection.wire.closeFrame(1000, '<script>')` passed the encoder of reasons, from within any handler.
+test('OU-05 nothing within reach of a handler leads past the encoder', async (t) => {
+  const found: string[] = []
+  const server = await startServer(t, {}, (app) => {
+    app.get('/ws', { websocket: true }, (socket) => {
+      const names = new Set<string | symbol>()
+      for (let of: object | null = socket; of !== null; of = Object.getPrototypeOf(of)) {
+        for (const name of [...Object.getOwnPropertyNames(of), ...Object.getOwnPropertySymbols(of)]) names.add(name)
+      }
+      for (const name of names) {
+        const value: unknown = Reflect.get(socket, name)
+        if (typeof value !== 'object' || value === null) continue
+        if (['closeFrame', 'wire', 'gate', 'deliver'].some((way) => way in value)) found.push(String(name))
+      }
+      socket.send('done')
+    })
+  })
+  const peer = await server.connect()
+  await until(() => peer.texts.length === 1, 'it looked')
+  assert.deepEqual(found, [])
 })

@@ -69,6 +69,7 @@ export function optionsOf(policy: MatrixPolicy) {
     hosts: policy.allowedHosts,
     allowMissingOrigin: policy.allowMissingOrigin,
     dangerouslyAllowNullOrigin: policy.allowNullOrigin,
+    dangerouslyAllowFileOrigin: false,
     allowInsecureTransport: !policy.requireTls,
   }
 }

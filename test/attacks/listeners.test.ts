@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
+import { WebSocket } from 'ws'
 import { json } from '../harness/frames.ts'
 import { startServer } from '../harness/server.ts'
 import { until } from '../harness/until.ts'
@@ -102,4 +103,39 @@ test('C8 a handler without an end keeps a message it never listens to for the ti
     { type: 'error', code: 'SWS_NO_LISTENER', id: 1 },
     { type: 'reply', id: 2, value: 'said' },
   ])
+})
+
+// ws's own methods, called on a socket of ours, close it as well: its messages must not go on being heard.
+for (const [name, close] of [
+  ["ws's own close()", (socket: object) => WebSocket.prototype.close.call(socket as WebSocket, 4000)],
+  ['close()', (socket: object) => (socket as WebSocket).close(4000)],
+] as const) {
+  test(`SE-05 after ${name} no listener is called, with messages in flight`, async (t) => {
+    const heard: string[] = []
+    const server = await startServer(t, {}, (app) => {
+      app.get('/ws', { websocket: true, secureWs: { receives: { say: any } } }, (socket) => {
+        socket.on('say', async () => {
+          heard.push('first')
+          await wait(5)
+          if (heard.length > 2) close(socket)
+        })
+        socket.on('say', () => heard.push('second'))
+      })
+    })
+    const peer = await server.connect()
+    peer.write(...Array.from({ length: 10 }, () => json({ type: 'say' })))
+    assert.equal(await peer.closeCode(), 4000)
+    await server.empty()
+    assert.deepEqual(heard, ['first', 'second', 'first'])
+    assert.equal(server.events.filter(({ type }) => type === 'socket.closed').length, 1)
+  })
+}
+
+test('a close reason of bytes is text like any other', async (t) => {
+  const server = await startServer(t, {}, (app) => {
+    app.get('/ws', { websocket: true }, (socket) => socket.close(4000, Buffer.from('too late & gone')))
+  })
+  const peer = await server.connect()
+  assert.equal(await peer.closeCode(), 4000)
+  assert.equal(peer.closed?.reason, 'too late &amp; gone')
 })

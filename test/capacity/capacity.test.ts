@@ -3,7 +3,12 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { type CapacityLimits, createCapacity, createHolders, type Slot } from '../../src/capacity/capacity.ts'
 
-const limits: CapacityLimits = { connections: 10, connectionsPerAddress: 3, handshakesPerMinutePerAddress: 1_000 }
+const limits: CapacityLimits = {
+  connections: 10,
+  connectionsPerAddress: 3,
+  handshakesPerMinutePerAddress: 1_000,
+  refusedPerMinutePerAddress: 4,
+}
 const now = 60_000
 
 function slotOf({ slot }: { readonly slot?: Slot | undefined }): Slot {
@@ -52,6 +57,20 @@ test('RS-16 too many handshakes within a minute: 429 with a Retry-After within t
   assert.equal(refusal?.code, 'SWS_TOO_MANY_HANDSHAKES')
   assert.equal(refusal?.status, 429)
   assert.equal(refusal?.headers?.['retry-after'], '60')
+})
+
+test('RS-16 refused ones have a budget of their own, and spend nothing of the other', () => {
+  const capacity = createCapacity({ ...limits, handshakesPerMinutePerAddress: 2 })
+  for (let count = 0; count < 4; count++) {
+    assert.equal(capacity.refusedTooOften('192.0.2.7', now), undefined)
+    capacity.noteRefused('192.0.2.7', now)
+  }
+  assert.equal(capacity.refusedTooOften('192.0.2.7', now)?.code, 'SWS_TOO_MANY_HANDSHAKES')
+  assert.equal(capacity.refusedTooOften('192.0.2.8', now), undefined)
+  // What comes while it is spent does not make it last longer.
+  capacity.noteRefused('192.0.2.7', now + 59_999)
+  assert.equal(capacity.refusedTooOften('192.0.2.7', now + 120_000), undefined)
+  for (let count = 0; count < 2; count++) slotOf(capacity.reserve('192.0.2.7', now + 120_000)).release()
 })
 
 // A connection that ends twice (error, then close) must not make room for two.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { createHandshakeRate } from '../../src/capacity/handshake-rate.ts'
 
 const minute = 60_000
@@ -77,4 +78,36 @@ test('RS-16 a flood of 200,000 addresses neither resets a counter nor locks a ne
   for (let index = 0; index < 200_000; index++) rate.take(`2001:db8:${index.toString(16)}`, minute)
   assert.notEqual(rate.take('203.0.113.9', minute), undefined)
   assert.equal(rate.take('198.51.100.1', minute), undefined)
+})
+
+test('waiting counts nothing, and says what counting would say', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ address: fc.nat(3), after: fc.nat(40_000) }), { maxLength: 100 }),
+      fc.integer({ min: 1, max: 6 }),
+      (attempts, perMinute) => {
+        const rate = createHandshakeRate(perMinute)
+        let now = 5 * minute
+        for (const { address, after } of attempts) {
+          now += after
+          const said = rate.wait(`192.0.2.${address}`, now)
+          assert.equal(rate.wait(`192.0.2.${address}`, now), said)
+          assert.equal(rate.take(`192.0.2.${address}`, now), said)
+        }
+      },
+    ),
+  )
+})
+
+test('what is given back was never counted, whichever minute it was counted in', () => {
+  for (const later of [0, minute - 1, minute, 2 * minute, 9 * minute]) {
+    const rate = createHandshakeRate(2)
+    for (let count = 0; count < 2; count++) assert.equal(rate.take('192.0.2.7', 5 * minute), undefined)
+    rate.take('192.0.2.8', 5 * minute + later)
+    for (let count = 0; count < 2; count++) rate.giveBack('192.0.2.7', 5 * minute)
+    assert.equal(
+      admitted(() => rate.take('192.0.2.7', 5 * minute + later), 9),
+      2,
+    )
+  }
 })

@@ -13,6 +13,8 @@ function inbox(bounds: Partial<InboxBounds> = {}) {
     },
     hold: () => done.push('hold'),
     release: () => done.push('release'),
+    apart: (work) => work(),
+    failed: (error) => done.push(`failed ${String(error)}`),
   }
   const box = new Inbox(host, { inboundQueue: 3, messageBytes: 100, ...bounds })
   const push = (text: string) => box.push(frameOf(text))

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createSweep, type Swept, type Tick } from '../../src/connection/sweep.ts'
 
+const now = (work: () => void) => work()
+
 test('everything is visited once a tick, what was deleted is not, and the last one stops the clock', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const visits: string[] = []
@@ -10,6 +12,7 @@ test('everything is visited once a tick, what was deleted is not, and the last o
     100,
     () => 7,
     () => also++,
+    now,
   )
   const item = (name: string): Swept => ({ sweep: ({ uptime }) => visits.push(`${name} ${uptime}`) })
   const [a, b] = [item('a'), item('b')]
@@ -45,6 +48,7 @@ test('an item that leaves during the visit is not visited again, and the others 
     100,
     () => 0,
     () => {},
+    now,
   )
   const second: Swept = { sweep: () => visits.push('second') }
   const first: Swept = {
@@ -68,6 +72,7 @@ test('C6 a pause of the loop counts as two visits, and the visit after it is lat
     100,
     () => uptime,
     () => {},
+    now,
   )
   sweep.add({ sweep: (tick) => ticks.push(tick) })
   for (const passed of [100, 200, 9_000, 9_000, 201, 100]) {
@@ -96,6 +101,7 @@ test('the time in which there was nobody to visit is no pause', (t) => {
     100,
     () => uptime,
     () => {},
+    now,
   )
   const item: Swept = { sweep: (tick) => ticks.push(tick) }
   uptime = 1_000_000

@@ -22,6 +22,7 @@ async function front(app: FastifyInstance, options: WebsocketPluginOptions): Pro
       connections: 1_000_000,
       connectionsPerAddress: 1_000_000,
       handshakesPerMinutePerAddress: 1_000_000,
+      refusedPerMinutePerAddress: 1_000_000,
       messages: many,
     },
     websocket: {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -11,8 +11,44 @@ export interface Example {
   readonly port: number
   /** `http://localhost:<port>`, which is also the origin of its pages. */
   readonly url: string
+  /** Every line that it wrote. */
+  readonly said: readonly string[]
   /** Sends a signal and waits for the end: the exit code. */
   stop(signal: NodeJS.Signals): Promise<number | null>
+}
+
+/** A newcomer's folder: the built package by its name, beside what it depends on. */
+async function projectFolder(t: TestContext): Promise<string> {
+  requireBuild()
+  const folder = await mkdtemp(join(tmpdir(), 'secure-ws-example-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const modules = join(folder, 'node_modules')
+  await mkdir(modules)
+  for (const entry of await readdir(join(root, 'node_modules'))) {
+    if (!entry.startsWith('.')) await symlink(join(root, 'node_modules', entry), join(modules, entry))
+  }
+  await symlink(root, join(modules, 'fastify-secure-ws'))
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+  // All of them: some import another one.
+  await cp(join(root, 'examples'), folder, { recursive: true })
+  return folder
+}
+
+/** Runs a file of `examples/` that ends by itself: the exit code, and what it wrote. */
+export async function runToEnd(
+  t: TestContext,
+  args: readonly string[],
+): Promise<{ readonly code: number | null; readonly said: string }> {
+  const folder = await projectFolder(t)
+  // Without the variable of a test run, in which a file would report to its parent and not run tests of its own.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const run = spawn(process.execPath, [...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  let said = ''
+  run.stdout.on('data', (part) => {
+    said += String(part)
+  })
+  const code = await new Promise<number | null>((resolve) => run.once('exit', resolve))
+  return { code, said }
 }
 
 /**
@@ -24,16 +60,7 @@ export async function startExample(
   name: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Example> {
-  requireBuild()
-  const folder = await mkdtemp(join(tmpdir(), 'secure-ws-example-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
-  const modules = join(folder, 'node_modules')
-  await mkdir(modules)
-  for (const entry of await readdir(join(root, 'node_modules'))) {
-    if (!entry.startsWith('.')) await symlink(join(root, 'node_modules', entry), join(modules, entry))
-  }
-  await symlink(root, join(modules, 'fastify-secure-ws'))
-  await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+  const folder = await projectFolder(t)
   const code = await readFile(join(root, 'examples', name), 'utf8')
   if (!code.includes('port: 3000')) throw new Error(`${name} does not listen on port 3000`)
   await writeFile(join(folder, name), code.replace('port: 3000', 'port: 0'))
@@ -60,6 +87,7 @@ export async function startExample(
   return {
     port,
     url: `http://localhost:${port}`,
+    said,
     stop(signal) {
       server.kill(signal)
       return exited

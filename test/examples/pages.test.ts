@@ -52,6 +52,16 @@ test('replies.ts: a reply holds what is declared', async (t) => {
   await client.close()
 })
 
+test('zod.ts: a schema of another library', async (t) => {
+  const { url } = await startExample(t, 'zod.ts')
+  const client = await openSocket(socketOf(url, '/orders'), { headers: { origin: url } })
+  client.send({ type: 'order', dish: 'soup', count: 2, id: 1 })
+  assert.deepEqual(await client.hear('reply'), { type: 'reply', id: 1, value: { total: 8 } })
+  client.send({ type: 'order', dish: 'soup', count: 0, id: 2 })
+  assert.deepEqual(await client.hear('error'), { type: 'error', code: 'SWS_INVALID_MESSAGE', id: 2 })
+  await client.close()
+})
+
 test('rich-text.ts: markup is cleaned, a file is what its first bytes say', async (t) => {
   const { url } = await startExample(t, 'rich-text.ts')
   const client = await openSocket(socketOf(url, '/posts'), { headers: { origin: url } })
@@ -80,4 +90,21 @@ test('behind-a-proxy.ts: what the proxy says counts, and SIGTERM ends it with 10
   assert.equal(healthy.sockets, 1)
   assert.equal(await example.stop('SIGTERM'), 0)
   assert.equal(await client.closed, 1012)
+})
+
+test('guarded.ts: another server behind the guard, until its user signs out', async (t) => {
+  const { url } = await startExample(t, 'guarded.ts')
+  const signIn = async (name: string) => {
+    const answer = await fetch(`${url}/sign-in`, { method: 'POST', body: name })
+    return { origin: url, cookie: (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? '' }
+  }
+  const clock = socketOf(url, '/clock')
+  const ada = await signIn('ada')
+  assert.equal(await statusOf(clock, { headers: { ...ada, origin: 'https://evil.example' } }), 403)
+  assert.equal(await statusOf(clock, { headers: { origin: url } }), 401)
+  assert.equal(await statusOf(clock, { headers: await signIn('mallory') }), 403)
+  const client = await openSocket(clock, { headers: ada })
+  await client.hear('now')
+  assert.equal((await fetch(`${url}/sign-out`, { method: 'POST', headers: ada })).status, 200)
+  assert.equal(await client.closed, 1006)
 })

@@ -24,6 +24,7 @@ export const wide = {
   connectionsPerSession: 1_000_000,
   connectionsPerUser: 1_000_000,
   handshakesPerMinutePerAddress: 1_000_000,
+  refusedPerMinutePerAddress: 1_000_000,
   messages: { perSecond: 1_000_000, burst: 1_000_000 },
   bytes: { perSecond: 1_000_000_000, burst: 1_000_000_000 },
 } as const

@@ -41,6 +41,18 @@ test('every declaration and every member has a docstring, and every option its d
   assert.deepEqual(silenceIn(declarationsOf(surface), [...surface.socket, ...surface.events]), [])
 })
 
+// A docstring is a heading: it names the thing.
+test('no docstring begins with a question word or a pronoun', () => {
+  const docs = declarationsOf(surface).flatMap(({ name, doc, members }) => [
+    [name, doc] as const,
+    ...members.map((member) => [`${name}.${member.name}`, member.doc] as const),
+  ])
+  assert.deepEqual(
+    docs.filter(([, doc]) => /^(?:What|Who|One|It) /.test(doc)).map(([name]) => name),
+    [],
+  )
+})
+
 // A word with an `@` in front is a tag to an editor: it, and what follows, is not shown where it was written.
 test('no docstring has a tag that nobody meant', () => {
   assert.deepEqual(surface.strayTags, [])

@@ -10,7 +10,7 @@ export const apiPage = 'docs/api.md'
 const groups: readonly { readonly title: string; readonly paths: readonly string[] }[] = [
   { title: 'The plugin and its options', paths: ['src/plugin', 'src/options/', 'src/admission/', 'src/capacity/'] },
   { title: 'Routes', paths: ['src/fastify.ts#Route', 'src/fastify.ts#Receive'] },
-  { title: 'app.secureWs', paths: ['src/decorator', 'src/node', 'src/rooms/', 'src/revocation/'] },
+  { title: 'app.secureWs', paths: ['src/decorator', 'src/node', 'src/remote/', 'src/rooms/', 'src/revocation/'] },
   { title: 'The socket', paths: ['src/fastify.ts', 'src/ws/', 'src/connection/'] },
   { title: 'Sessions and authenticators', paths: ['src/session/', 'src/authentication/'] },
   { title: 'Text that leaves', paths: ['src/outbound/', 'src/sanitizing/', 'src/schema/'] },
@@ -108,8 +108,8 @@ const intro = `# API
 <!-- \`npm run docs\` writes this page out of the declarations in src/ and their docstrings: change it there. -->
 
 Every export of \`fastify-secure-ws\` and \`fastify-secure-ws/testing\`, with what an editor shows. What each option is for and
-what loosening it costs stands in [options.md](options.md). Sizes are in bytes and times in milliseconds, unless a line says
-otherwise.`
+what loosening it costs stands in [options.md](options.md); each code in [errors.md](errors.md); each event in
+[events.md](events.md). Sizes are in bytes and times in milliseconds, unless a line says otherwise.`
 
 const intros: Readonly<Record<string, readonly string[]>> = {
   Routes: [
@@ -128,7 +128,7 @@ function groupOf({ path, name }: Declaration): string {
 }
 
 /** Anchors as GitHub makes them: a second heading of one name gets a number. */
-function slugs(): (heading: string) => string {
+export function slugs(): (heading: string) => string {
   const used = new Map<string, number>()
   return (heading) => {
     const base = heading
@@ -143,8 +143,8 @@ function slugs(): (heading: string) => string {
 
 function written(declaration: Declaration, surface: Surface): string {
   const { name, doc, throws, members } = declaration
-  const title = name === 'secureWs' ? '`secureWs`, the default export' : `\`${name}\``
-  const parts = [`### ${title}`, `\`\`\`typescript\n${broken(declaration.signature)}\n\`\`\``]
+  const parts = [`### \`${name}\``, `\`\`\`typescript\n${broken(declaration.signature)}\n\`\`\``]
+  if (name === 'secureWs') parts.push('The default export; what `require` returns is it, too.')
   if (doc !== '') parts.push(asMarkdown(doc))
   for (const text of throws) parts.push(`Throws ${text}`)
   if (members.length > 0) parts.push(table('member', members))

@@ -11,15 +11,16 @@ import { pages, root, textOf } from './source-files.ts'
 const run = promisify(execFile)
 
 interface Block {
-  readonly line: number
+  /** That of the file which it is a copy of, so that one block can import another. */
+  readonly name: string
   readonly code: string
 }
 
 /** The `ts` blocks of a page, each with the declarations of the comment `<!-- given ... -->` right above it, if any. */
 function blocksOf(page: string): Block[] {
-  const pattern = /(?:<!-- given\n([\s\S]*?)-->\s*)?^```ts\n([\s\S]*?)^```$/gm
-  return [...page.matchAll(pattern)].map(({ 1: given = '', 2: code = '', index }) => ({
-    line: page.slice(0, index).split('\n').length,
+  const pattern = /(?:<!-- given\n([\s\S]*?)-->\s*|<!-- example: examples\/(\S+) -->\n)?^```ts\n([\s\S]*?)^```$/gm
+  return [...page.matchAll(pattern)].map(({ 1: given = '', 2: file, 3: code = '', index }) => ({
+    name: file ?? `line-${page.slice(0, index).split('\n').length}.ts`,
     // `export {}`: each block is a module of its own and may use `await`.
     code: `${given}\n${code}\nexport {}\n`,
   }))
@@ -54,13 +55,14 @@ async function complaintsAbout(page: string, blocks: readonly Block[]): Promise<
 async function complaintsOf(name: string, blocks: readonly Block[]): Promise<string> {
   const project = join(folder, name.replaceAll(/\W/g, '-'))
   await mkdir(project)
-  for (const { line, code } of blocks) await writeFile(join(project, `line-${line}.ts`), code)
+  for (const { name: file, code } of blocks) await writeFile(join(project, file), code)
   const compilerOptions = {
     target: 'es2024',
     module: 'nodenext',
     types: ['node'],
     strict: true,
     noEmit: true,
+    allowImportingTsExtensions: true,
     skipLibCheck: true,
   }
   await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions }))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { examplesOf, withExamples } from './examples.ts'
-import { filesBelow, pages, textOf } from './source-files.ts'
+import { filesBelow, importsOf, pages, resolveImport, textOf } from './source-files.ts'
 
 for (const path of pages) {
   test(`the examples on ${path} are those of their files`, () => {
@@ -29,8 +29,15 @@ test('every file of examples is on a page, and is run by a test', () => {
     [],
     'not on a page',
   )
+  const started = files.filter((path) => tests.includes(`'${path.replace('examples/', '')}'`))
+  // A module that one of them loads runs with it.
+  const loaded = started.flatMap((path) =>
+    importsOf(textOf(path))
+      .filter(({ specifier, typeOnly }) => specifier.startsWith('.') && !typeOnly)
+      .map(({ specifier }) => resolveImport(path, specifier)),
+  )
   assert.deepEqual(
-    files.filter((path) => !tests.includes(`'${path.replace('examples/', '')}'`)),
+    files.filter((path) => !started.includes(path) && !loaded.includes(path)),
     [],
     'not run',
   )

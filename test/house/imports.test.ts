@@ -16,11 +16,12 @@ const storeys: readonly (readonly string[])[] = [
   ['rooms', 'sanitizing'],
   ['revocation'],
   ['connection'],
-  ['capacity/identity-capacity', 'ws'],
+  ['capacity/identity-capacity', 'remote', 'ws'],
   ['options/limits'],
   ['options'],
   ['options/route'],
-  ['node'],
+  ['options/guard'],
+  ['node', 'admission/admissions'],
   ['admission/hook'],
   ['decorator'],
   ['plugin', 'fastify'],
@@ -40,8 +41,8 @@ function storeyOf(path: string): { part: string; height: number } {
   return { part: inside, height: -1 }
 }
 
-/** Who may hold Fastify or `ws` values: everybody else takes plain values, and can be read and tested without a server. */
-const mayHoldServers = /^src\/(?:plugin\.ts|ws\/|testing\/)/
+/** Who may hold values of ws, of @fastify/websocket and of Fastify: all others can be read and tested without a server. */
+const mayHoldServers = /^src\/(?:ws\/|testing\/)/
 
 function breaksOf(files: ReadonlyMap<string, string>): string[] {
   const breaks: string[] = []
@@ -98,6 +99,20 @@ test('imports go one way through the house', () => {
 
 test('no file loads itself through others', () => {
   assert.deepEqual(cyclesOf(source), [])
+})
+
+/** What ws and Node call private, read as a member or declared as one. */
+const privateOfWs =
+  /(?:\.|readonly |['"])_(?:receiver|sender|socket|state|queue|fragmented|bufferedBytes|firstFragment|httpMessage)\b/
+
+test('what ws calls private is read in ws/ alone, and declared in one file', () => {
+  const readers = [...source].filter(([, text]) => privateOfWs.test(text)).map(([path]) => path)
+  assert.deepEqual(
+    readers.filter((path) => !path.startsWith('src/ws/')),
+    [],
+  )
+  const declaring = [...source].filter(([, text]) => /readonly _\w+:/.test(text)).map(([path]) => path)
+  assert.deepEqual(declaring, ['src/ws/internals.ts'])
 })
 
 test('an import up, across or of a server is seen', () => {

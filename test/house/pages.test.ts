@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { CloseCode, handshakeRefusals, messageRefusals } from '../../src/errors.ts'
-import { defaultLimits } from '../../src/options/limits.ts'
+import { defaultLimits, resolveRouteLimits } from '../../src/options/limits.ts'
 import { resolveOptions, routeKeys } from '../../src/options/options.ts'
 import { bearers, names, rowsOf } from './assurance.ts'
 import { pages, root, textOf } from './source-files.ts'
@@ -60,6 +60,12 @@ test('docs/options.md describes every option and every limit', () => {
   const session = known({ session: unknown }).map((key) => `session.${key}`)
   const limits = Object.keys(defaultLimits)
   const sanitize = known({ sanitize: unknown })
+  const headed = [...page.matchAll(/^### (.*)$/gm)].flatMap(([, names = '']) => [...names.matchAll(/`([\w.]+)`/g)])
+  assert.deepEqual(
+    headed.map(([, name = '']) => name).filter((name) => ![...options, ...session].includes(name)),
+    [],
+    'no such option',
+  )
   assert.ok(options.length > 10 && session.length > 1 && limits.length > 10 && sanitize.length > 3)
   assert.deepEqual(
     [
@@ -67,6 +73,59 @@ test('docs/options.md describes every option and every limit', () => {
       ...limits.filter((key) => !page.includes(`| \`${key}\``)),
       ...sanitize.filter((key) => !page.includes(`${key}: `) && !page.includes(`\`${key}\``)),
     ],
+    [],
+  )
+})
+
+/** A value as the page writes it: `1,000` in a table, `{ every: 1_000 }` in code. */
+function asWritten(value: unknown): string {
+  if (typeof value === 'number') return value.toLocaleString('en-US')
+  return `\`{ ${Object.entries(Object(value))
+    .map(([key, each]) => `${key}: ${asCode(each)}`)
+    .join(', ')} }\``
+}
+
+function asCode(value: unknown): string {
+  return typeof value === 'number' ? value.toLocaleString('en-US').replaceAll(',', '_') : `'${value}'`
+}
+
+test('docs/options.md has the default of each limit, and a mark on those of the whole server; and no other limit', () => {
+  const isOfServer = (key: string) => {
+    try {
+      resolveRouteLimits({ [key]: Reflect.get(defaultLimits, key) }, 'limits', defaultLimits)
+      return false
+    } catch {
+      return true
+    }
+  }
+  const rows = [...textOf('docs/options.md').matchAll(/^\| `(\w+)`( \*)? \| ([\d,]+|`\{[^|]*\}`) \|/gm)]
+  assert.deepEqual(
+    rows.map(([, key, mark, value]) => [key, mark !== undefined, value]).sort(),
+    Object.entries(defaultLimits)
+      .map(([key, value]) => [key, isOfServer(key), asWritten(value)])
+      .sort(),
+  )
+})
+
+test('docs/options.md has the default of each option that is a plain value', () => {
+  const { admission, session, ...rest } = resolveOptions({ authenticate: false })
+  const inForce: Record<string, unknown> = { ...rest, ...admission, ...session }
+  const sections = textOf('docs/options.md').split(/^### /m).slice(1)
+  const compared = sections.flatMap((text) => {
+    const name = /^`(?:session\.)?(\w+)`\n/.exec(text)?.[1] ?? ''
+    const value = inForce[name]
+    if (!['string', 'number', 'boolean'].includes(typeof value)) return []
+    return [
+      [
+        name,
+        /^- \*\*Default:\*\* `([^`]*)`/m.exec(text)?.[1],
+        typeof value === 'boolean' ? String(value) : asCode(value),
+      ],
+    ]
+  })
+  assert.ok(compared.length > 8)
+  assert.deepEqual(
+    compared.filter(([, written, expected]) => written !== expected),
     [],
   )
 })

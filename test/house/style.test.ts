@@ -78,11 +78,11 @@ test('the date is read only where something has one', () => {
     'src/authentication/client-certificate.ts', // valid_to
     'src/authentication/ticket-store.ts',
     'src/authentication/ticket.ts', // expiresAt
-    'src/node.ts', // in an advice
     'src/plugin.ts', // handed to whoever asks for dates: named `now`, the other clock `uptime`
     'src/redis/denials.ts',
     'src/relay/relay.ts', // of envelopes
     'src/session/denials.ts', // at, until
+    'src/session/until.ts', // in an advice
     'src/telemetry/audit.ts', // at
   ])
   const readers = source.filter((path) => /\bDate\.now\b|\bnew Date\(\)/.test(textOf(path)))

@@ -44,18 +44,6 @@ test('each close code has a row, and beside them only what every WebSocket has',
   )
 })
 
-test('each code of a SecureWsError has one row, and no other code has', () => {
-  const union = /export type SecureWsErrorCode =\n((?: {2}\| '\w+'\n)+)/.exec(textOf('src/errors.ts'))?.[1] ?? ''
-  const declared = [...union.matchAll(/'(\w+)'/g)].map((match) => match[1])
-  assert.ok(declared.length > 10)
-  assert.deepEqual(
-    rowsBelow('An error of the server')
-      .map(([code]) => codeIn(code))
-      .sort(),
-    declared.sort(),
-  )
-})
-
 test('each fault of the bus has a row, and no other has', () => {
   const named = [...textOf('src/relay/fault.ts').matchAll(/^ {4}name: '([^']+)'/gm)].map((match) => match[1])
   assert.ok(named.length > 5)

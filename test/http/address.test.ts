@@ -28,6 +28,19 @@ for (const [address, key] of [
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
   ['2001:0DB8:0000:0001:0000:0000:0000:0001', '2001:db8:0:1::/64'],
   ['192.0.2.7:51234', '192.0.2.7'],
+  ['64:ff9b::192.0.2.7', '192.0.2.7'],
+  ['64:ff9b::c000:207', '192.0.2.7'],
+  ['::ffff:0:192.0.2.7', '192.0.2.7'],
+  ['2002:c000:207::1', '192.0.2.7'],
+  ['2002:c000:207:ffff::9', '192.0.2.7'],
+  ['2001:0:4136:e378:8000:63bf:3fff:fdf8', '192.0.2.7'],
+  ['64:ff9b:1::192.0.2.7', '64:ff9b:1:0:0:0:c000:207'],
+  // Near misses: one bit beside each prefix is an ordinary network.
+  ['64:ff9b:2::c000:207', '64:ff9b:2:0::/64'],
+  ['64:ff9b:0:1::c000:207', '64:ff9b:0:1::/64'],
+  ['64:ff9a::c000:207', '64:ff9a:0:0::/64'],
+  ['2003:c000:207::1', '2003:c000:207:0::/64'],
+  ['2001:1::c000:207', '2001:1:0:0::/64'],
   ['[2001:db8:0:1::9]:51234', '2001:db8:0:1::/64'],
   ['[2001:db8:0:1::9]', '2001:db8:0:1::/64'],
 ] as const) {
@@ -57,6 +70,10 @@ for (const address of [
   undefined,
   '',
   '128.0.0.1',
+  // A translator's or a tunnel's: somebody else's loopback at best.
+  '64:ff9b::127.0.0.1',
+  '::ffff:0:127.0.0.1',
+  '2002:7f00:1::',
   '1127.0.0.1',
   '::2',
   '::',
@@ -67,3 +84,25 @@ for (const address of [
 ]) {
   test(`${address} is not loopback`, () => assert.equal(isLoopbackAddress(address), false))
 }
+
+// D4: all of IPv4 was one bucket behind NAT64, and a host with 6to4 had two.
+test('two IPv4 addresses never share a key behind a translator, and one never has two', () => {
+  const word = (octets: readonly number[], at: number) => ((octets[at] ?? 0) * 256 + (octets[at + 1] ?? 0)).toString(16)
+  const octets = fc.tuple(fc.nat(255), fc.nat(255), fc.nat(255), fc.nat(255))
+  fc.assert(
+    fc.property(octets, fc.nat(0xffff), fc.nat(0xffff), (four, one, other) => {
+      const address = four.join('.')
+      const hex = [one, other].map((each) => each.toString(16))
+      const flipped = four.map((each) => 255 - each)
+      for (const written of [
+        `::ffff:${address}`,
+        `::ffff:0:${address}`,
+        `64:ff9b::${address}`,
+        `2002:${word(four, 0)}:${word(four, 2)}:${hex[0]}::${hex[1]}`,
+        `2001:0:${hex[0]}:${hex[1]}:8000:1:${word(flipped, 0)}:${word(flipped, 2)}`,
+      ]) {
+        assert.equal(addressKey(written), address, written)
+      }
+    }),
+  )
+})

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { Type } from 'typebox'
 import type { InboundLimits, InboundOptions, InboundSocket } from '../../src/inbound/inbound.ts'
 import {
-  admitRawFrame,
+  admitFrame,
   compileInbound,
   countControlFrame,
   createInboundState,
@@ -43,7 +43,8 @@ function open(options: Partial<InboundOptions> = {}, session: InboundSocket['ses
 }
 
 function text(socket: InboundSocket, message: unknown, at = now): InboundVerdict | Promise<InboundVerdict> {
-  return receive(Buffer.from(typeof message === 'string' ? message : JSON.stringify(message)), false, socket, at)
+  const bytes = Buffer.from(typeof message === 'string' ? message : JSON.stringify(message))
+  return admitFrame(bytes.length, false, socket, at) ?? receive(bytes, false, socket, at)
 }
 
 function code(verdict: InboundVerdict): string {
@@ -272,11 +273,11 @@ describe('limits', () => {
 
   it('lets a raw route have its frames, and closes it with 4429 rather than drop one', () => {
     const { policy, state } = open({ receives: undefined })
-    for (let each = 0; each < 100; each++) assert.equal(admitRawFrame(10, policy, state, now), undefined)
-    assert.equal(admitRawFrame(10, policy, state, now)?.close, 4429)
+    for (let each = 0; each < 100; each++) assert.equal(admitFrame(10, true, { policy, state }, now), undefined)
+    assert.equal(admitFrame(10, true, { policy, state }, now)?.close, 4429)
     const other = open({ receives: undefined })
-    assert.equal(admitRawFrame(1_048_577, other.policy, other.state, now)?.close, 4429)
-    assert.equal(admitRawFrame(1_048_576, other.policy, other.state, now), undefined)
+    assert.equal(admitFrame(1_048_577, true, other, now)?.close, 4429)
+    assert.equal(admitFrame(1_048_576, true, other, now), undefined)
   })
 })
 

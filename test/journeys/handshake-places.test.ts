@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
 import type { Session } from '../../src/index.ts'
 import { rawConnect } from '../harness/raw-client.ts'
@@ -152,4 +153,140 @@ test('a route may have caps of its own for sessions', async (t) => {
   assert.equal((await open({ target: '/one', headers })).answer.status, 101)
   assertRefused(await ask({ target: '/one', headers }), 429, 'SWS_TOO_MANY_CONNECTIONS')
   assert.equal((await open({ target: '/many', headers })).answer.status, 101)
+})
+
+// D4: a page of strangers makes its visitor's browser knock here for ever. What it spends is not the visitor's.
+for (const [name, origins] of [
+  ['a list', ['https://app.example']],
+  ['a function', (origin: string) => origin === 'https://app.example'],
+  ['an async function', async (origin: string) => origin === 'https://app.example'],
+] as const) {
+  test(`RS-16 a hundred handshakes of a foreign origin leave the visitor's own ones alone: ${name}`, async (t) => {
+    const { ask } = await startJourney(t, {
+      origins: typeof origins === 'function' ? origins : [...origins],
+      hosts: ['app.example'],
+      allowInsecureTransport: true,
+      limits: { ...many, handshakesPerMinutePerAddress: 3 },
+    })
+    const from = (Origin: string) => ask({ headers: { Host: 'app.example', Origin } })
+    for (let count = 0; count < 100; count++) assert.equal((await from('https://evil.example')).status, 403)
+    for (let count = 0; count < 3; count++) assert.equal((await from('https://app.example')).status, 101)
+    assert.equal((await from('https://app.example')).status, 429)
+  })
+}
+
+test('RS-16 refusedPerMinutePerAddress: then 429 before anything else is looked at, whatever was asked for', async (t) => {
+  let asked = 0
+  const { ask, events } = await startJourney(
+    t,
+    {
+      origins: () => {
+        asked++
+        return false
+      },
+      authenticate: byHeader,
+      limits: { ...many, refusedPerMinutePerAddress: 5 },
+    },
+    { server: { trustProxy: '127.0.0.1' } },
+  )
+  const from = (address: string, target = '/ws') =>
+    ask({ target, headers: { 'X-Forwarded-For': address, 'X-Forwarded-Proto': 'https' } })
+  for (let count = 0; count < 3; count++) assert.equal((await from('192.0.2.7')).status, 403)
+  for (let count = 0; count < 2; count++) assert.equal((await from('192.0.2.7', '/nowhere')).status, 404)
+  for (const target of ['/ws', '/nowhere']) {
+    const answer = await from('192.0.2.7', target)
+    assertRefused(answer, 429, 'SWS_TOO_MANY_HANDSHAKES', 'Too Many Requests')
+    const wait = Number(answer.headers['retry-after'])
+    assert.ok(wait >= 1 && wait <= 60, String(wait))
+  }
+  assert.equal(asked, 3)
+  assert.match(events.at(-1)?.reason ?? '', /192\.0\.2\.7 was refused too often/)
+  assert.equal((await from('192.0.2.8')).status, 403)
+})
+
+// A store that is down must not lock its users out for the minute after.
+test('what is refused because our own side failed is not counted', async (t) => {
+  let down = true
+  const { ask } = await startJourney(t, {
+    authenticate: () => {
+      if (down) throw new Error('down')
+      return { id: 's1' }
+    },
+    limits: { ...many, refusedPerMinutePerAddress: 3 },
+  })
+  for (let count = 0; count < 6; count++) assert.equal((await ask()).status, 503)
+  down = false
+  assert.equal((await ask()).status, 101)
+})
+
+// D4: a thousand at once asked the function a thousand times at once, whatever the limits said.
+test('RS-11 handshakes are counted before the application is asked about their origin', async (t) => {
+  let asking = 0
+  let most = 0
+  const journey = await startJourney(t, {
+    origins: async () => {
+      most = Math.max(most, ++asking)
+      await new Promise((resolve) => setTimeout(resolve, 30))
+      asking--
+      return true
+    },
+    limits: { ...many, connectionsPerAddress: 5 },
+  })
+  const { answers } = await atOnce(
+    journey,
+    fifty(() => ({})),
+    t,
+  )
+  assert.equal(most, 5)
+  assert.deepEqual(
+    [101, 429].map((status) => answers.filter((answer) => answer.status === status).length),
+    [5, 45],
+  )
+})
+
+// D4: a good socket was closed for a handshake that `authorize` then refused.
+test('7.1.2 evict-oldest: nobody is closed for a handshake that is refused, by whichever question', async (t) => {
+  let allowed = true
+  const { app, open, ask, port, bytes } = await startJourney(
+    t,
+    {
+      authenticate: byHeader,
+      limits: { ...many, connectionsPerSession: 1 },
+      session: { whenFull: 'evict-oldest' },
+      websocket: { options: { verifyClient: ({ req }: { req: IncomingMessage }) => req.url !== '/verified' } },
+    },
+    {
+      routes(instance) {
+        const authorize = async () => allowed
+        instance.get('/ws', { websocket: true, secureWs: { authorize } }, () => {})
+        const preHandler = async (_request: object, reply: { code(status: number): { send(): unknown } }) =>
+          reply.code(402).send()
+        instance.get('/unpaid', { websocket: true, preHandler }, () => {})
+        instance.get('/slow', { websocket: true, preHandler: () => {} }, () => {})
+        instance.get('/verified', { websocket: true }, () => {})
+        const params = { type: 'object', properties: { id: { type: 'integer' } } }
+        instance.get('/of/:id', { websocket: true, schema: { params } }, () => {})
+      },
+    },
+  )
+  const headers = { 'X-Session': 's1' }
+  assert.equal((await open({ headers })).answer.status, 101)
+  const [first] = app.secureWs.sockets()
+  allowed = false
+  assert.equal((await ask({ headers })).status, 403)
+  assert.equal((await ask({ headers, target: '/verified' })).status, 403)
+  assert.equal((await ask({ headers, target: '/of/x' })).status, 400)
+  // A hook of the application, after all of ours; and a client that does not wait for it.
+  assert.equal((await ask({ headers, target: '/unpaid' })).status, 402)
+  const impatient = await rawConnect({ port })
+  impatient.write(bytes({ headers, target: '/slow' }))
+  await until(() => app.secureWs.stats().connections === 2, 'it waits')
+  // The place of the one that is to go is promised to this one.
+  assert.equal((await ask({ headers })).status, 429)
+  impatient.reset()
+  await until(() => app.secureWs.stats().connections === 1, 'it has given up')
+  assert.deepEqual(app.secureWs.sockets(), [first])
+  allowed = true
+  assert.equal((await open({ headers })).answer.status, 101)
+  assert.notEqual(app.secureWs.sockets()[0]?.id, first?.id)
 })

@@ -68,6 +68,8 @@ const rows: readonly Row[] = [
   [{ allowMissingOrigin: 0 }, 'allowMissingOrigin', '0', /true or false/],
   [{ allowMissingOrigin: null }, 'allowMissingOrigin', 'null', /true or false/],
   [{ dangerouslyAllowNullOrigin: 'yes' }, 'dangerouslyAllowNullOrigin', '"yes"', /true or false/],
+  [{ dangerouslyAllowFileOrigin: 'yes' }, 'dangerouslyAllowFileOrigin', '"yes"', /true or false/],
+  [{ origins: ['file://'] }, 'origins', '"file://"', /dangerouslyAllowFileOrigin/],
   [{ allowInsecureTransport: 1 }, 'allowInsecureTransport', '1', /true or false/],
   [{ dangerouslyAllowAmbientCredentials: 'true' }, 'dangerouslyAllowAmbientCredentials', '"true"', /true or false/],
   // names
@@ -90,13 +92,13 @@ const rows: readonly Row[] = [
   [{ authenticate: [load, 7] }, 'authenticate[1]', '7', /./],
   // limits
   [{ limits: 5 }, 'limits', '5', /object/],
-  [{ limits: { connections: 0 } }, 'limits.connections', '0', /at least 1/],
-  [{ limits: { connections: Number.POSITIVE_INFINITY } }, 'limits.connections', 'null', /at least 1/],
-  [{ limits: { messageBytes: '65536' } }, 'limits.messageBytes', '"65536"', /at least 1/],
-  [{ limits: { handshake: false } }, 'limits.handshake', 'false', /at least 1/],
-  [{ limits: { idle: 1.5 } }, 'limits.idle', '1.5', /at least 1/],
+  [{ limits: { connections: 0 } }, 'limits.connections', '0', /from 1 to 2,147,483,647/],
+  [{ limits: { connections: Number.POSITIVE_INFINITY } }, 'limits.connections', 'null', /from 1 to 2,147,483,647/],
+  [{ limits: { messageBytes: '65536' } }, 'limits.messageBytes', '"65536"', /from 1 to 2,147,483,647/],
+  [{ limits: { handshake: false } }, 'limits.handshake', 'false', /from 1 to 2,147,483,647/],
+  [{ limits: { idle: 1.5 } }, 'limits.idle', '1.5', /from 1 to 2,147,483,647/],
   [{ limits: { messages: 20 } }, 'limits.messages', '20', /object/],
-  [{ limits: { messages: { burst: -1 } } }, 'limits.messages.burst', '-1', /at least 1/],
+  [{ limits: { messages: { burst: -1 } } }, 'limits.messages.burst', '-1', /from 1 to 2,147,483,647/],
   [
     { limits: { heartbeat: { every: 1_000, timeout: 2_000 } } },
     'limits.heartbeat',
@@ -199,7 +201,7 @@ const routeRows: readonly Row[] = [
   [route({ receives: [] }), '/ws secureWs.receives', '[]', /object/],
   [route({ sends: 'all' }), '/ws secureWs.sends', '"all"', /object/],
   [route({ encode: 'text' }), '/ws secureWs.encode', '"text"', /'html'/],
-  [route({ limits: { messageBytes: 0 } }), '/ws secureWs.limits.messageBytes', '0', /at least 1/],
+  [route({ limits: { messageBytes: 0 } }), '/ws secureWs.limits.messageBytes', '0', /from 1 to 2,147,483,647/],
   [route({ limits: { connections: 5 } }), '/ws secureWs.limits.connections', '5', /whole server/],
   [route({ limits: { connectionsPerAddress: 5 } }), '/ws secureWs.limits.connectionsPerAddress', '5', /whole server/],
   [

@@ -31,6 +31,7 @@ const ambient = {
 const open: Readonly<Record<string, Partial<SecureWsOptions>>> = {
   '`origins: dangerouslyAllowAnyOrigin`': { origins: dangerouslyAllowAnyOrigin, hosts },
   '`dangerouslyAllowNullOrigin: true`': { dangerouslyAllowNullOrigin: true },
+  '`dangerouslyAllowFileOrigin: true`': { dangerouslyAllowFileOrigin: true },
   '`allowMissingOrigin: true`': { allowMissingOrigin: true },
 }
 
@@ -86,6 +87,7 @@ test('one warning lists everything that was loosened, and each is an event', asy
       hosts,
       allowMissingOrigin: true,
       dangerouslyAllowNullOrigin: true,
+      dangerouslyAllowFileOrigin: true,
       allowInsecureTransport: true,
       dangerouslyAllowAmbientCredentials: true,
       helmet: false,
@@ -114,6 +116,7 @@ test('one warning lists everything that was loosened, and each is an event', asy
     'dangerouslyAllowAnyOrigin',
     'allowMissingOrigin',
     'dangerouslyAllowNullOrigin',
+    'dangerouslyAllowFileOrigin',
     'allowInsecureTransport',
     'dangerouslyAllowAmbientCredentials',
     'helmet: false',

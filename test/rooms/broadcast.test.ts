@@ -14,6 +14,7 @@ test('what JSON can hold arrives as JSON would say it, with its rooms and except
     }),
   )
   assert.equal(unpackBroadcast(packBroadcast({ ...envelope, encode: 'json', message: 1 }))?.encode, 'json')
+  assert.equal(unpackBroadcast(packBroadcast({ ...envelope, latest: 'price', message: 1 }))?.latest, 'price')
 })
 
 test('finished markup and bytes stay what they are, wherever they stand', () => {
@@ -58,6 +59,8 @@ test('BR-03 what is no broadcast is none, and never throws', () => {
     '{"id":"x","rooms":[],"except":[null],"message":1}',
     '{"id":"x","rooms":[],"except":[]}',
     '{"id":"x","rooms":[],"except":[],"message":1,"encode":"raw"}',
+    '{"id":"x","rooms":[],"except":[],"message":1,"latest":""}',
+    '{"id":"x","rooms":[],"except":[],"message":1,"latest":7}',
     `${'['.repeat(100_000)}`,
   ]
   for (const text of bad) assert.equal(unpackBroadcast(text), undefined, text.slice(0, 80))

@@ -22,7 +22,12 @@ export async function oneNode({ find, revalidateBy, limits, ...options }: OneNod
   await app.register(secureWs, {
     allowMissingOrigin: true,
     authenticate: fromRequest(named, { ambient: false, ...(revalidateBy && { revalidate: revalidateBy }) }),
-    limits: { handshakesPerMinutePerAddress: 1_000_000, connectionsPerAddress: 10_000, ...limits },
+    limits: {
+      handshakesPerMinutePerAddress: 1_000_000,
+      refusedPerMinutePerAddress: 1_000_000,
+      connectionsPerAddress: 10_000,
+      ...limits,
+    },
     audit: (event) => events.push(event),
     ...options,
   })

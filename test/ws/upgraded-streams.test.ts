@@ -257,3 +257,45 @@ test('RS-11 streams that nobody decides are bounded, and those that the guard ha
   await app.close()
   assert.equal(refused().length, 12)
 })
+
+// The guard has admitted, and an application's own hook says no, or never comes to an end: there was no event.
+for (const [name, hook, reason] of [
+  [
+    'replies',
+    (_request: object, reply: { code(n: number): { send(): void } }) => reply.code(402).send(),
+    /answered with 402 by a hook/,
+  ],
+  ['waits, and the client leaves', () => {}, /the client left/],
+] as const) {
+  test(`a hook after the guard ${name}: one event, and the stream ends`, async (t) => {
+    const { port, events, connections } = await start(t, {
+      options: { limits: { handshake: 5_000 } },
+      after: (app) => app.addHook('preHandler', hook),
+    })
+    const client = await rawConnect({ port })
+    client.socket.on('error', () => {})
+    client.write(handshake(port, '/ws'))
+    if (name !== 'replies') {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      client.reset()
+    }
+    await until(async () => (await connections()) === 0, 'the stream was ended')
+    const refused = () => events.filter(({ type }) => type === 'handshake.refused')
+    await until(() => refused().length > 0, 'an event')
+    assert.deepEqual(
+      refused().map(({ reason: said }) => reason.test(said ?? '')),
+      [true],
+    )
+    client.close()
+  })
+}
+
+test('a refusal of the guard is one event, not two', async (t) => {
+  const { port, events, connections } = await start(t, { options: { origins: () => false } })
+  const client = await rawConnect({ port })
+  client.write(handshake(port, '/ws'))
+  assert.equal((await client.answer()).status, 403)
+  await until(async () => (await connections()) === 0, 'the stream was ended')
+  client.close()
+  assert.equal(events.filter(({ type }) => type === 'handshake.refused').length, 1)
+})

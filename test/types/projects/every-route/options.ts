@@ -16,6 +16,7 @@ export const everything: SecureWsOptions = {
   hosts: ['app.example'],
   allowMissingOrigin: false,
   dangerouslyAllowNullOrigin: false,
+  dangerouslyAllowFileOrigin: false,
   allowInsecureTransport: false,
   authenticate,
   limits: { messageBytes: 1_000, messages: { perSecond: 1, burst: 2 }, heartbeat: { every: 1_000, timeout: 500 } },

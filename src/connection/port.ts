@@ -1,0 +1,45 @@
+import type { EncodeMode, Outgoing } from '../outbound/outbound.ts'
+import type { SharedFrame } from '../outbound/shared-frame.ts'
+
+/** Called when the frame was handed to the kernel, or with the error that kept it from there. */
+export type SendCallback = (error?: Error) => void
+
+/** Of a frame, what the encoder has no say in. */
+export interface FrameOptions {
+  /** Compress this message, where compression is on (`websocket.options.perMessageDeflate`). Default `true` there. */
+  readonly compress?: boolean | undefined
+  /** Whether this is the last fragment of a message. Default `true`. */
+  readonly fin?: boolean | undefined
+}
+
+/** Options of one `send`. */
+export interface SendOptions extends FrameOptions {
+  /**
+   * Whether the frame is binary. Default: true for bytes and a Blob, else false. Bytes with `false` are UTF-8 text, and
+   * encoded.
+   */
+  readonly binary?: boolean | undefined
+  /** Taken and ignored, as ws does on a server: RFC 6455 section 5.1 forbids it. Default `false`. */
+  readonly mask?: boolean | undefined
+  /** For this one payload. Default: what the route says. */
+  readonly encode?: EncodeMode | undefined
+  /**
+   * Names what this message tells the newest of. While the client is behind, an unsent message with the same name is
+   * left out, and this one is sent in its stead, last. 1 to 256 characters. Default: each message is sent.
+   */
+  readonly latest?: string | undefined
+}
+
+/** What sending needs of a WebSocket. */
+export interface Wire {
+  readonly open: boolean
+  /** Bytes handed over and not yet in the kernel. */
+  readonly waiting: number
+  /** The client is behind: the kernel has not taken all that it was given. */
+  readonly behind: boolean
+  /** Calls back once, when the kernel has taken all that it has been given so far; never, when it will not. */
+  whenTaken(callback: () => void): void
+  write(outgoing: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void
+  /** Writes finished bytes; `false` when something (compression) is in front of them and `write` must be used. */
+  writeFrame(frame: SharedFrame): boolean
+}

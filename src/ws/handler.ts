@@ -1,0 +1,47 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { WebSocket } from 'ws'
+import { isThenable } from '../thenable.ts'
+import type { SecureSockets } from './socket.ts'
+
+export type SocketHandler = (this: FastifyInstance, socket: WebSocket, request: FastifyRequest) => unknown
+
+export function isSocketHandler(value: unknown): value is SocketHandler {
+  return typeof value === 'function'
+}
+
+/** The handler as the user wrote it, watched: when it has returned, whoever did not listen by then is missing. */
+export function attended(
+  handler: SocketHandler,
+  hasErrorHandler: boolean,
+  connectionOf: SecureSockets['connectionOf'],
+): SocketHandler {
+  return function (socket, request) {
+    const connection = connectionOf(socket)
+    // @fastify/websocket has just attached a listener for the application's `errorHandler`. Without one it has nothing to say,
+    // and would keep the request and the reply in memory for as long as the socket is open.
+    const ofFramework = socket.listeners('error').at(-1)
+    if (!hasErrorHandler && ofFramework !== undefined) socket.off('error', ofFramework as () => void)
+    try {
+      const result = handler.call(this, socket, request)
+      if (!isThenable(result)) {
+        connection.handlerSettled()
+        return result
+      }
+      return result.then(
+        () => connection.handlerSettled(),
+        (error: unknown) => {
+          endAfterwards(error)
+          throw error
+        },
+      )
+    } catch (error) {
+      endAfterwards(error)
+      throw error
+    }
+
+    /** What is thrown on goes to the `websocket.errorHandler` of the application, which may end the socket its own way. */
+    function endAfterwards(error: unknown): void {
+      process.nextTick(() => connection.handlerFailed(error))
+    }
+  }
+}

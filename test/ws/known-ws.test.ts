@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { requireKnownWs, testedWs } from '../../src/ws/known-ws.ts'
+
+const ws = new URL('../../node_modules/ws/', import.meta.url)
+const renamedWs = new URL('renamed-ws.ts', import.meta.url).pathname
+
+test('the installed ws is the one that the message names, and is known', async () => {
+  assert.equal(JSON.parse(readFileSync(new URL('package.json', ws), 'utf8')).version, testedWs)
+  await requireKnownWs()
+})
+
+interface Outcome {
+  readonly code?: string
+  readonly message?: string
+}
+
+/** The end of a server that runs on a copy of ws, in a process of its own. */
+async function outcomeWith(change: (source: string, file: string) => string): Promise<Outcome> {
+  const copy = mkdtempSync(join(tmpdir(), 'ws-'))
+  try {
+    cpSync(ws, copy, { recursive: true })
+    for (const file of readdirSync(join(copy, 'lib'))) {
+      const path = join(copy, 'lib', file)
+      writeFileSync(path, change(readFileSync(path, 'utf8'), file))
+    }
+    const { stdout } = await promisify(execFile)(process.execPath, [renamedWs, copy], { timeout: 60_000 })
+    return JSON.parse(stdout)
+  } finally {
+    rmSync(copy, { recursive: true })
+  }
+}
+
+/** What ws calls private in the files that a socket is made of: names with an underscore, and methods that are not documented. */
+function privateNames(): readonly string[] {
+  const names = new Set([
+    'setSocket',
+    'emitClose',
+    'sendFrame',
+    'dispatch',
+    'enqueue',
+    'dequeue',
+    'getBlobData',
+    'startLoop',
+  ])
+  for (const file of ['sender.js', 'receiver.js', 'websocket.js']) {
+    const source = readFileSync(new URL(`lib/${file}`, ws), 'utf8')
+    for (const [name] of source.matchAll(/(?<=this\.)_[a-z]\w+/gi)) names.add(name)
+  }
+  // Of Node's streams, not of ws.
+  for (const name of ['_write', '_writableState', '_readableState']) names.delete(name)
+  return [...names].toSorted()
+}
+
+// With one private method renamed, the last message was lost, and nothing was logged.
+test('whatever ws renames of its private parts changes nothing, or fails the start; no message is lost', async (t) => {
+  const unchanged = await outcomeWith((source) => source)
+  assert.equal(unchanged.code, undefined)
+  const names = privateNames()
+  assert.ok(names.length > 20)
+  const refused: string[] = []
+  const rename = async (name: string) => {
+    const renamed = await outcomeWith((source) =>
+      source.replaceAll(new RegExp(`(?<![\\w$])${name}(?![\\w$])`, 'g'), `${name}Renamed`),
+    )
+    if (renamed.code === undefined) assert.deepEqual(renamed, unchanged, name)
+    else {
+      assert.equal(renamed.code, 'SWS_UNSUPPORTED_WS', name)
+      assert.ok(renamed.message?.includes(`ws ${testedWs}`), name)
+      refused.push(name)
+    }
+  }
+  const waiting = [...names]
+  const work = async () => {
+    for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) await rename(name)
+  }
+  await Promise.all([work(), work()])
+  t.diagnostic(`the start failed for ${refused.toSorted().join(', ')}`)
+  for (const name of ['_socket', '_state', '_queue', 'setSocket']) assert.ok(refused.includes(name), name)
+})
+
+test('a ws whose sender has other names for its public methods is refused', async () => {
+  for (const method of ['send', 'ping', 'pong', 'close']) {
+    const { code } = await outcomeWith((source, file) =>
+      source
+        .replaceAll(`_sender.${method}(`, `_sender.${method}Renamed(`)
+        .replace(new RegExp(`^  ${method}\\(`, 'm'), file === 'sender.js' ? `  ${method}Renamed(` : '$&'),
+    )
+    assert.equal(code, 'SWS_UNSUPPORTED_WS', method)
+  }
+})
+
+// The near miss of the probe: a ws that behaves otherwise under the same names.
+test('a ws that keeps its names and writes past its stream is refused', async () => {
+  const { code } = await outcomeWith((source) =>
+    source.replace('this._socket.write(list[1], cb);', 'process.nextTick(() => this._socket.write(list[1], cb));'),
+  )
+  assert.equal(code, 'SWS_UNSUPPORTED_WS')
+})
