@@ -18,7 +18,7 @@ import type { AuthenticateOption } from './authentication/authentication.ts'
 import type { SendCallback, SendOptions } from './connection/port.ts'
 import type { RouteOverrides } from './options/options.ts'
 import type { Bytes } from './outbound/bytes.ts'
-import type { Encoded } from './outbound/encoded.ts'
+import type { OrEncoded } from './outbound/encoded.ts'
 import type { BroadcastOptions } from './rooms/audience.ts'
 import type { Grant } from './rooms/rooms.ts'
 import type { PlainMessage } from './schema/plain-message.ts'
@@ -77,27 +77,22 @@ export type RouteRequest<
 >
 
 /** A message as its listener gets it: without `type` and `id`. */
-type IncomingMessage<Provider extends FastifyTypeProvider, Schema> = ReadAs<
+export type IncomingMessage<Provider extends FastifyTypeProvider, Schema> = ReadAs<
   CallValidatorTypeProvider<Provider, Schema>,
   Schema
 >
 
-/** A string of a declared output may also come as finished markup. */
-type OrEncoded<T> = T extends string
-  ? string extends T
-    ? T | Encoded<'html'>
-    : T
-  : T extends readonly unknown[]
-    ? { readonly [Index in keyof T]: OrEncoded<T[Index]> }
-    : T extends object
-      ? { [Key in keyof T]: OrEncoded<T[Key]> }
-      : T
+/** A value that leaves, as its schema describes it. */
+export type SentMessage<Provider extends FastifyTypeProvider, Schema> = ReadAs<
+  CallSerializerTypeProvider<Provider, Schema>,
+  Schema
+>
 
 /** The return value of a listener: what its declared `reply` describes, at once or as a promise; anything where none is declared. */
 type ReplyOf<Provider extends FastifyTypeProvider, Replies, Type> = Type extends keyof Replies
   ? unknown extends Replies[Type]
     ? unknown
-    : OrPromise<OrEncoded<ReadAs<CallSerializerTypeProvider<Provider, Replies[Type]>, Replies[Type]>>>
+    : OrPromise<OrEncoded<SentMessage<Provider, Replies[Type]>>>
   : unknown
 
 type OrPromise<T> = T | Promise<T>
@@ -111,15 +106,29 @@ export type OutgoingMessage<Provider extends FastifyTypeProvider, Sends> =
     ? unknown
     :
         | {
-            [Type in keyof Sends]: { readonly type: Type } & OrEncoded<
-              OrAnything<ReadAs<CallSerializerTypeProvider<Provider, Sends[Type]>, Sends[Type]>>
-            >
+            [Type in keyof Sends]: { readonly type: Type } & OrEncoded<OrAnything<SentMessage<Provider, Sends[Type]>>>
           }[keyof Sends]
         | Bytes
         | Blob
 
-/** Anonymous routes have no session; `Auth` is what the route itself says, not what it inherits. */
-type SessionOf<Auth> = [Auth] extends [false] ? null : Session
+/**
+ * Options of the registration that types depend on: the type of a route cannot see the registration. Declare them once:
+ *
+ *     declare module 'fastify-secure-ws' {
+ *       interface RegisteredOptions { authenticate: false } // socket.session is null where a route says nothing else
+ *     }
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: applications add its members.
+export interface RegisteredOptions {}
+
+/** Anonymous routes have no session. `Auth` is what the route itself says; where it says nothing, the plugin does. */
+type SessionOf<Auth> = [Auth] extends [false]
+  ? null
+  : AuthenticateOption extends Auth
+    ? RegisteredOptions extends { readonly authenticate: false }
+      ? null
+      : Session
+    : Session
 
 /**
  * The `receives` of a route: a rule for each type of message that may come in. A type without a rule is refused with
@@ -250,6 +259,11 @@ interface SecureMembers<Outgoing, Auth> {
    * @throws SecureWsError `SWS_BAD_ROOM`
    */
   to(room: string): RouteAudience<Outgoing>
+  /**
+   * All members of a room, this socket too if it is one of them, on every node.
+   * @throws SecureWsError `SWS_BAD_ROOM`
+   */
+  room(room: string): RouteAudience<Outgoing>
 }
 
 type Listening = 'on' | 'once' | 'addListener' | 'prependListener' | 'prependOnceListener' | 'off' | 'removeListener'

@@ -166,7 +166,10 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       )
     }
     if (route.method === 'HEAD') return
-    route.preHandler = [...[route.preHandler ?? []].flat(), (request, reply, done) => lastLook(request, reply, done)]
+    route.preHandler = [
+      ...[route.preHandler ?? []].flat(),
+      (request, reply, done) => recheckBeforeUpgrade(request, reply, done),
+    ]
     const policy = compileRoute(route.url, declared.secureWs, ofRoutes)
     routes.push(policy)
     socketRoutes.push(route.url)
@@ -206,6 +209,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const sockets = secureSockets({
     take,
     to: (connection, room) => node.audience([room], [connection.id]),
+    room: (room) => node.audience([room]),
     surroundings: ofSockets,
   })
   const upgrades = await registerWebsocket(app, {
@@ -223,7 +227,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       routes.reduce((most, { socket }) => Math.max(most, socket.limits.messageBytes), limits.messageBytes),
   })
   function declareGuard(path: string, policy: GuardPolicy): void {
-    guards.declare(path, lastLook, upgrades, () => {
+    guards.declare(path, recheckBeforeUpgrade, upgrades, () => {
       const compiled = compileGuard(path, policy, ofRoutes)
       routes.push(compiled)
       return { [policyKey]: compiled }
@@ -234,7 +238,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     streams.close()
   })
 
-  const { guard, lastLook, nobodyBehind } = createGuard({
+  const { guard, recheckBeforeUpgrade, nobodyBehind } = createGuard({
     uptime,
     audit,
     policyOf,

@@ -2,6 +2,27 @@
  * Tells whether an answer of the application has to be waited for. Query builders answer with thenables that are not a
  * `Promise`: whoever asks for the class instead takes the builder itself for the answer, and hears no rejection of it.
  */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
+export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+/**
+ * A promise of ours for an answer of the application. What the `then` of a foreign one returns is its own affair: `undefined`,
+ * which would pass for "nothing is wrong" wherever no refusal is a yes. So nobody calls it but the language.
+ */
+export async function promiseOf<T>(answer: PromiseLike<T>): Promise<T> {
+  return answer
+}
+
+/**
+ * Goes on with a value at once, and with a promise's when it is there: who asks nobody who waits stays within one turn.
+ *
+ * @param threw what a rejection means; without it, it is the caller's
+ */
+export function after<T, U>(
+  value: T | PromiseLike<T>,
+  next: (value: T) => U | Promise<U>,
+  threw?: (error: unknown) => U,
+): U | Promise<U> {
+  return isThenable(value) ? promiseOf(value).then(next, threw) : next(value)
 }

@@ -1,139 +1,218 @@
-import { badOption } from '../errors.ts'
+import type { Duplex } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { causeOf } from '../authentication/authentication.ts'
+import type { Capacity } from '../capacity/capacity.ts'
+import type { Caps, IdentityPlace } from '../capacity/identity-capacity.ts'
+import type { Places } from '../capacity/places.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
+import type { RoutePolicy } from '../options/route.ts'
+import type { Identity, SignedIn } from '../session/identity.ts'
+import type { DeveloperLog } from '../telemetry/developer-log.ts'
+import { after } from '../thenable.ts'
+import { undeclaredProtocol } from './advice.ts'
 import { checkFetchMetadata } from './fetch-metadata.ts'
 import { checkHandshakeShape, type HandshakeFacts } from './handshake-request.ts'
-import { checkHost, compileHosts, effectiveHost, type HostPolicy, isLoopbackHost, serializeHost } from './host.ts'
-import { checkOrigin, type dangerouslyAllowAnyOrigin, type OriginFunction, type OriginPolicy } from './origin.ts'
-import { type CompiledOrigins, compileOrigins, hostsOf } from './origin-list.ts'
-import { checkTransport, effectiveScheme } from './transport.ts'
-import { isFileOrigin } from './web-origin.ts'
+import { checkHost } from './host.ts'
+import { askOrigins, checkOrigin } from './origin.ts'
+import type { AdmissionPolicy } from './policy.ts'
+import type { Reached } from './reached.ts'
+import { away, failed, permit, unanswered, verified } from './refusals.ts'
+import { checkRouteSchema } from './route-schema.ts'
+import { chooseProtocol } from './sub-protocol.ts'
+import { checkTransport } from './transport.ts'
+import type { VerifyClient } from './verify-client.ts'
 
-/** The pages and clients that may connect, by what a handshake says about itself. */
-export interface AdmissionOptions {
-  /**
-   * Pages that may open a socket (RFC 6454): `'same-origin'`, a list of origins with `*.` (one label) or `**.` (any
-   * number) in front of a host, a function, or `dangerouslyAllowAnyOrigin`. Others get 403. Default `'same-origin'`.
-   */
-  readonly origins: 'same-origin' | readonly string[] | OriginFunction | typeof dangerouslyAllowAnyOrigin
-  /**
-   * Names that `Host` may have, with a port where it is not the default one. Others get 421 (DNS rebinding). Default:
-   * the hosts of `origins`; without any, the names of the loopback address.
-   */
-  readonly hosts?: readonly string[]
-  /**
-   * Admit a handshake without `Origin`, as programs send it. Fails registration beside cookies, Basic and client
-   * certificates. Default `false`.
-   */
-  readonly allowMissingOrigin: boolean
-  /** Admit `Origin: null`, which any page can send from a sandboxed frame. Default `false`. */
-  readonly dangerouslyAllowNullOrigin: boolean
-  /** Admit `Origin: file://`, which every page has that is opened from a disk, a saved or attached one too. Default `false`. */
-  readonly dangerouslyAllowFileOrigin: boolean
-  /** Admit plain `ws://` beyond the loopback address. Default `false`. */
-  readonly allowInsecureTransport: boolean
+/** A request's own words, and the rules for them: enough to decide without asking anybody. */
+export interface Said {
+  readonly facts: HandshakeFacts
+  readonly reached: Reached
+  readonly policy: { readonly admission: AdmissionPolicy }
 }
 
-/** One route's rules, finished: per request there are only look-ups. */
-export interface AdmissionPolicy {
-  readonly origins: OriginPolicy
-  readonly hosts: HostPolicy
-  readonly allowInsecureTransport: boolean
-  /** The rules as plain values, for a start-up line or a test. */
-  explain(): AdmissionExplained
+/** One handshake on its way through the list. */
+export interface Handshake extends Said {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly stream: Duplex
+  readonly policy: RoutePolicy
+  readonly since: number
+  readonly places: Places
+  signedIn: SignedIn | null
+  place: IdentityPlace | undefined
+  method: string
+  protocol: string | undefined
+  /** The function of the application whose answer is waited for, where a missing answer means that nobody could be asked. */
+  asking: string | undefined
+  /** Puts back what a validator replaced in params and query for `authorize` only: Fastify validates again. */
+  restoreRequest: () => void
 }
 
-export interface AdmissionExplained {
-  readonly origins: 'same-origin' | 'any' | 'a function' | readonly string[]
-  readonly hosts: readonly string[]
-  readonly allowMissingOrigin: boolean
-  readonly dangerouslyAllowNullOrigin: boolean
-  readonly dangerouslyAllowFileOrigin: boolean
-  readonly allowInsecureTransport: boolean
+/** The parts of the server that are asked on the way. */
+export interface Means {
+  readonly capacity: Capacity
+  readonly caps: Caps
+  /** The handshake rate across nodes; `undefined` when there is only this one. */
+  readonly sharedRate: ((address: string | undefined) => Promise<Refusal | undefined>) | undefined
+  /** ws's own hook, when the application brought one. */
+  readonly verifyClient: VerifyClient | undefined
+  /** A reason to admit nobody now: draining, or a bus that has not caught up. */
+  readonly unavailable: (needsSession: boolean) => string | undefined
+  readonly isDenied: (identity: Identity, since: number) => boolean
+  readonly tell: DeveloperLog
 }
+
+export type Verdict = Refusal | undefined
+
+export interface Step {
+  readonly name: string
+  /** Whether a route has any use for it; it has, where this is left out. Asked once. */
+  readonly concerns?: (policy: RoutePolicy, means: Means) => boolean
+  readonly check: (handshake: Handshake, means: Means) => Verdict | Promise<Verdict>
+}
+
+/** The steps for which the request's own words are enough: nobody is asked, and nothing is counted. */
+export const said: readonly { readonly name: string; readonly check: (request: Said) => Verdict }[] = [
+  { name: 'shape', check: ({ facts }) => checkHandshakeShape(facts, true) },
+  {
+    name: 'transport',
+    check: ({ facts, reached: { scheme, host }, policy: { admission } }) =>
+      checkTransport(facts, scheme, host, admission.allowInsecureTransport),
+  },
+  {
+    name: 'host',
+    check: ({ reached: { scheme, host }, policy: { admission } }) => checkHost(host, scheme, admission.hosts),
+  },
+  { name: 'origin', check: listedOrigin },
+  {
+    name: 'fetch metadata',
+    check: ({ facts, reached: { own }, policy: { admission } }) =>
+      checkFetchMetadata(facts, admission.origins.sameOrigin, own),
+  },
+]
 
 /**
- * @param path Where the options stand, for messages: `''`, or `'/ws secureWs'` for a route's own.
- * @throws SecureWsError SWS_BAD_OPTION with the full path, the value and what to write instead.
+ * Everything that a handshake passes, cheap before dear: the first refusal wins. docs/lifecycle.md has a row for each step,
+ * in this order.
  */
-export function compileAdmission(options: AdmissionOptions, path: string): AdmissionPolicy {
-  const at = (name: string) => (path === '' ? name : `${path}.${name}`)
-  const listed = compileOrigins(options.origins, at('origins'))
-  const origins: OriginPolicy = {
-    ...listed,
-    missing: boolean(options.allowMissingOrigin, at('allowMissingOrigin')),
-    nullOrigin: boolean(options.dangerouslyAllowNullOrigin, at('dangerouslyAllowNullOrigin')),
-    fileOrigin: boolean(options.dangerouslyAllowFileOrigin, at('dangerouslyAllowFileOrigin')),
+export const admission: readonly Step[] = [
+  ...said,
+  { name: 'available', check: ({ policy }, means) => checkAvailable(!policy.authentication.anonymous, means) },
+  // Before the first step that can wait: a thousand at once are counted, and do not ask the application a thousand times.
+  { name: 'connection place', check: reserveConnection },
+  { name: 'origins function', concerns: ({ admission: { origins } }) => origins.ask !== undefined, check: askFunction },
+  {
+    name: 'rate on all nodes',
+    concerns: (_policy, { sharedRate }) => sharedRate !== undefined,
+    check: ({ facts }, { sharedRate }) => sharedRate?.(facts.address),
+  },
+  { name: 'session', check: authenticate },
+  { name: 'session place', check: reserveSession },
+  { name: 'sub-protocol', check: selectProtocol },
+  { name: 'route schema', check: validate },
+  { name: 'authorize', concerns: ({ authorize }) => authorize !== undefined, check: authorize },
+  {
+    name: 'verifyClient',
+    concerns: (_policy, { verifyClient }) => verifyClient !== undefined,
+    check: ({ request }, { verifyClient }) =>
+      verifyClient?.(request.raw).then(verified, (error: unknown) => failed(error, '`verifyClient`')),
+  },
+  // Once more, after all the waiting.
+  { name: 'not revoked', check: ({ signedIn, since }, means) => checkDenied(signedIn, since, means) },
+]
+
+/** The steps that one route has a use for. */
+export function admissionOf(policy: RoutePolicy, means: Means): readonly Step[] {
+  return admission.filter(({ concerns }) => concerns === undefined || concerns(policy, means))
+}
+
+function listedOrigin({ facts, reached: { own }, policy: { admission } }: Said): Verdict {
+  if (facts.originRepeated) return refuse('SWS_ORIGIN_REFUSED', 'more than one Origin header')
+  return checkOrigin({ value: facts.origin, fromBrowser: facts.fromBrowser, own }, admission.origins)
+}
+
+/** Asked by the list, and again right before the 101. */
+export function checkAvailable(needsSession: boolean, means: Pick<Means, 'unavailable'>): Verdict {
+  const reason = means.unavailable(needsSession)
+  return reason === undefined ? undefined : away(reason)
+}
+
+/** The place belongs to the TCP connection: refused, reset, upgraded and closed, or timed out, it ends with `close`. */
+function reserveConnection({ places, facts, since }: Handshake, { capacity }: Means): Verdict {
+  const { slot, refusal } = capacity.reserve(facts.address, since)
+  if (slot === undefined) return refusal
+  places.hold(slot)
+  return undefined
+}
+
+/** What a page of strangers makes its visitor's browser do is not taken from the handshakes that the visitor has. */
+function askFunction({ facts, policy, request, since }: Handshake, { capacity }: Means): Verdict | Promise<Verdict> {
+  return after(askOrigins(facts.origin, policy.admission.origins, request), (refusal) => {
+    if (refusal !== undefined) capacity.giveBack(facts.address, since)
+    return refusal
+  })
+}
+
+function authenticate(handshake: Handshake, means: Means): Verdict | Promise<Verdict> {
+  const { policy, request, since } = handshake
+  // Set while it is asked and waited for; a deadline in between says that nobody could be asked.
+  handshake.asking = '`authenticate`'
+  return after(policy.authentication.authenticate(request), (said): Verdict => {
+    handshake.asking = undefined
+    if (said.refused)
+      return said.fault
+        ? unanswered(said.reason, causeOf(said))
+        : refuse('SWS_UNAUTHENTICATED', said.reason, { forgottenBy: said.forgottenBy })
+    handshake.signedIn = said.signedIn
+    handshake.method = said.method
+    return checkDenied(said.signedIn, since, means)
+  })
+}
+
+function reserveSession(handshake: Handshake, { caps }: Means): Verdict | Promise<Verdict> {
+  const { signedIn, places, policy } = handshake
+  if (signedIn === null) return undefined
+  return after(caps.reserve(signedIn.identity, policy.limits), ({ place, refusal }): Verdict => {
+    if (place === undefined) return refusal
+    places.hold(place)
+    handshake.place = place
+    return undefined
+  })
+}
+
+function selectProtocol(handshake: Handshake, { tell }: Means): Verdict {
+  const { facts, policy } = handshake
+  const offered = facts.protocols ?? []
+  const credentials = policy.authentication.credentialProtocols(offered)
+  const others = offered.filter((name) => !credentials.includes(name))
+  const chosen = chooseProtocol(others, policy.protocols)
+  if (chosen.refusal !== undefined) return chosen.refusal
+  handshake.protocol = chosen.protocol
+  if (policy.passesOn === true) return undefined
+  if (policy.protocols === undefined && chosen.protocol === undefined && offered.length > credentials.length) {
+    const { log, routeOptions } = handshake.request
+    tell({ about: 'sub-protocol', route: routeOptions.url, text: () => undeclaredProtocol(others) }, log)
   }
-  const ofFiles = [...listed.exact].find(isFileOrigin)
-  if (ofFiles !== undefined && !origins.fileOrigin) {
-    throw badOption(
-      at('origins'),
-      ofFiles,
-      'Every page that is opened from a disk has this origin, a saved or attached one too. `dangerouslyAllowFileOrigin: true` admits them.',
-    )
-  }
-  const hosts =
-    options.hosts === undefined ? defaultHosts(listed, at('hosts')) : compileHosts(options.hosts, at('hosts'))
-  const allowInsecureTransport = boolean(options.allowInsecureTransport, at('allowInsecureTransport'))
-  return {
-    origins,
-    hosts,
-    allowInsecureTransport,
-    explain: () => ({
-      origins: explainOrigins(origins),
-      hosts: [...hosts.names, ...(hosts.loopback ? ['localhost:*', '127.0.0.1:*', '[::1]:*'] : [])],
-      allowMissingOrigin: origins.missing,
-      dangerouslyAllowNullOrigin: origins.nullOrigin,
-      dangerouslyAllowFileOrigin: origins.fileOrigin,
-      allowInsecureTransport,
-    }),
+  return undefined
+}
+
+function validate(handshake: Handshake): Verdict | Promise<Verdict> {
+  return after(checkRouteSchema(handshake.request), ({ refusal, restore }): Verdict => {
+    handshake.restoreRequest = restore
+    return refusal
+  })
+}
+
+function authorize({ policy, signedIn, request }: Handshake): Verdict | Promise<Verdict> {
+  const threw = (error: unknown) => failed(error, '`authorize`')
+  try {
+    return after<unknown, Verdict>(policy.authorize?.(signedIn?.session ?? null, request), permit, threw)
+  } catch (error) {
+    return threw(error)
   }
 }
 
-/** May this request become a WebSocket, as far as the request itself says? The first refusal wins; nobody is asked. */
-export function checkAdmission(
-  facts: HandshakeFacts,
-  policy: AdmissionPolicy,
-  isSocketRoute: boolean,
-): Refusal | undefined {
-  const scheme = effectiveScheme(facts)
-  const host = effectiveHost(facts)
-  const own = host === undefined ? undefined : `${scheme}://${serializeHost(host, scheme)}`
-  return (
-    checkHandshakeShape(facts, isSocketRoute) ??
-    checkTransport(facts, scheme, host, policy.allowInsecureTransport) ??
-    checkHost(host, scheme, policy.hosts) ??
-    (facts.originRepeated
-      ? refuse('SWS_ORIGIN_REFUSED', 'more than one Origin header')
-      : checkOrigin({ value: facts.origin, fromBrowser: facts.fromBrowser, own }, policy.origins)) ??
-    checkFetchMetadata(facts, policy.origins.sameOrigin, own)
-  )
-}
-
-/**
- * With no `hosts`: the hosts of the listed origins. A rule that names no host of its own (same origin, a function, every
- * origin) leaves loopback only, so that nothing is served under an unknown name until the public one is configured.
- */
-function defaultHosts(listed: CompiledOrigins, path: string): HostPolicy {
-  if (listed.exact.size === 0 && listed.wildcards.size === 0) return { names: new Set(), loopback: true }
-  const hosts = hostsOf(listed)
-  if (hosts.length === 0) {
-    throw badOption(path, undefined, 'No entry of `origins` names a host of this server: list its names in `hosts`.')
-  }
-  // A page on localhost talks to a server on another port of localhost; a rebound name is never one of the loopback names.
-  const loopback = hosts.some(({ name }) => isLoopbackHost({ name, port: undefined }))
-  return { names: new Set(hosts.map(({ text }) => text)), loopback }
-}
-
-function explainOrigins({ sameOrigin, any, ask, exact, wildcards }: OriginPolicy): AdmissionExplained['origins'] {
-  if (sameOrigin) return 'same-origin'
-  if (any) return 'any'
-  if (ask !== undefined) return 'a function'
-  const patterns = [...wildcards].map(([parent, depth]) => parent.replace('://', depth === 'one' ? '://*.' : '://**.'))
-  return [...exact, ...patterns]
-}
-
-function boolean(value: unknown, path: string): boolean {
-  if (typeof value === 'boolean') return value
-  throw badOption(path, value, 'Write true or false.')
+/** Race: revoked while a step waited. Asked again after each wait, and once more when the socket joins its identity. */
+export function checkDenied(signedIn: SignedIn | null, since: number, means: Pick<Means, 'isDenied'>): Verdict {
+  if (signedIn === null || !means.isDenied(signedIn.identity, since)) return undefined
+  return refuse('SWS_UNAUTHENTICATED', 'the session, its user or its token was revoked')
 }

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { type Refusal, refuse } from '../http/refusal.ts'
-import { isThenable } from '../thenable.ts'
+import { isThenable, promiseOf } from '../thenable.ts'
 import { serializeHost } from './host.ts'
 import { isFileOrigin, isOtherOrigin, readOrigin, type WebOrigin } from './web-origin.ts'
 
@@ -111,9 +111,9 @@ export function askOrigins(
   }
 }
 
-async function settle(origin: string, answer: object): Promise<Refusal | undefined> {
+async function settle(origin: string, answer: PromiseLike<unknown>): Promise<Refusal | undefined> {
   try {
-    return verdict(origin, await answer)
+    return verdict(origin, await promiseOf(answer))
   } catch (error) {
     return threw(origin, error)
   }

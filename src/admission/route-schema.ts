@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { type Refusal, type RefusalCause, refuse } from '../http/refusal.ts'
-import { isThenable } from '../thenable.ts'
+import { isThenable, promiseOf } from '../thenable.ts'
 
 export interface SchemaVerdict {
   readonly refusal: Refusal | undefined
@@ -46,7 +46,7 @@ export function checkRouteSchema(request: FastifyRequest): SchemaVerdict | Promi
     }
     // What an async validator resolves with is the client's text, not a verdict: that it resolved is.
     if (isThenable(answer)) {
-      return Promise.resolve(answer).then(
+      return promiseOf(answer).then(
         (late: unknown) => (late === false ? misfit : checkFrom(index + 1, restore)),
         () => misfit,
       )

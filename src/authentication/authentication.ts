@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { badOption } from '../errors.ts'
 import { type AskAgain, isSameIdentity, type SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
-import { isThenable } from '../thenable.ts'
+import { isThenable, promiseOf } from '../thenable.ts'
 import {
   type AuthenticateFunction,
   type Authenticator,
@@ -11,7 +11,7 @@ import {
   type TicketRequest,
 } from './authenticator.ts'
 import { checkedSession, continuedAsItWas } from './checked-session.ts'
-import { RefusedCredential } from './credential.ts'
+import { isRefusedCredential } from './credential.ts'
 import { shapeOf } from './known-options.ts'
 
 export type { AuthenticateFunction, Authenticator, IssuedTicket, TicketRequest } from './authenticator.ts'
@@ -169,7 +169,7 @@ function authenticateBy(
     try {
       const found = authenticator.authenticate(request)
       if (isThenable(found)) {
-        return Promise.resolve(found).then(
+        return promiseOf(found).then(
           (session) =>
             verdictOn(session, method, authenticator, now()) ??
             authenticateBy(steps.slice(at + 1), request, now, asked),
@@ -215,12 +215,19 @@ function verdictOn(
 
 /** Of a foreign error only the class and code are told: its message may quote the credential. */
 function refusedBy(error: unknown, method: string): Refused {
-  if (error instanceof RefusedCredential)
-    return { refused: true, reason: `${method}: ${error.message}`, fault: false, method }
-  const kind = error instanceof Error && /^[A-Za-z]\w{0,63}$/.test(error.name) ? error.name : 'something'
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
-  const shown = /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? ` (${code})` : ''
-  return { refused: true, reason: `${method}: threw ${kind}${shown}`, fault: true, cause: error, method }
+  if (isRefusedCredential(error)) return { refused: true, reason: `${method}: ${error.message}`, fault: false, method }
+  return { refused: true, reason: `${method}: threw ${shownKind(error)}`, fault: true, cause: error, method }
+}
+
+/** It may throw again when somebody looks at it (MS-15). */
+function shownKind(error: unknown): string {
+  try {
+    const kind = error instanceof Error && /^[A-Za-z]\w{0,63}$/.test(error.name) ? error.name : 'something'
+    const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+    return /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? `${kind} (${code})` : kind
+  } catch {
+    return 'something'
+  }
 }
 
 function askAgainBy(authenticator: Authenticator): AskAgain | undefined {

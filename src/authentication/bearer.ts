@@ -5,7 +5,13 @@ import { lazyLoad } from '../lazy-load.ts'
 import type { Session } from '../session/session.ts'
 import { type Authenticator, type FoundSession, factories } from './authenticator.ts'
 import { type BearerPlan, bearerPlan } from './bearer-options.ts'
-import { authorizationCredential, protocolCredential, protocolsWithPrefix, RefusedCredential } from './credential.ts'
+import {
+  authorizationCredential,
+  isRefusedCredential,
+  protocolCredential,
+  protocolsWithPrefix,
+  RefusedCredential,
+} from './credential.ts'
 import type { KeySet } from './key-set.ts'
 import { KnownSession } from './known-session.ts'
 import { tokenSession } from './token-session.ts'
@@ -106,7 +112,7 @@ export function bearer(options: BearerOptions): Authenticator {
         // application made is left as it is, and must have the id itself.
         return plan.session === undefined ? { ...next, id: session.id } : next
       } catch (error) {
-        if (error instanceof RefusedCredential) return null
+        if (isRefusedCredential(error)) return null
         throw error
       }
     },

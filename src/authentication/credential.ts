@@ -1,11 +1,23 @@
 import type { FastifyRequest } from 'fastify'
 
+const refusals = new WeakSet<object>()
+
 /**
  * Thrown by an authenticator that found a credential of its kind and says no. The message is our own words, never a piece
  * of the credential: it goes into the audit event as it is.
  */
 export class RefusedCredential extends Error {
   override readonly name = 'RefusedCredential'
+
+  constructor(message: string) {
+    super(message)
+    refusals.add(this)
+  }
+}
+
+/** Not by `instanceof`: what an application throws may throw again when somebody looks at it (MS-15). */
+export function isRefusedCredential(error: unknown): error is RefusedCredential {
+  return typeof error === 'object' && error !== null && refusals.has(error)
 }
 
 /**

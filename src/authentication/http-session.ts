@@ -5,7 +5,7 @@ import type { Session } from '../session/session.ts'
 import type { Thrown, ThrownLog } from '../telemetry/thrown.ts'
 import { type Authentication, type AuthenticationVerdict, causeOf, type Refused } from './authentication.ts'
 import type { IssuedTicket, TicketRequest } from './authenticator.ts'
-import { credentialTexts, RefusedCredential } from './credential.ts'
+import { credentialTexts, isRefusedCredential } from './credential.ts'
 
 export interface HttpSessionOptions {
   readonly authentication: Authentication
@@ -80,8 +80,7 @@ export function createHttpSession(options: HttpSessionOptions): HttpSession {
         issued = await inTime(issue(request, ask), request)
       } catch (error) {
         if (error instanceof SecureWsError) throw error
-        if (error instanceof RefusedCredential)
-          throw new SecureWsError('SWS_NO_SESSION', `No ticket: ${error.message}.`)
+        if (isRefusedCredential(error)) throw new SecureWsError('SWS_NO_SESSION', `No ticket: ${error.message}.`)
         throw unavailable(request, { by: 'the ticket store', error })
       }
       if (!('refused' in issued)) return issued

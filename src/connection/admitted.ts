@@ -114,7 +114,4 @@ export interface LifeWire extends Wire, ReceivingWire, Progress {
   /** Starts the closing handshake; ends by itself, answered or not, after ws's `closeTimeout`. */
   closeFrame(code?: number, reason?: string): void
   terminate(): void
-  /** As the application does it; `hold` and `release` are the connection's own, and neither undoes the other. */
-  pause(): void
-  resume(): void
 }

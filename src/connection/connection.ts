@@ -14,6 +14,7 @@ import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
 import { containedCallback } from './listeners.ts'
+import { closed, closing, hasEnded, opened, opening, type Phase } from './phase.ts'
 import type { SendCallback, SendOptions } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
 import { Report, wholeMs } from './report.ts'
@@ -39,7 +40,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   readonly #rights: Rights
   readonly #life: Life
   readonly #report: Report
-  #endedWith: number | undefined
+  #phase: Phase = opening
 
   constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
     const { policy, signedIn, method } = admitted
@@ -49,6 +50,8 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.socket = socket
     this.wire = wire
     wire.owner = this
+    // Nothing is read while the handler is at work: early frames wait in the kernel, neither lost nor early.
+    wire.block('opening')
     this.#surroundings = surroundings
     this.openedAt = surroundings.now()
     this.since = surroundings.uptime()
@@ -92,7 +95,12 @@ export class Connection implements Member, ReceivingHost, SendingHost {
 
   /** True once the end has begun: nothing is delivered to a listener and nothing sent any more. */
   get ended(): boolean {
-    return this.#endedWith !== undefined
+    return hasEnded(this.#phase)
+  }
+
+  open(): void {
+    this.#phase = opened(this.#phase)
+    this.wire.unblock('opening')
   }
 
   get outbound(): OutboundPolicy {
@@ -250,8 +258,6 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.end(CloseCode.InternalError, 'the handler failed')
   }
 
-  // --- rights ---
-
   revalidate(): Promise<void> {
     // The question before this one may have been about somebody else.
     return this.apart(() => this.#rights.revalidate())
@@ -284,8 +290,6 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.end(CloseCode.Unauthorized, reason)
   }
 
-  // --- time ---
-
   /** Called by the one timer of the server. */
   sweep(tick: Tick): void {
     try {
@@ -310,8 +314,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     const open = tick.uptime - this.since
     // A handler that never settles and never listens must still see the other side go.
     if (open >= limits.handshake) this.#receiving.openAtLast()
-    if (this.#rights.isDueBeforeEnd(this.now())) this.#surroundings.revalidation.request(this, true)
-    else if (tick.uptime >= this.#rights.dueAt) this.#surroundings.revalidation.request(this)
+    this.#rights.sweep(tick.uptime)
     this.#receiving.sweep(tick)
     this.#carryOut(checkLifetime(open, limits.lifetime) ?? this.#life.verdict(this.wire, limits, tick))
   }
@@ -323,8 +326,6 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     else if (verdict.kind === 'slow') this.end(CloseCode.TryAgainLater, verdict.reason)
     else this.end(verdict.code, verdict.reason, { terminate: verdict.kind === 'terminate' })
   }
-
-  // --- the end ---
 
   /** Shuts the gate at once, in both directions, and starts the closing handshake. The first reason stays. */
   end(code: CloseCode, reason: string, how: { terminate?: boolean; retryAfter?: number } = {}): void {
@@ -357,10 +358,10 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   #shut(code: number): void {
-    this.#endedWith ??= code
+    this.#phase = closing(this.#phase, code)
     this.#receiving.end()
     // The peer's close frame has to be read, whoever had paused the reader.
-    this.#receiving.open()
+    for (const why of ['opening', 'queue', 'application'] as const) this.wire.unblock(why)
   }
 
   terminate(): void {
@@ -371,7 +372,9 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   /** The TCP connection is gone: everything this socket had taken is given back. */
   closed(code: number): void {
     this.gate(code)
-    this.#report.closed(this.#endedWith ?? code, undefined, this.uptime())
+    const end = closed(this.#phase, code)
+    this.#phase = end
+    this.#report.closed(end.code, undefined, this.uptime())
     const { sweep, identities, rooms } = this.#surroundings
     sweep.delete(this)
     identities.leave(this)

@@ -74,7 +74,8 @@ export class GuardedStream implements Held, Reviewed {
   }
 
   revalidate(): Promise<void> {
-    return this.#rights.revalidate()
+    // The question before this one may have been about somebody else.
+    return this.#surroundings.scope.run(() => this.#rights.revalidate())
   }
 
   replaceSession(signedIn: SignedIn): void {
@@ -109,8 +110,7 @@ export class GuardedStream implements Held, Reviewed {
     if (old?.kind === 'close') this.end(old.code, old.reason)
     else if (this.#isSilent() && open >= limits.handshake)
       this.end(CloseCode.Timeout, `the server behind the guard did not answer within ${limits.handshake} ms`)
-    else if (this.#rights.isDueBeforeEnd(this.#surroundings.now())) this.#surroundings.revalidation.request(this, true)
-    else if (uptime >= this.#rights.dueAt) this.#surroundings.revalidation.request(this)
+    else this.#rights.sweep(uptime)
   }
 
   /** Has the other server never written anything? */

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { isThenable } from '../thenable.ts'
+import { isThenable, promiseOf } from '../thenable.ts'
 import { inContextOfNow } from './scope.ts'
 
 /**
@@ -35,7 +35,7 @@ export function emitContained(
   for (const listener of listeners) {
     try {
       const value: unknown = listener.apply(emitter, args as unknown[])
-      if (isThenable(value)) value.then(undefined, onFault)
+      if (isThenable(value)) promiseOf(value).catch(onFault)
     } catch (error) {
       onFault(error)
     }
@@ -52,7 +52,7 @@ export function containedCallback<E>(
   return inContextOfNow((error: E) => {
     try {
       const said = callback(error)
-      if (isThenable(said)) said.then(undefined, onFault)
+      if (isThenable(said)) promiseOf(said).catch(onFault)
     } catch (thrown) {
       onFault(thrown)
     }

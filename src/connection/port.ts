@@ -30,6 +30,12 @@ export interface SendOptions extends FrameOptions {
   readonly latest?: string | undefined
 }
 
+/**
+ * A reason not to read: the handler is at work, what was read waits for a listener, the application has paused. None lifts
+ * another.
+ */
+export type Block = 'opening' | 'queue' | 'application'
+
 /** What sending needs of a WebSocket. */
 export interface Wire {
   readonly open: boolean

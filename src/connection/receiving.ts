@@ -18,6 +18,7 @@ import { isThenable } from '../thenable.ts'
 import { Dispatch, type Outcome } from './dispatch.ts'
 import { type Frame, Inbox, type InboxBounds, type InboxHost } from './inbox.ts'
 import { emitContained } from './listeners.ts'
+import type { Block } from './port.ts'
 import type { Tick } from './sweep.ts'
 
 /** The socket that receives, as this sees it. */
@@ -33,6 +34,10 @@ export interface ReceivingHost {
     readonly request: object
     readonly address?: string | undefined
   }
+  /** Nothing is delivered to a listener any more. */
+  readonly ended: boolean
+  /** Reading begins, if it has not. */
+  open(): void
   now(): number
   uptime(): number
   /** Runs work in a context of its own. */
@@ -52,8 +57,8 @@ export interface ReceivingHost {
 export interface ReceivingWire {
   /** A binary frame as a raw route's listener wants it. */
   shape(bytes: Buffer): unknown
-  hold(): void
-  release(): void
+  block(why: Block): void
+  unblock(why: Block): void
 }
 
 export interface ReceivingPolicy {
@@ -81,8 +86,6 @@ export class Receiving implements InboxHost {
   readonly #state: InboundState
   readonly #inbox: Inbox
   readonly #dispatch: Dispatch
-  #ended = false
-  #opening = true
   #settled = false
   #late = false
   #waiters: (() => void)[] | undefined
@@ -93,12 +96,10 @@ export class Receiving implements InboxHost {
     this.#state = createInboundState(inbound, host.uptime())
     this.#inbox = new Inbox(this, limits)
     this.#dispatch = new Dispatch(limits.listener)
-    // Nothing is read while the handler is at work: early frames wait in the kernel, neither lost nor early (X-4).
-    host.wire.hold()
   }
 
   frame(bytes: Buffer, isBinary: boolean): void {
-    if (this.#ended) return
+    if (this.#host.ended) return
     const policy = this.#policy.inbound
     const { length } = bytes
     const tooFast = admitFrame(length, this.#isRaw(isBinary), { policy, state: this.#state }, this.#host.uptime())
@@ -119,7 +120,9 @@ export class Receiving implements InboxHost {
 
   /** RS-01, RS-02: a flood of pings or pongs is a flood. */
   controlFrame(): void {
-    const refusal = this.#ended ? undefined : countControlFrame(this.#policy.inbound, this.#state, this.#host.uptime())
+    const refusal = this.#host.ended
+      ? undefined
+      : countControlFrame(this.#policy.inbound, this.#state, this.#host.uptime())
     // No answer: a flood of control frames must not become a flood of ours.
     if (refusal !== undefined) this.#host.refused(refusal)
   }
@@ -127,7 +130,7 @@ export class Receiving implements InboxHost {
   listenerAdded(event: string): void {
     const { types, binary } = this.#policy
     const awaited = types === undefined ? event === 'message' : types.has(event)
-    if (awaited || (binary && event === 'binary')) this.open()
+    if (awaited || (binary && event === 'binary')) this.#host.open()
     this.#wake()
   }
 
@@ -138,15 +141,9 @@ export class Receiving implements InboxHost {
   handlerSettled(): readonly string[] {
     this.#settled = true
     const { types } = this.#policy
-    this.open()
+    this.#host.open()
     this.#wake()
     return types === undefined ? [] : [...types].filter((type) => this.#host.socket.listenerCount(type) === 0)
-  }
-
-  open(): void {
-    if (!this.#opening) return
-    this.#opening = false
-    this.#host.wire.release()
   }
 
   /** A listener that does not settle must not mute its socket. */
@@ -158,18 +155,18 @@ export class Receiving implements InboxHost {
   openAtLast(): void {
     if (this.#late) return
     this.#late = true
-    this.open()
+    this.#host.open()
     this.#wake()
   }
 
+  /** The phase says it: what waits is let go. */
   end(): void {
-    this.#ended = true
     this.#inbox.clear()
     this.#wake()
   }
 
   take(frame: Frame): void | Promise<void> {
-    if (this.#ended) return
+    if (this.#host.ended) return
     const { identity, admitted } = this.#host
     // Two names that cannot meet: a session is named by the application, an address by the network.
     const sender = identity === null ? `address ${admitted.address}` : `session ${identity.sessionId}`
@@ -190,11 +187,11 @@ export class Receiving implements InboxHost {
   }
 
   hold(): void {
-    this.#host.wire.hold()
+    this.#host.wire.block('queue')
   }
 
   release(): void {
-    this.#host.wire.release()
+    this.#host.wire.unblock('queue')
   }
 
   get #policy(): ReceivingPolicy {
@@ -208,7 +205,7 @@ export class Receiving implements InboxHost {
   }
 
   #emitRaw(frame: Frame): void | Promise<void> {
-    if (this.#ended) return
+    if (this.#host.ended) return
     const { socket, wire } = this.#host
     if (socket.listenerCount('message') === 0 && !this.#late)
       return this.#someListener().then(() => this.#emitRaw(frame))
@@ -220,7 +217,7 @@ export class Receiving implements InboxHost {
 
   #apply(verdict: InboundVerdict): void | Promise<void> {
     // Revoked, closed or drained while a check was waiting: the right is gone, so is the message (design: races to close).
-    if (this.#ended) return
+    if (this.#host.ended) return
     if (verdict.kind === 'refuse') return this.#refuse(verdict)
     if (verdict.kind === 'deliver-binary') return this.#call('binary', [verdict.bytes, verdict.mime], undefined)
     if (verdict.type === refreshType) return this.#refresh(verdict)
@@ -230,7 +227,7 @@ export class Receiving implements InboxHost {
   async #refresh(verdict: DeliveredMessage): Promise<void> {
     const { token } = verdict.message as { readonly token: string }
     const refreshed = await this.#host.refresh(token)
-    if (refreshed && !this.#ended && verdict.id !== undefined)
+    if (refreshed && !this.#host.ended && verdict.id !== undefined)
       this.#host.answer({ type: 'reply', id: verdict.id, value: true })
   }
 
@@ -241,7 +238,7 @@ export class Receiving implements InboxHost {
       socket,
       event,
       args,
-      () => this.#ended,
+      () => this.#host.ended,
       (error) => this.#host.fault(error, event),
     )
     if (isThenable(outcome)) return outcome.then((settled) => this.#conclude(settled, event, message))
@@ -251,7 +248,7 @@ export class Receiving implements InboxHost {
   #conclude(outcome: Outcome, event: string, message: DeliveredMessage | undefined): void | Promise<void> {
     if (outcome.kind === 'returned') return this.#reply(outcome.value, message)
     if (outcome.kind === 'threw') this.#fault(outcome.error, event, message)
-    else if (!this.#ended) {
+    else if (!this.#host.ended) {
       if (message !== undefined) this.#host.answer({ type: 'error', code: 'SWS_TIMEOUT', ...idOf(message) })
       this.#host.silent(event)
     }
@@ -275,7 +272,7 @@ export class Receiving implements InboxHost {
       })
       return
     }
-    return this.#someListener().then(() => (this.#ended ? undefined : this.#call(event, args, message)))
+    return this.#someListener().then(() => (this.#host.ended ? undefined : this.#call(event, args, message)))
   }
 
   /** Resolves when a listener was added, or when there is nothing left to wait for: look again. */
@@ -293,7 +290,7 @@ export class Receiving implements InboxHost {
 
   /** A value that is not as declared, or cannot be encoded, is the listener's mistake, and is reported as one. */
   #reply(value: unknown, message: DeliveredMessage | undefined): void | Promise<void> {
-    if (this.#ended || message?.id === undefined) return
+    if (this.#host.ended || message?.id === undefined) return
     const { id, type } = message
     const failed = (error: unknown): Answer => {
       this.#host.fault(error, type)
@@ -312,7 +309,7 @@ export class Receiving implements InboxHost {
   }
 
   #fault(error: unknown, event: string, message: DeliveredMessage | undefined): void {
-    if (this.#ended) return
+    if (this.#host.ended) return
     if (message !== undefined) this.#host.answer({ type: 'error', code: 'SWS_INTERNAL', ...idOf(message) })
     this.#host.fault(error, event)
   }

@@ -19,7 +19,7 @@ export interface Reviewed extends Held {
   leftRoom(room: string): void
 }
 
-type ReviewSurroundings = Pick<Surroundings, 'revalidation' | 'uptime' | 'isDenied'> & {
+type ReviewSurroundings = Pick<Surroundings, 'revalidation' | 'now' | 'uptime' | 'isDenied'> & {
   readonly rooms: {
     grants(member: Member): ReadonlyMap<string, Grant>
     leave(member: Member, room: string): boolean
@@ -32,14 +32,14 @@ export class Rights {
   readonly #surroundings: ReviewSurroundings
   #failures = 0
   /** When to ask again, on the clock that nobody can set. */
-  dueAt: number
+  #dueAt: number
   /** The `expiresAt` before which was asked already. */
   #askedBefore: number | undefined
 
   constructor(connection: Reviewed, surroundings: ReviewSurroundings) {
     this.#connection = connection
     this.#surroundings = surroundings
-    this.dueAt = surroundings.revalidation.dueAfter(connection.since)
+    this.#dueAt = surroundings.revalidation.dueAfter(connection.since)
   }
 
   /**
@@ -50,7 +50,7 @@ export class Rights {
   async revalidate(): Promise<void> {
     const connection = this.#connection
     const { revalidation, uptime, isDenied } = this.#surroundings
-    this.dueAt = revalidation.dueAfter(uptime())
+    this.#dueAt = revalidation.dueAfter(uptime())
     let asked = '`revalidate`'
     try {
       const { signedIn, admitted } = connection
@@ -72,7 +72,7 @@ export class Rights {
       this.#failures++
       connection.audit({ type: 'session.revalidation-failed', reason: nameOfThrown(error) })
       connection.askingFailed(error, asked)
-      if (this.#failures < revalidationFailures) this.dueAt = revalidation.retryAfter(uptime())
+      if (this.#failures < revalidationFailures) this.#dueAt = revalidation.retryAfter(uptime())
       else connection.end(CloseCode.TryAgainLater, `revalidation failed ${revalidationFailures} times in a row`)
     }
   }
@@ -110,8 +110,14 @@ export class Rights {
     }
   }
 
+  sweep(uptime: number): void {
+    const { revalidation, now } = this.#surroundings
+    if (this.#isDueBeforeEnd(now())) revalidation.request(this.#connection, true)
+    else if (uptime >= this.#dueAt) revalidation.request(this.#connection)
+  }
+
   /** True once for each end of the session: it may have been renewed over HTTP, so it is asked about before it closes the socket. */
-  isDueBeforeEnd(now: number): boolean {
+  #isDueBeforeEnd(now: number): boolean {
     const { signedIn, admitted } = this.#connection
     const expiresAt = signedIn?.identity.expiresAt
     if (expiresAt === undefined || signedIn?.askAgain === undefined || expiresAt === this.#askedBefore) return false

@@ -2,7 +2,7 @@ import { KeyObject } from 'node:crypto'
 import type { FastifyCookieOptions } from '@fastify/cookie'
 import type { FastifyHelmetOptions } from '@fastify/helmet'
 import type { WebsocketPluginOptions } from '@fastify/websocket'
-import { type AdmissionOptions, type AdmissionPolicy, compileAdmission } from '../admission/admission.ts'
+import { type AdmissionOptions, type AdmissionPolicy, compileAdmission } from '../admission/policy.ts'
 import {
   type AuthenticateOption,
   type Authentication,

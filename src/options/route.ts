@@ -1,4 +1,4 @@
-import { type AdmissionPolicy, compileAdmission } from '../admission/admission.ts'
+import { type AdmissionPolicy, compileAdmission } from '../admission/policy.ts'
 import { type Authentication, compileAuthentication, refuseTicketAlone } from '../authentication/authentication.ts'
 import type { SocketPolicy } from '../connection/admitted.ts'
 import { badOption, SecureWsError } from '../errors.ts'

@@ -1,6 +1,6 @@
 import { isAnyArrayBuffer } from 'node:util/types'
 
-/** What leaves as bytes, in one of the forms that ws takes. */
+/** Bytes that leave, in one of the forms that ws takes. */
 export type Bytes = ArrayBuffer | SharedArrayBuffer | ArrayBufferView
 
 /** The same memory as a Buffer: of a view, its own part only. */

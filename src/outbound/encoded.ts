@@ -101,3 +101,14 @@ export function whileMarking<Result>(serializing: () => Result): Result {
 export function isMarkupText(member: object): boolean {
   return MarkupText.is(member)
 }
+
+/** A string of a declared output may also come as finished markup. */
+export type OrEncoded<T> = T extends string
+  ? string extends T
+    ? T | Encoded<'html'>
+    : T
+  : T extends readonly unknown[]
+    ? { readonly [Index in keyof T]: OrEncoded<T[Index]> }
+    : T extends object
+      ? { [Key in keyof T]: OrEncoded<T[Key]> }
+      : T

@@ -1,3 +1,5 @@
+import type { Bytes } from '../outbound/bytes.ts'
+import type { OrEncoded } from '../outbound/encoded.ts'
 import { latestOption } from '../outbound/latest.ts'
 import { type EncodeMode, encodeOption, encodeOutgoing, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
@@ -32,6 +34,26 @@ export interface BroadcastOptions {
   readonly perMember?: (session: Session | null, message: unknown) => unknown
 }
 
+/**
+ * The messages that are broadcast, by type, each without its `type`. Empty, anything may be. Declare them once, and `send` of
+ * every audience knows them:
+ *
+ *     declare module 'fastify-secure-ws' {
+ *       interface BroadcastMessages { said: { by: string; text: string } }
+ *     }
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: applications add its members.
+export interface BroadcastMessages {}
+
+/** A message that an audience of the application takes: a declared one, or bytes; anything where none is declared. */
+export type Broadcastable = keyof BroadcastMessages extends never
+  ? unknown
+  :
+      | {
+          [Type in keyof BroadcastMessages]: { readonly type: Type } & OrEncoded<BroadcastMessages[Type]>
+        }[keyof BroadcastMessages]
+      | Bytes
+
 /** Some rooms, some sockets left out, and one verb. Immutable: each call makes a new one. */
 export interface Audience {
   /**
@@ -47,7 +69,7 @@ export interface Audience {
    * @throws SecureWsError `SWS_NOT_ENCODABLE`, `SWS_UNDECLARED_TYPE`, `SWS_INVALID_OUTPUT`, `SWS_UNSAFE_URL`, also for
    * the route of one member alone; `SWS_BAD_OPTION` for an unknown `encode`: nobody gets it then
    */
-  send(message: unknown, options?: BroadcastOptions): void
+  send(message: Broadcastable, options?: BroadcastOptions): void
 }
 
 export interface AudienceSource<M extends Recipient> {

@@ -5,8 +5,13 @@
  *     declare module 'fastify-secure-ws' {
  *       interface Session { rooms: string[] }
  *     }
+ *
+ * A member that is optional here may be required there (`userId: string`), if every authenticator of yours gives it.
  */
-export interface Session {
+export interface Session extends SessionMembers {}
+
+/** Members of a session that this package reads. */
+export interface SessionMembers {
   /** Unique per signed-in session. `revoke({ sessionId })` closes every socket that carries it. Never logged raw. */
   readonly id: string
   /** The account behind the session. `revoke({ userId })` closes every socket of every session of it. */

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { channel } from 'node:diagnostics_channel'
-import { isThenable } from '../thenable.ts'
+import { isThenable, promiseOf } from '../thenable.ts'
 import { hasLogger } from './developer-log.ts'
 import { createPace } from './pace.ts'
 import { quoted } from './quoted.ts'
@@ -122,7 +122,7 @@ export function createAudit({ logger, listener, now = Date.now, linesPerSecond =
       try {
         const said: unknown = listener(event)
         // An `async` function: a rejection that nobody hears ends the process.
-        if (isThenable(said)) said.then(undefined, listenerFailed)
+        if (isThenable(said)) promiseOf(said).catch(listenerFailed)
       } catch (error) {
         listenerFailed(error)
       }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { Admitted } from '../connection/admitted.ts'
 import { badOption, SecureWsError } from '../errors.ts'
-import { isThenable } from '../thenable.ts'
+import { isThenable, promiseOf } from '../thenable.ts'
 import { GuardedPaths, withoutCredentials, withoutMarks } from './guarded-paths.ts'
 import { isBelow, type Upgrades } from './upgrade.ts'
 
@@ -41,7 +41,7 @@ export class Guards {
    * Declares the routes of one guard.
    * @throws SecureWsError `SWS_BAD_OPTION`
    */
-  declare(path: string, lastLook: Hook, upgrades: Upgrades, config: () => object): void {
+  declare(path: string, recheckBeforeUpgrade: Hook, upgrades: Upgrades, config: () => object): void {
     if (this.#started)
       throw badOption('guard.path', path, 'Call `guard` before the start: what is open by then is open.')
     const { app, left } = this.#options
@@ -56,7 +56,7 @@ export class Guards {
         exposeHeadRoute: false,
         constraints: { [constraint]: path },
         config: { ...of },
-        preHandler: [lastLook, (request, reply) => this.#passOn(request, reply, upgrades)],
+        preHandler: [recheckBeforeUpgrade, (request, reply) => this.#passOn(request, reply, upgrades)],
         // Never called: what comes here is an upgrade, and was passed on.
         handler: async (_request, reply) => reply.code(404).send(),
       }
@@ -117,7 +117,7 @@ export class Guards {
       stream.destroy()
     }
     try {
-      for (const said of upgrades.passOn(raw, stream, head)) if (isThenable(said)) said.then(undefined, failed)
+      for (const said of upgrades.passOn(raw, stream, head)) if (isThenable(said)) promiseOf(said).catch(failed)
     } catch (error) {
       failed(error)
     }

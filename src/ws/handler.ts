@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
-import { isThenable } from '../thenable.ts'
+import { isThenable, promiseOf } from '../thenable.ts'
 import type { SecureSockets } from './socket.ts'
 
 export type SocketHandler = (this: FastifyInstance, socket: WebSocket, request: FastifyRequest) => unknown
@@ -27,7 +27,7 @@ export function attended(
         connection.handlerSettled()
         return result
       }
-      return result.then(
+      return promiseOf(result).then(
         () => connection.handlerSettled(),
         (error: unknown) => {
           endAfterwards(error)

@@ -93,9 +93,9 @@ async function rehearse(progress: { step: string }): Promise<void> {
     expect(wire.midMessage, false)
 
     progress.step = 'a pause'
-    wire.hold()
+    wire.block('queue')
     expect([wire.reading, stream.isPaused()], [false, true])
-    wire.release()
+    wire.unblock('queue')
     expect([wire.reading, stream.isPaused()], [true, false])
 
     progress.step = 'what leaves'
@@ -133,11 +133,11 @@ async function rehearse(progress: { step: string }): Promise<void> {
     wire.write(text, undefined, undefined)
     ofWs.close.call(socket, 1000, '<')
     expect(await left(), '\x81\x01a\x88\x06\x03\xe8&lt;')
-    expect(stateInWs(socket), WebSocket.CLOSING)
+    expect([stateInWs(socket), socket._closeFrameReceived], [WebSocket.CLOSING, false])
     far.write(Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]))
     far.end()
     await until(() => heard.length > 0)
-    expect(heard, [1000])
+    expect([heard[0], socket._closeFrameReceived], [1000, true])
   } finally {
     near.destroy()
     far.destroy()

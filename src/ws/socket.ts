@@ -25,7 +25,9 @@ export interface SocketSource {
   readonly surroundings: Surroundings
   /** Hands out an admission once: a second socket on the same stream has none. */
   take(stream: Duplex): Admitted | undefined
+  /** A room, on every node, without this connection. */
   to(connection: Connection, room: string): Audience
+  room(room: string): Audience
 }
 
 /**
@@ -119,6 +121,10 @@ export function secureSockets(source: SocketSource): SecureSockets {
       return source.to(this.#opened, room)
     }
 
+    room(room: string): Audience {
+      return source.room(room)
+    }
+
     override send(value: unknown, options?: SendOptions | SendCallback, callback?: SendCallback): void {
       if (typeof options === 'function') this.#opened.send(value, undefined, options)
       else this.#opened.send(value, options, callback)
@@ -176,12 +182,13 @@ export function secureSockets(source: SocketSource): SecureSockets {
 
     /** Stops reading: no listener is called until `resume()`. What the client sends waits in the kernel. */
     override pause(): void {
-      this.#opened.wire.pause()
+      // After the end only the peer's close frame is still to come.
+      if (!this.#opened.ended) this.#opened.wire.block('application')
     }
 
     /** Reads again. */
     override resume(): void {
-      this.#opened.wire.resume()
+      this.#opened.wire.unblock('application')
     }
 
     /** Adds a listener. Reading begins with the first one that a message can reach, or when the handler has returned. */

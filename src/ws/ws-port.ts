@@ -3,7 +3,7 @@ import { WebSocket } from 'ws'
 import type { LifeWire, WireOwner } from '../connection/admitted.ts'
 import { type BinaryType, shapeBytes } from '../connection/binary-type.ts'
 import { noCode } from '../connection/close.ts'
-import type { FrameOptions, SendCallback } from '../connection/port.ts'
+import type { Block, FrameOptions, SendCallback } from '../connection/port.ts'
 import type { Outgoing } from '../outbound/outbound.ts'
 import { frameOf, type SharedFrame } from '../outbound/shared-frame.ts'
 import type { Turn, WriteCallback } from './coalescer.ts'
@@ -11,6 +11,8 @@ import { type Exit, guardSender, SenderStream } from './guarded-sender.ts'
 import { ofWs, stateInWs, type WsFrameOptions, type WsSocket, waitingInWs } from './internals.ts'
 
 const nothing = Buffer.alloc(0)
+
+const bitOf: Readonly<Record<Block, number>> = { opening: 1, queue: 2, application: 4 }
 
 /**
  * What a connection needs of an open WebSocket beyond its public methods. It calls those of ws itself, because the socket's own
@@ -22,8 +24,8 @@ export class WebSocketWire implements LifeWire, Exit {
   owner: WireOwner | undefined
   readonly #socket: WsSocket
   readonly #below: SenderStream
-  #held = 0
-  #paused = false
+  /** Each reason not to read is one bit: the reader goes on when none is left. */
+  #blocks = 0
 
   constructor(socket: WsSocket, stream: Duplex, turn: Turn) {
     this.#socket = socket
@@ -122,25 +124,15 @@ export class WebSocketWire implements LifeWire, Exit {
     return shapeBytes(bytes, this.binaryType)
   }
 
-  /** As the application's own `pause`, counted, so that neither undoes the other. */
-  hold(): void {
-    this.#held++
+  block(why: Block): void {
+    this.#blocks |= bitOf[why]
     ofWs.pause.call(this.#socket)
   }
 
-  release(): void {
-    this.#held--
-    if (this.#held === 0 && !this.#paused) ofWs.resume.call(this.#socket)
-  }
-
-  pause(): void {
-    this.#paused = true
-    ofWs.pause.call(this.#socket)
-  }
-
-  resume(): void {
-    this.#paused = false
-    if (this.#held === 0) ofWs.resume.call(this.#socket)
+  unblock(why: Block): void {
+    if ((this.#blocks & bitOf[why]) === 0) return
+    this.#blocks &= ~bitOf[why]
+    if (this.#blocks === 0) ofWs.resume.call(this.#socket)
   }
 
   // --- what the sender of ws is told ---

@@ -1,5 +1,14 @@
 import fastify, { type FastifyRequest } from 'fastify'
-import { type HandshakeFacts, type Peer, readHandshake } from '../../src/admission/handshake-request.ts'
+import { said } from '../../src/admission/admission.ts'
+import {
+  checkHandshakeShape,
+  type HandshakeFacts,
+  type Peer,
+  readHandshake,
+} from '../../src/admission/handshake-request.ts'
+import type { AdmissionPolicy } from '../../src/admission/policy.ts'
+import { reachedBy } from '../../src/admission/reached.ts'
+import type { Refusal } from '../../src/http/refusal.ts'
 
 export interface Given {
   readonly method?: string
@@ -31,6 +40,33 @@ export function factsOf(given: Given = {}): HandshakeFacts {
   const socket = { remoteAddress, ...(tls && { encrypted: true }) }
   const peer = given.peer ?? { trusted: false, address: remoteAddress }
   return readHandshake({ method, httpVersion, url: target, headers: {}, rawHeaders, socket }, peer)
+}
+
+/** The first refusal of the steps that go by the request's own words. */
+export function refusalOf(
+  facts: HandshakeFacts,
+  admission: AdmissionPolicy,
+  isSocketRoute: boolean,
+): Refusal | undefined {
+  const request = { facts, reached: reachedBy(facts), policy: { admission } }
+  return (
+    checkHandshakeShape(facts, isSocketRoute) ??
+    firstOf(
+      said.map(
+        ({ check }) =>
+          () =>
+            check(request),
+      ),
+    )
+  )
+}
+
+function firstOf(checks: readonly (() => Refusal | undefined)[]): Refusal | undefined {
+  for (const check of checks) {
+    const refusal = check()
+    if (refusal !== undefined) return refusal
+  }
+  return undefined
 }
 
 let kept: Promise<FastifyRequest> | undefined

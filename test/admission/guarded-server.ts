@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import websocket from '@fastify/websocket'
 import fastify, { type FastifyServerOptions } from 'fastify'
-import { type AdmissionOptions, checkAdmission, compileAdmission } from '../../src/admission/admission.ts'
 import { readHandshake } from '../../src/admission/handshake-request.ts'
 import { askOrigins } from '../../src/admission/origin.ts'
 import { clientAddress, peerIsTrusted } from '../../src/admission/peer.ts'
+import { type AdmissionOptions, compileAdmission } from '../../src/admission/policy.ts'
 import { type Refusal, refusalBody } from '../../src/http/refusal.ts'
 import { testCertificate } from '../harness/certificate.ts'
+import { refusalOf } from './facts.ts'
 
 export interface GuardedServer {
   readonly port: number
@@ -39,7 +40,7 @@ export async function guardedServer(
     const peer = { trusted: peerIsTrusted(request), address: clientAddress(request) }
     const facts = readHandshake(request.raw, peer)
     const refusal =
-      checkAdmission(facts, policy, request.routeOptions.url === '/ws') ??
+      refusalOf(facts, policy, request.routeOptions.url === '/ws') ??
       (await askOrigins(facts.origin, policy.origins, request))
     if (refusal === undefined) return
     refusals.push(refusal)

@@ -139,3 +139,23 @@ test('a close reason of bytes is text like any other', async (t) => {
   assert.equal(await peer.closeCode(), 4000)
   assert.equal(peer.closed?.reason, 'too late &amp; gone')
 })
+
+// A paused reader does not read the close frame either: the socket stayed until its time to close was over.
+test('whoever has paused a socket and closes it still hears the answer of the other side', async (t) => {
+  const server = await startServer(t, { limits: { writeTimeout: 60_000 } }, (app) => {
+    app.get('/ws', { websocket: true }, (socket) => {
+      socket.on('message', () => {
+        socket.pause()
+        socket.close(4000)
+        socket.pause()
+      })
+    })
+  })
+  const peer = await server.connect()
+  peer.write(json('go'))
+  await until(() => peer.closed !== undefined, 'the close frame came')
+  const began = process.hrtime.bigint()
+  peer.write(Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x0f, 0xa0]))
+  await peer.whenGone()
+  assert.ok(process.hrtime.bigint() - began < 2_000_000_000n)
+})

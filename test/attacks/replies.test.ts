@@ -87,3 +87,21 @@ test('a reply that is not as declared is a fault of the listener, and the next m
   assert.equal(server.events.filter(({ type }) => type === 'message.failed').length, 2)
   assert.ok(!JSON.stringify([server.events, peer.texts]).includes('secret'))
 })
+
+test('socket.room(room) is everybody in it, socket.to(room) everybody else', async (t) => {
+  const server = await startServer(t, {}, (app) => {
+    app.get(
+      '/ws',
+      { websocket: true, secureWs: { receives: { all: { schema: ask }, others: { schema: ask } } } },
+      (socket) => {
+        socket.join('lobby')
+        socket.on('all', () => socket.room('lobby').send({ type: 'all' }))
+        socket.on('others', () => socket.to('lobby').send({ type: 'others' }))
+      },
+    )
+  })
+  const [ada, bob] = [await server.connect(), await server.connect()]
+  ada.write(json({ type: 'others' }), json({ type: 'all' }))
+  await until(() => ada.messages.length === 1 && bob.messages.length === 2, 'both were told')
+  assert.deepEqual([ada.messages, bob.messages], [[{ type: 'all' }], [{ type: 'others' }, { type: 'all' }]])
+})

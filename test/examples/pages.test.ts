@@ -62,6 +62,14 @@ test('zod.ts: a schema of another library', async (t) => {
   await client.close()
 })
 
+test('messages-of.ts: a route declared apart', async (t) => {
+  const { url } = await startExample(t, 'messages-of.ts')
+  const client = await openSocket(socketOf(url, '/sums'), { headers: { origin: url } })
+  client.send({ type: 'add', left: 1, right: 2, id: 1 })
+  assert.deepEqual(await client.hear('reply'), { type: 'reply', id: 1, value: 3 })
+  await client.close()
+})
+
 test('rich-text.ts: markup is cleaned, a file is what its first bytes say', async (t) => {
   const { url } = await startExample(t, 'rich-text.ts')
   const client = await openSocket(socketOf(url, '/posts'), { headers: { origin: url } })

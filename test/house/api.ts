@@ -8,8 +8,11 @@ export const apiPage = 'docs/api.md'
 
 /** Where each part of the house stands on the page; the first prefix that fits. */
 const groups: readonly { readonly title: string; readonly paths: readonly string[] }[] = [
-  { title: 'The plugin and its options', paths: ['src/plugin', 'src/options/', 'src/admission/', 'src/capacity/'] },
-  { title: 'Routes', paths: ['src/fastify.ts#Route', 'src/fastify.ts#Receive'] },
+  {
+    title: 'The plugin and its options',
+    paths: ['src/plugin', 'src/fastify.ts#Registered', 'src/options/', 'src/admission/', 'src/capacity/'],
+  },
+  { title: 'Routes', paths: ['src/fastify.ts#Route', 'src/fastify.ts#Receive', 'src/socket-route'] },
   { title: 'app.secureWs', paths: ['src/decorator', 'src/node', 'src/remote/', 'src/rooms/', 'src/revocation/'] },
   { title: 'The socket', paths: ['src/fastify.ts', 'src/ws/', 'src/connection/'] },
   { title: 'Sessions and authenticators', paths: ['src/session/', 'src/authentication/'] },

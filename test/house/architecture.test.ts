@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { admission } from '../../src/admission/admission.ts'
+import { handshakeRefusals } from '../../src/errors.ts'
 import { filesBelow, root, textOf } from './source-files.ts'
 
 // docs/architecture.md names files and what is in them. Files move: the page moves with them, or this fails.
@@ -34,7 +36,7 @@ test('each folder and each file beside them has one row, and no other has', () =
   assert.deepEqual(rows.sort(), [...tree].sort())
 })
 
-test('the steps of a handshake and of a message stand on the page in the order of the code', () => {
+test('the steps of a message stand on the page in the order of the code', () => {
   const inOrder = (code: string, names: readonly string[], start: string) => {
     const steps = textOf(code)
     const list = steps.slice(steps.indexOf(start))
@@ -50,24 +52,6 @@ test('the steps of a handshake and of a message stand on the page in the order o
     )
   }
   inOrder(
-    'src/admission/hook.ts',
-    [
-      'checkAdmission(',
-      'unavailable(',
-      'reserveConnection(',
-      'askAboutOrigin(',
-      'sharedRate?.(',
-      'authenticate(',
-      'reserveSession(',
-      'selectProtocol(',
-      'validate(',
-      'authorize(',
-      'verifyClient?.(',
-      'denied(',
-    ],
-    'const steps',
-  )
-  inOrder(
     'src/inbound/inbound.ts',
     [
       'refuseFastType(',
@@ -78,6 +62,22 @@ test('the steps of a handshake and of a message stand on the page in the order o
       'refuseUnauthorized(',
     ],
     'const steps',
+  )
+})
+
+test('docs/lifecycle.md has a row for each step of a handshake, in the order of the list', () => {
+  const lifecycle = textOf('docs/lifecycle.md')
+  const table = lifecycle.slice(lifecycle.indexOf('| step |'), lifecycle.indexOf('## The socket'))
+  const rows = [...table.matchAll(/^\| ([^|]+) \| .+ \| (.+) \|$/gm)].slice(1)
+  assert.deepEqual(
+    rows.map(([, name]) => name?.replaceAll('`', '')),
+    admission.map(({ name }) => name),
+  )
+  const codes = rows.flatMap(([, , code = '']) => [...code.matchAll(/`(SWS_\w+)`/g)].map(([, each]) => each))
+  assert.ok(codes.length >= rows.length)
+  assert.deepEqual(
+    codes.filter((code) => code === undefined || !Object.hasOwn(handshakeRefusals, code)),
+    [],
   )
 })
 

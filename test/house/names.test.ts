@@ -67,7 +67,7 @@ interface Rule {
 }
 
 const ofWs = (name: string) => name in WebSocket.prototype || name in EventEmitter.prototype
-const inSession = [...membersOf('SessionOptions'), ...membersOf('Session')]
+const inSession = [...membersOf('SessionOptions'), ...membersOf('SessionMembers')]
 const closeCodes: readonly number[] = [1000, 1005, 1006, ...Object.values(CloseCode)]
 const listed = (names: readonly string[]) => (name: string) => names.includes(name)
 

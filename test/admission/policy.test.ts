@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type AdmissionOptions, checkAdmission, compileAdmission } from '../../src/admission/admission.ts'
 import { dangerouslyAllowAnyOrigin } from '../../src/admission/origin.ts'
-import { factsOf, type Given } from './facts.ts'
+import { type AdmissionOptions, compileAdmission } from '../../src/admission/policy.ts'
+import { factsOf, type Given, refusalOf } from './facts.ts'
 import { strict } from './guarded-server.ts'
 
 /** What a handshake with this Host and these rules is refused with. */
 function codeOf(options: Partial<AdmissionOptions>, given: Given): string | undefined {
   const policy = compileAdmission({ origins: 'same-origin', ...strict, ...options }, '')
-  const verdict = checkAdmission(factsOf(given), policy, true)
+  const verdict = refusalOf(factsOf(given), policy, true)
   return verdict?.code
 }
 
@@ -18,13 +18,13 @@ test('the first refusal wins, cheap before dear', () => {
   const policy = compileAdmission({ origins: ['https://app.example'], ...strict }, '')
   const headers = { Host: 'evil.example', Origin: 'https://evil.example', 'Sec-Fetch-Mode': 'navigate' }
   const verdicts = [
-    checkAdmission(factsOf({ method: 'POST', tls: false, headers }), policy, false),
-    checkAdmission(factsOf({ tls: false, headers }), policy, false),
-    checkAdmission(factsOf({ tls: false, headers }), policy, true),
-    checkAdmission(factsOf({ headers }), policy, true),
-    checkAdmission(factsOf({ headers: { ...headers, Host: 'app.example' } }), policy, true),
-    checkAdmission(factsOf({ headers: { 'Sec-Fetch-Mode': 'navigate' } }), policy, true),
-    checkAdmission(factsOf(), policy, true),
+    refusalOf(factsOf({ method: 'POST', tls: false, headers }), policy, false),
+    refusalOf(factsOf({ tls: false, headers }), policy, false),
+    refusalOf(factsOf({ tls: false, headers }), policy, true),
+    refusalOf(factsOf({ headers }), policy, true),
+    refusalOf(factsOf({ headers: { ...headers, Host: 'app.example' } }), policy, true),
+    refusalOf(factsOf({ headers: { 'Sec-Fetch-Mode': 'navigate' } }), policy, true),
+    refusalOf(factsOf(), policy, true),
   ]
   assert.deepEqual(
     verdicts.map((verdict) => verdict?.code),
@@ -108,7 +108,7 @@ test('a route and the server each have their own rules, compiled once', () => {
   // What the caller does to his list later has no effect: a policy is finished.
   origins.push('https://other.example')
   const code = (policy: typeof first, Origin: string) => {
-    const verdict = checkAdmission(factsOf({ headers: { Origin } }), policy, true)
+    const verdict = refusalOf(factsOf({ headers: { Origin } }), policy, true)
     return verdict?.code
   }
   assert.equal(code(first, 'https://app.example'), undefined)
@@ -157,7 +157,7 @@ test('the origin of files may be listed where danger is said, and nowhere else',
     message: /dangerouslyAllowFileOrigin: true/,
   })
   const policy = compileAdmission({ ...options, dangerouslyAllowFileOrigin: true }, '')
-  assert.equal(checkAdmission(factsOf({ headers: { Origin: 'file://' } }), policy, true), undefined)
+  assert.equal(refusalOf(factsOf({ headers: { Origin: 'file://' } }), policy, true), undefined)
 })
 
 // It sends its mode and no Origin. A browser sends more than its mode, and neither it nor a page can take that out.
