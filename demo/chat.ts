@@ -105,18 +105,17 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
         },
       },
     },
-    (socket) => {
+    async (socket) => {
       const by = socket.session.userId ?? 'somebody'
       const lobby = app.secureWs.to('lobby')
       socket.join(roomOf(by))
-      if (!mayTalk(socket.session)) {
+      // The room asks now, and again when a moderator has kicked somebody: whoever may not stay is out of it.
+      if (!(await socket.join('lobby', { authorize: mayTalk }))) {
         socket.send({ type: 'kicked', by: 'a moderator' })
         return
       }
-      // The room asks again when a moderator has kicked somebody, and whoever may not stay is out of it.
-      socket.join('lobby', { authorize: mayTalk })
       if (isModerator(socket.session))
-        socket.join('moderators', { authorize: (session) => !!session && isModerator(session) })
+        await socket.join('moderators', { authorize: (session) => !!session && isModerator(session) })
       const tabs = present.get(by) ?? 0
       present.set(by, tabs + 1)
       if (tabs === 0) lobby.send({ type: 'joined', by })

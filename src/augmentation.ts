@@ -72,7 +72,7 @@ declare module 'fastify' {
       },
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>
 
-    /** One path for both: `handler` answers plain requests, `wsHandler` gets the sockets. */
+    /** A path for both: `handler` answers plain requests, `wsHandler` gets the sockets. */
     route<
       RouteGeneric extends RouteGenericInterface = RouteGenericInterface,
       ContextConfig = ContextConfigDefault,

@@ -104,7 +104,13 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const replayGuard = node.sharedReplayGuard(createReplayGuard())
   const scope = new Scope()
   const expireGrants = () => {
-    for (const { member, room } of rooms.expire(now())) member.leftRoom(room)
+    for (const { member, room } of rooms.expire(now())) {
+      try {
+        member.leftRoom(room)
+      } catch (error) {
+        member.failed(error)
+      }
+    }
   }
   const sweep = createSweep<Held>(sweepEvery(limits, settings.session.revalidateEvery), uptime, expireGrants, (work) =>
     scope.run(work),

@@ -29,7 +29,7 @@ export interface Said {
   readonly policy: { readonly admission: AdmissionPolicy }
 }
 
-/** One handshake on its way through the list. */
+/** A handshake on its way through the list. */
 export interface Handshake extends Said {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
@@ -72,7 +72,7 @@ export interface Step {
 
 /** The steps for which the request's own words are enough: nobody is asked, and nothing is counted. */
 export const said: readonly { readonly name: string; readonly check: (request: Said) => Verdict }[] = [
-  { name: 'shape', check: ({ facts }) => checkHandshakeShape(facts, true) },
+  { name: 'shape', check: ({ facts }) => checkHandshakeShape(facts) },
   {
     name: 'transport',
     check: ({ facts, reached: { scheme, host }, policy: { admission } }) =>
@@ -91,7 +91,7 @@ export const said: readonly { readonly name: string; readonly check: (request: S
 ]
 
 /**
- * Everything that a handshake passes, cheap before dear: the first refusal wins. docs/lifecycle.md has a row for each step,
+ * The steps that a handshake passes, cheap before dear: the first refusal wins. docs/lifecycle.md has a row for each step,
  * in this order.
  */
 export const admission: readonly Step[] = [
@@ -144,7 +144,7 @@ function reserveConnection({ places, facts, since }: Handshake, { capacity }: Me
   return undefined
 }
 
-/** What a page of strangers makes its visitor's browser do is not taken from the handshakes that the visitor has. */
+/** Asks the function; its "no" gives the rate back: a page of strangers must not spend the handshakes of its visitor. */
 function askFunction({ facts, policy, request, since }: Handshake, { capacity }: Means): Verdict | Promise<Verdict> {
   return after(askOrigins(facts.origin, policy.admission.origins, request), (refusal) => {
     if (refusal !== undefined) capacity.giveBack(facts.address, since)

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Admitted } from '../connection/admitted.ts'
 
-/** Who may become a socket, by stream and by request: ws asks by either. An admission is taken once. */
+/** Admissions that wait for their socket, by stream and by request: ws asks by either. Each is taken once. */
 export class Admissions {
   readonly #byStream = new WeakMap<Duplex, Admitted>()
   readonly #byRequest = new WeakMap<IncomingMessage, Admitted>()

@@ -130,7 +130,7 @@ export function readHandshake(raw: RawHandshake, peer: Peer): HandshakeFacts {
 }
 
 /** RFC 6455 section 4.2.1, and only version 13: ws would also take 8, whose origin is in another header. */
-export function checkHandshakeShape(facts: HandshakeFacts, isSocketRoute: boolean): Refusal | undefined {
+export function checkHandshakeShape(facts: HandshakeFacts): Refusal | undefined {
   if (facts.method !== 'GET') return bad('the method is not GET')
   if (facts.httpVersion !== '1.1') return bad('not HTTP/1.1')
   // Absolute-form names a second authority beside Host, which Node does not compare (RFC 9112 section 3.2).
@@ -147,7 +147,6 @@ export function checkHandshakeShape(facts: HandshakeFacts, isSocketRoute: boolea
   // Node hands a body over as the first bytes of the WebSocket stream: they would be read as frames (ASVS 4.2.1).
   if (facts.transferEncoding !== undefined) return bad('a handshake with Transfer-Encoding')
   if (facts.contentLength !== undefined && facts.contentLength !== '0') return bad('a handshake with a body')
-  if (!isSocketRoute) return refuse('SWS_NOT_A_SOCKET_ROUTE', 'no WebSocket route has this path')
   return undefined
 }
 

@@ -157,7 +157,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     const facts = readFacts(request, address)
     const policy = request.is404 ? undefined : policyOf(request)
     if (policy === undefined) {
-      turnAway(request, reply, facts, checkHandshakeShape(facts, true) ?? notASocketRoute(request))
+      turnAway(request, reply, facts, checkHandshakeShape(facts) ?? notASocketRoute(request))
       return
     }
     const handshake: Handshake = {

@@ -3,7 +3,7 @@ import { readConfiguredHost, serializeHost } from './host.ts'
 import { dangerouslyAllowAnyOrigin, type OriginFunction, type OriginPolicy } from './origin.ts'
 import { isOtherOrigin, readOrigin } from './web-origin.ts'
 
-/** What `origins` says, without the flags beside it. */
+/** The rules that `origins` alone says, without the flags beside it. */
 export type CompiledOrigins = Omit<OriginPolicy, 'missing' | 'nullOrigin' | 'fileOrigin'>
 
 /** @throws SecureWsError SWS_BAD_OPTION: a rule that admits more than it seems to must not start. */

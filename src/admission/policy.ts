@@ -29,7 +29,7 @@ export interface AdmissionOptions {
   readonly allowInsecureTransport: boolean
 }
 
-/** One route's rules, finished: per request there are only look-ups. */
+/** The finished rules of a route: per request there are only look-ups. */
 export interface AdmissionPolicy {
   readonly origins: OriginPolicy
   readonly hosts: HostPolicy

@@ -219,7 +219,7 @@ function refusedBy(error: unknown, method: string): Refused {
   return { refused: true, reason: `${method}: threw ${shownKind(error)}`, fault: true, cause: error, method }
 }
 
-/** It may throw again when somebody looks at it (MS-15). */
+/** The name of something thrown, which may throw again when somebody looks at it (MS-15). */
 function shownKind(error: unknown): string {
   try {
     const kind = error instanceof Error && /^[A-Za-z]\w{0,63}$/.test(error.name) ? error.name : 'something'

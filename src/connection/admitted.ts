@@ -92,7 +92,7 @@ export interface Surroundings {
   readonly isStale: (identity: Identity, since: number) => boolean
 }
 
-/** Whoever must hear that a socket was closed behind its back. */
+/** A listener that must hear that its socket was closed behind its back. */
 export interface WireOwner {
   /** Shuts the way in and the way out. */
   gate(code: number): void

@@ -5,92 +5,50 @@ import { latestOption } from '../outbound/latest.ts'
 import { encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
-import type { Member } from '../rooms/rooms.ts'
-import type { Identity, SignedIn } from '../session/identity.ts'
-import type { Session } from '../session/session.ts'
-import type { AuditEntry } from '../telemetry/audit.ts'
 import { failureOf, reasonOfThrown } from '../telemetry/thrown.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
+import { HeldSocket } from './held-socket.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
 import { containedCallback } from './listeners.ts'
 import { closed, closing, hasEnded, opened, opening, type Phase } from './phase.ts'
 import type { SendCallback, SendOptions } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
-import { Report, wholeMs } from './report.ts'
-import { Rights } from './rights.ts'
 import { closedError, Sending, type SendingHost } from './sending.ts'
 import type { Tick } from './sweep.ts'
 
 /** The life of one socket, from the 101 to the last byte. `SecureWebSocket` is its public face; this is its state. */
-export class Connection implements Member, ReceivingHost, SendingHost {
-  readonly id: string
+export class Connection extends HeldSocket implements ReceivingHost, SendingHost {
   readonly socket: EventEmitter
   readonly wire: LifeWire
-  readonly admitted: Admitted
-  /** In ms since the epoch: what other machines say about a session is compared with it. */
-  readonly openedAt: number
-  /** The same moment on the clock that nobody can set. */
-  readonly since: number
-  /** Replaced as a whole when the session is asked about again; its `identity` is the copy that everything here goes by. */
-  signedIn: SignedIn | null
-  readonly #surroundings: Surroundings
   readonly #sending: Sending
   readonly #receiving: Receiving
-  readonly #rights: Rights
   readonly #life: Life
-  readonly #report: Report
   #phase: Phase = opening
 
   constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
-    const { policy, signedIn, method } = admitted
-    this.id = id
-    this.admitted = admitted
-    this.signedIn = signedIn
+    super(id, admitted, surroundings)
     this.socket = socket
     this.wire = wire
     wire.owner = this
     // Nothing is read while the handler is at work: early frames wait in the kernel, neither lost nor early (X-4).
     wire.block('opening')
-    this.#surroundings = surroundings
-    this.openedAt = surroundings.now()
-    this.since = surroundings.uptime()
     this.#life = new Life(id)
-    this.#report = new Report(this, surroundings)
-    this.#sending = new Sending(this, policy)
+    this.#sending = new Sending(this, admitted.policy)
     this.#receiving = new Receiving(this)
-    this.#rights = new Rights(this, surroundings)
-    admitted.clock.release()
-    surroundings.sweep.add(this)
-    surroundings.identities.enter(this)
-    this.audit({ type: 'handshake.accepted', durationMs: wholeMs(this.since - admitted.since), method })
-    // Race: revoked while the handshake ran. The identity rooms are joined, so a later revocation finds this socket;
-    // an earlier one is found now. Both in one turn: there is no gap between them.
-    if (signedIn !== null && surroundings.isDenied(signedIn.identity, admitted.since))
-      this.end(CloseCode.Unauthorized, 'revoked meanwhile')
-    else if (signedIn !== null && surroundings.isStale(signedIn.identity, admitted.since))
-      surroundings.revalidation.request(this, true)
-  }
-
-  /** The application's own object, for its handlers. */
-  get session(): Session | null {
-    return this.signedIn?.session ?? null
-  }
-
-  get identity(): Identity | null {
-    return this.signedIn?.identity ?? null
+    this.begin()
   }
 
   now(): number {
-    return this.#surroundings.now()
+    return this.surroundings.now()
   }
 
   uptime(): number {
-    return this.#surroundings.uptime()
+    return this.surroundings.uptime()
   }
 
   apart<T>(work: () => T): T {
-    return this.#surroundings.scope.run(work)
+    return this.surroundings.scope.run(work)
   }
 
   /** True once the end has begun: nothing is delivered to a listener and nothing sent any more. */
@@ -108,7 +66,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   get rooms(): ReadonlySet<string> {
-    return this.#surroundings.rooms.of(this)
+    return this.surroundings.rooms.of(this)
   }
 
   // --- out ---
@@ -140,11 +98,6 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     const { encode } = this.admitted.policy
     const framed = (ready: object) => new SharedFrame({ payload: encodeOwn(ready, encode), binary: false })
     this.deliver(message instanceof Promise ? underway(message.then(framed), message.bytes) : framed(message))
-  }
-
-  /** A question to the application failed; whoever asked it has given the answer that lets nobody in. */
-  askingFailed(error: unknown, asked: string): void {
-    this.#report.thrown(error, `${asked} threw`)
   }
 
   outputRefused(error: unknown): void {
@@ -193,18 +146,18 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     }
   }
 
-  /**
-   * Whatever failed between a frame, a timer or an event and the application, and was caught by nobody else. It ends neither the
-   * process nor another socket, and this one only when it goes on.
-   */
-  failed(error: unknown): void {
+  /** As of every socket; here its client is told as well. */
+  override failed(error: unknown): void {
     try {
       if (!this.ended && this.admitted.policy.types !== undefined) this.answer({ type: 'error', code: 'SWS_INTERNAL' })
-      this.fault(error)
     } catch {
-      // A logger that throws, say: there is nobody left to tell.
-      this.wire.terminate()
+      this.destroy()
     }
+    super.failed(error)
+  }
+
+  protected destroy(): void {
+    this.wire.terminate()
   }
 
   /** An event of ws, before its listeners hear of it. */
@@ -227,7 +180,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     const { code, reason, messageType, cause, isFault } = refusal
     this.audit({ type: 'message.refused', code, reason, messageType })
     if (isFault === true) this.fault(cause, messageType)
-    else if (cause !== undefined) this.#report.thrown(cause, 'a check threw', messageType)
+    else if (cause !== undefined) this.report.thrown(cause, 'a check threw', messageType)
     if (refusal.close !== undefined) this.end(refusal.close, reason)
   }
 
@@ -237,13 +190,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
   }
 
   handlerSettled(): void {
-    for (const type of this.#receiving.handlerSettled()) this.#report.deaf(type)
-  }
-
-  /** A listener or the handler failed. The client learns nothing of it, the log everything. */
-  fault(error: unknown, messageType?: string): void {
-    if (this.#report.fault(error, messageType, this.uptime()))
-      this.end(CloseCode.InternalError, 'listeners kept failing')
+    for (const type of this.#receiving.handlerSettled()) this.report.deaf(type)
   }
 
   /** A listener that does not settle is the application's fault, and has broken nothing. */
@@ -258,17 +205,12 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.end(CloseCode.InternalError, 'the handler failed')
   }
 
-  revalidate(): Promise<void> {
-    // The question before this one may have been about somebody else.
-    return this.apart(() => this.#rights.revalidate())
-  }
-
   reauthorize(): Promise<void> {
-    return this.#rights.reauthorize()
+    return this.rights.reauthorize()
   }
 
   refresh(token: string): Promise<boolean> {
-    return this.#rights.refresh(token)
+    return this.rights.refresh(token)
   }
 
   /** Tells the client that a right to be in a room was taken away: the socket itself stays. */
@@ -277,29 +219,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.answer({ type: 'left', room })
   }
 
-  /** A new token has a new id: who revokes it must find this socket. */
-  replaceSession(signedIn: SignedIn): void {
-    this.#surroundings.identities.leave(this)
-    this.signedIn = signedIn
-    this.#surroundings.identities.enter(this)
-  }
-
-  /** Time or the session store has ended it; a revocation has an event of its own. */
-  sessionEnded(reason: string): void {
-    this.audit({ type: 'session.expired', reason })
-    this.end(CloseCode.Unauthorized, reason)
-  }
-
-  /** Called by the one timer of the server. */
   sweep(tick: Tick): void {
-    try {
-      this.#sweep(tick)
-    } catch (error) {
-      this.failed(error)
-    }
-  }
-
-  #sweep(tick: Tick): void {
     const { limits } = this.admitted.policy
     if (this.ended) {
       // ws starts its closing clock with a close frame of ours. After the peer's FIN there is none: a peer that says it has
@@ -314,7 +234,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     const open = tick.uptime - this.since
     // A handler that never settles and never listens must still see the other side go.
     if (open >= limits.handshake) this.#receiving.openAtLast()
-    this.#rights.sweep(tick.uptime)
+    this.rights.sweep(tick.uptime)
     this.#receiving.sweep(tick)
     this.#carryOut(checkLifetime(open, limits.lifetime) ?? this.#life.verdict(this.wire, limits, tick))
   }
@@ -334,7 +254,7 @@ export class Connection implements Member, ReceivingHost, SendingHost {
       if (this.finishing) this.#sending.cut()
       return
     }
-    this.#report.closed(code, reason, this.uptime())
+    this.report.closed(code, reason, this.uptime())
     this.gate(code)
     if (how.terminate === true) this.wire.terminate()
     else this.wire.closeFrame(code, closeReason(code, how.retryAfter))
@@ -374,26 +294,13 @@ export class Connection implements Member, ReceivingHost, SendingHost {
     this.gate(code)
     const end = closed(this.#phase, code)
     this.#phase = end
-    this.#report.closed(end.code, undefined, this.uptime())
-    const { sweep, identities, rooms } = this.#surroundings
-    sweep.delete(this)
-    identities.leave(this)
-    rooms.forget(this)
-  }
-
-  audit(entry: AuditEntry): void {
-    this.#report.event(entry)
+    this.report.closed(end.code, undefined, this.uptime())
+    this.leave()
+    this.surroundings.rooms.forget(this)
   }
 
   /** The gate for whatever is sent or received: a session that is over is over now, not at the next sweep (SE-04). */
   #isOver(): boolean {
     return this.ended || this.isExpired()
-  }
-
-  isExpired(): boolean {
-    const expiresAt = this.identity?.expiresAt
-    if (expiresAt === undefined || this.now() < expiresAt + this.#surroundings.expiryGrace) return false
-    this.sessionEnded('the session expired')
-    return true
   }
 }

@@ -4,7 +4,7 @@ export interface Frame {
   readonly isBinary: boolean
 }
 
-/** One read of the kernel, as Node does it. */
+/** The size of a read of the kernel, as Node does it. */
 const readBytes = 65_536
 
 /** The `limits` on what was read and waits for a listener. */
@@ -20,7 +20,7 @@ export interface InboxBounds {
 
 /** Who reads the frames, as this sees it. */
 export interface InboxHost {
-  /** One frame from start to end; the next one waits for the promise. */
+  /** Takes a frame from start to end; the next one waits for the promise. */
   take(frame: Frame): void | Promise<void>
   /** Runs what no longer runs in the turn in which its frame came, and so in the context of another one. */
   apart<T>(work: () => T): T

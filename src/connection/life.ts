@@ -30,7 +30,7 @@ export type LifeVerdict =
   | { readonly kind: 'slow'; readonly reason: string }
   | { readonly kind: 'ping'; readonly payload: Buffer }
 
-/** What there is to see of a socket's stream. */
+/** The signs of life on a socket's stream. */
 export interface Progress {
   readonly reading: boolean
   /** Has the receiver begun something that is not complete? */
@@ -140,7 +140,7 @@ export class Life {
   }
 }
 
-/** What silence alone does to a socket. First verdict wins: dead before silent. */
+/** Verdicts on silence alone. The first wins: dead before silent. */
 export function checkLife(state: LifeState, limits: LifeLimits, now: number): LifeVerdict | undefined {
   return (
     checkPong(state, limits.heartbeat.timeout, now) ??

@@ -80,7 +80,7 @@ export class Outbox {
     this.#newest.set(waiting.key, waiting)
   }
 
-  /** What was being made is there. */
+  /** Fills in a payload that was being made. */
   fill(waiting: Waiting, content: Outgoing | SharedFrame, bytes: number): void {
     this.#bytes += bytes - waiting.bytes
     waiting.content = content

@@ -36,7 +36,7 @@ export interface SendOptions extends FrameOptions {
  */
 export type Block = 'opening' | 'queue' | 'application'
 
-/** What sending needs of a WebSocket. */
+/** The part of a WebSocket that sending needs. */
 export interface Wire {
   readonly open: boolean
   /** Bytes handed over and not yet in the kernel. */

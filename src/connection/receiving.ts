@@ -67,7 +67,7 @@ export interface ReceivingPolicy {
   readonly types: ReadonlySet<string> | undefined
   /** Binary frames are checked and handed out as `binary`; on a raw route without it they go out as they came. */
   readonly binary: boolean
-  /** What goes back of a listener's return value, as members of the answer. @throws SecureWsError when it is not as declared */
+  /** Members of the answer that carry a listener's return value. @throws SecureWsError when it is not as declared */
   readonly reply: (type: string, value: unknown) => object | Underway<object>
   readonly limits: InboxBounds & ListenerLimits
 }

@@ -15,7 +15,7 @@ export interface Reported {
   readonly since: number
 }
 
-/** What is said about one socket: in events and in the log, with whose it is and where. */
+/** Reports on a socket: events and lines of the log, with whose it is and where. */
 export class Report {
   readonly #socket: Reported
   readonly #surroundings: Pick<Surroundings, 'audit' | 'isHeard'>
@@ -44,7 +44,7 @@ export class Report {
     )
   }
 
-  /** Everything the application threw goes to the log, and nothing of it to the client. */
+  /** Logs an error of the application, of which the client learns nothing. */
   thrown(error: unknown, what: string, messageType?: string): void {
     const { id, admitted, signedIn } = this.#socket
     const secrets = [signedIn?.session.id, signedIn?.session.tokenId].filter((secret) => secret !== undefined)

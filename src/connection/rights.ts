@@ -15,7 +15,7 @@ export interface Reviewed extends Held {
   sessionEnded(reason: string): void
   audit(entry: AuditEntry): void
   askingFailed(error: unknown, asked: string): void
-  /** It was in this room, and may not be any more. */
+  /** Told that it was in this room, and may not be any more. */
   leftRoom(room: string): void
 }
 

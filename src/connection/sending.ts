@@ -23,7 +23,7 @@ export interface SendingHost {
   outputLost(count: number): void
 }
 
-/** One payload on its way out. */
+/** A payload on its way out. */
 interface Sent {
   readonly content: Outgoing | SharedFrame | Underway<Outgoing | SharedFrame | undefined>
   readonly own: boolean
@@ -63,7 +63,7 @@ export class Sending {
     return this.#outbox?.bytes ?? 0
   }
 
-  /** What waits here is to leave before the close frame does. */
+  /** True while the close frame stands behind payloads that wait here. */
   get finishing(): boolean {
     return this.#whenEmpty !== undefined
   }
@@ -103,14 +103,14 @@ export class Sending {
     this.#writeReady()
   }
 
-  /** What was to leave first is not waited for any longer. */
+  /** Gives up the payloads that were to leave first. */
   cut(): void {
     const done = this.#whenEmpty
     this.clear()
     done?.()
   }
 
-  /** What waits is not sent, and whoever asked to be told is told so. */
+  /** Drops the payloads that wait, and tells their callbacks. */
   clear(): void {
     const outbox = this.#outbox
     this.#outbox = this.#whenEmpty = undefined
@@ -135,7 +135,7 @@ export class Sending {
     }
   }
 
-  /** What may still be dropped or replaced is not given away before the client can take it. */
+  /** True for a payload that may still be dropped or replaced: it is not given away before the client can take it. */
   #isHeld(key: string | undefined): boolean {
     return (key !== undefined || this.#policy.slowReader === 'drop') && this.#host.wire.behind
   }
@@ -221,7 +221,7 @@ export class Sending {
     )
   }
 
-  /** What was being made may have grown. */
+  /** Looks at the bound again: a payload that was being made may have grown. */
   #checkBound(): void {
     if (!this.#isBeyond(this.waiting, '')) return
     if (this.#policy.slowReader !== 'drop' || !this.#dropUntilFits('')) this.#host.slow(this.#reason)

@@ -14,6 +14,8 @@ export interface Tick {
 /** An open connection, visited once a tick. */
 export interface Swept {
   sweep(tick: Tick): void
+  /** Told what its visit threw; must not throw. */
+  failed(error: unknown): void
 }
 
 export interface Sweep<T extends Swept> {
@@ -57,7 +59,14 @@ export function createSweep<T extends Swept>(
     // one look at what has arrived.
     late = passed > pause * every && !late
     const tick = { uptime: now, served, late }
-    for (const item of items) item.sweep(tick)
+    for (const item of items) {
+      try {
+        item.sweep(tick)
+      } catch (error) {
+        // Nothing that one socket does keeps the next from its visit, or ends the process from a timer.
+        item.failed(error)
+      }
+    }
     also()
   }
 

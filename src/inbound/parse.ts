@@ -12,7 +12,7 @@ export interface ParsedMessage {
 
 const longest = 64
 
-/** What an id may be made of: it goes back as it came, in every context, without a character that would be encoded. */
+/** The characters of an id, none of which would be encoded: it goes back as it came, in every context. */
 const plainId = /^[\w.:~+/=@-]{0,64}$/
 
 /** The text of a frame, or 1007 (RFC 6455 section 8.1). A BOM stays in the text, where JSON.parse refuses it (RFC 8259 section 8.1). */

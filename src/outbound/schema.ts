@@ -19,7 +19,7 @@ export type Sends = { readonly [type: string]: { readonly schema: object } }
 /** A message with only what is declared, checked, its markup fields `Encoded`. Waits only for the sanitizer. */
 export type DeclaredOutput = (value: unknown) => object | Underway<object>
 
-/** What a listener returned, with only what is declared, as the member `value` of an answer. Waits only for the sanitizer. */
+/** A listener's return value with only what is declared, as the member `value` of an answer. Waits only for the sanitizer. */
 export type DeclaredReply = (value: unknown) => object | Underway<object>
 
 export type SanitizeHtml = (dirty: string) => string | Encoded<'html'> | Promise<string | Encoded<'html'>>

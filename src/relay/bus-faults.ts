@@ -34,7 +34,8 @@ export function createBusFaults(name: string, log: AuditLogger): BusFaults {
         return
       }
       // After a fault with a name, "away" is what follows from it, and is no change.
-      if (fault === undefined && (last !== undefined || !isSymptom(error))) return
+      if (last !== undefined && (fault === undefined || fault.follows === true)) return
+      if (fault === undefined && !isSymptom(error)) return
       const named = fault ?? {
         name: 'away',
         advice:

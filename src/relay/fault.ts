@@ -3,6 +3,8 @@ export interface BusFault {
   /** In our own words: safe in an audit event. The same name is the same fault. */
   readonly name: string
   readonly advice: string
+  /** After another fault it is no news: a bus has two connections, and the second one notices later. */
+  readonly follows?: true
 }
 
 interface Kind extends BusFault {
@@ -51,6 +53,7 @@ const kinds: readonly Kind[] = [
   },
   {
     name: 'connection lost',
+    follows: true,
     advice:
       'The other side has closed the connection, or does not answer. A server that speaks TLS only does so, too: write rediss://.',
     codes: /^(?:ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EHOSTDOWN)$/,
@@ -69,8 +72,7 @@ export function faultOf(error: unknown): BusFault | undefined {
     ({ codes, text }) => (code !== '' && codes.test(code)) || (message !== '' && text.test(message)),
   )
   if (kind === undefined) return inner === undefined ? undefined : faultOf(inner)
-  const { name, advice } = kind
-  return name === 'missing right' ? { name: `${name}${rightOf(message)}`, advice } : { name, advice }
+  return kind.name === 'missing right' ? { ...kind, name: `${kind.name}${rightOf(message)}` } : kind
 }
 
 /** Says of a fault as much as an audit event may: our own sentence, the name of the fault, or the kind of error. Never what others wrote. */

@@ -4,7 +4,7 @@ import { digestOf } from '../session/identity.ts'
 /** Whose sockets, as nodes name them: `socket:<id>`, or an identity key, which opens nothing. */
 export type Whom = `socket:${string}` | `session:${string}` | `user:${string}`
 
-/** What one node asks of all the others about sockets. A session that ends is no order: denials are, which nobody can miss. */
+/** An order of a node to all the others, about sockets. The end of a session is not one: it is a denial, which nobody can miss. */
 export type Order =
   /** Out of one room. */
   | { readonly verb: 'kick'; readonly whom: Whom; readonly room: string }

@@ -57,7 +57,7 @@ interface Asking {
   heard: () => void
 }
 
-/** What a node asks of the sockets of all nodes, and what it does when another one asks. */
+/** Orders to the sockets of all nodes, and their execution when another node gives them. */
 export function createRemoteSockets(options: RemoteSocketsOptions) {
   const { nodeId, rooms, socketsOf, publish, nodes, deadline = 2_000 } = options
   const questions = new Map<string, Asking>()
@@ -141,7 +141,7 @@ export function createRemoteSockets(options: RemoteSocketsOptions) {
     /** Every node is in both from its start on. */
     inboxes: [everyNode, oneNode(nodeId)],
     isInbox: (room: string): boolean => room === everyNode || room === oneNode(nodeId),
-    /** What another node has said in a room of nodes. False: it makes no sense. */
+    /** Carries out a message of another node in a room of nodes. False: it makes no sense. */
     hear(room: string, text: string): boolean {
       if (room !== everyNode) return hearAnswer(text)
       const order = parseOrder(text)

@@ -63,7 +63,7 @@ function closedNode(node: SchemaNode): boolean {
   return closed
 }
 
-/** What the parts say of an item. */
+/** The verdict of the parts on an item. */
 export function itemNodes(parts: readonly SchemaNode[], index: number): readonly SchemaNode[] {
   const found: SchemaNode[] = []
   for (const { list } of parts) {
@@ -73,7 +73,7 @@ export function itemNodes(parts: readonly SchemaNode[], index: number): readonly
   return found
 }
 
-/** What the parts say of a member; `undefined` when none declares it. */
+/** The verdict of the parts on a member; `undefined` when none declares it. */
 export function memberNodes(
   parts: readonly SchemaNode[],
   name: string,

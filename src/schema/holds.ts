@@ -175,7 +175,7 @@ function checkMember(node: SchemaNode, name: string, value: Record<string, unkno
   return false
 }
 
-/** What other schemas say of the same value. */
+/** Other schemas that speak of the same value. */
 function checkParts(node: SchemaNode, value: unknown, work: Work): boolean {
   if (node.not !== undefined && asks(node.not, value, work)) {
     return work.refuse('not', node.pointer, 'must NOT be valid')

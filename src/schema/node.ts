@@ -1,7 +1,7 @@
 import { kindBits } from './kind.ts'
 import type { Union } from './union.ts'
 
-/** One schema, finished: what it asks of a value of each kind, and which others say something of the same value. */
+/** A finished schema: its demands on a value of each kind, and the others that speak of the same value. */
 export interface SchemaNode {
   readonly id: number
   readonly pointer: string
@@ -32,12 +32,12 @@ export interface SchemaNode {
   readonly sealed: boolean
   /** Where what it said of an object is kept, where several ways lead to it. */
   readonly slot: number | undefined
-  /** What happens to a text on the way: see `cleaning-plan.ts` and `outbound/projection.ts`. */
+  /** The treatment of a text on the way: see `cleaning-plan.ts` and `outbound/projection.ts`. */
   readonly html: boolean
   readonly url: boolean
 }
 
-/** What `const` or `enum` takes. */
+/** The values that `const` or `enum` takes. */
 export interface ValueSet {
   has(value: unknown): boolean
   /** When all of them are of these kinds. */

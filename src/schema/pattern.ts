@@ -8,7 +8,7 @@ const recheckModule = lazyLoad<Pick<typeof import('recheck'), 'checkSync'>>(
   'recheck/lib/browser.js',
 )
 
-/** What one of our servers may spend on one pattern at its start. Most take some ten milliseconds. */
+/** The time that a server may spend on one pattern at its start. Most take some ten milliseconds. */
 const longestCheck = 10_000
 /** Steps for each character of the text that a pattern may take: a message of 64 KiB is then some 30 ms. */
 const mostSteps = 512

@@ -8,7 +8,7 @@ import { refuseLoose } from './strict.ts'
 import type { Fault } from './work.ts'
 import { exhausted, tooMuchWork, Work } from './work.ts'
 
-/** What a schema says of a value, and what it cost. */
+/** The verdict of a schema on a value, and its cost. */
 export interface Finding {
   /** `undefined`: it holds, and every member is declared. */
   readonly fault: Fault | undefined

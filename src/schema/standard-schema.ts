@@ -25,7 +25,7 @@ const helpers: ReadonlyMap<string, string> = new Map([
   ['valibot', 'Wrap it: `toStandardJsonSchema(schema)` of @valibot/to-json-schema.'],
 ])
 
-/** What a library says in its schema and its JSON Schema leaves out, by vendor; `undefined` when there is nothing. */
+/** Finds, by vendor, the part of a schema that its JSON Schema leaves out; `undefined` when there is none. */
 const beyond: ReadonlyMap<string, (schema: unknown) => Beyond | undefined> = new Map([
   ['zod', beyondZod],
   ['arktype', beyondArktype],

@@ -6,7 +6,7 @@ import type { PlainSchema } from './plain-schema.ts'
 
 const ajvModule = lazyLoad<typeof import('ajv/dist/2019.js')>('ajv/dist/2019.js')
 
-/** One per program: its meta-schema takes longer to compile than most messages. */
+/** The only Ajv of a program: its meta-schema takes longer to compile than most messages. */
 let ajv: Ajv2019 | undefined
 
 /**

@@ -10,7 +10,7 @@ export interface Fault {
   readonly keyword: string
   /** JSON pointer into the schema. */
   readonly schemaPath: string
-  /** What `keyword` said, for the application's own mistakes. */
+  /** The complaint of `keyword`, for the application's own mistakes. */
   readonly problem: string
   /** From the value down to the member that was refused. */
   readonly place: readonly (string | number)[]

@@ -37,7 +37,7 @@ export class SenderStream extends Coalescer {
     this.push([piece], callback)
   }
 
-  /** One write for all that is written in a turn: nothing is left for these to do. */
+  /** Nothing: all that is written in a turn is one write as it is. */
   cork(): void {}
   uncork(): void {}
 

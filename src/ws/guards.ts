@@ -13,7 +13,7 @@ export interface GuardsOptions {
   readonly left: readonly string[]
   /** The member of a sub-protocol list that stands beside a credential. */
   readonly marker: string
-  /** What of an offer is a credential. */
+  /** The members of an offer that are credentials. */
   readonly credentialsOf: (request: FastifyRequest, offered: readonly string[]) => readonly string[]
   /** The handshake has passed everything; `undefined` when its stream is gone. */
   readonly admitted: (stream: NonNullable<FastifyReply['raw']['socket']>) => Admitted | undefined

@@ -39,7 +39,7 @@ export function attended(
       throw error
     }
 
-    /** What is thrown on goes to the `websocket.errorHandler` of the application, which may end the socket its own way. */
+    /** An error thrown on goes to the `websocket.errorHandler` of the application, which may end the socket its own way. */
     function endAfterwards(error: unknown): void {
       process.nextTick(() => connection.handlerFailed(error))
     }

@@ -32,7 +32,7 @@ export interface WsSender {
   readonly _state: number
   /** False between the fragments of a message. */
   readonly _firstFragment: boolean
-  /** What waits while `_state` is not 0. */
+  /** Work that waits while `_state` is not 0. */
   readonly _queue: readonly unknown[]
   /** The stream below, of which it uses `cork`, `write`, `uncork`, `destroyed`, and `end` after a failure. */
   _socket: object

@@ -1,11 +1,6 @@
 import fastify, { type FastifyRequest } from 'fastify'
 import { said } from '../../src/admission/admission.ts'
-import {
-  checkHandshakeShape,
-  type HandshakeFacts,
-  type Peer,
-  readHandshake,
-} from '../../src/admission/handshake-request.ts'
+import { type HandshakeFacts, type Peer, readHandshake } from '../../src/admission/handshake-request.ts'
 import type { AdmissionPolicy } from '../../src/admission/policy.ts'
 import { reachedBy } from '../../src/admission/reached.ts'
 import type { Refusal } from '../../src/http/refusal.ts'
@@ -43,27 +38,10 @@ export function factsOf(given: Given = {}): HandshakeFacts {
 }
 
 /** The first refusal of the steps that go by the request's own words. */
-export function refusalOf(
-  facts: HandshakeFacts,
-  admission: AdmissionPolicy,
-  isSocketRoute: boolean,
-): Refusal | undefined {
+export function refusalOf(facts: HandshakeFacts, admission: AdmissionPolicy): Refusal | undefined {
   const request = { facts, reached: reachedBy(facts), policy: { admission } }
-  return (
-    checkHandshakeShape(facts, isSocketRoute) ??
-    firstOf(
-      said.map(
-        ({ check }) =>
-          () =>
-            check(request),
-      ),
-    )
-  )
-}
-
-function firstOf(checks: readonly (() => Refusal | undefined)[]): Refusal | undefined {
-  for (const check of checks) {
-    const refusal = check()
+  for (const { check } of said) {
+    const refusal = check(request)
     if (refusal !== undefined) return refusal
   }
   return undefined

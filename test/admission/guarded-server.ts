@@ -5,6 +5,7 @@ import { readHandshake } from '../../src/admission/handshake-request.ts'
 import { askOrigins } from '../../src/admission/origin.ts'
 import { clientAddress, peerIsTrusted } from '../../src/admission/peer.ts'
 import { type AdmissionOptions, compileAdmission } from '../../src/admission/policy.ts'
+import { notASocketRoute } from '../../src/admission/refusals.ts'
 import { type Refusal, refusalBody } from '../../src/http/refusal.ts'
 import { testCertificate } from '../harness/certificate.ts'
 import { refusalOf } from './facts.ts'
@@ -40,7 +41,8 @@ export async function guardedServer(
     const peer = { trusted: peerIsTrusted(request), address: clientAddress(request) }
     const facts = readHandshake(request.raw, peer)
     const refusal =
-      refusalOf(facts, policy, request.routeOptions.url === '/ws') ??
+      refusalOf(facts, policy) ??
+      (request.routeOptions.url === '/ws' ? undefined : notASocketRoute(request)) ??
       (await askOrigins(facts.origin, policy.origins, request))
     if (refusal === undefined) return
     refusals.push(refusal)

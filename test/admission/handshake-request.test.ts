@@ -6,7 +6,7 @@ import { factsOf, type Given } from './facts.ts'
 const nobody = { trusted: false, address: undefined }
 
 test('a correct handshake passes', () => {
-  assert.equal(checkHandshakeShape(factsOf(), true), undefined)
+  assert.equal(checkHandshakeShape(factsOf()), undefined)
 })
 
 const admitted: readonly (readonly [string, Given])[] = [
@@ -17,7 +17,7 @@ const admitted: readonly (readonly [string, Given])[] = [
   ['an IPv6 Host', { headers: { Host: '[2001:db8::1]:8443' } }],
 ]
 for (const [name, given] of admitted) {
-  test(`${name} passes`, () => assert.equal(checkHandshakeShape(factsOf(given), true), undefined))
+  test(`${name} passes`, () => assert.equal(checkHandshakeShape(factsOf(given)), undefined))
 }
 
 const refused: readonly (readonly [string, Given])[] = [
@@ -50,7 +50,7 @@ const refused: readonly (readonly [string, Given])[] = [
 ]
 for (const [name, given] of refused) {
   test(`${name} is refused with 400`, () => {
-    const refusal = checkHandshakeShape(factsOf(given), true)
+    const refusal = checkHandshakeShape(factsOf(given))
     assert.equal(refusal?.code, 'SWS_BAD_HANDSHAKE')
     assert.equal(refusal?.status, 400)
   })
@@ -59,22 +59,16 @@ for (const [name, given] of refused) {
 // ws compares `+version`, so all of these are 13 to it, and 8 is a version it knows.
 for (const version of ['8', '0', '12', '14', '013', '0xd', '1.3e1', '13.0', '', ' 13', '13, 8']) {
   test(`CS-2 Sec-WebSocket-Version "${version}" is refused with 426 and the version that is spoken`, () => {
-    const refusal = checkHandshakeShape(factsOf({ headers: { 'Sec-WebSocket-Version': version } }), true)
+    const refusal = checkHandshakeShape(factsOf({ headers: { 'Sec-WebSocket-Version': version } }))
     assert.equal(refusal?.status, 426)
     assert.equal(refusal?.headers?.['sec-websocket-version'], '13')
   })
 }
 
 test('CS-2 without a version: 400, and the version that is spoken', () => {
-  const refusal = checkHandshakeShape(factsOf({ headers: { 'Sec-WebSocket-Version': undefined } }), true)
+  const refusal = checkHandshakeShape(factsOf({ headers: { 'Sec-WebSocket-Version': undefined } }))
   assert.equal(refusal?.status, 400)
   assert.equal(refusal?.headers?.['sec-websocket-version'], '13')
-})
-
-test('X-2 a path that is no socket route is refused with 404', () => {
-  const refusal = checkHandshakeShape(factsOf(), false)
-  assert.equal(refusal?.code, 'SWS_NOT_A_SOCKET_ROUTE')
-  assert.equal(refusal?.status, 404)
 })
 
 // nodejs/node issue 61049: `headers` inherits, so a pollution bug anywhere would answer for the client.
@@ -110,7 +104,7 @@ test('X-7 an injectWS request has headers only, the version as a number, no sock
 
 test('two Origin headers are left to the origin check, which answers 403', () => {
   const facts = factsOf({ headers: { Origin: ['https://app.example', 'https://app.example'] } })
-  assert.equal(checkHandshakeShape(facts, true), undefined)
+  assert.equal(checkHandshakeShape(facts), undefined)
   assert.equal(facts.originRepeated, true)
 })
 

@@ -8,7 +8,7 @@ import { strict } from './guarded-server.ts'
 /** What a handshake with this Host and these rules is refused with. */
 function codeOf(options: Partial<AdmissionOptions>, given: Given): string | undefined {
   const policy = compileAdmission({ origins: 'same-origin', ...strict, ...options }, '')
-  const verdict = refusalOf(factsOf(given), policy, true)
+  const verdict = refusalOf(factsOf(given), policy)
   return verdict?.code
 }
 
@@ -18,19 +18,17 @@ test('the first refusal wins, cheap before dear', () => {
   const policy = compileAdmission({ origins: ['https://app.example'], ...strict }, '')
   const headers = { Host: 'evil.example', Origin: 'https://evil.example', 'Sec-Fetch-Mode': 'navigate' }
   const verdicts = [
-    refusalOf(factsOf({ method: 'POST', tls: false, headers }), policy, false),
-    refusalOf(factsOf({ tls: false, headers }), policy, false),
-    refusalOf(factsOf({ tls: false, headers }), policy, true),
-    refusalOf(factsOf({ headers }), policy, true),
-    refusalOf(factsOf({ headers: { ...headers, Host: 'app.example' } }), policy, true),
-    refusalOf(factsOf({ headers: { 'Sec-Fetch-Mode': 'navigate' } }), policy, true),
-    refusalOf(factsOf(), policy, true),
+    refusalOf(factsOf({ method: 'POST', tls: false, headers }), policy),
+    refusalOf(factsOf({ tls: false, headers }), policy),
+    refusalOf(factsOf({ headers }), policy),
+    refusalOf(factsOf({ headers: { ...headers, Host: 'app.example' } }), policy),
+    refusalOf(factsOf({ headers: { 'Sec-Fetch-Mode': 'navigate' } }), policy),
+    refusalOf(factsOf(), policy),
   ]
   assert.deepEqual(
     verdicts.map((verdict) => verdict?.code),
     [
       'SWS_BAD_HANDSHAKE',
-      'SWS_NOT_A_SOCKET_ROUTE',
       'SWS_INSECURE_TRANSPORT',
       'SWS_HOST_REFUSED',
       'SWS_ORIGIN_REFUSED',
@@ -108,7 +106,7 @@ test('a route and the server each have their own rules, compiled once', () => {
   // What the caller does to his list later has no effect: a policy is finished.
   origins.push('https://other.example')
   const code = (policy: typeof first, Origin: string) => {
-    const verdict = refusalOf(factsOf({ headers: { Origin } }), policy, true)
+    const verdict = refusalOf(factsOf({ headers: { Origin } }), policy)
     return verdict?.code
   }
   assert.equal(code(first, 'https://app.example'), undefined)
@@ -157,7 +155,7 @@ test('the origin of files may be listed where danger is said, and nowhere else',
     message: /dangerouslyAllowFileOrigin: true/,
   })
   const policy = compileAdmission({ ...options, dangerouslyAllowFileOrigin: true }, '')
-  assert.equal(refusalOf(factsOf({ headers: { Origin: 'file://' } }), policy, true), undefined)
+  assert.equal(refusalOf(factsOf({ headers: { Origin: 'file://' } }), policy), undefined)
 })
 
 // It sends its mode and no Origin. A browser sends more than its mode, and neither it nor a page can take that out.

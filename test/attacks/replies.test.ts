@@ -105,3 +105,23 @@ test('socket.room(room) is everybody in it, socket.to(room) everybody else', asy
   await until(() => ada.messages.length === 1 && bob.messages.length === 2, 'both were told')
   assert.deepEqual([ada.messages, bob.messages], [[{ type: 'all' }], [{ type: 'others' }, { type: 'all' }]])
 })
+
+// A client that asks faster than the sanitizer cleans: each reply is made before the next question is read.
+test('the next message waits until a reply has been made', async (t) => {
+  const html = Type.String({ contentMediaType: 'text/html' })
+  const waiting: number[] = []
+  const server = await startServer(t, {}, (app) => {
+    const receives = { rich: { schema: ask, reply: html } }
+    app.get('/ws', { websocket: true, secureWs: { receives } }, (socket) => {
+      socket.on('rich', () => {
+        waiting.push(socket.bufferedAmount)
+        return `<b>${'x'.repeat(1_000)}${waiting.length}</b>`
+      })
+    })
+  })
+  const peer = await server.connect()
+  peer.write(...[1, 2, 3, 4].map((id) => json({ type: 'rich', id })))
+  await until(() => peer.messages.length === 4, 'all were answered')
+  assert.ok(Math.max(...waiting) < 2_000, `${waiting}: at most the reply before is on its way`)
+  assert.equal(waiting.length, 4)
+})

@@ -53,9 +53,14 @@ const eventWith = (page: Page, ...texts: string[]) =>
 
 test('two people sign in and talk', async (t) => {
   const ada = await signIn('Ada')
+  t.after(() => ada.person.close())
+  // Alone, and told of it: she is in the room before anybody is told that she came.
+  await lineWith(ada.page, 'Ada came in').waitFor()
+  assert.equal(await ada.page.locator('#present').textContent(), 'Ada')
   const grace = await signIn('Grace')
-  t.after(() => Promise.all([ada.person.close(), grace.person.close()]))
+  t.after(() => grace.person.close())
   await lineWith(ada.page, 'Grace came in').waitFor()
+  await lineWith(grace.page, 'Grace came in').waitFor()
 
   await say(ada.page, 'hello & welcome')
   await lineWith(grace.page, 'Ada hello & welcome').waitFor()

@@ -3,6 +3,9 @@ import { test } from 'node:test'
 import { createSweep, type Swept, type Tick } from '../../src/connection/sweep.ts'
 
 const now = (work: () => void) => work()
+const failed = (error: unknown) => {
+  throw error
+}
 
 test('everything is visited once a tick, what was deleted is not, and the last one stops the clock', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] })
@@ -14,7 +17,7 @@ test('everything is visited once a tick, what was deleted is not, and the last o
     () => also++,
     now,
   )
-  const item = (name: string): Swept => ({ sweep: ({ uptime }) => visits.push(`${name} ${uptime}`) })
+  const item = (name: string): Swept => ({ sweep: ({ uptime }) => visits.push(`${name} ${uptime}`), failed })
   const [a, b] = [item('a'), item('b')]
   t.mock.timers.tick(1_000)
   assert.equal(also, 0)
@@ -50,15 +53,16 @@ test('an item that leaves during the visit is not visited again, and the others 
     () => {},
     now,
   )
-  const second: Swept = { sweep: () => visits.push('second') }
+  const second: Swept = { sweep: () => visits.push('second'), failed }
   const first: Swept = {
+    failed,
     sweep() {
       visits.push('first')
       sweep.delete(first)
       sweep.delete(second)
     },
   }
-  const third: Swept = { sweep: () => visits.push('third') }
+  const third: Swept = { sweep: () => visits.push('third'), failed }
   for (const each of [first, second, third]) sweep.add(each)
   t.mock.timers.tick(200)
   assert.deepEqual(visits, ['first', 'third', 'third'])
@@ -74,7 +78,7 @@ test('C6 a pause of the loop counts as two visits, and the visit after it is lat
     () => {},
     now,
   )
-  sweep.add({ sweep: (tick) => ticks.push(tick) })
+  sweep.add({ sweep: (tick) => ticks.push(tick), failed })
   for (const passed of [100, 200, 9_000, 9_000, 201, 100]) {
     uptime += passed
     t.mock.timers.tick(100)
@@ -103,10 +107,34 @@ test('the time in which there was nobody to visit is no pause', (t) => {
     () => {},
     now,
   )
-  const item: Swept = { sweep: (tick) => ticks.push(tick) }
+  const item: Swept = { sweep: (tick) => ticks.push(tick), failed }
   uptime = 1_000_000
   sweep.add(item)
   uptime += 100
   t.mock.timers.tick(100)
   assert.deepEqual(ticks, [{ uptime, served: 100, late: false }])
+})
+
+// From a timer nobody catches it: the process would end, and every socket behind this one would miss its visit.
+test('C2 a visit that throws is told to whom it was paid, and the others are visited', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const told: unknown[] = []
+  let also = 0
+  const sweep = createSweep<Swept>(
+    100,
+    () => 0,
+    () => also++,
+    now,
+  )
+  const broken = new RangeError('a getter of somebody')
+  sweep.add({
+    sweep() {
+      throw broken
+    },
+    failed: (error) => told.push(error),
+  })
+  let visits = 0
+  sweep.add({ sweep: () => visits++, failed })
+  t.mock.timers.tick(200)
+  assert.deepEqual([told, visits, also], [[broken, broken], 2, 2])
 })

@@ -56,3 +56,25 @@ for (const place of ['authenticate', 'a hook behind the guard'] as const) {
     assert.equal(server.events.filter(({ type }) => type === 'handshake.accepted').length, 0)
   })
 }
+
+// ws writes the 101 and lets go of the handshake in one turn; its `headers` event is the last moment at which somebody can act.
+test('CS-9 what is revoked in the turn of the 101 is no socket: nothing of it is delivered', async (t) => {
+  const heard: string[] = []
+  const server = await startServer(t, { authenticate: () => ({ id: 's1', userId: 'ada' }) }, (app) => {
+    app.get('/ws', { websocket: true }, (socket) => {
+      socket.on('message', (text) => heard.push(String(text)))
+    })
+    app.addHook('onReady', async () => {
+      app.websocketServer.once('headers', () => void app.secureWs.revoke({ userId: 'ada' }))
+    })
+  })
+  const open = () => {
+    const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`, { origin: `http://127.0.0.1:${server.port}` })
+    t.after(() => socket.terminate())
+    socket.on('open', () => socket.send('hello'))
+    return socket
+  }
+  assert.equal((await once(open(), 'close'))[0], 3000)
+  assert.deepEqual(heard, [])
+  assert.equal(server.events.find(({ type }) => type === 'socket.closed')?.reason, 'revoked meanwhile')
+})

@@ -63,3 +63,16 @@ test('a cause is told once, its symptoms never, and a change at once', () => {
   faults.failed(coded('ECONNREFUSED'))
   assert.deepEqual(told, ['unknown host', 'wrong password', 'unknown host', 'back', 'away', 'connection refused'])
 })
+
+// A bus has two connections: one that notices later than the other told the same outage over and over.
+test('the second connection of a bus, which is lost after the first was refused, is no change', () => {
+  const told: string[] = []
+  const write = (fields: object) => void told.push(String(Reflect.get(fields, 'fault') ?? 'back'))
+  const faults = createBusFaults('redis', { info: write, warn: write, error: write })
+  for (const code of ['ECONNRESET', 'ECONNREFUSED', 'ECONNRESET', 'ECONNREFUSED', 'ENOTFOUND', 'ECONNRESET']) {
+    faults.failed(coded(code))
+  }
+  faults.recovered()
+  faults.failed(coded('ECONNRESET'))
+  assert.deepEqual(told, ['connection lost', 'connection refused', 'unknown host', 'back', 'connection lost'])
+})

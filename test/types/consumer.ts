@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { root } from '../house/source-files.ts'
 
@@ -93,10 +93,9 @@ export async function checkProject(
   return { expected: expected.sort(), found: [...new Set(found)].sort(), text }
 }
 
+/** The files of a project, and the one beside all of them with which they say what type they expect. */
 export async function filesOf(project: string): Promise<Map<string, string>> {
   const folder = join(root, 'test/types/projects', project)
-  const names = await readdir(folder)
-  return new Map(
-    await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name), 'utf8')] as const)),
-  )
+  const paths = [join(root, 'test/types/expect.ts'), ...(await readdir(folder)).map((name) => join(folder, name))]
+  return new Map(await Promise.all(paths.map(async (path) => [basename(path), await readFile(path, 'utf8')] as const)))
 }

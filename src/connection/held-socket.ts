@@ -1,0 +1,127 @@
+import { CloseCode } from '../errors.ts'
+import type { Identity, SignedIn } from '../session/identity.ts'
+import type { Session } from '../session/session.ts'
+import type { AuditEntry } from '../telemetry/audit.ts'
+import type { Admitted, Surroundings } from './admitted.ts'
+import { Report, wholeMs } from './report.ts'
+import { type Reviewed, Rights } from './rights.ts'
+import type { Tick } from './sweep.ts'
+
+/** An open socket without its frames: whose it is, since when, and how that ends. The same for ours and for one behind a guard. */
+export abstract class HeldSocket implements Reviewed {
+  readonly id: string
+  readonly admitted: Admitted
+  /** In ms since the epoch: what other machines say about a session is compared with it. */
+  readonly openedAt: number
+  /** The same moment on the clock that nobody can set. */
+  readonly since: number
+  /** Replaced as a whole when the session is asked about again; its `identity` is the copy that everything here goes by. */
+  signedIn: SignedIn | null
+  protected readonly surroundings: Surroundings
+  protected readonly report: Report
+  protected readonly rights: Rights
+
+  constructor(id: string, admitted: Admitted, surroundings: Surroundings) {
+    this.id = id
+    this.admitted = admitted
+    this.signedIn = admitted.signedIn
+    this.surroundings = surroundings
+    this.openedAt = surroundings.now()
+    this.since = surroundings.uptime()
+    this.report = new Report(this, surroundings)
+    this.rights = new Rights(this, surroundings)
+  }
+
+  /** Nothing is delivered to anybody any more. */
+  abstract get ended(): boolean
+  /** Ends it for good. The first reason stays. */
+  abstract end(code: CloseCode, reason: string, how?: { terminate?: boolean; retryAfter?: number }): void
+  /** Ends the connection without a word to anybody. */
+  protected abstract destroy(): void
+  abstract terminate(): void
+  abstract leftRoom(room: string): void
+  /** Called by the one timer of the server. */
+  abstract sweep(tick: Tick): void
+
+  /** The application's own object, for its handlers. */
+  get session(): Session | null {
+    return this.signedIn?.session ?? null
+  }
+
+  get identity(): Identity | null {
+    return this.signedIn?.identity ?? null
+  }
+
+  /** Called last by a constructor: from here on it is found, asked about, and ended. */
+  protected begin(): void {
+    const { admitted, signedIn, surroundings } = this
+    admitted.clock.release()
+    surroundings.sweep.add(this)
+    surroundings.identities.enter(this)
+    const { method, since } = admitted
+    this.audit({ type: 'handshake.accepted', durationMs: wholeMs(this.since - since), method })
+    // Race: revoked while the handshake ran. The identity rooms are joined, so a later revocation finds this socket;
+    // an earlier one is found now. Both in one turn: there is no gap between them.
+    if (signedIn === null) return
+    if (surroundings.isDenied(signedIn.identity, since)) this.end(CloseCode.Unauthorized, 'revoked meanwhile')
+    else if (surroundings.isStale(signedIn.identity, since)) surroundings.revalidation.request(this, true)
+  }
+
+  /** The TCP connection is gone: what `begin` took is given back. */
+  protected leave(): void {
+    this.surroundings.sweep.delete(this)
+    this.surroundings.identities.leave(this)
+  }
+
+  revalidate(): Promise<void> {
+    // The question before this one may have been about somebody else.
+    return this.surroundings.scope.run(() => this.rights.revalidate())
+  }
+
+  /** A new token has a new id: a revocation of it must find this socket. */
+  replaceSession(signedIn: SignedIn): void {
+    this.surroundings.identities.leave(this)
+    this.signedIn = signedIn
+    this.surroundings.identities.enter(this)
+  }
+
+  /** Time or the session store has ended it; a revocation has an event of its own. */
+  sessionEnded(reason: string): void {
+    this.audit({ type: 'session.expired', reason })
+    this.end(CloseCode.Unauthorized, reason)
+  }
+
+  /** Tells whether the session is over by now, and ends the socket then. */
+  isExpired(): boolean {
+    const expiresAt = this.identity?.expiresAt
+    const { now, expiryGrace } = this.surroundings
+    if (expiresAt === undefined || now() < expiresAt + expiryGrace) return false
+    this.sessionEnded('the session expired')
+    return true
+  }
+
+  /** A question to the application failed; whoever asked it has given the answer that lets nobody in. */
+  askingFailed(error: unknown, asked: string): void {
+    this.report.thrown(error, `${asked} threw`)
+  }
+
+  /** A listener, the handler or a check failed. The client learns nothing of it, the log everything. */
+  fault(error: unknown, messageType?: string): void {
+    if (this.report.fault(error, messageType, this.surroundings.uptime()))
+      this.end(CloseCode.InternalError, 'listeners kept failing')
+  }
+
+  /** A failure between a timer, a frame or an event and the application, which was caught by nobody else. Does not throw. */
+  failed(error: unknown): void {
+    try {
+      this.fault(error)
+    } catch {
+      // A logger that throws, say: there is nobody left to tell.
+      this.destroy()
+    }
+  }
+
+  audit(entry: AuditEntry): void {
+    this.report.event(entry)
+  }
+}
