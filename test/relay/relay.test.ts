@@ -7,6 +7,7 @@ import { envelopeLimit, sealEnvelope } from '../../src/relay/envelope.ts'
 import { memoryBus } from '../../src/relay/memory-bus.ts'
 import type { RelayOptions } from '../../src/relay/relay.ts'
 import { denialOf } from '../../src/session/denials.ts'
+import { isDenied } from '../harness/denials.ts'
 import { type Listening, listening } from './two-nodes.ts'
 
 const open: Listening[] = []
@@ -302,7 +303,7 @@ describe('revocations', () => {
     assert.deepEqual(far.relay.findDenial({ sessionId: 's1' }), denial)
     Object.assign(store, { since, deny })
     while (!far.relay.ready) await turn()
-    assert.equal(await store.isDenied({ sessionId: 's1' }), true)
+    assert.equal(await isDenied(store, { sessionId: 's1' }), true)
     assert.ok(far.failures.some(({ stage }) => stage === 'catch-up'))
   })
 
@@ -316,8 +317,8 @@ describe('revocations', () => {
     assert.equal(await node.relay.deny(denial), false)
     store.deny = deny
     const patience = performance.now() + 5_000
-    while (!(await store.isDenied({ sessionId: 's1' })) && performance.now() < patience) await turn()
-    assert.equal(await store.isDenied({ sessionId: 's1' }), true)
+    while (!(await isDenied(store, { sessionId: 's1' })) && performance.now() < patience) await turn()
+    assert.equal(await isDenied(store, { sessionId: 's1' }), true)
   })
 })
 

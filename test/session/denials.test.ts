@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createDenialLedger, denialKeys, denialOf, isHitBy, memoryDenials } from '../../src/session/denials.ts'
+import { memoryDenials } from '../../src/relay/memory-denials.ts'
+import { createDenialLedger } from '../../src/session/denial-ledger.ts'
+import { denialKeys, denialOf, isHitBy } from '../../src/session/denials.ts'
 import { identityKey } from '../../src/session/identity.ts'
 
 test('LG-03: a denial does not show whom it denies', () => {
@@ -44,7 +46,7 @@ test('C5 what was heard during a handshake stays so when the date is set', () =>
 })
 
 test('1.4.3: the ledger lets go of what is over', () => {
-  const ledger = createDenialLedger()
+  const ledger = createDenialLedger(0)
   for (let index = 0; index < 10_000; index++) ledger.put(denialOf('session', `s${index}`, index, index + 10), index)
   assert.ok(ledger.size < 3_000)
   assert.deepEqual(ledger.all(20_000), [])
