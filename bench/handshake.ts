@@ -31,7 +31,9 @@ async function refused({ name, port }: Server): Promise<void> {
   if (status !== 403) throw new Error(`${name} answered ${status}`)
 }
 
-const servers = await Promise.all((['ours', 'ws', '@fastify/websocket', 'socket.io'] as const).map(start))
+const servers = await Promise.all(
+  (['ours', 'ws', '@fastify/websocket', 'socket.io'] as const).map((name) => start(name)),
+)
 compare(
   'handshake, accepted',
   await inTurns(servers, rounds, (server) => perCpuSecond(server, () => repeat(() => accepted(server)))),
