@@ -1,14 +1,14 @@
 /** The servers that are compared. Each listens on a free port of the loopback address and takes commands of the client. */
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import fastifyCookie from '@fastify/cookie'
+import cookie from '@fastify/cookie'
 import fastifyWebsocket from '@fastify/websocket'
 import { Ajv } from 'ajv'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Server as SocketIo } from 'socket.io'
 import { type WebSocket, WebSocketServer } from 'ws'
 import secureWs, { cookieSession } from '../../src/index.ts'
-import { origin, secret, sessionId } from './credentials.ts'
+import { cookieName, origin, secret, sessionId } from './credentials.ts'
 
 export interface Peer {
   readonly port: number
@@ -86,47 +86,6 @@ export const peers = {
     })
   },
 
-  /** The same guards as ours, as a careful developer writes them in an afternoon. */
-  async 'by hand'({ heartbeats }: Heartbeats): Promise<Peer> {
-    const app = Fastify()
-    const origins = new Set([origin])
-    const hosts = new Set(['app.example'])
-    const sessions = new Map([[sessionId, { id: sessionId, userId: 'ada' }]])
-    await app.register(fastifyCookie, { secret })
-    await app.register(fastifyWebsocket)
-    const isSaying = new Ajv({ allErrors: false, strict: true }).compile<{ readonly text: string }>({
-      ...sayText,
-      properties: { type: { const: 'say' }, ...sayText.properties },
-      required: ['type', 'text'],
-      additionalProperties: false,
-    })
-    app.addHook('onRequest', async (request, reply) => {
-      const { origin: from = '', host = '' } = request.headers
-      if (!origins.has(from) || !hosts.has(host)) return reply.code(403).send()
-      const { valid, value } = request.unsignCookie(request.cookies['__Host-session'] ?? '')
-      if (!valid || !sessions.has(value)) return reply.code(401).send()
-    })
-    app.get('/', { websocket: true }, (socket) => {
-      const messages = tokens(many)
-      const bytes = tokens(many)
-      socket.on('message', (frame: Buffer, isBinary: boolean) => {
-        if (isBinary) return socket.close(1003)
-        if (!messages(1) || !bytes(frame.length)) return socket.close(4429)
-        let message: unknown
-        try {
-          message = JSON.parse(frame.toString())
-        } catch {
-          return socket.close(1008)
-        }
-        if (!isSaying(message)) return socket.close(1008)
-        socket.send(JSON.stringify({ type: 'said', text: escaped(message.text) }))
-      })
-    })
-    if (heartbeats) beating(app.websocketServer.clients)
-    const port = await listening(app)
-    return { port, ...looping(app.websocketServer.clients) }
-  },
-
   async '@fastify/websocket'(): Promise<Peer> {
     const app = Fastify()
     await app.register(fastifyWebsocket)
@@ -157,14 +116,50 @@ export const peers = {
     }
   },
 
-  /** No sockets: what Fastify needs to say 403. */
-  async 'Fastify 403'(): Promise<Peer> {
+  /** The guards of handshake and message as a careful developer writes them in an afternoon. */
+  async 'by hand'({ heartbeats }: Heartbeats): Promise<Peer> {
     const app = Fastify()
-    app.addHook('onRequest', (_request, reply, _done) => {
-      void reply.code(403).header('connection', 'close').send({ statusCode: 403, code: 'NO', error: 'Forbidden' })
+    const origins = new Set([origin])
+    const sessions = new Map([[sessionId, { id: sessionId, userId: 'ada' }]])
+    await app.register(cookie, { secret })
+    await app.register(fastifyWebsocket)
+    const isSaying = new Ajv({ allErrors: false, strict: true }).compile<{ readonly text: string }>({
+      ...sayText,
+      properties: { type: { const: 'say' }, ...sayText.properties },
+      required: ['type', 'text'],
+      additionalProperties: false,
     })
-    app.get('/', () => '')
-    return { port: await listening(app), broadcast() {}, connected: () => 0 }
+    app.addHook('onRequest', async (request, reply) => {
+      if (!request.ws || request.is404) return
+      if (!origins.has(request.headers.origin ?? '')) {
+        return reply.code(403).header('connection', 'close').send({ statusCode: 403, error: 'Forbidden' })
+      }
+      const { valid, value } = request.unsignCookie(request.cookies[cookieName] ?? '')
+      const session = valid ? sessions.get(value) : undefined
+      if (session === undefined) {
+        return reply.code(401).header('connection', 'close').send({ statusCode: 401, error: 'Unauthorized' })
+      }
+      Reflect.set(request, 'session', session)
+    })
+    app.get('/', { websocket: true }, (socket) => {
+      const messages = tokens(many)
+      const bytes = tokens(many)
+      socket.on('message', (frame: Buffer, isBinary: boolean) => {
+        if (isBinary) return socket.close(1003)
+        if (!messages(1) || !bytes(frame.length)) return socket.close(4429)
+        let message: unknown
+        try {
+          message = JSON.parse(frame.toString())
+        } catch {
+          return socket.close(1008)
+        }
+        if (!isSaying(message)) return socket.close(1008)
+        socket.send(JSON.stringify({ type: 'said', text: escaped(message.text) }))
+      })
+    })
+    if (heartbeats) beating(app.websocketServer.clients)
+    const port = await listening(app)
+    return { port, ...looping(app.websocketServer.clients) }
   },
 } satisfies Record<string, (how: Heartbeats) => Promise<Peer>>
 
