@@ -32,6 +32,7 @@ import { createRevalidation } from './revocation/revalidation.ts'
 import { createSanitizer } from './sanitizing/sanitizing.ts'
 import { type Audit, createAudit, createHearing } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
+import { createMetrics } from './telemetry/metrics.ts'
 import { createThrownLog } from './telemetry/thrown.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
 import { Guards } from './ws/guards.ts'
@@ -76,7 +77,9 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   // Called through its object each time: a test may stop or move the date.
   const now = () => Date.now()
   const uptime = () => performance.now()
-  const audit = createAudit({ logger: app.log, listener: settings.audit })
+  const metrics = createMetrics()
+  const heard = { logger: app.log, listener: settings.audit, metrics }
+  const audit = createAudit(heard)
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
   const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
@@ -205,7 +208,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     uptime,
     scope,
     audit,
-    isHeard: createHearing({ logger: app.log, listener: settings.audit }),
+    isHeard: createHearing(heard),
     expiryGrace: settings.session.expiryGrace,
     rooms,
     identities,
@@ -280,6 +283,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
     if (sanitizes) await sanitizer.start()
     await node.start()
+    metrics?.observe(() => instance.api.stats())
     warnOnce(app, audit, [
       ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
       ...(settings.dangerouslyAllowAmbientCredentials
@@ -299,6 +303,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     ])
   })
   app.addHook('onClose', async () => {
+    metrics?.close()
     sweep.close()
     await sanitizer.close()
     await node.close()
