@@ -33,40 +33,13 @@ const sayText = {
 
 export const peers = {
   /** Everything on: origin, host, session cookie, declared messages, schemas, rates, encoding. */
-  async ours({ heartbeats }: Heartbeats): Promise<Peer> {
-    const app = Fastify()
-    const sessions = new Map([[sessionId, { id: sessionId, userId: 'ada' }]])
-    await app.register(secureWs, {
-      origins: [origin],
-      hosts: ['127.0.0.1', 'app.example'],
-      allowInsecureTransport: true,
-      authenticate: cookieSession({ secret, load: (id) => sessions.get(id) ?? null }),
-      limits: {
-        connections: many,
-        connectionsPerAddress: many,
-        connectionsPerSession: many,
-        connectionsPerUser: many,
-        handshakesPerMinutePerAddress: many,
-        refusedPerMinutePerAddress: many,
-        messages: { perSecond: many, burst: many },
-        bytes: { perSecond: many, burst: many },
-        outboundBytes: 16_777_216,
-        heartbeat: heartbeats ? beat : { every: many, timeout: many },
-      },
-    })
-    const declared = { receives: { say: { schema: sayText } }, sends: { said: { schema: sayText } } }
-    app.get('/', { websocket: true, secureWs: declared }, (socket) => {
-      socket.join('room:all')
-      socket.on('say', ({ text }) => socket.send({ type: 'said', text }))
-    })
-    const port = await listening(app)
-    return {
-      port,
-      broadcast(text, times) {
-        for (let index = 0; index < times; index++) app.secureWs.to('room:all').send({ type: 'said', text })
-      },
-      connected: () => app.secureWs.stats().sockets,
-    }
+  async ours(given: Heartbeats): Promise<Peer> {
+    return secured(given, (socket) => void socket.join('room:all'))
+  },
+
+  /** The same without a room, which is no part of a handshake. */
+  async 'ours, alone'(given: Heartbeats): Promise<Peer> {
+    return secured(given, () => {})
   },
 
   /** ws, and nothing else: frames go back as they came. */
@@ -164,6 +137,45 @@ export const peers = {
 } satisfies Record<string, (how: Heartbeats) => Promise<Peer>>
 
 export type PeerName = keyof typeof peers
+
+async function secured(
+  { heartbeats }: Heartbeats,
+  opened: (socket: { join(room: string): unknown }) => void,
+): Promise<Peer> {
+  const app = Fastify()
+  const sessions = new Map([[sessionId, { id: sessionId, userId: 'ada' }]])
+  await app.register(secureWs, {
+    origins: [origin],
+    hosts: ['127.0.0.1', 'app.example'],
+    allowInsecureTransport: true,
+    authenticate: cookieSession({ secret, load: (id) => sessions.get(id) ?? null }),
+    limits: {
+      connections: many,
+      connectionsPerAddress: many,
+      connectionsPerSession: many,
+      connectionsPerUser: many,
+      handshakesPerMinutePerAddress: many,
+      refusedPerMinutePerAddress: many,
+      messages: { perSecond: many, burst: many },
+      bytes: { perSecond: many, burst: many },
+      outboundBytes: 16_777_216,
+      heartbeat: heartbeats ? beat : { every: many, timeout: many },
+    },
+  })
+  const declared = { receives: { say: { schema: sayText } }, sends: { said: { schema: sayText } } }
+  app.get('/', { websocket: true, secureWs: declared }, (socket) => {
+    opened(socket)
+    socket.on('say', ({ text }) => socket.send({ type: 'said', text }))
+  })
+  const port = await listening(app)
+  return {
+    port,
+    broadcast(text, times) {
+      for (let index = 0; index < times; index++) app.secureWs.to('room:all').send({ type: 'said', text })
+    },
+    connected: () => app.secureWs.stats().sockets,
+  }
+}
 
 async function bare(onConnection: (socket: WebSocket) => void, heartbeats = false): Promise<Peer> {
   const server = createServer()
