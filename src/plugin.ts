@@ -1,9 +1,10 @@
 import type { Duplex } from 'node:stream'
-import cookie from '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { Admissions } from './admission/admissions.ts'
-import { createGuard } from './admission/hook.ts'
+import { answersPlainly, EarlyRefusal } from './admission/early-refusal.ts'
+import { createGuard, isUnixSocket } from './admission/hook.ts'
+import { createAnnounce } from './admission/refused.ts'
 import { registerHelmet } from './admission/security-headers.ts'
 import { neutralProtocol } from './admission/sub-protocol.ts'
 import { compileVerifyClient } from './admission/verify-client.ts'
@@ -16,9 +17,11 @@ import { GuardedStream } from './connection/guarded-stream.ts'
 import type { Held } from './connection/held.ts'
 import { Scope } from './connection/scope.ts'
 import { createSweep } from './connection/sweep.ts'
+import { refuseSecondCopy } from './copies.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
 import { createReplayGuard } from './inbound/replay.ts'
+import { lazyLoad } from './lazy-load.ts'
 import { createNode } from './node.ts'
 import { compileGuard, type GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
@@ -31,6 +34,7 @@ import { createRevalidation } from './revocation/revalidation.ts'
 import { createSanitizer } from './sanitizing/sanitizing.ts'
 import { type Audit, createAudit, createHearing } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
+import { createMetrics } from './telemetry/metrics.ts'
 import { createThrownLog } from './telemetry/thrown.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
 import { Guards } from './ws/guards.ts'
@@ -45,6 +49,9 @@ import { UpgradedStreams } from './ws/upgraded-streams.ts'
 /** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
 export const policyKey = Symbol('fastify-secure-ws.policy')
 
+/** Loaded where it is registered: an application that has its own does not wait for it. */
+const cookiePlugin = lazyLoad<typeof import('@fastify/cookie')>('@fastify/cookie')
+
 /** Marks a route where the application has no answer for a plain request. */
 const socketOnlyKey = Symbol('fastify-secure-ws.socket-only')
 
@@ -53,12 +60,14 @@ const socketOnlyKey = Symbol('fastify-secure-ws.socket-only')
  * is a secure one.
  *
  * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`, `SWS_WEBSOCKET_ALREADY_REGISTERED`, `SWS_UNSUPPORTED`,
- *   `SWS_UNSUPPORTED_WS`; routes throw the first two where they are declared, and the start throws `SWS_UNGUARDED_ROUTE`
+ *   `SWS_UNSUPPORTED_WS`, `SWS_LOADED_TWICE`; routes throw the first two where they are declared, and the start throws
+ *   `SWS_UNGUARDED_ROUTE`, `SWS_BUNDLED`
  */
 // The order below matters: our `onRoute` before that of @fastify/websocket, which swallows the handler; our drain before its
 // `preClose`, which cuts without a code; our guard after its `onRequest`, which says what is an upgrade.
 async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise<void> {
   requireNode(process.versions.node)
+  refuseSecondCopy()
   requireHttp1({ initialConfig: app.initialConfig, className: app.server.constructor.name })
   refuseOtherRegistrations(app)
   await requireKnownWs()
@@ -70,9 +79,12 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   // Called through its object each time: a test may stop or move the date.
   const now = () => Date.now()
   const uptime = () => performance.now()
-  const audit = createAudit({ logger: app.log, listener: settings.audit })
+  const metrics = createMetrics()
+  const heard = { logger: app.log, listener: settings.audit, metrics }
+  const audit = createAudit(heard)
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
+  const tell = createDeveloperLog({ logger: app.log, development })
   const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
   const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
@@ -85,6 +97,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     most: limits.connections,
     now: uptime,
     report: (end) => audit({ type: 'handshake.refused', ...end }),
+    refuse: (raw) => (settings.earlyRefusal ? early.refuse(raw) : undefined),
   })
 
   const revalidation = createRevalidation(settings.session.revalidateEvery)
@@ -137,10 +150,24 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     guard: declareGuard,
   })
 
-  if (!app.hasPlugin('@fastify/cookie')) await app.register(cookie, settings.cookie)
+  if (!app.hasPlugin('@fastify/cookie')) await app.register(cookiePlugin(), settings.cookie)
   const securityHeaders = await registerHelmet(app, settings.helmet)
   await settings.authentication.install(app)
 
+  const announce = createAnnounce({
+    audit,
+    tell,
+    thrown,
+    log: app.log,
+  })
+  const early = new EarlyRefusal({
+    capacity,
+    uptime,
+    now,
+    announce,
+    securityHeaders: securityHeaders.lines,
+    unixSocket: () => isUnixSocket(app.server),
+  })
   const guards = new Guards({
     app,
     left: settings.dangerouslyLeaveUpgrades,
@@ -163,6 +190,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     const isSocketRoute = Boolean(declared.websocket) || declared.wsHandler !== undefined
     refuseMisplaced(route, route.url, isSocketRoute)
     noteGuarded(app, route)
+    if (route.method !== 'HEAD' && !isSocketRoute) early.declare(route.url, undefined)
     if (!isSocketRoute) {
       if (Reflect.get(route.config ?? {}, policyKey) !== undefined) securityHeaders.onRoute(route)
       if (declared.secureWs === undefined) return
@@ -181,6 +209,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     socketRoutes.push(route.url)
     sanitizes ||= policy.declaresHtml
     route.config = { ...route.config, [policyKey]: policy, [socketOnlyKey]: Boolean(declared.websocket) }
+    early.declare(route.url, answersPlainly(route) ? policy : undefined)
     securityHeaders.onRoute(route)
     const member = declared.websocket ? 'handler' : 'wsHandler'
     const handler = declared[member]
@@ -199,7 +228,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     uptime,
     scope,
     audit,
-    isHeard: createHearing({ logger: app.log, listener: settings.audit }),
+    isHeard: createHearing(heard),
     expiryGrace: settings.session.expiryGrace,
     rooms,
     identities,
@@ -246,7 +275,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   const { guard, recheckBeforeUpgrade, nobodyBehind } = createGuard({
     uptime,
-    audit,
+    announce,
+    seen: (request) => early.learn(request),
     policyOf,
     isSocketOnly: (request) => Reflect.get(request.routeOptions.config, socketOnlyKey) === true,
     capacity,
@@ -258,8 +288,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     answered: (stream) => streams.answered(stream),
     unavailable: (needsSession) => instance.unavailable(needsSession),
     isDenied: node.isDenied,
-    tell: createDeveloperLog({ logger: app.log, development }),
-    thrown,
+    tell,
     headersOnRefusal: securityHeaders.onRefusal,
   })
   app.addHook('onRequest', guard)
@@ -267,12 +296,14 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   claimServer(app)
 
   app.addHook('onReady', async () => {
+    refuseSecondCopy()
     refuseUnguarded(app)
     guards.start(socketRoutes)
     upgrades.lock()
     // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
     if (sanitizes) await sanitizer.start()
     await node.start()
+    metrics?.observe(() => instance.api.stats())
     warnOnce(app, audit, [
       ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
       ...(settings.dangerouslyAllowAmbientCredentials
@@ -292,6 +323,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     ])
   })
   app.addHook('onClose', async () => {
+    metrics?.close()
     sweep.close()
     await sanitizer.close()
     await node.close()

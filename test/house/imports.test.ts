@@ -7,8 +7,8 @@ import { filesBelow, importsOf, resolveImport, textOf } from './source-files.ts'
  * parts of one storey know nothing of each other, so that a check of the handshake can be read without the encoder.
  */
 const storeys: readonly (readonly string[])[] = [
-  ['errors', 'session/session'],
-  ['option-checks', 'lazy-load', 'thenable'],
+  ['errors', 'location', 'session/session'],
+  ['option-checks', 'lazy-load', 'copies', 'thenable'],
   ['http', 'telemetry', 'session'],
   ['schema'],
   ['admission', 'authentication', 'inbound', 'outbound', 'relay'],
@@ -22,14 +22,15 @@ const storeys: readonly (readonly string[])[] = [
   ['options/route'],
   ['options/guard'],
   ['node', 'admission/admissions'],
-  ['admission/admission'],
-  ['admission/hook'],
+  ['admission/admission', 'admission/refused'],
+  ['admission/hook', 'admission/early-refusal'],
   ['decorator'],
   ['plugin', 'fastify'],
   ['augmentation', 'socket-route'],
   ['public'],
   ['index'],
   ['testing'],
+  ['command'],
 ]
 
 function storeyOf(path: string): { part: string; height: number } {
