@@ -40,12 +40,9 @@ export async function bundle(out: string): Promise<void> {
   await bundleRecheck(out)
   await wrap(out, 'index', Object.keys(await import('../src/index.ts')))
   await wrap(out, 'testing', Object.keys(await import('../src/testing/testing.ts')))
-  await build({
-    ...options,
-    entryPoints: ['src/sanitizing/worker.ts'],
-    outfile: join(out, 'worker.js'),
-    format: 'esm',
-  })
+  // Programs of their own: a thread, and what `npx` runs.
+  const programs = { worker: 'src/sanitizing/worker.ts', command: 'src/command/command.ts' }
+  await build({ ...options, entryPoints: programs, outdir: out, format: 'esm' })
 }
 
 async function commonJs(entry: string, outfile: string, more: Pick<BuildOptions, 'footer'> = {}): Promise<Metafile> {

@@ -16,13 +16,13 @@ export interface MessageSchema {
 
 /**
  * Compiles a message's schema: JSON Schema 2019-09 and draft-07 (what TypeBox writes), strict, without coercion and defaults,
- * every object closed unless it says otherwise (`closeSchema`). It describes the message without its envelope, so it may not
+ * every object closed unless it says otherwise. It describes the message without its envelope, so it may not
  * name a member of `envelope`.
  *
  * @throws SWS_BAD_OPTION for a schema that is wrong, or asks for what is not checked
  */
 export function compileSchema(schema: unknown, envelope: readonly string[], path: string): MessageSchema {
-  const plain = copySchema(schema, path)
+  const plain = copySchema(schema, path, false)
   if (!takesObjects(plain, plain)) {
     throw badOption(path, plain, "A message is an object: write `Type.Object({ ... })` or `{ type: 'object', ... }`.")
   }

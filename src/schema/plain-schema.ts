@@ -1,4 +1,6 @@
 import { badOption } from '../errors.ts'
+import { closest } from '../option-checks.ts'
+import { type Keyword, keywords, refusedKeywords } from './keywords.ts'
 import { checkPattern } from './pattern.ts'
 import { textSteps } from './sanitize-text.ts'
 
@@ -6,35 +8,6 @@ import { textSteps } from './sanitize-text.ts'
 export interface PlainSchema {
   readonly [keyword: string]: unknown
 }
-
-/**
- * Where a keyword's schemas stand. `list`, `branch`, `dependents`: about the same value as the schema they are in. `members`,
- * `part`: about a part of it. `question`: asked, not required of the value. `definitions`: about nothing until referred to.
- */
-export const keywordRoles: ReadonlyMap<
-  string,
-  'list' | 'branch' | 'dependents' | 'members' | 'part' | 'question' | 'definitions'
-> = new Map([
-  ['allOf', 'list'],
-  ['anyOf', 'list'],
-  ['oneOf', 'list'],
-  ['then', 'branch'],
-  ['else', 'branch'],
-  ['dependentSchemas', 'dependents'],
-  ['properties', 'members'],
-  ['patternProperties', 'members'],
-  ['additionalProperties', 'part'],
-  ['unevaluatedProperties', 'part'],
-  ['items', 'part'],
-  ['additionalItems', 'part'],
-  ['unevaluatedItems', 'part'],
-  ['not', 'question'],
-  ['if', 'question'],
-  ['contains', 'question'],
-  ['propertyNames', 'question'],
-  ['$defs', 'definitions'],
-  ['definitions', 'definitions'],
-])
 
 /** The formats of a URL. On the way out its scheme is checked as well (`outbound/url.ts`). */
 export const urlFormats: ReadonlySet<unknown> = new Set(['uri', 'uri-reference', 'iri', 'iri-reference', 'url'])
@@ -54,6 +27,8 @@ interface Position {
   readonly inQuestion: boolean
   /** Inside a definition with an `$id`, `#` would mean that definition: refused there, because nobody would expect it. */
   readonly inNamed: boolean
+  /** For what goes out: an object of ours may have a member `__proto__`, a message of a client may not. */
+  readonly outward: boolean
   /** Every `$ref` so far, to be followed when the copy is whole. */
   readonly refs: { readonly pointer: string; readonly path: string }[]
 }
@@ -64,7 +39,7 @@ interface Position {
  *
  * @throws SWS_BAD_OPTION with the path of the keyword
  */
-export function copySchema(schema: unknown, path: string): PlainSchema {
+export function copySchema(schema: unknown, path: string, outward: boolean): PlainSchema {
   if (!isSchema(schema)) {
     throw badOption(
       path,
@@ -73,15 +48,8 @@ export function copySchema(schema: unknown, path: string): PlainSchema {
     )
   }
   const refs: Position['refs'] = []
-  const copy = copyOne(schema, {
-    path,
-    pointer: '#',
-    depth: 0,
-    ids: new Map(),
-    inQuestion: false,
-    inNamed: false,
-    refs,
-  })
+  const position = { path, pointer: '#', depth: 0, ids: new Map(), inQuestion: false, inNamed: false }
+  const copy = copyOne(schema, { ...position, outward, refs })
   for (const ref of refs) {
     if (followRef(ref.pointer, copy) !== undefined) continue
     throw badOption(ref.path, ref.pointer, 'This `$ref` points at nothing in the schema.')
@@ -103,6 +71,9 @@ function copyOne(schema: PlainSchema, at: Position): PlainSchema {
   }
   const named = at.depth > 0 && typeof schema.$id === 'string'
   const here: Position = { ...at, ids: withIds(schema, at), inNamed: at.inNamed || named }
+  if (Array.isArray(schema.items) && schema.additionalItems === undefined) {
+    throw badOption(`${at.path}.items`, '(a list)', 'Say what may follow: `additionalItems: false`, or a schema.')
+  }
   const copy: [string, unknown][] = []
   for (const [keyword, value] of Object.entries(schema)) {
     const below = step(here, keyword)
@@ -115,7 +86,7 @@ function copyOne(schema: PlainSchema, at: Position): PlainSchema {
 
 /** `undefined`: the keyword has done its work and is not copied. */
 function copyKeyword(keyword: string, value: unknown, schema: PlainSchema, at: Position): unknown {
-  const role = keywordRoles.get(keyword)
+  const { role } = keywordOf(keyword, value, at)
   if (role !== undefined) return copyRole(role, keyword, value, at)
   switch (keyword) {
     case '$id':
@@ -140,24 +111,20 @@ function copyKeyword(keyword: string, value: unknown, schema: PlainSchema, at: P
         throw badOption(at.path, value, "Only 'text/html' (sanitize as HTML) has a meaning here.")
       checkStringOnly(schema, value, at)
       break
-    case 'contentEncoding':
-    case 'contentSchema':
-      throw badOption(at.path, value, 'It would not be checked. For base64 write `format: "byte"`.')
     case 'uniqueItems':
       checkUniqueItems(schema, value, at)
       break
-    case 'dependencies':
-      throw badOption(at.path, value, 'Write `dependentRequired` or `dependentSchemas`.')
-    default:
-      if ((keyword.startsWith('$') && keyword !== '$comment') || keyword.startsWith('sws:')) {
-        throw badOption(
-          at.path,
-          value,
-          'A message is validated synchronously, by one schema that is whole: leave this keyword out.',
-        )
-      }
   }
   return copyPlain(value, at)
+}
+
+/** A keyword nobody knows asks nothing, and what its author thinks is checked would not be. */
+function keywordOf(name: string, value: unknown, at: Position): Keyword {
+  const known = keywords.get(name)
+  if (known !== undefined) return known
+  const meant = closest(name, [...keywords.keys()])
+  const advice = meant === undefined ? 'Leave it out.' : `Did you mean \`${meant}\`?`
+  throw badOption(at.path, value, refusedKeywords.get(name) ?? `There is no such keyword. ${advice}`)
 }
 
 function copyRole(role: string, keyword: string, value: unknown, at: Position): unknown {
@@ -166,7 +133,8 @@ function copyRole(role: string, keyword: string, value: unknown, at: Position): 
     if (!isSchema(value)) throw badOption(at.path, value, 'Write an object of schemas.')
     return Object.fromEntries(
       tagsFirst(value).map(([name, each]) => {
-        if (name === '__proto__') throw badOption(at.path, name, 'No message can have a member of this name.')
+        if (name === '__proto__' && !at.outward)
+          throw badOption(at.path, name, 'No message can have a member of this name.')
         if (keyword === 'patternProperties') checkPattern(name, undefined, `${at.path}[${JSON.stringify(name)}]`)
         return [name, copyEither(each, step(inside, name))]
       }),
@@ -277,7 +245,7 @@ export function isSchema(value: unknown): value is PlainSchema {
 export function inPlace(schema: PlainSchema, root: PlainSchema): PlainSchema[] {
   const found: unknown[] = []
   for (const [keyword, value] of Object.entries(schema)) {
-    const role = keywordRoles.get(keyword)
+    const role = keywords.get(keyword)?.role
     if (role === 'list' && Array.isArray(value)) found.push(...value)
     else if (role === 'branch') found.push(value)
     else if (role === 'dependents' && isSchema(value)) found.push(...Object.values(value))

@@ -22,14 +22,15 @@ const storeys: readonly (readonly string[])[] = [
   ['options/route'],
   ['options/guard'],
   ['node', 'admission/admissions'],
-  ['admission/admission'],
-  ['admission/hook'],
+  ['admission/admission', 'admission/refused'],
+  ['admission/hook', 'admission/early-refusal'],
   ['decorator'],
   ['plugin', 'fastify'],
   ['augmentation', 'socket-route'],
   ['public'],
   ['index'],
   ['testing'],
+  ['command'],
 ]
 
 function storeyOf(path: string): { part: string; height: number } {
