@@ -145,6 +145,7 @@ export const routeKeys = [
   'authorize',
   'receives',
   'sends',
+  'refusedHtml',
   'binary',
   'protocols',
 ] as const
