@@ -44,8 +44,21 @@ export function saying(name: PeerName, text: string): { readonly frame: Buffer; 
     const answer = `42${JSON.stringify(['said', { text }])}`
     return { frame: frame(`42${JSON.stringify(['say', { text }])}`), answer: frameLength(answer.length) }
   }
-  const said = JSON.stringify({ type: name === 'ours' || name === 'ws + JSON' ? 'said' : 'say', text })
+  const said = JSON.stringify({ type: name === 'ws' || name === '@fastify/websocket' ? 'say' : 'said', text })
   return { frame: frame(JSON.stringify({ type: 'say', text })), answer: frameLength(said.length) }
+}
+
+/** Answers what asks whether the client is there: a ping of the protocol, or Engine.IO's, which is a message. */
+export function answerPings(name: PeerName, { stream }: Client): void {
+  const pong = name === 'socket.io' ? frame('3') : undefined
+  stream.on('data', (bytes: Buffer) => {
+    if (pong !== undefined) stream.write(pong)
+    else if (bytes[0] === 0x89) {
+      const length = bytes[1] ?? 0
+      // The same payload, under a mask of zeros.
+      stream.write(Buffer.concat([Buffer.from([0x8a, 0x80 | length, 0, 0, 0, 0]), bytes.subarray(2, 2 + length)]))
+    }
+  })
 }
 
 export function saidLength(name: PeerName, text: string): number {
@@ -53,14 +66,22 @@ export function saidLength(name: PeerName, text: string): number {
   return frameLength(said.length)
 }
 
-function request(name: PeerName, port: number, from: string): string {
+/** The parts of a handshake that the guards look at; `undefined` leaves a header out. */
+export interface Handshake {
+  readonly path?: string
+  readonly origin?: string | undefined
+  readonly cookie?: string | undefined
+}
+
+function request(name: PeerName, { path = '/', ...said }: Handshake): string {
+  const { origin: from, cookie: shown } = { origin, cookie, ...said }
   return [
-    `GET ${name === 'socket.io' ? '/socket.io/?EIO=4&transport=websocket' : '/'} HTTP/1.1`,
-    `Host: ${name === 'ours' ? 'app.example' : `127.0.0.1:${port}`}`,
+    `GET ${name === 'socket.io' ? '/socket.io/?EIO=4&transport=websocket' : path} HTTP/1.1`,
+    'Host: app.example',
     'Connection: Upgrade',
     'Upgrade: websocket',
-    `Origin: ${from}`,
-    `Cookie: ${cookie}`,
+    ...(from === undefined ? [] : [`Origin: ${from}`]),
+    ...(shown === undefined ? [] : [`Cookie: ${shown}`]),
     'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
     'Sec-WebSocket-Version: 13',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
@@ -72,7 +93,7 @@ function request(name: PeerName, port: number, from: string): string {
 export function open(name: PeerName, port: number): Promise<Client> {
   const stream = connect({ port, host: '127.0.0.1', noDelay: true })
   const client: Client = { stream, onBytes: () => {} }
-  stream.write(request(name, port, origin))
+  stream.write(request(name, {}))
   const greeting = frame('40')
   let said = ''
   return new Promise((resolve, reject) => {
@@ -101,21 +122,17 @@ export function open(name: PeerName, port: number): Promise<Client> {
   })
 }
 
-/** Resolves with the status once the server has answered and closed. */
-export function beRefused(name: PeerName, port: number): Promise<number> {
-  const stream = connect({ port, host: '127.0.0.1' })
-  const text = request(name, port, 'https://evil.example')
-  // To a server without sockets it is a plain request.
-  stream.write(
-    name === 'Fastify 403' ? text.replace('Connection: Upgrade\r\nUpgrade: websocket', 'Connection: close') : text,
-  )
+/** Resolves with the status: of a refusal once the server has closed, of a 101 at once, which ends the socket. */
+export function answerTo(name: PeerName, port: number, handshake: Handshake): Promise<number> {
+  const stream = connect({ port, host: '127.0.0.1', noDelay: true })
+  stream.write(request(name, handshake))
   let status = 0
   return new Promise((resolve, reject) => {
     stream.once('error', reject)
     stream.once('data', (chunk) => {
       status = Number(chunk.toString('latin1', 9, 12))
+      if (status === 101) stream.destroy()
     })
     stream.once('close', () => resolve(status))
-    stream.resume()
   })
 }
