@@ -57,6 +57,12 @@ const probes: readonly Probe[] = [
   // A union that lent its names.
   [{ anyOf: [record, object({ label: text })] }, { label: 'x', isAdmin: true }, 'refused', '`anyOf`'],
   [{ anyOf: [record, object({ label: text })] }, { label: 'x' }, 'taken'],
+  // Items of a list that the branch which holds says nothing of.
+  [
+    { anyOf: [object({ l: list({ items: number }) }), { type: 'object', additionalProperties: {} }] },
+    { l: [{ k: 1 }] },
+    'taken',
+  ],
   [union('anyOf'), { x: 1 }, 'taken'],
   [union('anyOf'), { x: 1, y: 'y' }, 'taken'],
   [union('anyOf'), { x: 'x' }, 'refused', '`anyOf`'],
