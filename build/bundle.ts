@@ -21,7 +21,7 @@ const options = {
 
 /**
  * The URL of the file, for what runs as CommonJS. A bundler that makes ESM out of it leaves no `__filename` behind; then it
- * is unknown, and `src/location.ts` says so.
+ * is unknown, and `src/loading/location.ts` says so.
  */
 const ownFileUrl =
   "const ownFileUrl = typeof __filename === 'string' ? require('node:url').pathToFileURL(__filename).href : undefined;"

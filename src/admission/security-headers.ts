@@ -1,6 +1,6 @@
 import type { FastifyHelmetOptions } from '@fastify/helmet'
 import type { FastifyInstance, FastifyReply, RouteOptions } from 'fastify'
-import { lazyLoad } from '../lazy-load.ts'
+import { lazyLoad } from '../loading/lazy-load.ts'
 
 const helmet = lazyLoad<typeof import('@fastify/helmet')>('@fastify/helmet')
 

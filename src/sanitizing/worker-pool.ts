@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { SecureWsError } from '../errors.ts'
-import { urlBeside } from '../location.ts'
+import { urlBeside } from '../loading/location.ts'
 import { FairQueue, type Share } from './fair-queue.ts'
 import type { Profile } from './profile.ts'
 
