@@ -41,7 +41,7 @@ export async function bundle(out: string): Promise<void> {
   await wrap(out, 'index', Object.keys(await import('../src/index.ts')))
   await wrap(out, 'testing', Object.keys(await import('../src/testing/testing.ts')))
   // Programs of their own: a thread, and what `npx` runs.
-  const programs = { worker: 'src/sanitizing/worker.ts', command: 'src/command/command.ts' }
+  const programs = { 'secure-ws-sanitizer': 'src/sanitizing/secure-ws-sanitizer.ts', command: 'src/command/command.ts' }
   await build({ ...options, entryPoints: programs, outdir: out, format: 'esm' })
 }
 
