@@ -114,7 +114,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     maxAge: settings.session.maxAge,
     revalidation,
     roomsPerSocket: limits.roomsPerSocket,
-    senders: { current: () => sanitizer.sender(), as: (name, work) => asSender({ name, outputRefused() {} }, work) },
+    senders: { current: () => sanitizer.sender(), as: (name, work) => asSender({ name }, work) },
     sockets: () => sweep.items,
   })
   const { rooms } = node
@@ -327,10 +327,10 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     ])
   })
   app.addHook('onClose', async () => {
-    metrics?.close()
     sweep.close()
     await sanitizer.close()
     await node.close()
+    metrics?.close()
   })
 }
 
