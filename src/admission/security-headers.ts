@@ -62,8 +62,9 @@ export async function registerHelmet(
    */
   function write(reply: FastifyReply, url: string | undefined): void {
     const { raw } = reply
-    // Of an answer on which nothing stands yet, everything that stands there afterwards is @fastify/helmet's.
-    const learns = url !== undefined && !written.has(url) && raw.getHeaderNames().length === 0
+    // HTTP/2 has no such lines. Of an answer on which nothing stands yet, everything that stands there afterwards is @fastify/helmet's.
+    const learns =
+      url !== undefined && !written.has(url) && raw.getHeaderNames().length === 0 && 'getRawHeaderNames' in raw
     reply.helmet?.()
     if (learns) written.set(url, linesOf(raw))
   }
