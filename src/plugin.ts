@@ -248,6 +248,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     uptime,
     audit,
     policyOf,
+    policies: routes,
     isSocketOnly: (request) => Reflect.get(request.routeOptions.config, socketOnlyKey) === true,
     capacity,
     caps,

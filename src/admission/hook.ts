@@ -7,29 +7,34 @@ import { codeHeader, type Refusal, refusalBody } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
-import { after, isThenable } from '../thenable.ts'
+import { after } from '../thenable.ts'
 import {
   admissionOf,
   checkAvailable,
   checkDenied,
   type Handshake,
   type Means,
+  questionOf,
   type Step,
+  takeThrough,
   type Verdict,
 } from './admission.ts'
 import type { Admissions } from './admissions.ts'
 import { adviceOn } from './advice.ts'
-import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
-import { clientAddress, peerIsTrusted } from './peer.ts'
-import { reachedBy } from './reached.ts'
+import { readFacts } from './facts.ts'
+import { checkHandshakeShape, type HandshakeFacts } from './handshake-request.ts'
+import { clientAddress } from './peer.ts'
 import { away, failed, notASocketRoute, outOfTime, upgradeRequired } from './refusals.ts'
 import { situationOf } from './situation.ts'
+import { createWhy } from './why.ts'
 
 export interface GuardSurroundings extends Means {
   /** A clock that nobody can set. */
   readonly uptime: () => number
   readonly audit: Audit
   readonly policyOf: (request: FastifyRequest) => RoutePolicy | undefined
+  /** The policies of every route that is declared by now. */
+  readonly policies: readonly RoutePolicy[]
   /** A plain request of it is nobody's but ours to answer. */
   readonly isSocketOnly: (request: FastifyRequest) => boolean
   readonly admissions: Admissions
@@ -58,22 +63,6 @@ export function createGuard(surroundings: GuardSurroundings) {
     return steps
   }
 
-  function run(handshake: Handshake, steps: readonly Step[], from: number): Verdict | Promise<Verdict> {
-    for (let index = from; index < steps.length; index++) {
-      const verdict = steps[index]?.check(handshake, surroundings)
-      if (!isThenable(verdict)) {
-        if (verdict !== undefined) return verdict
-        continue
-      }
-      return after(verdict, (late) => {
-        // The client has reset, or the deadline has answered: whatever was reserved went with the stream.
-        if (handshake.stream.destroyed || handshake.reply.sent) return undefined
-        return late ?? run(handshake, steps, index + 1)
-      })
-    }
-    return undefined
-  }
-
   type Asker = Pick<HandshakeFacts, 'address'> & Partial<Pick<HandshakeFacts, 'origin'>>
 
   /** A refusal for which our own side is the reason is nobody's to pay for. */
@@ -96,13 +85,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       },
       request.log,
     )
-    if (refusal.cause !== undefined) {
-      surroundings.thrown(refusal.cause, {
-        log: request.log,
-        secrets: credentialTexts(request),
-        fields: { code: refusal.code, route: request.routeOptions.url },
-      })
-    }
+    logCause(request, refusal)
     const { code: about, status } = refusal
     const text = () => adviceOn(refusal, situationOf(request, readFacts(request), policyOf(request)?.authentication))
     surroundings.tell({ about, status, route: request.routeOptions.url, text }, request.log)
@@ -112,6 +95,12 @@ export function createGuard(surroundings: GuardSurroundings) {
       .headers({ ...hopHeaders(request, refusal), 'cache-control': 'no-store', [codeHeader]: refusal.code })
       .type('application/json; charset=utf-8')
       .send(JSON.stringify(refusalBody(refusal)))
+  }
+
+  function logCause(request: FastifyRequest, { cause, code }: Refusal): void {
+    if (cause === undefined) return
+    const fields = { code, route: request.routeOptions.url }
+    surroundings.thrown(cause, { log: request.log, secrets: credentialTexts(request), fields })
   }
 
   /**
@@ -137,11 +126,13 @@ export function createGuard(surroundings: GuardSurroundings) {
   const nobodyBehind = (request: FastifyRequest, reply: FastifyReply) =>
     answer(request, reply, readFacts(request), behind)
 
+  const answersWhy = createWhy({ ...surroundings, stepsOf, logCause })
+
   return { guard, recheckBeforeUpgrade, nobodyBehind }
 
   function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     if (!request.ws) {
-      done()
+      if (!answersWhy(request, reply)) done()
       return
     }
     const since = uptime()
@@ -161,21 +152,11 @@ export function createGuard(surroundings: GuardSurroundings) {
       return
     }
     const handshake: Handshake = {
-      request,
-      reply,
-      stream,
-      facts,
-      reached: reachedBy(facts),
-      policy,
-      since,
+      ...questionOf(request, facts, policy, since),
       places: new Places(stream),
-      signedIn: null,
       place: undefined,
-      method: 'anonymous',
-      protocol: undefined,
-      asking: undefined,
-      restoreRequest: () => {},
     }
+    const isOver = () => stream.destroyed || reply.sent
 
     const timeout = policy.limits.handshake
     // The clock runs until the stream is a socket or gone, so it covers the hooks that come after this one as well.
@@ -204,12 +185,14 @@ export function createGuard(surroundings: GuardSurroundings) {
       done()
     }
     const conclude = (refusal: Verdict) => {
-      if (stream.destroyed || reply.sent) return
+      if (isOver()) return
       if (refusal === undefined) admit()
       else turnAway(request, reply, facts, refusal)
     }
     try {
-      void after(run(handshake, stepsOf(policy), 0), conclude, (error) => conclude(failed(error)))
+      void after(takeThrough(handshake, surroundings, stepsOf(policy), isOver), conclude, (error) =>
+        conclude(failed(error)),
+      )
     } catch (error) {
       conclude(failed(error))
     }
@@ -238,8 +221,4 @@ function hopHeaders({ raw: { httpVersionMajor } }: FastifyRequest, { headers }: 
   if (httpVersionMajor !== 2) return { ...headers, connection: 'close' }
   const { upgrade: _upgrade, ...rest } = headers ?? {}
   return rest
-}
-
-function readFacts(request: FastifyRequest, address = clientAddress(request)): HandshakeFacts {
-  return readHandshake(request.raw, { trusted: peerIsTrusted(request), address })
 }

@@ -27,6 +27,11 @@ export function redisTickets(bus: TicketRedis): TicketStore {
   const { channel, commands } = bus
   const keys = [key, ...olderKeys]
   const nameOf = (hash: string) => `${channel}:ticket:${hash}`
+  const read = async (command: 'GET' | 'GETDEL', hash: string): Promise<StoredTicket | undefined> => {
+    if (!isHash(hash)) return undefined
+    const value = await commands.send(nameOf(hash), command, nameOf(hash))
+    return typeof value === 'string' ? open(value, hash, keys) : undefined
+  }
 
   return {
     async put(hash, { session: _, askAgain: _askAgain, ...ticket }, ttlMs) {
@@ -37,11 +42,8 @@ export function redisTickets(bus: TicketRedis): TicketStore {
       const answer = await commands.send(nameOf(hash), 'SET', nameOf(hash), value, 'PX', String(ttlMs), 'NX')
       if (String(answer) !== 'OK') throw new Error('this ticket is already kept')
     },
-    async take(hash) {
-      if (!isHash(hash)) return undefined
-      const value = await commands.send(nameOf(hash), 'GETDEL', nameOf(hash))
-      return typeof value === 'string' ? open(value, hash, keys) : undefined
-    },
+    take: (hash) => read('GETDEL', hash),
+    peek: (hash) => read('GET', hash),
   }
 }
 

@@ -10,6 +10,7 @@ import { logThrown } from './thrown.ts'
 export type AuditType =
   | 'handshake.accepted'
   | 'handshake.refused'
+  | 'handshake.asked'
   | 'socket.closed'
   | 'socket.failed'
   | 'message.refused'

@@ -23,6 +23,7 @@ const storeys: readonly (readonly string[])[] = [
   ['options/guard'],
   ['node', 'admission/admissions'],
   ['admission/admission'],
+  ['admission/why'],
   ['admission/hook'],
   ['decorator'],
   ['plugin', 'fastify'],
