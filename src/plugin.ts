@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream'
-import cookie from '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { Admissions } from './admission/admissions.ts'
@@ -16,9 +15,11 @@ import { GuardedStream } from './connection/guarded-stream.ts'
 import type { Held } from './connection/held.ts'
 import { Scope } from './connection/scope.ts'
 import { createSweep } from './connection/sweep.ts'
+import { refuseSecondCopy } from './copies.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
 import { createReplayGuard } from './inbound/replay.ts'
+import { lazyLoad } from './lazy-load.ts'
 import { createNode } from './node.ts'
 import { compileGuard, type GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
@@ -45,6 +46,9 @@ import { UpgradedStreams } from './ws/upgraded-streams.ts'
 /** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
 export const policyKey = Symbol('fastify-secure-ws.policy')
 
+/** Loaded where it is registered: an application that has its own does not wait for it. */
+const cookiePlugin = lazyLoad<typeof import('@fastify/cookie')>('@fastify/cookie')
+
 /** Marks a route where the application has no answer for a plain request. */
 const socketOnlyKey = Symbol('fastify-secure-ws.socket-only')
 
@@ -53,12 +57,14 @@ const socketOnlyKey = Symbol('fastify-secure-ws.socket-only')
  * is a secure one.
  *
  * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`, `SWS_WEBSOCKET_ALREADY_REGISTERED`, `SWS_UNSUPPORTED`,
- *   `SWS_UNSUPPORTED_WS`; routes throw the first two where they are declared, and the start throws `SWS_UNGUARDED_ROUTE`
+ *   `SWS_UNSUPPORTED_WS`, `SWS_LOADED_TWICE`; routes throw the first two where they are declared, and the start throws
+ *   `SWS_UNGUARDED_ROUTE`, `SWS_BUNDLED`
  */
 // The order below matters: our `onRoute` before that of @fastify/websocket, which swallows the handler; our drain before its
 // `preClose`, which cuts without a code; our guard after its `onRequest`, which says what is an upgrade.
 async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise<void> {
   requireNode(process.versions.node)
+  refuseSecondCopy()
   requireHttp1({ initialConfig: app.initialConfig, className: app.server.constructor.name })
   refuseOtherRegistrations(app)
   await requireKnownWs()
@@ -137,7 +143,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     guard: declareGuard,
   })
 
-  if (!app.hasPlugin('@fastify/cookie')) await app.register(cookie, settings.cookie)
+  if (!app.hasPlugin('@fastify/cookie')) await app.register(cookiePlugin(), settings.cookie)
   const securityHeaders = await registerHelmet(app, settings.helmet)
   await settings.authentication.install(app)
 
@@ -268,6 +274,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   claimServer(app)
 
   app.addHook('onReady', async () => {
+    refuseSecondCopy()
     refuseUnguarded(app)
     guards.start(socketRoutes)
     upgrades.lock()

@@ -53,14 +53,22 @@ export function saidLength(name: PeerName, text: string): number {
   return frameLength(said.length)
 }
 
-function request(name: PeerName, port: number, from: string): string {
+/** The parts of a handshake that the guards look at; `undefined` leaves a header out. */
+export interface Handshake {
+  readonly path?: string
+  readonly origin?: string | undefined
+  readonly cookie?: string | undefined
+}
+
+function request(name: PeerName, { path = '/', ...said }: Handshake): string {
+  const { origin: from, cookie: shown } = { origin, cookie, ...said }
   return [
-    `GET ${name === 'socket.io' ? '/socket.io/?EIO=4&transport=websocket' : '/'} HTTP/1.1`,
-    `Host: ${name === 'ours' ? 'app.example' : `127.0.0.1:${port}`}`,
+    `GET ${name === 'socket.io' ? '/socket.io/?EIO=4&transport=websocket' : path} HTTP/1.1`,
+    'Host: app.example',
     'Connection: Upgrade',
     'Upgrade: websocket',
-    `Origin: ${from}`,
-    `Cookie: ${cookie}`,
+    ...(from === undefined ? [] : [`Origin: ${from}`]),
+    ...(shown === undefined ? [] : [`Cookie: ${shown}`]),
     'User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
     'Sec-WebSocket-Version: 13',
     'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
@@ -72,7 +80,7 @@ function request(name: PeerName, port: number, from: string): string {
 export function open(name: PeerName, port: number): Promise<Client> {
   const stream = connect({ port, host: '127.0.0.1', noDelay: true })
   const client: Client = { stream, onBytes: () => {} }
-  stream.write(request(name, port, origin))
+  stream.write(request(name, {}))
   const greeting = frame('40')
   let said = ''
   return new Promise((resolve, reject) => {
@@ -101,21 +109,17 @@ export function open(name: PeerName, port: number): Promise<Client> {
   })
 }
 
-/** Resolves with the status once the server has answered and closed. */
-export function beRefused(name: PeerName, port: number): Promise<number> {
-  const stream = connect({ port, host: '127.0.0.1' })
-  const text = request(name, port, 'https://evil.example')
-  // To a server without sockets it is a plain request.
-  stream.write(
-    name === 'Fastify 403' ? text.replace('Connection: Upgrade\r\nUpgrade: websocket', 'Connection: close') : text,
-  )
+/** Resolves with the status: of a refusal once the server has closed, of a 101 at once, which ends the socket. */
+export function answerTo(name: PeerName, port: number, handshake: Handshake): Promise<number> {
+  const stream = connect({ port, host: '127.0.0.1', noDelay: true })
+  stream.write(request(name, handshake))
   let status = 0
   return new Promise((resolve, reject) => {
     stream.once('error', reject)
     stream.once('data', (chunk) => {
       status = Number(chunk.toString('latin1', 9, 12))
+      if (status === 101) stream.destroy()
     })
     stream.once('close', () => resolve(status))
-    stream.resume()
   })
 }

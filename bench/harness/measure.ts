@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import type { Garbage } from './garbage.ts'
 import type { PeerName } from './peers.ts'
 import type { Command } from './server.ts'
 
@@ -19,6 +20,8 @@ export interface Server {
   cpu(): number
   tell(command: Command): void
   ask(command: Command): Promise<{ heap: number; external: number; connected: number }>
+  /** What it allocates while this is done. */
+  garbageOf<T>(work: () => Promise<T>): Promise<Garbage & { readonly done: T }>
   stop(): void
 }
 
@@ -43,6 +46,13 @@ export async function start(name: PeerName): Promise<Server> {
       const answer = once(child, 'message')
       child.send(command)
       return (await answer)[0]
+    },
+    async garbageOf(work) {
+      child.send({ kind: 'count garbage' } satisfies Command)
+      const done = await work()
+      const answer = once(child, 'message')
+      child.send({ kind: 'garbage' } satisfies Command)
+      return { ...((await answer)[0] as Garbage), done }
     },
     stop: () => void child.kill(),
   }
@@ -85,14 +95,14 @@ export async function inTurns(
 }
 
 /** Ours against each other one, round by round. */
-export function compare(title: string, results: Map<PeerName, number[]>, unit = '/s'): void {
-  const ours = results.get('ours') ?? []
+export function compare(title: string, results: Map<PeerName, number[]>, unit = '/s', mine: PeerName = 'ours'): void {
+  const ours = results.get(mine) ?? []
   for (const [name, theirs] of results) {
-    if (name === 'ours') continue
+    if (name === mine) continue
     const ratios = ours.map((value, round) => value / (theirs[round] ?? Number.NaN)).sort((a, b) => a - b)
     const [low, middle, high] = [0.25, 0.5, 0.75].map((part) => quantile(ratios, part).toFixed(2))
     const absolute = `${Math.round(quantile(ours.toSorted(ascending), 0.5))} : ${Math.round(quantile(theirs.toSorted(ascending), 0.5))} ${unit}`
-    console.log(`${title.padEnd(30)} ours : ${name.padEnd(20)} ${middle} (${low}-${high})   ${absolute}`)
+    console.log(`${title.padEnd(30)} ${mine} : ${name.padEnd(20)} ${middle} (${low}-${high})   ${absolute}`)
   }
 }
 

@@ -1,12 +1,13 @@
 /** The servers that are compared. Each listens on a free port of the loopback address and takes commands of the client. */
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import cookie from '@fastify/cookie'
 import fastifyWebsocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Server as SocketIo } from 'socket.io'
 import { type WebSocket, WebSocketServer } from 'ws'
 import secureWs, { cookieSession } from '../../src/index.ts'
-import { origin, secret, sessionId } from './credentials.ts'
+import { cookieName, origin, secret, sessionId } from './credentials.ts'
 
 export interface Peer {
   readonly port: number
@@ -102,14 +103,30 @@ export const peers = {
     }
   },
 
-  /** No sockets: what Fastify needs to say 403. */
-  async 'Fastify 403'(): Promise<Peer> {
+  /** The guards of a handshake as a careful developer writes them in an afternoon, and messages as they come. */
+  async 'by hand'(): Promise<Peer> {
     const app = Fastify()
-    app.addHook('onRequest', (_request, reply, _done) => {
-      void reply.code(403).header('connection', 'close').send({ statusCode: 403, code: 'NO', error: 'Forbidden' })
+    const origins = new Set([origin])
+    const sessions = new Map([[sessionId, { id: sessionId, userId: 'ada' }]])
+    await app.register(cookie, { secret })
+    await app.register(fastifyWebsocket)
+    app.addHook('onRequest', async (request, reply) => {
+      if (!request.ws || request.is404) return
+      if (!origins.has(request.headers.origin ?? '')) {
+        return reply.code(403).header('connection', 'close').send({ statusCode: 403, error: 'Forbidden' })
+      }
+      const { valid, value } = request.unsignCookie(request.cookies[cookieName] ?? '')
+      const session = valid ? sessions.get(value) : undefined
+      if (session === undefined) {
+        return reply.code(401).header('connection', 'close').send({ statusCode: 401, error: 'Unauthorized' })
+      }
+      Reflect.set(request, 'session', session)
     })
-    app.get('/', () => '')
-    return { port: await listening(app), broadcast() {}, connected: () => 0 }
+    app.get('/', { websocket: true }, (socket) => {
+      socket.on('message', (frame: Buffer, isBinary: boolean) => socket.send(frame, { binary: isBinary }))
+    })
+    const port = await listening(app)
+    return { port, ...looping(app.websocketServer.clients) }
   },
 } satisfies Record<string, () => Promise<Peer>>
 

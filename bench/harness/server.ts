@@ -1,15 +1,28 @@
 /** The child: one peer, told what to do by the client's process. */
+import { countGarbage, type Garbage } from './garbage.ts'
 import { type PeerName, peers } from './peers.ts'
 
 export type Command =
   | { readonly kind: 'broadcast'; readonly text: string; readonly times: number }
   | { readonly kind: 'memory' }
+  | { readonly kind: 'count garbage' }
+  | { readonly kind: 'garbage' }
 
 const peer = await peers[process.argv[2] as PeerName]()
+
+let garbage: (() => Garbage) | undefined
 
 process.on('message', async (command: Command) => {
   if (command.kind === 'broadcast') {
     peer.broadcast(command.text, command.times)
+    return
+  }
+  if (command.kind === 'count garbage') {
+    garbage = countGarbage()
+    return
+  }
+  if (command.kind === 'garbage') {
+    process.send?.(garbage?.())
     return
   }
   // Twice, with a turn between them: what a finalizer lets go of is garbage only then.

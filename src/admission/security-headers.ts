@@ -1,5 +1,8 @@
-import helmet, { type FastifyHelmetOptions } from '@fastify/helmet'
+import type { FastifyHelmetOptions } from '@fastify/helmet'
 import type { FastifyInstance, FastifyReply, RouteOptions } from 'fastify'
+import { lazyLoad } from '../lazy-load.ts'
+
+const helmet = lazyLoad<typeof import('@fastify/helmet')>('@fastify/helmet')
 
 /** The headers of @fastify/helmet on what this plugin answers. */
 export interface SecurityHeaders {
@@ -21,7 +24,7 @@ export async function registerHelmet(
   options: FastifyHelmetOptions | false,
 ): Promise<SecurityHeaders> {
   if (options === false || app.hasPlugin('@fastify/helmet')) return { onRoute() {}, onRefusal() {} }
-  await app.register(helmet, { ...options, global: false })
+  await app.register(helmet(), { ...options, global: false })
   return {
     onRoute(route) {
       // @fastify/helmet has put a route's own options there by now.

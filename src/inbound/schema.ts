@@ -22,7 +22,7 @@ export interface MessageSchema {
  * @throws SWS_BAD_OPTION for a schema that is wrong, or asks for what is not checked
  */
 export function compileSchema(schema: unknown, envelope: readonly string[], path: string): MessageSchema {
-  const plain = copySchema(schema, path)
+  const plain = copySchema(schema, path, false)
   if (!takesObjects(plain, plain)) {
     throw badOption(path, plain, "A message is an object: write `Type.Object({ ... })` or `{ type: 'object', ... }`.")
   }

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
-import { badOption, SecureWsError } from '../errors.ts'
-import { isSchema, type OutputSchema, pointedAt, stepInto } from '../schema/output-schema.ts'
+import { SecureWsError } from '../errors.ts'
+import type { Location } from '../schema/location.ts'
 import { Encoded } from './encoded.ts'
 import { isRawJson, refuseLossOf, serialize } from './json.ts'
 
@@ -8,138 +8,88 @@ import { isRawJson, refuseLossOf, serialize } from './json.ts'
 export type Place = { readonly above: Place | undefined; readonly key: string | number }
 
 /** A string that its schema calls markup or a URL, and where it stands. */
-type Text = { readonly kind: 'html' | 'url'; readonly place: Place; readonly given: string | Encoded<'html'> }
+export type Special = {
+  readonly kind: 'html' | 'url'
+  readonly place: Place
+  readonly given: string | Encoded<'html'>
+}
 
-/** A value that no branch of its union accepts; without a place it is the message. */
-type Misfit = { readonly kind: 'misfit'; readonly place: Place | undefined }
+/** What is copied of one message, before it is known which branches of its unions hold. */
+export type Notes = {
+  readonly specials: Special[]
+  /** The objects from which something was left out. */
+  readonly partial: Set<object>
+  /** Markup that stands for a text: by its holder, then its name. */
+  readonly markup: Map<object, Map<string | number, Encoded<'html'>>>
+}
 
-export type Special = Text | Misfit
+export function emptyNotes(): Notes {
+  return { specials: [], partial: new Set(), markup: new Map() }
+}
 
-/** Copies what the schema declares of a value; `undefined` if nothing. Adds to `specials`. Without a place the value is a message. */
-export type Projection = (value: unknown, specials: Special[], place?: Place) => unknown
-
-/** True if `member` (already copied) is valid where `pointer` points. */
-export type Accepts = (pointer: string) => (member: unknown) => boolean
-
-/** The same for one member, which was read, and is there. */
-type Project = (member: unknown, place: Place | undefined, notes: Notes) => unknown
-type Notes = { readonly specials: Special[]; readonly reads: Reads | undefined }
-
-/** What each member of each object was when it was read. */
-type Reads = Map<object, Map<string, unknown>>
-
-type Branch = { readonly project: Project | undefined; readonly accepts: (member: unknown) => boolean }
-
-const urlFormats: ReadonlySet<unknown> = new Set(['uri', 'uri-reference', 'iri', 'iri-reference', 'url'])
-const ofMembers = ['properties', 'patternProperties', 'additionalProperties']
+/** In the place of the holder of a value that is no member of anything. */
+export const noHolder: object = Object.freeze({})
 
 /**
- * Compiles a schema to a function that copies what is declared and drops the rest. Every member is read once, so a
- * getter cannot show one value to the check and another to the socket. What a union holds is decided by its first branch
- * that accepts the value; with `allOf`, what any part declares is kept. A part that says nothing about members, items or
- * text, like `{ required: ['a'] }`, declares nothing next to others that do; alone, it lets everything through.
+ * Copies what any schema of a location declares, and drops the rest. Every member is read once, so a getter cannot show one value to
+ * the check and another to the socket; what nobody declares is not even read.
+ *
+ * @param given already settled
  */
-export function compileProjection(root: OutputSchema, accepts: Accepts, path: string): Projection {
-  const compiled = new Map<string, Project | undefined>()
-  let readsAgain = false
-  const project = projectionAt(root, '#') ?? everything
-  return (value, specials, place) => project(value, place, { specials, reads: readsAgain ? new Map() : undefined })
+export function copyDeclared(
+  given: unknown,
+  location: Location,
+  place: Place | undefined,
+  notes: Notes,
+  holder: object = noHolder,
+): unknown {
+  if (typeof given === 'string' || Encoded.is(given)) return copyText(given, location, place, notes, holder)
+  if (typeof given !== 'object' || given === null) return given
+  return Array.isArray(given) ? copyList(given, location, place, notes) : copyMembers(given, location, place, notes)
+}
 
-  /** `undefined` if the schema says nothing. */
-  function projectionAt(schema: unknown, pointer: string): Project | undefined {
-    if (compiled.has(pointer)) return compiled.get(pointer)
-    let made: Project | undefined
-    // In place before its parts are compiled: a schema may refer to itself.
-    compiled.set(pointer, (member, place, notes) => made?.(member, place, notes))
-    made = compileOne(schema, pointer)
-    compiled.set(pointer, made)
-    return made
+function copyText(
+  given: string | Encoded,
+  { html, url }: Location,
+  place: Place | undefined,
+  { specials, markup }: Notes,
+  holder: object,
+): string {
+  const text = String(given)
+  if (Encoded.is(given, 'html')) {
+    const ofHolder = markup.get(holder) ?? new Map<string | number, Encoded<'html'>>()
+    markup.set(holder, ofHolder.set(place?.key ?? '', given))
   }
+  if (place === undefined) return text
+  if (html) specials.push({ kind: 'html', place, given: Encoded.is(given, 'html') ? given : text })
+  if (url) specials.push({ kind: 'url', place, given: text })
+  return text
+}
 
-  function compileOne(schema: unknown, pointer: string): Project | undefined {
-    if (!isSchema(schema)) return schema === false ? nothing : undefined
-    const parts = [compileOwn(schema, pointer)]
-    const ref = schema.$ref
-    if (typeof ref === 'string') {
-      const target = pointedAt(root, ref)
-      if (target === undefined) {
-        const at = `${path}${pointer.slice(1).replaceAll('/', '.')}.$ref`
-        throw badOption(at, ref, 'Point into the same schema: `#/$defs/Name`.')
-      }
-      parts.push(projectionAt(target, ref))
+function copyMembers(given: object, location: Location, place: Place | undefined, notes: Notes): object {
+  const copy = new Bare()
+  for (const name of Object.keys(given)) {
+    // The type of a message is a member of it only where it is declared by name.
+    const envelope = place === undefined && name === 'type'
+    const below = envelope && !location.names(name) ? undefined : location.member(name)
+    if (below === undefined) {
+      if (!envelope) notes.partial.add(copy)
+      continue
     }
-    for (const [index, part] of entriesOf(schema.allOf)) parts.push(projectionAt(part, `${pointer}/allOf/${index}`))
-    let project = merged(parts.filter((part) => part !== undefined))
-    for (const keyword of ['anyOf', 'oneOf']) {
-      const branches = entriesOf(schema[keyword]).map(([index, branch]): Branch => {
-        const at = `${pointer}/${keyword}/${index}`
-        return { project: projectionAt(branch, at), accepts: accepts(at) }
-      })
-      if (branches.some((branch) => branch.project !== undefined)) project = firstAccepting(project, branches)
-    }
-    return project
+    const member = settled(Reflect.get(given, name), name)
+    if (member !== undefined) copy[name] = copyDeclared(member, below, { above: place, key: name }, notes, copy)
   }
+  return copy
+}
 
-  /** What the schema itself says, without its parts. */
-  function compileOwn(schema: OutputSchema, pointer: string): Project | undefined {
-    const html = schema.contentMediaType === 'text/html' ? special('html') : undefined
-    const text = html ?? (urlFormats.has(schema.format) ? special('url') : undefined)
-    const object =
-      [schema.type].flat().includes('object') || ofMembers.some((keyword) => Object.hasOwn(schema, keyword))
-    const members = object ? compileMembers(schema, pointer) : undefined
-    const list = schema.items === undefined ? undefined : compileItems(schema, pointer)
-    if (text === undefined && members === undefined && list === undefined) return undefined
-    return byKind(text ?? everything, members ?? everything, list ?? everything)
+function copyList(given: readonly unknown[], location: Location, place: Place | undefined, notes: Notes): unknown[] {
+  const copy: unknown[] = []
+  // By index, as JSON does it: an iterator of the list's own says nothing.
+  for (let index = 0, { length } = given; index < length; index += 1) {
+    const item = settled(Reflect.get(given, String(index)), String(index)) ?? null
+    copy.push(copyDeclared(item, location.item(index), { above: place, key: index }, notes, copy))
   }
-
-  function compileMembers(schema: OutputSchema, pointer: string): Project {
-    const below = (keyword: string, name: string, each: unknown): Project =>
-      projectionAt(each, `${pointer}/${keyword}/${stepInto(name)}`) ?? everything
-    const declared = new Map(
-      entriesOf(schema.properties).map(([name, each]) => [name, below('properties', name, each)]),
-    )
-    const patterns = entriesOf(schema.patternProperties).map(
-      ([pattern, each]) => [new RegExp(pattern, 'u'), below('patternProperties', pattern, each)] as const,
-    )
-    const { additionalProperties = false } = schema
-    const others = projectionAt(additionalProperties, `${pointer}/additionalProperties`) ?? everything
-    return membersBy(declared, (name) => patterns.find(([pattern]) => pattern.test(name))?.[1] ?? others)
-  }
-
-  function compileItems({ items, additionalItems }: OutputSchema, pointer: string): Project {
-    if (!Array.isArray(items)) {
-      const each = projectionAt(items, `${pointer}/items`) ?? everything
-      return itemsBy(() => each)
-    }
-    const first = items.map((each, index) => projectionAt(each, `${pointer}/items/${index}`) ?? everything)
-    const rest = projectionAt(additionalItems, `${pointer}/additionalItems`) ?? everything
-    return itemsBy((index) => first[index] ?? rest)
-  }
-
-  /** What any of the parts keeps, object by object. */
-  function merged(parts: readonly Project[]): Project | undefined {
-    if (parts.length < 2) return parts[0]
-    readsAgain = true
-    return (member, place, notes) => parts.map((project) => project(member, place, notes)).reduce(union)
-  }
-
-  // What no branch accepts is noted as an error: left out, it would pass for a member that was not given.
-  function firstAccepting(base: Project | undefined, branches: readonly Branch[]): Project {
-    readsAgain = true
-    const silent = base === undefined ? everything : nothing
-    return (member, place, notes) => {
-      const kept = base?.(member, place, notes)
-      for (const { project = silent, accepts } of branches) {
-        const specials: Special[] = []
-        const copy = union(kept, project(member, place, { ...notes, specials }))
-        if (specials.some(({ kind }) => kind === 'misfit') || !accepts(copy)) continue
-        notes.specials.push(...specials)
-        return copy
-      }
-      notes.specials.push({ kind: 'misfit', place })
-      return kept
-    }
-  }
+  return copy
 }
 
 /** What JSON.stringify goes on with in place of `given`: `toJSON` is asked once, and what it returns is not asked. */
@@ -161,81 +111,6 @@ export function settled(given: unknown, key: string): unknown {
   if (typeof member !== 'object' || member === null || Encoded.is(member)) return member
   if (types.isBoxedPrimitive(member) || isRawJson(member)) return JSON.parse(serialize({ toJSON: () => member }))
   return refuseLossOf(member)
-}
-
-function read(holder: object, key: string, reads: Reads | undefined): unknown {
-  if (reads === undefined) return settled(Reflect.get(holder, key), key)
-  const known = reads.get(holder) ?? new Map<string, unknown>()
-  reads.set(holder, known)
-  if (!known.has(key)) known.set(key, settled(Reflect.get(holder, key), key))
-  return known.get(key)
-}
-
-function byKind(text: Project, members: Project, list: Project): Project {
-  return (member, place, notes) => {
-    if (typeof member === 'string' || Encoded.is(member)) return text(member, place, notes)
-    if (Array.isArray(member)) return list(member, place, notes)
-    return typeof member === 'object' && member !== null ? members(member, place, notes) : member
-  }
-}
-
-function membersBy(declared: ReadonlyMap<string, Project>, others: (name: string) => Project): Project {
-  return (member, place, notes) => {
-    const object = member as object
-    const copy = new Bare()
-    for (const name of Object.keys(object)) {
-      // The type of a message is a member of it only where it is declared by name.
-      const project = declared.get(name) ?? (place === undefined && name === 'type' ? nothing : others(name))
-      // Not even read: a getter that nobody declared may throw.
-      if (project === nothing) continue
-      const given = read(object, name, notes.reads)
-      if (given !== undefined) copy[name] = project(given, { above: place, key: name }, notes)
-    }
-    return copy
-  }
-}
-
-function itemsBy(projectOf: (index: number) => Project): Project {
-  return (member, place, notes) => {
-    const list = member as readonly unknown[]
-    const copy: unknown[] = []
-    // By index, as JSON does it: an iterator of the list's own says nothing.
-    for (let index = 0, { length } = list; index < length; index += 1) {
-      const given = read(list, String(index), notes.reads) ?? null
-      copy.push(projectOf(index)(given, { above: place, key: index }, notes))
-    }
-    return copy
-  }
-}
-
-const everything: Project = byKind(
-  String,
-  membersBy(new Map(), () => everything),
-  itemsBy(() => everything),
-)
-
-const nothing: Project = () => undefined
-
-function special(kind: Text['kind']): Project {
-  return (given, place, { specials }) => {
-    const text = String(given)
-    if (place !== undefined) specials.push({ kind, place, given: Encoded.is(given, 'html') ? given : text })
-    return text
-  }
-}
-
-function union(one: unknown, other: unknown): unknown {
-  if (one === undefined) return other
-  if (Array.isArray(one) && Array.isArray(other)) return one.map((each, index) => union(each, other[index]))
-  if (!isSchema(one) || !isSchema(other)) return one
-  const both = Object.assign(new Bare(), one)
-  for (const [name, value] of Object.entries(other)) both[name] = union(both[name], value)
-  return both
-}
-
-/** The members of an object, or of a list; none of a keyword that is not there. */
-function entriesOf(value: unknown): [string, unknown][] {
-  return Object.entries(value ?? {})
 }
 
 /**

@@ -1,23 +1,15 @@
-import type { Ajv, ValidateFunction } from 'ajv'
 import { badOption, SecureWsError } from '../errors.ts'
-import { ajvModule, formatsModule } from '../schema/ajv.ts'
-import { countLengthsQuickly } from '../schema/length.ts'
+import { LocationMap } from '../schema/location.ts'
 import { answerTypes } from '../schema/message-type.ts'
-import { multipleOfKeyword } from '../schema/multiple-of.ts'
-import { copyOutputSchema, isSchema, type OutputSchema, pointedAt } from '../schema/output-schema.ts'
-import { uniqueItemsKeyword } from '../schema/unique-items.ts'
+import { copySchema, isSchema, takesObjects } from '../schema/plain-schema.ts'
+import { checkValue, compilePlain } from '../schema/schema.ts'
+import type { Fault } from '../schema/work.ts'
+import { exhausted, tooMuchWork, Work } from '../schema/work.ts'
 import { quoted } from '../telemetry/quoted.ts'
+import { keepDeclared } from './branches.ts'
 import { type Encoded, encodedAs } from './encoded.ts'
 import { notEncodable, stringify } from './json.ts'
-import {
-  askedToJson,
-  Bare,
-  compileProjection,
-  type Place,
-  type Projection,
-  type Special,
-  settled,
-} from './projection.ts'
+import { askedToJson, copyDeclared, emptyNotes, type Place, type Special, settled } from './projection.ts'
 import { type Underway, underway } from './underway.ts'
 import { isSafeUrl, unsafeUrl } from './url.ts'
 
@@ -48,22 +40,20 @@ export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeH
   for (const [type, declaration] of Object.entries(sends)) declared.set(type, compileType(type, declaration, path))
   const names = [...declared.keys()].join(', ') || 'none'
   return (value) => {
-    const specials: Special[] = []
     let type: unknown
-    let output: Output | undefined
-    const copy = new Bare()
+    let projected: Projected
     try {
       const body = askedToJson(value, '')
       const message = isSchema(body) ? body : {}
       type = message.type
-      output = declared.get(type)
+      const output = declared.get(type)
       if (output === undefined) throw undeclared(type, path, names)
-      Object.assign(copy, output.project(message, specials), output.namesType && { type })
+      projected = output(message, undefined, type)
     } catch (cause) {
       throw notEncodable(cause)
     }
-    check(output, copy, specials, `message "${type}"`)
-    return withMarkup({ type, ...copy }, specials, sanitizeHtml)
+    const { copy, specials } = checked(projected, `message "${type}"`)
+    return withMarkup({ type, ...Object(copy) }, specials, sanitizeHtml)
   }
 }
 
@@ -76,30 +66,27 @@ export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeH
  */
 export function compileReply(type: string, schema: unknown, path: string, sanitizeHtml: SanitizeHtml): DeclaredReply {
   if (!isSchema(schema)) throw badOption(path, schema, 'Write a schema, of any kind of value.')
-  const output = compileOutput(schema, path)
+  const output = compileOutput(schema, path, false)
   const place: Place = { above: undefined, key: 'value' }
   return (value) => {
-    const specials: Special[] = []
-    let copy: unknown
+    let projected: Projected
     try {
-      const given = settled(value, 'value')
-      copy = given === undefined ? undefined : output.project(given, specials, place)
+      projected = output(settled(value, 'value'), place)
     } catch (cause) {
       throw notEncodable(cause)
     }
-    check(output, copy, specials, `reply to "${type}"`)
+    const { copy, specials } = checked(projected, `reply to "${type}"`)
     return withMarkup({ value: copy }, specials, sanitizeHtml)
   }
 }
 
-function check({ validate }: Output, copy: unknown, specials: readonly Special[], name: string): void {
-  const misfit = specials.find(({ kind }) => kind === 'misfit')
-  if (misfit !== undefined) throw invalid(name, `${nameOf(misfit.place)} matches no branch of its union`)
-  if (!validate(copy)) throw invalid(name, problemOf(validate))
+function checked({ copy, specials, fault }: Projected, name: string): Projected {
+  if (fault !== undefined) throw invalid(name, problemOf(fault))
   for (const special of specials) {
     if (special.kind !== 'url' || isSafeUrl(String(special.given))) continue
     throw unsafeUrl(`${nameOf(special.place)} of the ${name}`)
   }
+  return { copy, specials, fault }
 }
 
 /** A type is a name that the application chose, but it may have taken it from a client: quoted, and cut. */
@@ -115,15 +102,20 @@ function invalid(name: string, problem: string): SecureWsError {
   return new SecureWsError('SWS_INVALID_OUTPUT', `The ${name} is not as declared: ${problem}`)
 }
 
-function problemOf({ errors }: ValidateFunction): string {
-  const { instancePath = '', message = '' } = errors?.[0] ?? {}
-  return `${instancePath || 'it'} ${message}`
+function problemOf({ keyword, place, problem }: Fault): string {
+  const path = keyword === 'anyOf' || keyword === 'oneOf' ? place.join('.') : place.map((step) => `/${step}`).join('')
+  return `${path || 'it'} ${problem}`
 }
 
-type Output = { readonly project: Projection; readonly validate: ValidateFunction; readonly namesType: boolean }
+/** What is left of a value, and what is wrong with it. */
+type Projected = {
+  readonly copy: unknown
+  readonly specials: readonly Special[]
+  readonly fault: Fault | undefined
+}
 
-let ajv: Ajv | undefined
-let compiledSchemas = 0
+/** @param type of a message, which is a member of it only where the schema names it */
+type Output = (given: unknown, place: Place | undefined, type?: unknown) => Projected
 
 function compileType(type: string, declaration: unknown, path: string): Output {
   const at = `${path}.${type}`
@@ -134,54 +126,34 @@ function compileType(type: string, declaration: unknown, path: string): Output {
   }
   const stray = Object.keys(declaration).find((name) => name !== 'schema')
   if (stray !== undefined) throw badOption(`${at}.${stray}`, declaration[stray], 'Only `schema` is known here.')
-  return compileOutput(declaration.schema, `${at}.schema`)
+  return compileOutput(declaration.schema, `${at}.schema`, true)
 }
 
-function compileOutput(given: OutputSchema, path: string): Output {
-  const schema = copyOutputSchema(given, path)
-  ajv ??= strictAjv()
-  const compiler = ajv
-  compiledSchemas += 1
-  const key = `sends-${compiledSchemas}`
-  try {
-    compiler.addSchema(schema, key)
-    const compile = (pointer: string): ValidateFunction => {
-      const validate = compiler.getSchema(key + pointer)
-      if (validate === undefined) throw new TypeError(`there is no schema at ${pointer}`)
-      return validate
+function compileOutput(given: object, path: string, ofMessage: boolean): Output {
+  const plain = copySchema(given, path, true)
+  const tree = compilePlain(plain, path, true)
+  if (ofMessage && !takesObjects(plain, plain)) {
+    throw badOption(path, plain, "A message is an object: write `Type.Object({ ... })` or `{ type: 'object', ... }`.")
+  }
+  const location = new LocationMap().at([tree.root])
+  const namesType = location.names('type')
+  return (value, place, type) => {
+    const notes = emptyNotes()
+    const draft = value === undefined ? undefined : copyDeclared(value, location, place, notes)
+    if (place === undefined && namesType && typeof draft === 'object') Object.assign(draft ?? {}, { type })
+    if (!tree.branches) return { copy: draft, specials: notes.specials, fault: checkValue(tree, draft).fault }
+    // What fits as it is stays as it is.
+    const work = new Work(draft, checkValue(tree, draft).fault !== undefined)
+    try {
+      const kept = keepDeclared(tree.root, draft, place, notes, work)
+      if (kept === undefined) return { copy: draft, specials: [], fault: work.toFault() }
+      // Without what was dropped, another branch may hold, or none: what is sent is what would be received.
+      return { ...kept, fault: checkValue(tree, kept.copy).fault }
+    } catch (cause) {
+      if (cause !== exhausted) throw cause
+      return { copy: undefined, specials: [], fault: tooMuchWork }
     }
-    const validate = compile('')
-    return { project: compileProjection(schema, compile, path), validate, namesType: namesType(schema, schema) }
-  } catch (cause) {
-    if (cause instanceof SecureWsError) throw cause
-    throw badOption(path, schema, `It does not compile: ${cause instanceof Error ? cause.message : cause}.`)
-  } finally {
-    compiler.removeSchema(key)
   }
-}
-
-function strictAjv(): Ajv {
-  const { Ajv } = ajvModule()
-  const made = new Ajv({ strictTypes: false, strictTuples: false })
-  countLengthsQuickly(made)
-  for (const keyword of [uniqueItemsKeyword, multipleOfKeyword]) {
-    made.removeKeyword(keyword.keyword).addKeyword(keyword)
-  }
-  for (const [name, format] of Object.entries(formatsModule().fullFormats)) made.addFormat(name, format)
-  // Checked on the way out by `isSafeUrl`, which also takes relative URLs.
-  for (const name of ['uri', 'uri-reference', 'iri', 'iri-reference', 'url']) made.addFormat(name, true)
-  // A schema shared with `receives` may carry it; cleaning happens on the way in.
-  made.addKeyword('sanitize')
-  return made
-}
-
-// A schema that is itself one of its own parts runs out of stack here, and is refused: to validate would never end.
-function namesType(schema: unknown, root: OutputSchema): boolean {
-  if (!isSchema(schema)) return false
-  const parts: unknown[] = [schema.allOf, schema.anyOf, schema.oneOf].flatMap((part) => part ?? [])
-  if (typeof schema.$ref === 'string') parts.push(pointedAt(root, schema.$ref))
-  const named = parts.map((part) => namesType(part, root)).includes(true)
-  return named || (isSchema(schema.properties) && Object.hasOwn(schema.properties, 'type'))
 }
 
 function withMarkup(

@@ -159,6 +159,7 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: stri
   function fail(reason: string, cause: unknown): SecureWsError {
     counts.refused += 1
     onRefused(reason)
+    if (cause instanceof SecureWsError) return cause
     const why = cause instanceof Error ? `${reason}: ${cause.message}` : reason
     return new SecureWsError('SWS_INTERNAL', `fastify-secure-ws: HTML cannot be sanitized: ${why}`, { cause })
   }
@@ -181,7 +182,7 @@ let everyday: Sanitizer | undefined
 /**
  * Cleans HTML that a user wrote with the `'basic'` profile, for the whole program: its workers start with the first
  * call, keep the program alive only while they work, and end when idle. Errors come as a rejection.
- * @throws SecureWsError `SWS_SANITIZE_REFUSED`: too large, too deep, too slow, or beyond cleaning; `SWS_INTERNAL` when
+ * @throws SecureWsError `SWS_SANITIZE_REFUSED`: too large, too deep, too slow, or beyond cleaning; `SWS_BUNDLED`, `SWS_INTERNAL` when
  * no worker can run
  */
 export async function sanitizeHtml(dirty: string): Promise<Encoded<'html'>> {

@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
+import { SecureWsError } from '../errors.ts'
+import { urlBeside } from '../location.ts'
 import { FairQueue, type Share } from './fair-queue.ts'
 import type { Profile } from './profile.ts'
 
@@ -79,7 +82,7 @@ const startPause = 5_000
  */
 export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const { profile, threads: size, queue: queueSize, timeLimit, idle = 300_000 } = options
-  const workerUrl = options.workerUrl ?? urlOfWorker()
+  const workerUrl = options.workerUrl ?? urlBeside('worker', import.meta.url)
   const waiting = new FairQueue<Job>(options.share)
   /** Who waits for a worker to come up, with nothing to clean. */
   const starters: ((outcome: Outcome) => void)[] = []
@@ -218,7 +221,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     try {
       // No environment and none of the program's own flags: a thread that reads hostile documents has no use for the
       // secrets in one, or for the preloaded modules of the other. It may run out of memory alone.
-      worker = new Worker(workerUrl, {
+      worker = new Worker(presentFile(workerUrl), {
         workerData: { profile },
         env: {},
         execArgv: [],
@@ -313,7 +316,11 @@ function poolRefusal(refused: string, cause?: unknown): Outcome {
   return { refused, because: 'pool', ...(cause === undefined ? {} : { cause }) }
 }
 
-/** `worker.ts` when this is TypeScript run by Node, `worker.js` in the package. Asked when a pool is made: a CommonJS bundle has no `import.meta.url`, and must load all the same. */
-function urlOfWorker(): URL {
-  return new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+/** @throws SecureWsError `SWS_BUNDLED`: a bundler takes code along, and not the file that a thread is started with */
+function presentFile(url: URL | undefined): URL {
+  if (url !== undefined && (url.protocol !== 'file:' || existsSync(url))) return url
+  throw new SecureWsError(
+    'SWS_BUNDLED',
+    'fastify-secure-ws: HTML is sanitized in a thread of its own, and its file `worker.js` is not beside this code, as inside a bundle. Bundle with `--external:fastify-secure-ws`, and install the package where the bundle runs.',
+  )
 }

@@ -46,7 +46,7 @@ function nodeAt(schema: unknown, pointer: string, sole: boolean, draft: Draft): 
   const key = `${sole && !composed ? '' : '*'}${at}`
   const known = draft.nodes.get(key)
   if (known !== undefined) return known
-  const node = emptyNode(at)
+  const node = emptyNode(at, draft.nodes.size)
   // In place before its parts are compiled: a schema may refer to itself.
   draft.nodes.set(key, node)
   if (isSchema(target)) fill(node, target, sole && !composed, draft)
@@ -73,9 +73,9 @@ function isComposed(schema: PlainSchema): boolean {
   return compositions.some((keyword) => Object.hasOwn(schema, keyword))
 }
 
-function emptyNode(pointer: string): Mutable<SchemaNode> {
+function emptyNode(pointer: string, id: number): Mutable<SchemaNode> {
   return {
-    ...{ pointer, never: false, kinds: everyKind, whole: false, typeNames: '', values: undefined },
+    ...{ id, pointer, never: false, kinds: everyKind, whole: false, typeNames: '', values: undefined },
     ...{ text: undefined, number: undefined, list: undefined, members: undefined, composed: false, ref: undefined },
     ...{
       allOf: [],

@@ -226,33 +226,48 @@ function checkUnevaluated(node: SchemaNode, value: unknown, work: Work): boolean
   return true
 }
 
-/** A node that holds for `value`, and every other that says something of the same value and holds for it too. */
-export function partsThatHold(node: SchemaNode, value: object, work: Work): SchemaNode[] {
+/**
+ * A node that holds for `value`, and every other that says something of the same value and holds for it too.
+ *
+ * @param first of each union, only the first branch that holds
+ */
+export function partsThatHold(node: SchemaNode, value: unknown, work: Work, first = false): SchemaNode[] {
   const found: SchemaNode[] = []
-  collectParts(node, value, work, found)
+  collectParts(node, { value, work, first, found })
   return found
 }
 
-function collectParts(node: SchemaNode, value: object, work: Work, found: SchemaNode[]): void {
+interface Search {
+  readonly value: unknown
+  readonly work: Work
+  readonly first: boolean
+  readonly found: SchemaNode[]
+}
+
+function collectParts(node: SchemaNode, search: Search): void {
+  const { value, work, found } = search
   if (found.includes(node)) return
   work.spend(1)
   found.push(node)
   if (!node.composed) return
-  if (node.ref !== undefined) collectParts(node.ref, value, work, found)
-  for (const part of node.allOf) collectParts(part, value, work, found)
+  if (node.ref !== undefined) collectParts(node.ref, search)
+  for (const part of node.allOf) collectParts(part, search)
   for (const union of [node.anyOf, node.oneOf]) {
     for (const branch of union?.candidates(value) ?? []) {
-      if (asks(branch, value, work)) collectParts(branch, value, work, found)
+      if (!asks(branch, value, work)) continue
+      collectParts(branch, search)
+      if (search.first) break
     }
   }
   if (node.condition !== undefined) {
     const answer = asks(node.condition, value, work)
-    if (answer) collectParts(node.condition, value, work, found)
+    if (answer) collectParts(node.condition, search)
     const part = answer ? node.whenYes : node.whenNo
-    if (part !== undefined) collectParts(part, value, work, found)
+    if (part !== undefined) collectParts(part, search)
   }
+  if (typeof value !== 'object' || value === null) return
   for (const [name, schema] of node.members?.dependents ?? []) {
-    if (Object.hasOwn(value, name)) collectParts(schema, value, work, found)
+    if (Object.hasOwn(value, name)) collectParts(schema, search)
   }
 }
 

@@ -3,6 +3,7 @@ export const kindBits = { string: 1, number: 2, boolean: 4, null: 8, array: 16, 
 
 export const everyKind = 63
 
+/** `undefined` is of no kind, and fits no schema. */
 export function kindOf(value: unknown): number {
   switch (typeof value) {
     case 'string':
@@ -11,6 +12,8 @@ export function kindOf(value: unknown): number {
       return kindBits.number
     case 'boolean':
       return kindBits.boolean
+    case 'undefined':
+      return 0
     default:
       if (value === null) return kindBits.null
       return Array.isArray(value) ? kindBits.array : kindBits.object

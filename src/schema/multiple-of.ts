@@ -25,12 +25,3 @@ function decimal(value: number): Decimal {
 function scaled({ digits, exponent }: Decimal, unit: number): bigint {
   return digits * 10n ** BigInt(exponent - unit)
 }
-
-/** In the place of ajv's own `multipleOf`. */
-export const multipleOfKeyword = {
-  keyword: 'multipleOf',
-  type: 'number',
-  schemaType: 'number',
-  metaSchema: { exclusiveMinimum: 0 },
-  compile: (step: number) => (value: number) => isMultipleOf(value, step),
-} as const

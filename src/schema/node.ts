@@ -3,6 +3,7 @@ import type { Union } from './union.ts'
 
 /** A finished schema: its demands on a value of each kind, and the others that speak of the same value. */
 export interface SchemaNode {
+  readonly id: number
   readonly pointer: string
   /** `false` as a schema. */
   readonly never: boolean

@@ -2,11 +2,8 @@ import type { Diagnostics } from 'recheck'
 import { badOption } from '../errors.ts'
 import { lazyLoad } from '../lazy-load.ts'
 
-/** recheck's pure JavaScript build: `npm run build` bundles it beside this file; from the source, and in a bundle, it is the package. */
-const recheckModule = lazyLoad<Pick<typeof import('recheck'), 'checkSync'>>(
-  './schema/recheck.cjs',
-  'recheck/lib/browser.js',
-)
+/** recheck's pure JavaScript build, which comes with this package: see `build/recheck.ts`. */
+const recheckModule = lazyLoad<Pick<typeof import('recheck'), 'checkSync'>>('recheck/lib/browser.js')
 
 /** The time that a server may spend on one pattern at its start. Most take some ten milliseconds. */
 const longestCheck = 10_000

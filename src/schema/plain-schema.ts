@@ -54,6 +54,8 @@ interface Position {
   readonly inQuestion: boolean
   /** Inside a definition with an `$id`, `#` would mean that definition: refused there, because nobody would expect it. */
   readonly inNamed: boolean
+  /** For what goes out: an object of ours may have a member `__proto__`, a message of a client may not. */
+  readonly outward: boolean
   /** Every `$ref` so far, to be followed when the copy is whole. */
   readonly refs: { readonly pointer: string; readonly path: string }[]
 }
@@ -64,7 +66,7 @@ interface Position {
  *
  * @throws SWS_BAD_OPTION with the path of the keyword
  */
-export function copySchema(schema: unknown, path: string): PlainSchema {
+export function copySchema(schema: unknown, path: string, outward: boolean): PlainSchema {
   if (!isSchema(schema)) {
     throw badOption(
       path,
@@ -73,15 +75,8 @@ export function copySchema(schema: unknown, path: string): PlainSchema {
     )
   }
   const refs: Position['refs'] = []
-  const copy = copyOne(schema, {
-    path,
-    pointer: '#',
-    depth: 0,
-    ids: new Map(),
-    inQuestion: false,
-    inNamed: false,
-    refs,
-  })
+  const position = { path, pointer: '#', depth: 0, ids: new Map(), inQuestion: false, inNamed: false }
+  const copy = copyOne(schema, { ...position, outward, refs })
   for (const ref of refs) {
     if (followRef(ref.pointer, copy) !== undefined) continue
     throw badOption(ref.path, ref.pointer, 'This `$ref` points at nothing in the schema.')
@@ -103,6 +98,9 @@ function copyOne(schema: PlainSchema, at: Position): PlainSchema {
   }
   const named = at.depth > 0 && typeof schema.$id === 'string'
   const here: Position = { ...at, ids: withIds(schema, at), inNamed: at.inNamed || named }
+  if (Array.isArray(schema.items) && schema.additionalItems === undefined) {
+    throw badOption(`${at.path}.items`, '(a list)', 'Say what may follow: `additionalItems: false`, or a schema.')
+  }
   const copy: [string, unknown][] = []
   for (const [keyword, value] of Object.entries(schema)) {
     const below = step(here, keyword)
@@ -166,7 +164,8 @@ function copyRole(role: string, keyword: string, value: unknown, at: Position): 
     if (!isSchema(value)) throw badOption(at.path, value, 'Write an object of schemas.')
     return Object.fromEntries(
       tagsFirst(value).map(([name, each]) => {
-        if (name === '__proto__') throw badOption(at.path, name, 'No message can have a member of this name.')
+        if (name === '__proto__' && !at.outward)
+          throw badOption(at.path, name, 'No message can have a member of this name.')
         if (keyword === 'patternProperties') checkPattern(name, undefined, `${at.path}[${JSON.stringify(name)}]`)
         return [name, copyEither(each, step(inside, name))]
       }),

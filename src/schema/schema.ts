@@ -6,7 +6,7 @@ import { holds } from './holds.ts'
 import type { PlainSchema } from './plain-schema.ts'
 import { refuseLoose } from './strict.ts'
 import type { Fault } from './work.ts'
-import { exhausted, Work } from './work.ts'
+import { exhausted, tooMuchWork, Work } from './work.ts'
 
 /** The verdict of a schema on a value, and its cost. */
 export interface Finding {
@@ -40,11 +40,4 @@ export function checkValue({ root, branches }: SchemaTree, value: unknown): Find
     if (cause !== exhausted) throw cause
     return { fault: tooMuchWork, visits: work.visits }
   }
-}
-
-const tooMuchWork: Fault = {
-  keyword: 'too much work',
-  schemaPath: '#',
-  problem: 'takes more work than a value of its size may',
-  place: [],
 }

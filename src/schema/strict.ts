@@ -32,6 +32,8 @@ function strictAjv(): Ajv2019 {
   const { Ajv2019 } = ajvModule()
   const made = new Ajv2019({
     strict: true,
+    // Asked of a tuple is only what follows it (`copySchema`).
+    strictTuples: false,
     allowUnionTypes: true,
     // Would refuse `required` beside `if`, where the property is described elsewhere.
     strictRequired: false,

@@ -25,11 +25,3 @@ export function canonicalOf(value: unknown): string {
       }, {})
   })
 }
-
-/** In the place of ajv's own `uniqueItems`. */
-export const uniqueItemsKeyword = {
-  keyword: 'uniqueItems',
-  type: 'array',
-  schemaType: 'boolean',
-  compile: (asked: boolean) => (items: readonly unknown[]) => !asked || areUnique(items),
-} as const

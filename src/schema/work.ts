@@ -79,3 +79,11 @@ function weightOf(value: unknown): number {
   }
   return weight
 }
+
+/** What a value is refused for when its budget is used up. */
+export const tooMuchWork: Fault = {
+  keyword: 'too much work',
+  schemaPath: '#',
+  problem: 'takes more work than a value of its size may',
+  place: [],
+}

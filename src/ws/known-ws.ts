@@ -1,10 +1,12 @@
-import { createRequire } from 'node:module'
 import { type Duplex, duplexPair } from 'node:stream'
 import { WebSocket } from 'ws'
 import { SecureWsError } from '../errors.ts'
+import { lazyLoad } from '../lazy-load.ts'
 import { createTurn } from './coalescer.ts'
 import { ofWs, setSocket, stateInWs, type WsSender, type WsSocket } from './internals.ts'
 import { WebSocketWire } from './ws-port.ts'
+
+const installedWs = lazyLoad<{ readonly version: string }>('ws/package.json')
 
 /** The ws that this package was last tested with. */
 export const testedWs = '8.23.0'
@@ -30,7 +32,7 @@ async function probe(): Promise<void> {
   try {
     await rehearse(progress)
   } catch (cause) {
-    const { version } = createRequire(import.meta.url)('ws/package.json') as { version: string }
+    const { version } = installedWs()
     throw new SecureWsError(
       'SWS_UNSUPPORTED_WS',
       `fastify-secure-ws: ws ${version} works otherwise inside than ws ${testedWs}, which this version was made for (${progress.step}). Install ws@${testedWs}, or a newer fastify-secure-ws.`,

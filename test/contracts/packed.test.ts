@@ -1,41 +1,22 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { promisify } from 'node:util'
-import { requireBuild } from '../harness/built.ts'
 import { root } from '../house/source-files.ts'
-
-const run = promisify(execFile)
+import { createStranger, run, type Stranger } from './stranger.ts'
 
 // What is tested elsewhere is the source. What users get is the tarball: a file missing in `files`, an export that leads
-// nowhere or a worker that is not found would only show there. Its dependencies come from this checkout, without a
-// network; `.ci/run` does the same with a real `npm install`.
-let folder = ''
+// nowhere or a worker that is not found would only show there.
+let stranger: Stranger
 let project = ''
 
 before(async () => {
-  requireBuild()
-  folder = await mkdtemp(join(tmpdir(), 'secure-ws-packed-'))
-  // `dist` is built already, and other tests are using it: no scripts.
-  await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], { cwd: root })
-  const tarball = (await readdir(folder)).find((name) => name.endsWith('.tgz'))
-  assert.ok(tarball)
-  await run('tar', ['-xzf', join(folder, tarball), '-C', folder])
-
-  project = join(folder, 'project')
+  stranger = await createStranger()
+  project = stranger.folder
   await cp(new URL('./packed/', import.meta.url), project, { recursive: true })
-  const modules = join(project, 'node_modules')
-  await mkdir(modules)
-  for (const name of await readdir(join(root, 'node_modules'))) {
-    if (!name.startsWith('.')) await symlink(join(root, 'node_modules', name), join(modules, name))
-  }
-  await rename(join(folder, 'package'), join(modules, 'fastify-secure-ws'))
 })
 
-after(() => rm(folder, { recursive: true, force: true }))
+after(() => stranger.remove())
 
 test('the packed package works in an ESM project', async () => {
   const { stdout } = await run(process.execPath, ['consumer.mjs'], { cwd: project })
@@ -62,10 +43,7 @@ for (const compiler of ['typescript', 'typescript-5.9']) {
 }
 
 test('the package holds what it runs, and nothing else', async () => {
-  const inside = await readdir(join(project, 'node_modules/fastify-secure-ws'), {
-    recursive: true,
-    withFileTypes: true,
-  })
+  const inside = await readdir(stranger.own, { recursive: true, withFileTypes: true })
   const names = inside
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).split('/fastify-secure-ws/')[1] ?? '')
@@ -73,16 +51,21 @@ test('the package holds what it runs, and nothing else', async () => {
   assert.deepEqual(names.filter((name) => !/^(?:dist|docs|examples)\//.test(name)).sort(), pages)
   // The tests in examples/ are those that docs/testing.md shows; ours stay at home.
   assert.deepEqual(
-    names.filter((name) => /^(?!examples\/).*\.test\.|\.pem$|^dist\/.*(?<!\.d)\.ts$/.test(name)),
+    names.filter((name) => /^(?!examples\/).*\.test\.|\.pem$|\.map$|^dist\/.*(?<!\.d)\.[cm]?ts$/.test(name)),
     [],
   )
 
-  const { exports } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
-  const targets = Object.values<string | Record<string, string>>(exports).flatMap((target) =>
-    typeof target === 'string' ? [target] : Object.values(target),
-  )
+  const { exports, main, types, typesVersions } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const targets = textsIn([exports, main, types, typesVersions]).map((target) => target.replace('./', ''))
+  assert.ok(targets.length > 8)
   assert.deepEqual(
-    targets.filter((target) => !names.includes(target.replace('./', ''))),
+    targets.filter((target) => !names.includes(target)),
     [],
   )
 })
+
+/** Every string below a value. */
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : []
+}

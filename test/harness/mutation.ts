@@ -57,7 +57,12 @@ const groups: readonly Group[] = [
   },
   outbound(['json', 'outbound', 'encoded', 'markup'], ['outbound', 'encoded', 'serialized']),
   {
-    files: ['src/outbound/schema.ts', 'src/outbound/projection.ts', 'src/schema/output-schema.ts'],
+    files: [
+      'src/outbound/schema.ts',
+      'src/outbound/projection.ts',
+      'src/outbound/branches.ts',
+      'src/schema/location.ts',
+    ],
     tests: ['test/outbound/schema.test.ts', 'test/outbound/projection.test.ts'],
   },
   outbound(['template', 'template-plan', 'template-position'], ['template']),

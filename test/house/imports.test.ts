@@ -7,8 +7,8 @@ import { filesBelow, importsOf, resolveImport, textOf } from './source-files.ts'
  * parts of one storey know nothing of each other, so that a check of the handshake can be read without the encoder.
  */
 const storeys: readonly (readonly string[])[] = [
-  ['errors', 'session/session'],
-  ['option-checks', 'lazy-load', 'thenable'],
+  ['errors', 'location', 'session/session'],
+  ['option-checks', 'lazy-load', 'copies', 'thenable'],
   ['http', 'telemetry', 'session'],
   ['schema'],
   ['admission', 'authentication', 'inbound', 'outbound', 'relay'],
@@ -31,6 +31,7 @@ const storeys: readonly (readonly string[])[] = [
   ['public'],
   ['index'],
   ['testing'],
+  ['command'],
 ]
 
 function storeyOf(path: string): { part: string; height: number } {

@@ -5,7 +5,7 @@ import { filesBelow, textOf } from './source-files.ts'
 
 const code = ['.ts', '.js', '.mjs', '.cjs', '.html', '.css']
 const source = filesBelow('src')
-const everything = ['src', 'test', 'bench', 'demo', 'examples'].flatMap((folder) => filesBelow(folder, code))
+const everything = ['src', 'test', 'bench', 'build', 'demo', 'examples'].flatMap((folder) => filesBelow(folder, code))
 
 /** Lines of the given files that match, as `path:line text`. */
 function linesMatching(paths: readonly string[], pattern: RegExp): string[] {

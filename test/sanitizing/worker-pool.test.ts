@@ -155,7 +155,9 @@ test('a sanitizer that cannot work refuses everything, without starting threads 
   const unusable = worker(`require('node:worker_threads').parentPort.postMessage({ unusable: 'Error' })`)
   for (const [workerUrl, reason] of [
     [unusable, 'the sanitizer does not work here: Error'],
-    [new URL('file:///nowhere/worker.js'), 'a worker of the sanitizer failed'],
+    [worker("throw new Error('at its first line')"), 'a worker of the sanitizer failed'],
+    // Not there, as inside a bundle.
+    [new URL('file:///nowhere/worker.js'), 'a worker of the sanitizer could not be started'],
     [worker('process.exit()'), 'a worker of the sanitizer ended'],
     // Node throws at this one instead of starting it.
     [new URL('https://localhost/worker.js'), 'a worker of the sanitizer could not be started'],

@@ -2,32 +2,43 @@
  * Holds the validator of messages against an independent one. `node test/schema/differential.ts 200000 [seed]`; the tests run a
  * smaller count. Each line is a pair in which the two differ.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { compileSchema } from '../../src/inbound/schema.ts'
+import { compileOutbound, encodeOutgoing } from '../../src/outbound/outbound.ts'
 import { Oracle } from './oracle.ts'
 import { Random, randomSchema, randomValue, type Schema } from './random-schemas.ts'
 
 export interface Outcome {
   pairs: number
   accepted: number
+  sent: number
+  /** Received, though somebody says no or a member is not declared. */
   readonly admitted: Difference[]
+  /** Not received, though everybody says yes. */
   readonly refused: Difference[]
+  /** Sent, though it would not be received, or not a part of what was given. */
+  readonly leaked: Difference[]
+  /** Not sent, or not all of it, though all of it would be received. */
+  readonly lost: Difference[]
 }
 export interface Difference {
   readonly schema: Schema
   readonly value: unknown
-  readonly reason: string | undefined
+  readonly outcome: unknown
 }
 
 const valuesOfEach = 10
 
 export function compare(count: number, seed: number): Outcome {
   const random = new Random(seed)
-  const outcome: Outcome = { pairs: 0, accepted: 0, admitted: [], refused: [] }
+  const outcome: Outcome = { pairs: 0, accepted: 0, sent: 0, admitted: [], refused: [], leaked: [], lost: [] }
   while (outcome.pairs < count) {
     const schema = randomSchema(random)
     let compiled: ReturnType<typeof compileSchema>
+    let send: ReturnType<typeof sender>
     try {
       compiled = compileSchema(schema, [], 'schema')
+      send = sender(schema)
     } catch (error) {
       // A random schema may be one of its own parts, and is refused: see `refuses what is one of its own parts`.
       if (error instanceof Error && /own parts|does not compile|inherits this name/.test(error.message)) continue
@@ -41,24 +52,58 @@ export function compare(count: number, seed: number): Outcome {
       const expected = oracle.accepts(value)
       if (expected) outcome.accepted++
       const reason = compiled.refuse(value)?.reason
-      if ((reason === undefined) === expected) continue
-      const list = expected ? outcome.refused : outcome.admitted
-      list.push({ schema, value, reason })
+      if ((reason === undefined) !== expected) {
+        const list = expected ? outcome.refused : outcome.admitted
+        list.push({ schema, value, outcome: reason })
+      }
+      const sent = send(value)
+      if (typeof sent === 'object') outcome.sent++
+      if (typeof sent === 'object' && !(oracle.accepts(sent) && isPartOf(sent, value))) {
+        outcome.leaked.push({ schema, value, outcome: sent })
+      }
+      if (expected && !isDeepStrictEqual(sent, value)) outcome.lost.push({ schema, value, outcome: sent })
     }
   }
   return outcome
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const { pairs, accepted, admitted, refused } = compare(
-    Number(process.argv[2] ?? 200_000),
-    Number(process.argv[3] ?? 1),
+/** What leaves by `sends`, or why nothing does. */
+function sender(schema: Schema): (value: object) => object | string {
+  const policy = compileOutbound({
+    encode: 'none',
+    sends: { m: { schema } },
+    path: 'secureWs',
+    sanitizeHtml: (dirty) => dirty,
+    warn: () => {},
+  })
+  return (value) => {
+    try {
+      const outgoing = encodeOutgoing({ ...value, type: 'm' }, policy)
+      if (outgoing instanceof Promise) return 'waits'
+      const { type: _, ...sent } = JSON.parse(String(outgoing.payload))
+      return sent
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'SWS_INVALID_OUTPUT') return error.message
+      throw error
+    }
+  }
+}
+
+function isPartOf(part: unknown, whole: unknown): boolean {
+  if (typeof part !== 'object' || part === null) return part === whole
+  if (typeof whole !== 'object' || whole === null || Array.isArray(part) !== Array.isArray(whole)) return false
+  if (Array.isArray(part) && part.length !== (whole as unknown[]).length) return false
+  return Object.entries(part).every(
+    ([name, member]) => Object.hasOwn(whole, name) && isPartOf(member, Reflect.get(whole, name)),
   )
-  for (const [word, list] of Object.entries({ admitted, refused })) {
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { pairs, accepted, sent, ...wrong } = compare(Number(process.argv[2] ?? 200_000), Number(process.argv[3] ?? 1))
+  for (const [word, list] of Object.entries(wrong)) {
     for (const difference of list.slice(0, Number(process.argv[4] ?? 5))) console.log(word, JSON.stringify(difference))
   }
-  console.log(
-    `${pairs} pairs, ${accepted} accepted; wrongly admitted ${admitted.length}, wrongly refused ${refused.length}`,
-  )
-  if (admitted.length + refused.length > 0) process.exitCode = 1
+  const counts = Object.entries(wrong).map(([word, { length }]) => `${word} ${length}`)
+  console.log(`${pairs} pairs, ${accepted} accepted, ${sent} sent; ${counts.join(', ')}`)
+  if (Object.values(wrong).some(({ length }) => length > 0)) process.exitCode = 1
 }

@@ -5,7 +5,7 @@ import { checkValue, compilePlain } from '../../src/schema/schema.ts'
 import { Random, randomSchema, randomValue } from './random-schemas.ts'
 
 function finder(schema: object) {
-  const tree = compilePlain(copySchema(schema, 'schema'), 'schema', false)
+  const tree = compilePlain(copySchema(schema, 'schema', false), 'schema', false)
   return (value: unknown) => checkValue(tree, value)
 }
 

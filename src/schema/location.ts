@@ -1,0 +1,107 @@
+import { isClosed, itemNodes } from './account.ts'
+import { kindBits } from './kind.ts'
+import type { SchemaNode } from './node.ts'
+import { inPlaceOf } from './node.ts'
+
+/**
+ * Where a value stands, for whom it is not known yet which branches hold: every schema that may say something of it. What none of
+ * them declares cannot be declared, whatever the value is.
+ */
+export class Location {
+  readonly nodes: readonly SchemaNode[]
+  /** Whether whatever holds describes objects; otherwise every member may be let through. */
+  readonly closed: boolean
+  readonly html: boolean
+  readonly url: boolean
+  readonly #map: LocationMap
+  readonly #members = new Map<string, Location>()
+  readonly #others: readonly SchemaNode[]
+  readonly #lists: boolean
+  #items: Location | undefined
+
+  constructor(nodes: readonly SchemaNode[], closed: boolean, map: LocationMap) {
+    this.nodes = nodes
+    this.#map = map
+    this.closed = closed
+    this.html = nodes.some(({ html }) => html)
+    this.url = nodes.some(({ url }) => url)
+    this.#lists = nodes.some(({ list }) => list !== undefined)
+    this.#others = nodes.filter(
+      ({ members }) =>
+        members !== undefined &&
+        (members.patterns.length > 0 || isGiven(members.additional) || isGiven(members.unevaluated)),
+    )
+  }
+
+  /** Whether a member of this name is declared as a property, and not only as one of many. */
+  names(name: string): boolean {
+    return this.nodes.some(({ members }) => members?.properties.has(name) === true)
+  }
+
+  /** `undefined`: no branch declares it. */
+  member(name: string): Location | undefined {
+    const known = this.#members.get(name)
+    if (known !== undefined) return known
+    const named = this.names(name)
+    if (!named && this.#others.length === 0) return this.closed ? undefined : this.#map.at([])
+    const found: SchemaNode[] = []
+    let declared = false
+    for (const { members } of this.nodes) {
+      if (members === undefined) continue
+      const { properties, patterns, additional, unevaluated } = members
+      const below = [properties.get(name), ...patterns.flatMap(([pattern, each]) => (pattern.test(name) ? [each] : []))]
+      const given = below.filter((each) => each !== undefined)
+      const said = given.length > 0 ? given : isGiven(additional) ? [additional] : []
+      if (isGiven(unevaluated)) said.push(unevaluated)
+      for (const each of said) {
+        if (each.never) continue
+        declared = true
+        found.push(each)
+      }
+    }
+    if (!declared) return this.closed ? undefined : this.#map.at([])
+    const location = this.#map.at(found, !this.closed)
+    // Only names that the schema has: what is in a record is named by whoever wrote it.
+    if (named) this.#members.set(name, location)
+    return location
+  }
+
+  item(index: number): Location {
+    if (!this.#lists) return this.#map.at([])
+    const first = this.nodes.some(({ list }) => list !== undefined && list.first.length > index)
+    if (first) return this.#map.at(itemNodes(this.nodes, index))
+    this.#items ??= this.#map.at(itemNodes(this.nodes, Number.MAX_SAFE_INTEGER))
+    return this.#items
+  }
+}
+
+function isGiven(node: SchemaNode | undefined): node is SchemaNode {
+  return node !== undefined && !node.never
+}
+
+/** The locations of one schema, each once. */
+export class LocationMap {
+  readonly #known = new Map<string, Location>()
+
+  /** @param open whether schemas that say nothing of this value may be all that hold */
+  at(nodes: readonly SchemaNode[], open = false): Location {
+    const all = new Set<SchemaNode>()
+    for (const node of nodes) addInPlace(node, all)
+    const list = [...all].sort((one, other) => one.id - other.id)
+    const closed =
+      !open && nodes.length > 0 && nodes.every((node) => isClosed([node]) || (node.kinds & kindBits.object) === 0)
+    const key = `${closed}:${list.map(({ id }) => id).join()}`
+    const known = this.#known.get(key)
+    if (known !== undefined) return known
+    const location = new Location(list, closed, this)
+    this.#known.set(key, location)
+    return location
+  }
+}
+
+function addInPlace(node: SchemaNode, all: Set<SchemaNode>): void {
+  if (all.has(node)) return
+  all.add(node)
+  for (const same of inPlaceOf(node)) addInPlace(same, all)
+  if (node.condition !== undefined) addInPlace(node.condition, all)
+}
