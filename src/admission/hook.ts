@@ -21,9 +21,8 @@ import {
 } from './admission.ts'
 import type { Admissions } from './admissions.ts'
 import { adviceOn } from './advice.ts'
-import { readFacts } from './facts.ts'
-import { checkHandshakeShape, type HandshakeFacts } from './handshake-request.ts'
-import { clientAddress } from './peer.ts'
+import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
+import { clientAddress, peerIsTrusted } from './peer.ts'
 import { away, failed, notASocketRoute, outOfTime, upgradeRequired } from './refusals.ts'
 import { situationOf } from './situation.ts'
 import { createWhy } from './why.ts'
@@ -221,4 +220,8 @@ function hopHeaders({ raw: { httpVersionMajor } }: FastifyRequest, { headers }: 
   if (httpVersionMajor !== 2) return { ...headers, connection: 'close' }
   const { upgrade: _upgrade, ...rest } = headers ?? {}
   return rest
+}
+
+function readFacts(request: FastifyRequest, address = clientAddress(request)): HandshakeFacts {
+  return readHandshake(request.raw, { trusted: peerIsTrusted(request), address })
 }

@@ -47,9 +47,12 @@ const rewritten = new Set([
 /**
  * The header lines of the handshake that a request asks about.
  *
- * @param own the origin that the client connected to
+ * @param own the origin that the client connected to, by the lines so far
  */
-export function handshakeLines(before: readonly string[], own: () => string | undefined): string[] {
+export function handshakeLines(
+  before: readonly string[],
+  own: (lines: readonly string[]) => string | undefined,
+): string[] {
   const lines: string[] = []
   const only = new Map<string, string | undefined>()
   for (let at = 0; at + 1 < before.length; at += 2) {
@@ -66,7 +69,7 @@ export function handshakeLines(before: readonly string[], own: () => string | un
   const protocols = only.get(whyProtocolHeader)
   if (protocols !== undefined) lines.push('sec-websocket-protocol', protocols)
   if (!only.has('origin')) {
-    const origin = only.get(whyOriginHeader) ?? (only.get('sec-fetch-site') === 'same-origin' ? own() : undefined)
+    const origin = only.get(whyOriginHeader) ?? (only.get('sec-fetch-site') === 'same-origin' ? own(lines) : undefined)
     if (origin !== undefined) lines.push('origin', origin)
   }
   return lines
@@ -76,7 +79,7 @@ export function handshakeLines(before: readonly string[], own: () => string | un
  * Makes the request the handshake it asks about, for everybody who reads it from here on: authenticators find the credential
  * where they always do, and the steps of the admission find a handshake.
  */
-export function becomeHandshake(raw: Raw, own: () => string | undefined): void {
+export function becomeHandshake(raw: Raw, own: (lines: readonly string[]) => string | undefined): void {
   const lines = handshakeLines(raw.rawHeaders, own)
   const now = { ...raw.headers }
   for (const name of rewritten) delete now[name]

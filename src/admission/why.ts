@@ -4,7 +4,6 @@ import type { RoutePolicy } from '../options/route.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import { after } from '../thenable.ts'
 import { admission, askThrough, type Means, questionOf, type Step, said, type Verdict } from './admission.ts'
-import { readFacts } from './facts.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
 import { clientAddress, peerIsTrusted } from './peer.ts'
 import { reachedBy } from './reached.ts'
@@ -42,7 +41,7 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
   return (request, reply) => {
     const { raw } = request
     if (asksWhy(raw)) {
-      becomeHandshake(raw, () => reachedBy(readFacts(request)).own)
+      becomeHandshake(raw, (lines) => reachedBy(factsOf(request, lines)).own)
       judge(request, reply)
       return true
     }
@@ -53,8 +52,7 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
   function judge(request: FastifyRequest, reply: FastifyReply): void {
     const since = uptime()
     const address = clientAddress(request)
-    // A WebSocket begins as HTTP/1.1, in whatever version a page may ask about it.
-    const facts = { ...readFacts(request, address), httpVersion: '1.1' }
+    const facts = factsOf(request, request.raw.rawHeaders, address)
     const tooOften = capacity.askedTooOften(address, since)
     if (tooOften !== undefined) {
       answer(request, reply, facts, tooOften, { status: 429 })
@@ -127,12 +125,9 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
 
   /** Says no more than that the question may be asked: who asks it, is judged then. */
   function allowQuestion(request: FastifyRequest, reply: FastifyReply): boolean {
-    const { raw } = request
-    const { url, headers, socket } = raw
-    const rawHeaders = handshakeLines(raw.rawHeaders, () => undefined)
-    const facts = readHandshake(
-      { method: 'GET', httpVersion: '1.1', url, headers, socket, rawHeaders },
-      { trusted: peerIsTrusted(request), address: undefined },
+    const facts = factsOf(
+      request,
+      handshakeLines(request.raw.rawHeaders, () => undefined),
     )
     const reached = reachedBy(facts)
     const mayAsk = new Set(policies.map((policy) => policy.admission))
@@ -154,6 +149,13 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
       .send()
     return true
   }
+}
+
+/** The facts of the handshake that is asked about: it begins as HTTP/1.1, in whatever version a page may ask about it. */
+function factsOf(request: FastifyRequest, rawHeaders: readonly string[], address?: string): HandshakeFacts {
+  const { url, headers, socket } = request.raw
+  const handshake = { method: 'GET', httpVersion: '1.1', url, headers, socket, rawHeaders }
+  return readHandshake(handshake, { trusted: peerIsTrusted(request), address })
 }
 
 /** A page of another origin reads the answer only where that page may connect. */
