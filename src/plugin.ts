@@ -2,7 +2,9 @@ import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { Admissions } from './admission/admissions.ts'
-import { createGuard } from './admission/hook.ts'
+import { answersPlainly, EarlyRefusal } from './admission/early-refusal.ts'
+import { createGuard, isUnixSocket } from './admission/hook.ts'
+import { createAnnounce } from './admission/refused.ts'
 import { registerHelmet } from './admission/security-headers.ts'
 import { neutralProtocol } from './admission/sub-protocol.ts'
 import { compileVerifyClient } from './admission/verify-client.ts'
@@ -32,6 +34,7 @@ import { createRevalidation } from './revocation/revalidation.ts'
 import { createSanitizer } from './sanitizing/sanitizing.ts'
 import { type Audit, createAudit, createHearing } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
+import { createMetrics } from './telemetry/metrics.ts'
 import { createThrownLog } from './telemetry/thrown.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
 import { Guards } from './ws/guards.ts'
@@ -76,9 +79,12 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   // Called through its object each time: a test may stop or move the date.
   const now = () => Date.now()
   const uptime = () => performance.now()
-  const audit = createAudit({ logger: app.log, listener: settings.audit })
+  const metrics = createMetrics()
+  const heard = { logger: app.log, listener: settings.audit, metrics }
+  const audit = createAudit(heard)
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
+  const tell = createDeveloperLog({ logger: app.log, development })
   const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
   const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
@@ -91,6 +97,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     most: limits.connections,
     now: uptime,
     report: (end) => audit({ type: 'handshake.refused', ...end }),
+    refuse: (raw) => (settings.earlyRefusal ? early.refuse(raw) : undefined),
   })
 
   const revalidation = createRevalidation(settings.session.revalidateEvery)
@@ -147,6 +154,20 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const securityHeaders = await registerHelmet(app, settings.helmet)
   await settings.authentication.install(app)
 
+  const announce = createAnnounce({
+    audit,
+    tell,
+    thrown,
+    log: app.log,
+  })
+  const early = new EarlyRefusal({
+    capacity,
+    uptime,
+    now,
+    announce,
+    securityHeaders: securityHeaders.lines,
+    unixSocket: () => isUnixSocket(app.server),
+  })
   const guards = new Guards({
     app,
     left: settings.dangerouslyLeaveUpgrades,
@@ -169,6 +190,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     const isSocketRoute = Boolean(declared.websocket) || declared.wsHandler !== undefined
     refuseMisplaced(route, route.url, isSocketRoute)
     noteGuarded(app, route)
+    if (route.method !== 'HEAD' && !isSocketRoute) early.declare(route.url, undefined)
     if (!isSocketRoute) {
       if (Reflect.get(route.config ?? {}, policyKey) !== undefined) securityHeaders.onRoute(route)
       if (declared.secureWs === undefined) return
@@ -187,6 +209,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     socketRoutes.push(route.url)
     sanitizes ||= policy.declaresHtml
     route.config = { ...route.config, [policyKey]: policy, [socketOnlyKey]: Boolean(declared.websocket) }
+    early.declare(route.url, answersPlainly(route) ? policy : undefined)
     securityHeaders.onRoute(route)
     const member = declared.websocket ? 'handler' : 'wsHandler'
     const handler = declared[member]
@@ -205,7 +228,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     uptime,
     scope,
     audit,
-    isHeard: createHearing({ logger: app.log, listener: settings.audit }),
+    isHeard: createHearing(heard),
     expiryGrace: settings.session.expiryGrace,
     rooms,
     identities,
@@ -252,7 +275,10 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   const { guard, recheckBeforeUpgrade, nobodyBehind } = createGuard({
     uptime,
+    announce,
     audit,
+    thrown,
+    seen: (request) => early.learn(request),
     policyOf,
     policies: routes,
     isSocketOnly: (request) => Reflect.get(request.routeOptions.config, socketOnlyKey) === true,
@@ -265,8 +291,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     answered: (stream) => streams.answered(stream),
     unavailable: (needsSession) => instance.unavailable(needsSession),
     isDenied: node.isDenied,
-    tell: createDeveloperLog({ logger: app.log, development }),
-    thrown,
+    tell,
     headersOnRefusal: securityHeaders.onRefusal,
   })
   app.addHook('onRequest', guard)
@@ -281,6 +306,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
     if (sanitizes) await sanitizer.start()
     await node.start()
+    metrics?.observe(() => instance.api.stats())
     warnOnce(app, audit, [
       ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
       ...(settings.dangerouslyAllowAmbientCredentials
@@ -300,6 +326,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     ])
   })
   app.addHook('onClose', async () => {
+    metrics?.close()
     sweep.close()
     await sanitizer.close()
     await node.close()

@@ -1,9 +1,8 @@
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { credentialTexts } from '../authentication/credential.ts'
 import type { Slot } from '../capacity/capacity.ts'
 import { Places } from '../capacity/places.ts'
-import { codeHeader, type Refusal, refusalBody } from '../http/refusal.ts'
+import { answerHeaders, answerType, type Refusal, refusalBody } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
@@ -20,17 +19,18 @@ import {
   type Verdict,
 } from './admission.ts'
 import type { Admissions } from './admissions.ts'
-import { adviceOn } from './advice.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
-import { clientAddress, peerIsTrusted } from './peer.ts'
+import { clientAddress, isTrusted, peerIsTrusted } from './peer.ts'
 import { away, failed, notASocketRoute, outOfTime, upgradeRequired } from './refusals.ts'
-import { situationOf } from './situation.ts'
+import type { Announce } from './refused.ts'
 import { createWhy } from './why.ts'
 
 export interface GuardSurroundings extends Means {
   /** A clock that nobody can set. */
   readonly uptime: () => number
+  readonly announce: Announce
   readonly audit: Audit
+  readonly thrown: ThrownLog
   readonly policyOf: (request: FastifyRequest) => RoutePolicy | undefined
   /** The policies of every route that is declared by now. */
   readonly policies: readonly RoutePolicy[]
@@ -41,7 +41,8 @@ export interface GuardSurroundings extends Means {
   readonly judged: (stream: Duplex) => void
   /** Told of those that were refused here: their event is made. */
   readonly answered: (stream: Duplex) => void
-  readonly thrown: ThrownLog
+  /** Told of each request of Fastify's, before anything of it is looked at. */
+  readonly seen: (request: FastifyRequest) => void
   /** Security headers for a refusal at a path that is no socket route, and so has none of its own. */
   readonly headersOnRefusal: (reply: FastifyReply) => void
 }
@@ -51,7 +52,7 @@ export interface GuardSurroundings extends Means {
  * first byte of a 101, in the order of the one list (`admission`).
  */
 export function createGuard(surroundings: GuardSurroundings) {
-  const { uptime, audit, admissions, capacity, policyOf } = surroundings
+  const { uptime, admissions, capacity, policyOf } = surroundings
 
   const compiled = new WeakMap<RoutePolicy, readonly Step[]>()
   function stepsOf(policy: RoutePolicy): readonly Step[] {
@@ -73,33 +74,23 @@ export function createGuard(surroundings: GuardSurroundings) {
   function answer(request: FastifyRequest, reply: FastifyReply, facts: Asker, refusal: Refusal): void {
     if (reply.sent) return
     if (request.ws) surroundings.answered(reply.raw.socket ?? request.raw.socket)
-    audit(
-      {
-        type: 'handshake.refused',
-        code: refusal.code,
-        reason: refusal.reason,
-        route: request.routeOptions.url,
-        address: facts.address,
-        origin: facts.origin,
-      },
-      request.log,
-    )
-    logCause(request, refusal)
-    const { code: about, status } = refusal
-    const text = () => adviceOn(refusal, situationOf(request, readFacts(request), policyOf(request)?.authentication))
-    surroundings.tell({ about, status, route: request.routeOptions.url, text }, request.log)
+    surroundings.announce({
+      refusal,
+      raw: request.raw,
+      route: request.routeOptions.url,
+      address: facts.address,
+      origin: facts.origin,
+      asked: policyOf(request)?.authentication,
+      peerIsTrusted: () => isTrusted(request),
+      unixSocket: () => isUnixSocket(request.server.server),
+      log: request.log,
+    })
     if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(reply)
     reply
       .code(refusal.status)
-      .headers({ ...hopHeaders(request, refusal), 'cache-control': 'no-store', [codeHeader]: refusal.code })
-      .type('application/json; charset=utf-8')
+      .headers(headersOf(request, refusal))
+      .type(answerType)
       .send(JSON.stringify(refusalBody(refusal)))
-  }
-
-  function logCause(request: FastifyRequest, { cause, code }: Refusal): void {
-    if (cause === undefined) return
-    const fields = { code, route: request.routeOptions.url }
-    surroundings.thrown(cause, { log: request.log, secrets: credentialTexts(request), fields })
   }
 
   /**
@@ -125,7 +116,7 @@ export function createGuard(surroundings: GuardSurroundings) {
   const nobodyBehind = (request: FastifyRequest, reply: FastifyReply) =>
     answer(request, reply, readFacts(request), behind)
 
-  const answersWhy = createWhy({ ...surroundings, stepsOf, logCause })
+  const answersWhy = createWhy({ ...surroundings, stepsOf })
 
   return { guard, recheckBeforeUpgrade, nobodyBehind }
 
@@ -136,6 +127,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     }
     const since = uptime()
     const { raw } = request
+    surroundings.seen(request)
     const stream: Duplex = reply.raw.socket ?? raw.socket
     surroundings.judged(stream)
     const address = clientAddress(request)
@@ -216,10 +208,16 @@ class Clock implements Slot {
 }
 
 /** HTTP/2 has no headers about the connection (RFC 9113 section 8.2.2), and Node throws on them. */
-function hopHeaders({ raw: { httpVersionMajor } }: FastifyRequest, { headers }: Refusal): Refusal['headers'] {
-  if (httpVersionMajor !== 2) return { ...headers, connection: 'close' }
-  const { upgrade: _upgrade, ...rest } = headers ?? {}
+function headersOf({ raw: { httpVersionMajor } }: FastifyRequest, refusal: Refusal): Readonly<Record<string, string>> {
+  const headers = answerHeaders(refusal)
+  if (httpVersionMajor !== 2) return headers
+  const { upgrade: _upgrade, connection: _connection, ...rest } = headers
   return rest
+}
+
+/** A path, where Node's other servers have an object. */
+export function isUnixSocket(server: { address(): unknown }): boolean {
+  return typeof server.address() === 'string'
 }
 
 function readFacts(request: FastifyRequest, address = clientAddress(request)): HandshakeFacts {

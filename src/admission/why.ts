@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { codeHeader, type Refusal, whyBody } from '../http/refusal.ts'
+import { credentialTexts } from '../authentication/credential.ts'
+import { answerType, codeHeader, whyBody } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
 import type { Audit } from '../telemetry/audit.ts'
+import type { ThrownLog } from '../telemetry/thrown.ts'
 import { after } from '../thenable.ts'
 import { admission, askThrough, type Means, questionOf, type Step, said, type Verdict } from './admission.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
@@ -26,7 +28,7 @@ export interface WhySurroundings extends Means {
   readonly policies: readonly Pick<RoutePolicy, 'admission'>[]
   readonly stepsOf: (policy: RoutePolicy) => readonly Step[]
   readonly headersOnRefusal: (reply: FastifyReply) => void
-  readonly logCause: (request: FastifyRequest, refusal: Refusal) => void
+  readonly thrown: ThrownLog
 }
 
 /**
@@ -109,7 +111,10 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
       },
       request.log,
     )
-    if (refusal !== undefined) surroundings.logCause(request, refusal)
+    if (refusal?.cause !== undefined) {
+      const fields = { code: refusal.code, route: request.routeOptions.url }
+      surroundings.thrown(refusal.cause, { log: request.log, secrets: credentialTexts(request), fields })
+    }
     if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(reply)
     reply
       .code(status)
@@ -119,7 +124,7 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
         ...(status === 200 || refusal === undefined ? {} : { ...refusal.headers, [codeHeader]: refusal.code }),
         ...(readable && origin !== undefined ? readableBy(origin) : {}),
       })
-      .type('application/json; charset=utf-8')
+      .type(answerType)
       .send(JSON.stringify(whyBody(refusal)))
   }
 

@@ -64,6 +64,26 @@ export function whyBody(refusal: Refusal | undefined): WhyAnswer {
   }
 }
 
+/** The headers of the answer that are ours, in the order in which they go out. */
+export function answerHeaders({ code, headers }: Refusal): Readonly<Record<string, string>> {
+  return { ...headers, connection: 'close', 'cache-control': 'no-store', [codeHeader]: code }
+}
+
+export const answerType = 'application/json; charset=utf-8'
+
+/**
+ * The whole answer over HTTP/1.1, as Fastify and Node write it.
+ *
+ * @param before finished header lines in front of ours
+ */
+export function answerText(refusal: Refusal, before: readonly string[], date: string): string {
+  const { status } = refusal
+  const body = JSON.stringify(refusalBody(refusal))
+  const lines = Object.entries(answerHeaders(refusal)).map(([name, value]) => `${name}: ${value}`)
+  const about = [`content-type: ${answerType}`, `content-length: ${Buffer.byteLength(body)}`, `Date: ${date}`]
+  return [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...before, ...lines, ...about, '', body].join('\r\n')
+}
+
 /** All that the client is told: nothing in it depends on which of several reasons applied. */
 export function refusalBody({ code, status }: Refusal): { statusCode: number; code: string; error: string } {
   return { statusCode: status, code, error: STATUS_CODES[status] ?? handshakeRefusals[code].error }

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { channel } from 'node:diagnostics_channel'
 import { isThenable, promiseOf } from '../thenable.ts'
 import { hasLogger } from './developer-log.ts'
+import type { Metrics } from './metrics.ts'
 import { createPace } from './pace.ts'
 import { quoted } from './quoted.ts'
 import { logThrown } from './thrown.ts'
@@ -80,14 +81,19 @@ export type Audit = (entry: AuditEntry, log?: AuditLogger) => void
 export interface AuditOptions {
   readonly logger: AuditLogger
   readonly listener?: ((event: AuditEvent) => void) | undefined
+  readonly metrics?: Pick<Metrics, 'count'> | undefined
   readonly now?: () => number
   /** Log lines per event type, code and second; more are counted and reported with the next line (flood of refusals). */
   readonly linesPerSecond?: number
 }
 
-/** Whether an event would reach anybody: the application's function, its log or a subscriber of the channel. */
-export function createHearing({ logger, listener }: Pick<AuditOptions, 'logger' | 'listener'>): () => boolean {
-  const always = listener !== undefined || hasLogger(logger)
+/** Whether an event would reach anybody: the application's function, its log, its metrics or a subscriber of the channel. */
+export function createHearing({
+  logger,
+  listener,
+  metrics,
+}: Pick<AuditOptions, 'logger' | 'listener' | 'metrics'>): () => boolean {
+  const always = listener !== undefined || metrics !== undefined || hasLogger(logger)
   return () => always || auditChannel.hasSubscribers
 }
 
@@ -110,11 +116,12 @@ const levels: Partial<Record<AuditType, 'warn' | 'error'>> = {
  * One door for every event: the request's logger (or the application's), the `audit` option and the diagnostics
  * channel `fastify-secure-ws:audit`. A listener that throws is logged and harms nobody.
  */
-export function createAudit({ logger, listener, now = Date.now, linesPerSecond = 20 }: AuditOptions): Audit {
+export function createAudit({ logger, listener, metrics, now = Date.now, linesPerSecond = 20 }: AuditOptions): Audit {
   const pace = createPace(linesPerSecond)
   const listenerFailed = (error: unknown) =>
     logThrown(logger, error, {}, 'fastify-secure-ws: the `audit` function threw')
   return (entry, log = logger) => {
+    metrics?.count(entry)
     const suppressed = pace(`${entry.type} ${entry.code ?? ''}`, performance.now())
     // Most of a flood is counted only: nobody hears these, so nothing is made of them.
     if (suppressed === undefined && listener === undefined && !auditChannel.hasSubscribers) return

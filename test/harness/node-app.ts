@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import Fastify, { type FastifyRequest } from 'fastify'
 import secureWs, {
   type AuditEvent,
@@ -29,6 +30,9 @@ const events: AuditEvent[] = []
 const ended = new Set<string>()
 const forbidden = new Set<string>()
 let onceHandled = 0
+const loop = monitorEventLoopDelay({ resolution: 1 })
+let highest = process.memoryUsage()
+let sampling: NodeJS.Timeout | undefined
 let first: { join(room: string, grant?: Grant): void; leave(room: string): void } | undefined
 
 /** `x-session: ann.1` is session 1 of ann; whoever knows the name has it, which is all a test needs. */
@@ -145,6 +149,35 @@ const calls = {
   heap(): number {
     for (let round = 0; round < 4; round++) globalThis.gc?.()
     return process.memoryUsage().heapUsed
+  },
+  /** Begins to measure what the next calls cost this node. */
+  watch(): void {
+    loop.reset()
+    loop.enable()
+    highest = process.memoryUsage()
+    sampling ??= setInterval(() => {
+      const { rss, heapUsed, arrayBuffers } = process.memoryUsage()
+      highest = {
+        ...highest,
+        rss: Math.max(highest.rss, rss),
+        heapUsed: Math.max(highest.heapUsed, heapUsed),
+        arrayBuffers: Math.max(highest.arrayBuffers, arrayBuffers),
+      }
+    }, 20)
+  },
+  /** How late the loop was since `watch`, and the most memory, in ms and bytes. */
+  watched(): { p50: number; p99: number; max: number; rss: number; heap: number; arrayBuffers: number } {
+    const { rss, heapUsed, arrayBuffers } = highest
+    const ms = (nanoseconds: number) => nanoseconds / 1e6
+    const { max } = loop
+    return {
+      p50: ms(loop.percentile(50)),
+      p99: ms(loop.percentile(99)),
+      max: ms(max),
+      rss,
+      heap: heapUsed,
+      arrayBuffers,
+    }
   },
   listeners(): number {
     const emitters = [process, app.server]
