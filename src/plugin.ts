@@ -20,6 +20,7 @@ import { createSweep } from './connection/sweep.ts'
 import { refuseSecondCopy } from './copies.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
+import type { AsSender } from './inbound/inbound.ts'
 import { createReplayGuard } from './inbound/replay.ts'
 import { lazyLoad } from './lazy-load.ts'
 import { createNode } from './node.ts'
@@ -90,6 +91,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const routes: RoutePolicy[] = []
   const socketRoutes: string[] = []
   let sanitizes = false
+  // Carrying the sender along costs a little with every message, so only where somebody asks for it.
+  const asSender: AsSender = (sender, work) => (sanitizes ? sanitizer.as(sender, work) : work())
   const admissions = new Admissions()
   const capacity = createCapacity(limits)
   const streams = new UpgradedStreams({
@@ -111,6 +114,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     maxAge: settings.session.maxAge,
     revalidation,
     roomsPerSocket: limits.roomsPerSocket,
+    senders: { current: () => sanitizer.sender(), as: (name, work) => asSender({ name, outputRefused() {} }, work) },
     sockets: () => sweep.items,
   })
   const { rooms } = node
@@ -181,8 +185,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     settings,
     replayGuard,
     sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
-    // Carrying the sender along costs a little with every message, so only where somebody asks for it.
-    asSender: (sender, work) => (sanitizes ? sanitizer.as(sender, work) : work()),
+    sanitizeOutput: (dirty) => sanitizer.sanitizeOutput(dirty),
+    asSender,
     warn: (text) => app.log.warn(text),
   }
   app.addHook('onRoute', (route) => {

@@ -36,7 +36,7 @@ export class EarlyRefusal {
   readonly #options: EarlyRefusalOptions
   /** By literal path; `undefined` where two routes share it, or somebody else has a say in what it answers. */
   readonly #routes = new Map<string, RoutePolicy | undefined>()
-  readonly #answers = new Map<string, string>()
+  readonly #answers = new Map<string, Answer>()
   /** Whether Fastify reads addresses and paths as they are; `undefined` until the hook has seen a request of it. */
   #plain: boolean | undefined
 
@@ -56,7 +56,7 @@ export class EarlyRefusal {
   }
 
   /** The bytes of the answer, with the event told and the refusal counted; `undefined` where the hook is to decide. */
-  refuse(raw: IncomingMessage): string | undefined {
+  refuse(raw: IncomingMessage): Uint8Array | undefined {
     if (this.#plain !== true) return undefined
     const policy = this.#routes.get(pathOf(raw.url))
     if (policy === undefined || !isList(policy)) return undefined
@@ -85,10 +85,10 @@ export class EarlyRefusal {
     policy: RoutePolicy,
     { address, origin }: { readonly address: string | undefined; readonly origin: string | undefined },
     refusal: Refusal,
-  ): string | undefined {
+  ): Uint8Array | undefined {
     const { route } = policy.socket
-    const text = this.#textOf(refusal, route)
-    if (text === undefined) return undefined
+    const answer = this.#answerOf(refusal, route)
+    if (answer === undefined) return undefined
     this.#options.announce({
       refusal,
       raw,
@@ -99,35 +99,42 @@ export class EarlyRefusal {
       peerIsTrusted: () => false,
       unixSocket: this.#options.unixSocket,
     })
-    return text.replace(dateGoesHere, dateOf(this.#options.now()))
+    return answer.at(this.#options.now())
   }
 
-  /** One text for each answer that a route has: of codes two, and of seconds to wait sixty. */
-  #textOf(refusal: Refusal, route: string): string | undefined {
+  /** One for each answer that a route has: of codes two, and of seconds to wait sixty. */
+  #answerOf(refusal: Refusal, route: string): Answer | undefined {
     const key = `${route} ${refusal.code} ${refusal.headers?.['retry-after'] ?? ''}`
     const known = this.#answers.get(key)
     if (known !== undefined) return known
     const headers = this.#options.securityHeaders(route)
     if (headers === undefined) return undefined
-    const text = answerText(refusal, headers, dateGoesHere)
-    this.#answers.set(key, text)
-    return text
+    const answer = new Answer(refusal, headers)
+    this.#answers.set(key, answer)
+    return answer
   }
 }
 
-const dateGoesHere = '@date@'
+/** The bytes of an answer, made anew when its date is another one: once a second at most, however many go out. */
+class Answer {
+  readonly #refusal: Refusal
+  readonly #headers: readonly string[]
+  #second = Number.NaN
+  #bytes = Buffer.alloc(0)
 
-let second = 0
-let date = ''
-
-/** As Node writes it, made once a second. */
-function dateOf(now: number): string {
-  const next = Math.floor(now / 1_000)
-  if (next !== second) {
-    second = next
-    date = new Date(now).toUTCString()
+  constructor(refusal: Refusal, headers: readonly string[]) {
+    this.#refusal = refusal
+    this.#headers = headers
   }
-  return date
+
+  at(now: number): Uint8Array {
+    const second = Math.floor(now / 1_000)
+    if (second !== this.#second) {
+      this.#second = second
+      this.#bytes = Buffer.from(answerText(this.#refusal, this.#headers, new Date(now).toUTCString()), 'latin1')
+    }
+    return this.#bytes
+  }
 }
 
 function pathOf(url = ''): string {

@@ -121,7 +121,7 @@ export function compileAuthentication(option: unknown, path: string, now: () => 
       return answer === true ? continuedAsItWas(signedIn, now()) : continued(signedIn, answer || null, now())
     },
     async refresh(signedIn, method, token) {
-      const refreshed = await byMethod.get(method)?.refresh?.(signedIn.session, token)
+      const refreshed = await byMethod.get(method)?.refresh?.(asAccepted(signedIn), token)
       return continued(signedIn, refreshed, now())
     },
     ...(issueTicket === undefined ? {} : { issueTicket }),
@@ -158,6 +158,13 @@ function isTicketAlone(authenticators: readonly Authenticator[]): boolean {
   const tickets = authenticators.find(({ keepsOwnStore }) => keepsOwnStore === true)
   if (tickets === undefined || tickets.issueFor !== undefined) return false
   return authenticators.every(({ issue }) => issue !== undefined)
+}
+
+/** The application's object under the names that were accepted, whatever it says by now: a token is compared with these. */
+function asAccepted({ session, identity }: SignedIn): Session {
+  const { sessionId: id, userId, tokenId } = identity
+  const own = (value: unknown) => ({ value, enumerable: true })
+  return Object.create(session, { id: own(id), userId: own(userId), tokenId: own(tokenId) })
 }
 
 const nobody: Authenticated = { session: null, signedIn: null, method: 'none' }

@@ -127,6 +127,10 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     this.audit({ type: 'output.refused', code: 'SWS_SLOW_READER', reason })
   }
 
+  broken(reason: string): void {
+    this.end(CloseCode.InternalError, reason)
+  }
+
   slow(reason: string): void {
     this.end(CloseCode.TryAgainLater, reason)
   }

@@ -152,6 +152,7 @@ export const routeKeys = [
   'authorize',
   'receives',
   'sends',
+  'refusedHtml',
   'binary',
   'protocols',
 ] as const

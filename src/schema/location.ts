@@ -69,8 +69,10 @@ export class Location {
   item(index: number): Location {
     if (!this.#lists) return this.#map.at([])
     const first = this.nodes.some(({ list }) => list !== undefined && list.first.length > index)
-    if (first) return this.#map.at(itemNodes(this.nodes, index))
-    this.#items ??= this.#map.at(itemNodes(this.nodes, Number.MAX_SAFE_INTEGER))
+    // One that says nothing of items may be all that holds of several.
+    const open = this.nodes.length > 1
+    if (first) return this.#map.at(itemNodes(this.nodes, index), open)
+    this.#items ??= this.#map.at(itemNodes(this.nodes, Number.MAX_SAFE_INTEGER), open)
     return this.#items
   }
 }

@@ -17,7 +17,7 @@ export interface UpgradedStreamsOptions {
   readonly now: () => number
   readonly report: (end: StreamEnd) => void
   /** The bytes of a refusal that needs no request of the framework; `undefined` where the framework is to have it. */
-  readonly refuse: (raw: IncomingMessage) => string | undefined
+  readonly refuse: (raw: IncomingMessage) => Uint8Array | undefined
 }
 
 /** `open`: nobody has decided. `judged`: the guard has it, with a clock of its own. `answered`: and has refused it, with an event. */
@@ -125,9 +125,9 @@ export class UpgradedStreams {
   }
 
   /** Its event has been told. The stream goes when the kernel has the answer, or when a client that takes none is out of time. */
-  #turnAway(stream: Duplex, answer: string): void {
+  #turnAway(stream: Duplex, answer: Uint8Array): void {
     stream.on('error', destroyItself)
-    stream.write(answer, 'latin1', () => stream.destroy())
+    stream.write(answer, () => stream.destroy())
     if (stream.destroyed || stream.writableLength === 0) return
     this.#leaving.set(stream, this.#options.now() + this.#options.deadline)
     stream.once('close', () => this.#leaving.delete(stream))
