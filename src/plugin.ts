@@ -17,12 +17,12 @@ import { GuardedStream } from './connection/guarded-stream.ts'
 import type { Held } from './connection/held.ts'
 import { Scope } from './connection/scope.ts'
 import { createSweep } from './connection/sweep.ts'
-import { refuseSecondCopy } from './copies.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
 import type { AsSender } from './inbound/inbound.ts'
 import { createReplayGuard } from './inbound/replay.ts'
-import { lazyLoad } from './lazy-load.ts'
+import { refuseSecondCopy } from './loading/copies.ts'
+import { lazyLoad } from './loading/lazy-load.ts'
 import { createNode } from './node.ts'
 import { compileGuard, type GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
@@ -114,7 +114,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     maxAge: settings.session.maxAge,
     revalidation,
     roomsPerSocket: limits.roomsPerSocket,
-    senders: { current: () => sanitizer.sender(), as: (name, work) => asSender({ name, outputRefused() {} }, work) },
+    senders: { current: () => sanitizer.sender(), as: (name, work) => asSender({ name }, work) },
     sockets: () => sweep.items,
   })
   const { rooms } = node
@@ -330,10 +330,10 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     ])
   })
   app.addHook('onClose', async () => {
-    metrics?.close()
     sweep.close()
     await sanitizer.close()
     await node.close()
+    metrics?.close()
   })
 }
 

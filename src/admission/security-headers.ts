@@ -1,6 +1,6 @@
 import type { FastifyHelmetOptions } from '@fastify/helmet'
 import type { FastifyInstance, FastifyReply, RouteOptions } from 'fastify'
-import { lazyLoad } from '../lazy-load.ts'
+import { lazyLoad } from '../loading/lazy-load.ts'
 
 const helmet = lazyLoad<typeof import('@fastify/helmet')>('@fastify/helmet')
 
@@ -62,10 +62,9 @@ export async function registerHelmet(
    */
   function write(reply: FastifyReply, url: string | undefined): void {
     const { raw } = reply
-    // Of an answer on which nothing stands yet, everything that stands there afterwards is @fastify/helmet's. Only HTTP/1 answers
-    // have names in a case, and only there is a handshake refused by these lines.
+    // HTTP/2 has no such lines. Of an answer on which nothing stands yet, everything that stands there afterwards is @fastify/helmet's.
     const learns =
-      url !== undefined && !written.has(url) && 'getRawHeaderNames' in raw && raw.getHeaderNames().length === 0
+      url !== undefined && !written.has(url) && raw.getHeaderNames().length === 0 && 'getRawHeaderNames' in raw
     reply.helmet?.()
     if (learns) written.set(url, linesOf(raw))
   }

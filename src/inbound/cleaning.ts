@@ -12,8 +12,8 @@ export type AsSender = <T>(sender: Sender, work: () => T) => T
 export interface Sender {
   /** A session or an address. */
   readonly name: string
-  /** HTML that the application sent for it was refused for its cost. */
-  readonly outputRefused: () => void
+  /** Told of HTML that the application sent because of it, and that was refused for its cost or because its share is used up. */
+  readonly outputRefused?: () => void
 }
 
 /**

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { availableParallelism } from 'node:os'
 import { badOption, SecureWsError } from '../errors.ts'
+import type { Sender } from '../inbound/cleaning.ts'
 import { checkKeys, isPlainObject, join } from '../option-checks.ts'
 import { dangerouslyTrustHtml, type Encoded } from '../outbound/encoded.ts'
 import { compileProfile, type OwnProfile, type Profile } from './profile.ts'
@@ -39,14 +40,6 @@ export interface SanitizePolicy {
   readonly inputBytes: number
   readonly timeLimit: number
   readonly cache: number
-}
-
-/** Whoever has set off what is sanitized. */
-export interface Sender {
-  /** A session or an address. */
-  readonly name: string
-  /** HTML that the application sent for it was refused for its cost, or because the share is used up. */
-  readonly outputRefused?: () => void
 }
 
 export interface Sanitizer {

@@ -1,6 +1,6 @@
 import type { Ajv2019 } from 'ajv/dist/2019.js'
 import { badOption, type SecureWsError } from '../errors.ts'
-import { lazyLoad } from '../lazy-load.ts'
+import { lazyLoad } from '../loading/lazy-load.ts'
 import { formatKinds } from './formats.ts'
 import { keywords } from './keywords.ts'
 import type { PlainSchema } from './plain-schema.ts'

@@ -121,7 +121,11 @@ export function createAudit({ logger, listener, metrics, now = Date.now, linesPe
   const listenerFailed = (error: unknown) =>
     logThrown(logger, error, {}, 'fastify-secure-ws: the `audit` function threw')
   return (entry, log = logger) => {
-    metrics?.count(entry)
+    try {
+      metrics?.count(entry)
+    } catch (error) {
+      logThrown(logger, error, {}, 'fastify-secure-ws: the meter provider threw')
+    }
     const suppressed = pace(`${entry.type} ${entry.code ?? ''}`, performance.now())
     // Most of a flood is counted only: nobody hears these, so nothing is made of them.
     if (suppressed === undefined && listener === undefined && !auditChannel.hasSubscribers) return

@@ -1,6 +1,6 @@
 import type { Attributes, Meter } from '@opentelemetry/api'
 import { CloseCode } from '../errors.ts'
-import { lazyLoad } from '../lazy-load.ts'
+import { lazyLoad } from '../loading/lazy-load.ts'
 import type { AuditEntry } from './audit.ts'
 
 const api = lazyLoad<Pick<typeof import('@opentelemetry/api'), 'metrics' | 'createNoopMeter'>>('@opentelemetry/api')

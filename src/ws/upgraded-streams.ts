@@ -56,8 +56,8 @@ export class UpgradedStreams {
   take(raw: IncomingMessage, stream: Duplex, route: () => void): void {
     if (stream.destroyed) return
     const inFront = responseOn(stream)
-    if (inFront === undefined && this.#undecided < this.#options.most) {
-      const answer = this.#options.refuse(raw)
+    if (inFront === undefined && this.#undecided + this.#leaving.size < this.#options.most) {
+      const answer = this.#refusal(raw)
       if (answer !== undefined) {
         this.#turnAway(stream, answer)
         return
@@ -118,6 +118,15 @@ export class UpgradedStreams {
       if (state === 'open') this.#end(stream, 'SWS_BAD_HANDSHAKE', 'the server closed before anybody answered')
     }
     for (const stream of this.#leaving.keys()) stream.destroy()
+  }
+
+  /** A logger of the application's may throw: here, in an event of the server, it would end the process. The hook has a catch. */
+  #refusal(raw: IncomingMessage): Uint8Array | undefined {
+    try {
+      return this.#options.refuse(raw)
+    } catch {
+      return undefined
+    }
   }
 
   #watch(): void {

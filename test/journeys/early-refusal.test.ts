@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { FastifyInstance } from 'fastify'
 import type { SecureWsOptions } from '../../src/index.ts'
+import { UpgradedStreams } from '../../src/ws/upgraded-streams.ts'
 import { until } from '../harness/until.ts'
 import { type Asked, closedByServer, type HeaderChanges, type Journey, startJourney } from './journey.ts'
 
@@ -254,4 +258,47 @@ test('the server closes while refused clients read nothing', async (t) => {
   }
   await sleep(10)
   await server.app.close()
+})
+
+// Attack: what throws in an event of the server, where no framework stands around it, ends the process.
+test('a logger that throws costs one answer, and no process', async (t) => {
+  let broken = false
+  const note = () => {
+    if (broken) throw new Error('the disk is full')
+  }
+  const log = { level: 'info', fatal: note, error: note, warn: note, info() {}, debug() {}, trace() {} }
+  const loggerInstance = { ...log, child: () => loggerInstance }
+  const server = await start(t, {}, { server: { logger: undefined, loggerInstance } })
+  assert.equal((await server.ask(foreign)).status, 403)
+  broken = true
+  assert.equal(await hookedBy(server, foreign), 1)
+  broken = false
+  assert.equal(await hookedBy(server, foreign), 0)
+})
+
+// Whoever takes no answer is held until the kernel has it: those count, or a crowd of them would have no bound.
+test('while too many refused streams are still leaving, no other is answered here', async (t) => {
+  let asked = 0
+  const streams = new UpgradedStreams({
+    deadline: 60_000,
+    most: 2,
+    now: () => performance.now(),
+    report() {},
+    refuse() {
+      asked++
+      return Buffer.from('HTTP/1.1 403 Forbidden\r\n\r\n')
+    },
+  })
+  t.after(() => streams.close())
+  const neverTakes = () => new Duplex({ read() {}, write() {} })
+  const take = () => {
+    let routed = false
+    const raw = Object.assign(new IncomingMessage(new Socket()), { url: '/ws' })
+    streams.take(raw, neverTakes(), () => {
+      routed = true
+    })
+    return routed
+  }
+  assert.deepEqual([take(), take(), take()], [false, false, true])
+  assert.equal(asked, 2)
 })

@@ -4,6 +4,7 @@ import * as api from '@opentelemetry/api'
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'
 import Fastify from 'fastify'
 import secureWs from '../../src/index.ts'
+import { createAudit } from '../../src/telemetry/audit.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { textOf } from '../house/source-files.ts'
 
@@ -86,6 +87,25 @@ test('docs/operating.md has a row for each metric, and for no other', async () =
   const made = new Set([...(await pointsOf(reader)).keys()].map((name) => name.split('{')[0]))
   const rows = [...textOf('docs/operating.md').matchAll(/^\| `(secure_ws\.[\w.]+)`/gm)].map(([, name]) => name)
   assert.deepEqual(rows.sort(), [...made].sort())
+})
+
+// D5: an event is told in timers and in `close` listeners, where nobody catches what a meter throws.
+test('a meter that throws is logged, and harms no event', () => {
+  const logged: object[] = []
+  const note = (fields: object) => void logged.push(fields)
+  const heard: string[] = []
+  const audit = createAudit({
+    logger: { info() {}, warn() {}, error: note },
+    listener: ({ type }) => heard.push(type),
+    metrics: {
+      count() {
+        throw new Error('the meter is broken')
+      },
+    },
+  })
+  audit({ type: 'socket.closed', code: 1000 })
+  assert.deepEqual(heard, ['socket.closed'])
+  assert.equal(logged.length, 1)
 })
 
 test('servers that have closed are read no more', async () => {
