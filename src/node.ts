@@ -230,9 +230,11 @@ export function createNode(options: NodeOptions) {
     /** The handshake rate that holds across nodes. When the store is away the local one goes on alone. */
     sharedRate: (perMinute: number) => {
       if (leases === undefined || stores === undefined) return undefined
-      return async (address: string | undefined): Promise<Refusal | undefined> => {
+      return async (address: string | undefined, side: 'check' | 'take'): Promise<Refusal | undefined> => {
         const key = `handshakes:${addressKey(address)}`
-        const within = await stores.counters.hit(key, 60_000, perMinute, uptime()).catch((error: unknown) => {
+        const { counters } = stores
+        const asked = side === 'take' ? counters.hit : counters.wouldHit
+        const within = await asked.call(counters, key, 60_000, perMinute, uptime()).catch((error: unknown) => {
           failed('rate', error)
           return true
         })

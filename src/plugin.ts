@@ -280,8 +280,11 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const { guard, recheckBeforeUpgrade, nobodyBehind } = createGuard({
     uptime,
     announce,
+    audit,
+    thrown,
     seen: (request) => early.learn(request),
     policyOf,
+    policies: routes,
     isSocketOnly: (request) => Reflect.get(request.routeOptions.config, socketOnlyKey) === true,
     capacity,
     caps,

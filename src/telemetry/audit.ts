@@ -11,6 +11,7 @@ import { logThrown } from './thrown.ts'
 export type AuditType =
   | 'handshake.accepted'
   | 'handshake.refused'
+  | 'handshake.asked'
   | 'socket.closed'
   | 'socket.failed'
   | 'message.refused'

@@ -91,6 +91,7 @@ test('docs/events.md: each event is made on a real socket, with the level and th
   await until(() => talks.heard.filter(({ type }) => type === 'error').length === 3, 'three errors')
 
   await assert.rejects(openSocket(url, { headers: { origin, 'x-session': 'nobody' } }))
+  await fetch(url.replace('ws:', 'http:'), { headers: { origin, 'x-session': 'nobody', 'secure-ws': 'why' } })
   const issued = await fetch(`${origin}/ticket`, { method: 'POST', headers: as({ id: 'talks', ...user }).headers })
   assert.equal(issued.status, 200)
   app.secureWs.to('room:1').send('to the other nodes')
