@@ -6,7 +6,7 @@ import { type Client, open, saidLength } from './harness/client.ts'
 import { compare, inTurns, perCpuSecond, type Server, start } from './harness/measure.ts'
 import type { PeerName } from './harness/peers.ts'
 
-const names: readonly PeerName[] = ['ours', 'ws', 'socket.io']
+const names: readonly PeerName[] = ['ours', 'ws', 'by hand', 'socket.io']
 const members = 1_000
 const milliseconds = 400
 const rounds = 7

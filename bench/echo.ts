@@ -6,7 +6,7 @@ import { type Client, open, saying } from './harness/client.ts'
 import { compare, inTurns, perCpuSecond, type Server, start } from './harness/measure.ts'
 import type { PeerName } from './harness/peers.ts'
 
-const names: readonly PeerName[] = ['ours', 'ws', 'ws + JSON', '@fastify/websocket']
+const names: readonly PeerName[] = ['ours', 'ws', 'ws + JSON', 'by hand', '@fastify/websocket', 'socket.io']
 const milliseconds = 200
 const rounds = 7
 const connections = 50

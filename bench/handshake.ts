@@ -82,7 +82,7 @@ async function measure(title: string, servers: readonly Server[], handshake: (se
   }
 }
 
-const ours = await start('ours')
+const ours = await start('ours, alone')
 const byHand = await start('by hand')
 for (const server of [ours, byHand]) {
   for (const [what, handshake, expected] of verdicts) {

@@ -14,7 +14,8 @@ const [port] = await once(server, 'message')
 
 /** 95 unknown elements around 4,000: legal in depth, elements and size, and half a second to more than one of DOMPurify. */
 const hostile = (n: number) => `${'<x-y>'.repeat(95)}${'<b></b>'.repeat(4_000)}${n}`
-const dear = (n: number) => `<div>${'line of text<br>'.repeat(1_500)}${n}`
+/** As dear as any that is cleaned. */
+const dear = (n: number) => `<div>${'line of text<br>'.repeat(1_050)}${n}`
 
 async function open(user: string) {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { headers: { 'x-user': user } })

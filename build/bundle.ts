@@ -21,7 +21,7 @@ const options = {
 
 /**
  * The URL of the file, for what runs as CommonJS. A bundler that makes ESM out of it leaves no `__filename` behind; then it
- * is unknown, and `src/location.ts` says so.
+ * is unknown, and `src/loading/location.ts` says so.
  */
 const ownFileUrl =
   "const ownFileUrl = typeof __filename === 'string' ? require('node:url').pathToFileURL(__filename).href : undefined;"
@@ -41,7 +41,7 @@ export async function bundle(out: string): Promise<void> {
   await wrap(out, 'index', Object.keys(await import('../src/index.ts')))
   await wrap(out, 'testing', Object.keys(await import('../src/testing/testing.ts')))
   // Programs of their own: a thread, and what `npx` runs.
-  const programs = { worker: 'src/sanitizing/worker.ts', command: 'src/command/command.ts' }
+  const programs = { 'secure-ws-sanitizer': 'src/sanitizing/secure-ws-sanitizer.ts', command: 'src/command/command.ts' }
   await build({ ...options, entryPoints: programs, outdir: out, format: 'esm' })
 }
 

@@ -191,6 +191,11 @@ export interface RouteSecureWs<Provider extends FastifyTypeProvider, Messages, S
    */
   readonly sends?: { readonly [Type in keyof Sends]: { readonly schema: Sends[Type] } }
   /**
+   * Fate of a message of which one field of HTML is refused (too large, too deep, too slow): it is not sent, or it is sent with
+   * `<span data-refused=""></span>` as that field. Default `'refuse'`.
+   */
+  readonly refusedHtml?: 'refuse' | 'mark'
+  /**
    * Media types of binary frames that may come in, told by their first bytes. Left out, a route that declares
    * `receives` refuses every binary frame.
    */

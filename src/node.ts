@@ -1,9 +1,10 @@
-import { randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { createLeases } from './capacity/leases.ts'
 import type { Connection } from './connection/connection.ts'
 import type { Held } from './connection/held.ts'
 import { CloseCode, SecureWsError } from './errors.ts'
+import type { BusHealth } from './health.ts'
 import { addressKey } from './http/address.ts'
 import { type Refusal, refuse } from './http/refusal.ts'
 import type { ReplayGuard } from './inbound/replay.ts'
@@ -54,13 +55,15 @@ export interface NodeOptions {
   readonly maxAge: number
   readonly roomsPerSocket: number
   readonly revalidation: Revalidation
+  /** Whose message is being dealt with, and how to go on in the name of a sender. */
+  readonly senders: { current(): string | undefined; as<T>(name: string, work: () => T): T }
   /** Every open socket of this node. */
   readonly sockets: () => Iterable<Held>
 }
 
 /** This node among the others: its rooms, who was revoked, and what it tells and hears over the relay. */
 export function createNode(options: NodeOptions) {
-  const { bus, now, uptime, audit, log, identities, maxAge, roomsPerSocket, revalidation, sockets } = options
+  const { bus, now, uptime, audit, log, identities, maxAge, roomsPerSocket, revalidation, senders, sockets } = options
   const nodeId = randomUUID()
   const reauthorized = createReauthorized()
   const seen = new LRUCache<string, true>({ max: 10_000 })
@@ -139,8 +142,10 @@ export function createNode(options: NodeOptions) {
     }
     const members = new Set(broadcast.rooms.flatMap((room) => [...rooms.members(room)]))
     for (const member of members) if (broadcast.except.includes(member.id)) members.delete(member)
-    const { encode, latest, message } = broadcast
-    deliverTo(members, message, { ...(encode && { encode }), ...(latest && { latest }) })
+    const { encode, latest, sender, message } = broadcast
+    const deliver = () => deliverTo(members, message, { ...(encode && { encode }), ...(latest && { latest }) })
+    if (sender === undefined) deliver()
+    else senders.as(`elsewhere ${sender}`, deliver)
   }
 
   /**
@@ -180,12 +185,15 @@ export function createNode(options: NodeOptions) {
         "perMember is a function and does not travel to other nodes. Send to each user's own room instead.",
       )
     }
+    const sender = senders.current()
     const frame = packBroadcast({
       id: randomUUID(),
       rooms: names,
       except,
       encode: encodeOption(options),
       latest: latestOption(options),
+      // A digest: the id of a session is nobody else's business.
+      sender: sender && hash('sha256', sender, 'base64url'),
       message,
     })
     return () => {
@@ -198,6 +206,10 @@ export function createNode(options: NodeOptions) {
     /** Why no session can be judged right now; `undefined` while all revocations are known. */
     get unjudgeable(): string | undefined {
       return relay.ready ? undefined : 'the bus is away: revocations may be missing'
+    },
+    get busHealth(): BusHealth {
+      if (bus.state === 'down') return 'away'
+      return relay.ready ? 'up' : 'catching-up'
     },
     async start(): Promise<void> {
       const started = relay.start()
@@ -218,9 +230,11 @@ export function createNode(options: NodeOptions) {
     /** The handshake rate that holds across nodes. When the store is away the local one goes on alone. */
     sharedRate: (perMinute: number) => {
       if (leases === undefined || stores === undefined) return undefined
-      return async (address: string | undefined): Promise<Refusal | undefined> => {
+      return async (address: string | undefined, side: 'check' | 'take'): Promise<Refusal | undefined> => {
         const key = `handshakes:${addressKey(address)}`
-        const within = await stores.counters.hit(key, 60_000, perMinute, uptime()).catch((error: unknown) => {
+        const { counters } = stores
+        const asked = side === 'take' ? counters.hit : counters.wouldHit
+        const within = await asked.call(counters, key, 60_000, perMinute, uptime()).catch((error: unknown) => {
           failed('rate', error)
           return true
         })

@@ -2,7 +2,9 @@ import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { Admissions } from './admission/admissions.ts'
-import { createGuard } from './admission/hook.ts'
+import { answersPlainly, EarlyRefusal } from './admission/early-refusal.ts'
+import { createGuard, isUnixSocket } from './admission/hook.ts'
+import { createAnnounce } from './admission/refused.ts'
 import { registerHelmet } from './admission/security-headers.ts'
 import { neutralProtocol } from './admission/sub-protocol.ts'
 import { compileVerifyClient } from './admission/verify-client.ts'
@@ -15,11 +17,12 @@ import { GuardedStream } from './connection/guarded-stream.ts'
 import type { Held } from './connection/held.ts'
 import { Scope } from './connection/scope.ts'
 import { createSweep } from './connection/sweep.ts'
-import { refuseSecondCopy } from './copies.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
+import type { AsSender } from './inbound/inbound.ts'
 import { createReplayGuard } from './inbound/replay.ts'
-import { lazyLoad } from './lazy-load.ts'
+import { refuseSecondCopy } from './loading/copies.ts'
+import { lazyLoad } from './loading/lazy-load.ts'
 import { createNode } from './node.ts'
 import { compileGuard, type GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
@@ -32,6 +35,7 @@ import { createRevalidation } from './revocation/revalidation.ts'
 import { createSanitizer } from './sanitizing/sanitizing.ts'
 import { type Audit, createAudit, createHearing } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
+import { createMetrics } from './telemetry/metrics.ts'
 import { createThrownLog } from './telemetry/thrown.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
 import { Guards } from './ws/guards.ts'
@@ -76,14 +80,19 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   // Called through its object each time: a test may stop or move the date.
   const now = () => Date.now()
   const uptime = () => performance.now()
-  const audit = createAudit({ logger: app.log, listener: settings.audit })
+  const metrics = createMetrics()
+  const heard = { logger: app.log, listener: settings.audit, metrics }
+  const audit = createAudit(heard)
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
+  const tell = createDeveloperLog({ logger: app.log, development })
   const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
   const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
   const socketRoutes: string[] = []
   let sanitizes = false
+  // Carrying the sender along costs a little with every message, so only where somebody asks for it.
+  const asSender: AsSender = (sender, work) => (sanitizes ? sanitizer.as(sender, work) : work())
   const admissions = new Admissions()
   const capacity = createCapacity(limits)
   const streams = new UpgradedStreams({
@@ -91,6 +100,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     most: limits.connections,
     now: uptime,
     report: (end) => audit({ type: 'handshake.refused', ...end }),
+    refuse: (raw) => (settings.earlyRefusal ? early.refuse(raw) : undefined),
   })
 
   const revalidation = createRevalidation(settings.session.revalidateEvery)
@@ -104,6 +114,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     maxAge: settings.session.maxAge,
     revalidation,
     roomsPerSocket: limits.roomsPerSocket,
+    senders: { current: () => sanitizer.sender(), as: (name, work) => asSender({ name }, work) },
     sockets: () => sweep.items,
   })
   const { rooms } = node
@@ -147,6 +158,20 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const securityHeaders = await registerHelmet(app, settings.helmet)
   await settings.authentication.install(app)
 
+  const announce = createAnnounce({
+    audit,
+    tell,
+    thrown,
+    log: app.log,
+  })
+  const early = new EarlyRefusal({
+    capacity,
+    uptime,
+    now,
+    announce,
+    securityHeaders: securityHeaders.lines,
+    unixSocket: () => isUnixSocket(app.server),
+  })
   const guards = new Guards({
     app,
     left: settings.dangerouslyLeaveUpgrades,
@@ -160,8 +185,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     settings,
     replayGuard,
     sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
-    // Carrying the sender along costs a little with every message, so only where somebody asks for it.
-    asSender: (sender, work) => (sanitizes ? sanitizer.as(sender, work) : work()),
+    sanitizeOutput: (dirty) => sanitizer.sanitizeOutput(dirty),
+    asSender,
     warn: (text) => app.log.warn(text),
   }
   app.addHook('onRoute', (route) => {
@@ -169,6 +194,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     const isSocketRoute = Boolean(declared.websocket) || declared.wsHandler !== undefined
     refuseMisplaced(route, route.url, isSocketRoute)
     noteGuarded(app, route)
+    if (route.method !== 'HEAD' && !isSocketRoute) early.declare(route.url, undefined)
     if (!isSocketRoute) {
       if (Reflect.get(route.config ?? {}, policyKey) !== undefined) securityHeaders.onRoute(route)
       if (declared.secureWs === undefined) return
@@ -187,6 +213,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     socketRoutes.push(route.url)
     sanitizes ||= policy.declaresHtml
     route.config = { ...route.config, [policyKey]: policy, [socketOnlyKey]: Boolean(declared.websocket) }
+    early.declare(route.url, answersPlainly(route) ? policy : undefined)
     securityHeaders.onRoute(route)
     const member = declared.websocket ? 'handler' : 'wsHandler'
     const handler = declared[member]
@@ -198,14 +225,14 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     }
   })
 
-  app.addHook('preClose', () => instance.api.drain())
+  app.addHook('preClose', async () => void (await instance.api.drain()))
 
   const ofSockets: Surroundings = {
     now,
     uptime,
     scope,
     audit,
-    isHeard: createHearing({ logger: app.log, listener: settings.audit }),
+    isHeard: createHearing(heard),
     expiryGrace: settings.session.expiryGrace,
     rooms,
     identities,
@@ -252,8 +279,12 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   const { guard, recheckBeforeUpgrade, nobodyBehind } = createGuard({
     uptime,
+    announce,
     audit,
+    thrown,
+    seen: (request) => early.learn(request),
     policyOf,
+    policies: routes,
     isSocketOnly: (request) => Reflect.get(request.routeOptions.config, socketOnlyKey) === true,
     capacity,
     caps,
@@ -264,8 +295,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     answered: (stream) => streams.answered(stream),
     unavailable: (needsSession) => instance.unavailable(needsSession),
     isDenied: node.isDenied,
-    tell: createDeveloperLog({ logger: app.log, development }),
-    thrown,
+    tell,
     headersOnRefusal: securityHeaders.onRefusal,
   })
   app.addHook('onRequest', guard)
@@ -280,6 +310,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
     if (sanitizes) await sanitizer.start()
     await node.start()
+    metrics?.observe(() => instance.api.stats())
     warnOnce(app, audit, [
       ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
       ...(settings.dangerouslyAllowAmbientCredentials
@@ -302,6 +333,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     sweep.close()
     await sanitizer.close()
     await node.close()
+    metrics?.close()
   })
 }
 

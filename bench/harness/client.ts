@@ -44,8 +44,21 @@ export function saying(name: PeerName, text: string): { readonly frame: Buffer; 
     const answer = `42${JSON.stringify(['said', { text }])}`
     return { frame: frame(`42${JSON.stringify(['say', { text }])}`), answer: frameLength(answer.length) }
   }
-  const said = JSON.stringify({ type: name === 'ours' || name === 'ws + JSON' ? 'said' : 'say', text })
+  const said = JSON.stringify({ type: name === 'ws' || name === '@fastify/websocket' ? 'say' : 'said', text })
   return { frame: frame(JSON.stringify({ type: 'say', text })), answer: frameLength(said.length) }
+}
+
+/** Answers what asks whether the client is there: a ping of the protocol, or Engine.IO's, which is a message. */
+export function answerPings(name: PeerName, { stream }: Client): void {
+  const pong = name === 'socket.io' ? frame('3') : undefined
+  stream.on('data', (bytes: Buffer) => {
+    if (pong !== undefined) stream.write(pong)
+    else if (bytes[0] === 0x89) {
+      const length = bytes[1] ?? 0
+      // The same payload, under a mask of zeros.
+      stream.write(Buffer.concat([Buffer.from([0x8a, 0x80 | length, 0, 0, 0, 0]), bytes.subarray(2, 2 + length)]))
+    }
+  })
 }
 
 export function saidLength(name: PeerName, text: string): number {

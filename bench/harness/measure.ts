@@ -19,7 +19,7 @@ export interface Server {
   /** Nanoseconds that its threads have run. */
   cpu(): number
   tell(command: Command): void
-  ask(command: Command): Promise<{ heap: number; external: number; connected: number }>
+  ask(command: Command): Promise<{ heap: number; external: number; rss: number; connected: number }>
   /** What it allocates while this is done. */
   garbageOf<T>(work: () => Promise<T>): Promise<Garbage & { readonly done: T }>
   stop(): void
@@ -29,8 +29,8 @@ const cores = availableParallelism()
 if (cores > 1) pin(process.pid, 0)
 
 /** The server gets the second core to itself, the client stays on the first. */
-export async function start(name: PeerName): Promise<Server> {
-  const child: ChildProcess = fork(program, [name], {
+export async function start(name: PeerName, heartbeats: 'heartbeats' | 'none' = 'none'): Promise<Server> {
+  const child: ChildProcess = fork(program, [name, heartbeats], {
     env: { ...process.env, NODE_ENV: 'production' },
     execArgv: ['--expose-gc'],
   })

@@ -3,6 +3,7 @@ import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import cookie from '@fastify/cookie'
 import fastifyWebsocket from '@fastify/websocket'
+import { Ajv } from 'ajv'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Server as SocketIo } from 'socket.io'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -16,56 +17,36 @@ export interface Peer {
   connected(): number
 }
 
+/** Whether a server asks its clients every 25 s whether they are still there. Most measurements have clients that answer no ping. */
+export interface Heartbeats {
+  readonly heartbeats: boolean
+}
+
+const beat = { every: 25_000, timeout: 8_000 }
+const many = 1_000_000_000
+
+const sayText = {
+  type: 'object',
+  properties: { text: { type: 'string', maxLength: 65_536 } },
+  required: ['text'],
+} as const
+
 export const peers = {
   /** Everything on: origin, host, session cookie, declared messages, schemas, rates, encoding. */
-  async ours(): Promise<Peer> {
-    const app = Fastify()
-    const sessions = new Map([[sessionId, { id: sessionId, userId: 'ada' }]])
-    const many = 1_000_000_000
-    await app.register(secureWs, {
-      origins: [origin],
-      hosts: ['127.0.0.1', 'app.example'],
-      allowInsecureTransport: true,
-      authenticate: cookieSession({ secret, load: (id) => sessions.get(id) ?? null }),
-      limits: {
-        connections: many,
-        connectionsPerAddress: many,
-        connectionsPerSession: many,
-        connectionsPerUser: many,
-        handshakesPerMinutePerAddress: many,
-        refusedPerMinutePerAddress: many,
-        messages: { perSecond: many, burst: many },
-        bytes: { perSecond: many, burst: many },
-        outboundBytes: 16_777_216,
-        // The client counts bytes and answers no ping.
-        heartbeat: { every: many, timeout: many },
-      },
-    })
-    const text = {
-      type: 'object',
-      properties: { text: { type: 'string', maxLength: 65_536 } },
-      required: ['text'],
-    } as const
-    const declared = { receives: { say: { schema: text } }, sends: { said: { schema: text } } }
-    app.get('/', { websocket: true, secureWs: declared }, (socket) => {
-      socket.join('room:all')
-      socket.on('say', ({ text }) => socket.send({ type: 'said', text }))
-    })
-    const port = await listening(app)
-    return {
-      port,
-      broadcast(text, times) {
-        for (let index = 0; index < times; index++) app.secureWs.to('room:all').send({ type: 'said', text })
-      },
-      connected: () => app.secureWs.stats().sockets,
-    }
+  async ours(given: Heartbeats): Promise<Peer> {
+    return secured(given, (socket) => void socket.join('room:all'))
+  },
+
+  /** The same without a room, which is no part of a handshake. */
+  async 'ours, alone'(given: Heartbeats): Promise<Peer> {
+    return secured(given, () => {})
   },
 
   /** ws, and nothing else: frames go back as they came. */
-  async ws(): Promise<Peer> {
+  async ws({ heartbeats }: Heartbeats): Promise<Peer> {
     return bare((socket) => {
       socket.on('message', (frame, isBinary) => socket.send(frame, { binary: isBinary }))
-    })
+    }, heartbeats)
   },
 
   /** What a handler of ws has to do at least when its messages are JSON. */
@@ -88,9 +69,14 @@ export const peers = {
     return { port, ...looping(app.websocketServer.clients) }
   },
 
-  async 'socket.io'(): Promise<Peer> {
+  async 'socket.io'({ heartbeats }: Heartbeats): Promise<Peer> {
     const server = createServer()
-    const io = new SocketIo(server, { transports: ['websocket'], serveClient: false, pingInterval: 1_000_000 })
+    const io = new SocketIo(server, {
+      transports: ['websocket'],
+      serveClient: false,
+      pingInterval: heartbeats ? beat.every : 1_000_000,
+      pingTimeout: beat.timeout,
+    })
     io.on('connection', (socket) => {
       socket.on('say', ({ text }: { text: string }) => socket.emit('said', { text }))
     })
@@ -103,13 +89,19 @@ export const peers = {
     }
   },
 
-  /** The guards of a handshake as a careful developer writes them in an afternoon, and messages as they come. */
-  async 'by hand'(): Promise<Peer> {
+  /** The guards of handshake and message as a careful developer writes them in an afternoon. */
+  async 'by hand'({ heartbeats }: Heartbeats): Promise<Peer> {
     const app = Fastify()
     const origins = new Set([origin])
     const sessions = new Map([[sessionId, { id: sessionId, userId: 'ada' }]])
     await app.register(cookie, { secret })
     await app.register(fastifyWebsocket)
+    const isSaying = new Ajv({ allErrors: false, strict: true }).compile<{ readonly text: string }>({
+      ...sayText,
+      properties: { type: { const: 'say' }, ...sayText.properties },
+      required: ['type', 'text'],
+      additionalProperties: false,
+    })
     app.addHook('onRequest', async (request, reply) => {
       if (!request.ws || request.is404) return
       if (!origins.has(request.headers.origin ?? '')) {
@@ -123,20 +115,119 @@ export const peers = {
       Reflect.set(request, 'session', session)
     })
     app.get('/', { websocket: true }, (socket) => {
-      socket.on('message', (frame: Buffer, isBinary: boolean) => socket.send(frame, { binary: isBinary }))
+      const messages = tokens(many)
+      const bytes = tokens(many)
+      socket.on('message', (frame: Buffer, isBinary: boolean) => {
+        if (isBinary) return socket.close(1003)
+        if (!messages(1) || !bytes(frame.length)) return socket.close(4429)
+        let message: unknown
+        try {
+          message = JSON.parse(frame.toString())
+        } catch {
+          return socket.close(1008)
+        }
+        if (!isSaying(message)) return socket.close(1008)
+        socket.send(JSON.stringify({ type: 'said', text: escaped(message.text) }))
+      })
     })
+    if (heartbeats) beating(app.websocketServer.clients)
     const port = await listening(app)
     return { port, ...looping(app.websocketServer.clients) }
   },
-} satisfies Record<string, () => Promise<Peer>>
+} satisfies Record<string, (how: Heartbeats) => Promise<Peer>>
 
 export type PeerName = keyof typeof peers
 
-async function bare(onConnection: (socket: WebSocket) => void): Promise<Peer> {
+async function secured(
+  { heartbeats }: Heartbeats,
+  opened: (socket: { join(room: string): unknown }) => void,
+): Promise<Peer> {
+  const app = Fastify()
+  const sessions = new Map([[sessionId, { id: sessionId, userId: 'ada' }]])
+  await app.register(secureWs, {
+    origins: [origin],
+    hosts: ['127.0.0.1', 'app.example'],
+    allowInsecureTransport: true,
+    authenticate: cookieSession({ secret, load: (id) => sessions.get(id) ?? null }),
+    limits: {
+      connections: many,
+      connectionsPerAddress: many,
+      connectionsPerSession: many,
+      connectionsPerUser: many,
+      handshakesPerMinutePerAddress: many,
+      refusedPerMinutePerAddress: many,
+      messages: { perSecond: many, burst: many },
+      bytes: { perSecond: many, burst: many },
+      outboundBytes: 16_777_216,
+      heartbeat: heartbeats ? beat : { every: many, timeout: many },
+    },
+  })
+  const declared = { receives: { say: { schema: sayText } }, sends: { said: { schema: sayText } } }
+  app.get('/', { websocket: true, secureWs: declared }, (socket) => {
+    opened(socket)
+    socket.on('say', ({ text }) => socket.send({ type: 'said', text }))
+  })
+  const port = await listening(app)
+  return {
+    port,
+    broadcast(text, times) {
+      for (let index = 0; index < times; index++) app.secureWs.to('room:all').send({ type: 'said', text })
+    },
+    connected: () => app.secureWs.stats().sockets,
+  }
+}
+
+async function bare(onConnection: (socket: WebSocket) => void, heartbeats = false): Promise<Peer> {
   const server = createServer()
   const sockets = new WebSocketServer({ server, perMessageDeflate: false })
   sockets.on('connection', onConnection)
+  if (heartbeats) beating(sockets.clients)
   return { port: await listeningOn(server), ...looping(sockets.clients) }
+}
+
+/** As the documentation of ws has it: whoever has not answered the ping before this one is gone. */
+function beating(clients: Set<WebSocket>): void {
+  const alive = new WeakSet<WebSocket>()
+  const known = new WeakSet<WebSocket>()
+  setInterval(() => {
+    for (const client of clients) {
+      if (!known.has(client)) {
+        known.add(client)
+        client.on('pong', () => alive.add(client))
+      } else if (!alive.delete(client)) {
+        client.terminate()
+        continue
+      }
+      client.ping()
+    }
+  }, beat.every).unref()
+}
+
+/** A token bucket: so many at once, so many a second. */
+function tokens(perSecond: number): (cost: number) => boolean {
+  let left = perSecond
+  let at = performance.now()
+  return (cost) => {
+    const now = performance.now()
+    left = Math.min(perSecond, left + ((now - at) / 1_000) * perSecond)
+    at = now
+    if (left < cost) return false
+    left -= cost
+    return true
+  }
+}
+
+const special = /[&<>"']/g
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+function escaped(text: string): string {
+  return text.replace(special, (character) => entities[character] ?? '')
 }
 
 function looping(clients: Set<WebSocket>): Omit<Peer, 'port'> {

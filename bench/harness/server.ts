@@ -8,7 +8,8 @@ export type Command =
   | { readonly kind: 'count garbage' }
   | { readonly kind: 'garbage' }
 
-const peer = await peers[process.argv[2] as PeerName]()
+const [, , name, heartbeats] = process.argv
+const peer = await peers[name as PeerName]({ heartbeats: heartbeats === 'heartbeats' })
 
 let garbage: (() => Garbage) | undefined
 
@@ -30,8 +31,8 @@ process.on('message', async (command: Command) => {
     globalThis.gc?.()
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
-  const { heapUsed, external } = process.memoryUsage()
-  process.send?.({ heap: heapUsed, external, connected: peer.connected() })
+  const { heapUsed, external, rss } = process.memoryUsage()
+  process.send?.({ heap: heapUsed, external, rss, connected: peer.connected() })
 })
 process.on('disconnect', () => process.exit())
 process.send?.({ port: peer.port })

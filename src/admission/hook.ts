@@ -1,35 +1,39 @@
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { credentialTexts } from '../authentication/credential.ts'
 import type { Slot } from '../capacity/capacity.ts'
 import { Places } from '../capacity/places.ts'
-import { codeHeader, type Refusal, refusalBody } from '../http/refusal.ts'
+import { answerHeaders, answerType, type Refusal, refusalBody } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
-import { after, isThenable } from '../thenable.ts'
+import { after } from '../thenable.ts'
 import {
   admissionOf,
   checkAvailable,
   checkDenied,
   type Handshake,
   type Means,
+  questionOf,
   type Step,
+  takeThrough,
   type Verdict,
 } from './admission.ts'
 import type { Admissions } from './admissions.ts'
-import { adviceOn } from './advice.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
-import { clientAddress, peerIsTrusted } from './peer.ts'
-import { reachedBy } from './reached.ts'
+import { clientAddress, isTrusted, peerIsTrusted } from './peer.ts'
 import { away, failed, notASocketRoute, outOfTime, upgradeRequired } from './refusals.ts'
-import { situationOf } from './situation.ts'
+import type { Announce } from './refused.ts'
+import { createWhy } from './why.ts'
 
 export interface GuardSurroundings extends Means {
   /** A clock that nobody can set. */
   readonly uptime: () => number
+  readonly announce: Announce
   readonly audit: Audit
+  readonly thrown: ThrownLog
   readonly policyOf: (request: FastifyRequest) => RoutePolicy | undefined
+  /** The policies of every route that is declared by now. */
+  readonly policies: readonly RoutePolicy[]
   /** A plain request of it is nobody's but ours to answer. */
   readonly isSocketOnly: (request: FastifyRequest) => boolean
   readonly admissions: Admissions
@@ -37,7 +41,8 @@ export interface GuardSurroundings extends Means {
   readonly judged: (stream: Duplex) => void
   /** Told of those that were refused here: their event is made. */
   readonly answered: (stream: Duplex) => void
-  readonly thrown: ThrownLog
+  /** Told of each request of Fastify's, before anything of it is looked at. */
+  readonly seen: (request: FastifyRequest) => void
   /** Security headers for a refusal at a path that is no socket route, and so has none of its own. */
   readonly headersOnRefusal: (reply: FastifyReply) => void
 }
@@ -47,7 +52,7 @@ export interface GuardSurroundings extends Means {
  * first byte of a 101, in the order of the one list (`admission`).
  */
 export function createGuard(surroundings: GuardSurroundings) {
-  const { uptime, audit, admissions, capacity, policyOf } = surroundings
+  const { uptime, admissions, capacity, policyOf } = surroundings
 
   const compiled = new WeakMap<RoutePolicy, readonly Step[]>()
   function stepsOf(policy: RoutePolicy): readonly Step[] {
@@ -56,22 +61,6 @@ export function createGuard(surroundings: GuardSurroundings) {
     const steps = admissionOf(policy, surroundings)
     compiled.set(policy, steps)
     return steps
-  }
-
-  function run(handshake: Handshake, steps: readonly Step[], from: number): Verdict | Promise<Verdict> {
-    for (let index = from; index < steps.length; index++) {
-      const verdict = steps[index]?.check(handshake, surroundings)
-      if (!isThenable(verdict)) {
-        if (verdict !== undefined) return verdict
-        continue
-      }
-      return after(verdict, (late) => {
-        // The client has reset, or the deadline has answered: whatever was reserved went with the stream.
-        if (handshake.stream.destroyed || handshake.reply.sent) return undefined
-        return late ?? run(handshake, steps, index + 1)
-      })
-    }
-    return undefined
   }
 
   type Asker = Pick<HandshakeFacts, 'address'> & Partial<Pick<HandshakeFacts, 'origin'>>
@@ -85,32 +74,22 @@ export function createGuard(surroundings: GuardSurroundings) {
   function answer(request: FastifyRequest, reply: FastifyReply, facts: Asker, refusal: Refusal): void {
     if (reply.sent) return
     if (request.ws) surroundings.answered(reply.raw.socket ?? request.raw.socket)
-    audit(
-      {
-        type: 'handshake.refused',
-        code: refusal.code,
-        reason: refusal.reason,
-        route: request.routeOptions.url,
-        address: facts.address,
-        origin: facts.origin,
-      },
-      request.log,
-    )
-    if (refusal.cause !== undefined) {
-      surroundings.thrown(refusal.cause, {
-        log: request.log,
-        secrets: credentialTexts(request),
-        fields: { code: refusal.code, route: request.routeOptions.url },
-      })
-    }
-    const { code: about, status } = refusal
-    const text = () => adviceOn(refusal, situationOf(request, readFacts(request), policyOf(request)?.authentication))
-    surroundings.tell({ about, status, route: request.routeOptions.url, text }, request.log)
+    surroundings.announce({
+      refusal,
+      raw: request.raw,
+      route: request.routeOptions.url,
+      address: facts.address,
+      origin: facts.origin,
+      asked: policyOf(request)?.authentication,
+      peerIsTrusted: () => isTrusted(request),
+      unixSocket: () => isUnixSocket(request.server.server),
+      log: request.log,
+    })
     if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(reply)
     reply
       .code(refusal.status)
-      .headers({ ...hopHeaders(request, refusal), 'cache-control': 'no-store', [codeHeader]: refusal.code })
-      .type('application/json; charset=utf-8')
+      .headers(headersOf(request, refusal))
+      .type(answerType)
       .send(JSON.stringify(refusalBody(refusal)))
   }
 
@@ -137,15 +116,18 @@ export function createGuard(surroundings: GuardSurroundings) {
   const nobodyBehind = (request: FastifyRequest, reply: FastifyReply) =>
     answer(request, reply, readFacts(request), behind)
 
+  const answersWhy = createWhy({ ...surroundings, stepsOf })
+
   return { guard, recheckBeforeUpgrade, nobodyBehind }
 
   function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     if (!request.ws) {
-      done()
+      if (!answersWhy(request, reply)) done()
       return
     }
     const since = uptime()
     const { raw } = request
+    surroundings.seen(request)
     const stream: Duplex = reply.raw.socket ?? raw.socket
     surroundings.judged(stream)
     const address = clientAddress(request)
@@ -161,21 +143,11 @@ export function createGuard(surroundings: GuardSurroundings) {
       return
     }
     const handshake: Handshake = {
-      request,
-      reply,
-      stream,
-      facts,
-      reached: reachedBy(facts),
-      policy,
-      since,
+      ...questionOf(request, facts, policy, since),
       places: new Places(stream),
-      signedIn: null,
       place: undefined,
-      method: 'anonymous',
-      protocol: undefined,
-      asking: undefined,
-      restoreRequest: () => {},
     }
+    const isOver = () => stream.destroyed || reply.sent
 
     const timeout = policy.limits.handshake
     // The clock runs until the stream is a socket or gone, so it covers the hooks that come after this one as well (X-3).
@@ -204,12 +176,14 @@ export function createGuard(surroundings: GuardSurroundings) {
       done()
     }
     const conclude = (refusal: Verdict) => {
-      if (stream.destroyed || reply.sent) return
+      if (isOver()) return
       if (refusal === undefined) admit()
       else turnAway(request, reply, facts, refusal)
     }
     try {
-      void after(run(handshake, stepsOf(policy), 0), conclude, (error) => conclude(failed(error)))
+      void after(takeThrough(handshake, surroundings, stepsOf(policy), isOver), conclude, (error) =>
+        conclude(failed(error)),
+      )
     } catch (error) {
       conclude(failed(error))
     }
@@ -234,10 +208,16 @@ class Clock implements Slot {
 }
 
 /** HTTP/2 has no headers about the connection (RFC 9113 section 8.2.2), and Node throws on them. */
-function hopHeaders({ raw: { httpVersionMajor } }: FastifyRequest, { headers }: Refusal): Refusal['headers'] {
-  if (httpVersionMajor !== 2) return { ...headers, connection: 'close' }
-  const { upgrade: _upgrade, ...rest } = headers ?? {}
+function headersOf({ raw: { httpVersionMajor } }: FastifyRequest, refusal: Refusal): Readonly<Record<string, string>> {
+  const headers = answerHeaders(refusal)
+  if (httpVersionMajor !== 2) return headers
+  const { upgrade: _upgrade, connection: _connection, ...rest } = headers
   return rest
+}
+
+/** A path, where Node's other servers have an object. */
+export function isUnixSocket(server: { address(): unknown }): boolean {
+  return typeof server.address() === 'string'
 }
 
 function readFacts(request: FastifyRequest, address = clientAddress(request)): HandshakeFacts {

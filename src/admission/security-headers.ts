@@ -1,6 +1,6 @@
 import type { FastifyHelmetOptions } from '@fastify/helmet'
 import type { FastifyInstance, FastifyReply, RouteOptions } from 'fastify'
-import { lazyLoad } from '../lazy-load.ts'
+import { lazyLoad } from '../loading/lazy-load.ts'
 
 const helmet = lazyLoad<typeof import('@fastify/helmet')>('@fastify/helmet')
 
@@ -8,6 +8,11 @@ const helmet = lazyLoad<typeof import('@fastify/helmet')>('@fastify/helmet')
 export interface SecurityHeaders {
   /** On every answer of a socket route: a refusal, a page of the same path, whatever a hook says. */
   onRoute(route: RouteOptions): void
+  /**
+   * The lines that stand on each refusal of a socket route, in front of every other line. `undefined` as long as none was
+   * answered, and where they differ from answer to answer.
+   */
+  readonly lines: (url: string) => readonly string[] | undefined
   /** On the refusal of a handshake at a path that is no socket route. */
   onRefusal(reply: FastifyReply): void
 }
@@ -23,7 +28,11 @@ export async function registerHelmet(
   app: FastifyInstance,
   options: FastifyHelmetOptions | false,
 ): Promise<SecurityHeaders> {
-  if (options === false || app.hasPlugin('@fastify/helmet')) return { onRoute() {}, onRefusal() {} }
+  // The application's own may say something else each time.
+  if (app.hasPlugin('@fastify/helmet')) return { onRoute() {}, onRefusal() {}, lines: () => undefined }
+  if (options === false) return { onRoute() {}, onRefusal() {}, lines: () => [] }
+  const differ = options.enableCSPNonces === true || hasFunction(options)
+  const written = new Map<string, readonly string[]>()
   await app.register(helmet(), { ...options, global: false })
   return {
     onRoute(route) {
@@ -36,19 +45,42 @@ export async function registerHelmet(
       if (withNonce) return
       route.onSend = [
         (_request, reply, payload, done) => {
-          write(reply)
+          write(reply, own === undefined && !differ ? route.url : undefined)
           done(null, payload)
         },
         ...[route.onSend ?? []].flat(),
       ]
     },
-    onRefusal: write,
+    onRefusal: (reply) => write(reply, undefined),
+    lines: (url) => written.get(url),
+  }
+
+  /**
+   * Nothing where an earlier hook has answered before @fastify/helmet came to it.
+   *
+   * @param url of the route whose lines these are, whoever in its context has said what they are to be
+   */
+  function write(reply: FastifyReply, url: string | undefined): void {
+    const { raw } = reply
+    // HTTP/2 has no such lines. Of an answer on which nothing stands yet, everything that stands there afterwards is @fastify/helmet's.
+    const learns =
+      url !== undefined && !written.has(url) && raw.getHeaderNames().length === 0 && 'getRawHeaderNames' in raw
+    reply.helmet?.()
+    if (learns) written.set(url, linesOf(raw))
   }
 }
 
-/** Nothing where an earlier hook has answered before @fastify/helmet came to it. */
-function write(reply: FastifyReply): void {
-  reply.helmet?.()
+/** As they are written: Node keeps the case of a name, and its types leave out how to ask for it. */
+function linesOf(raw: FastifyReply['raw']): readonly string[] {
+  const names: unknown = Reflect.apply(Reflect.get(raw, 'getRawHeaderNames'), raw, [])
+  if (!Array.isArray(names)) return []
+  return names.flatMap((name: string) => [raw.getHeader(name) ?? []].flat().map((value) => `${name}: ${value}`))
+}
+
+/** A directive may be a function, asked for each answer. */
+function hasFunction(value: unknown): boolean {
+  if (typeof value === 'function') return true
+  return typeof value === 'object' && value !== null && Object.values(value).some(hasFunction)
 }
 
 interface RouteHelmet {

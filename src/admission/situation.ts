@@ -1,7 +1,6 @@
-import type { FastifyRequest } from 'fastify'
+import type { IncomingMessage } from 'node:http'
 import type { Situation } from './advice.ts'
 import type { HandshakeFacts } from './handshake-request.ts'
-import { isTrusted } from './peer.ts'
 
 /** The part of a route's `authenticate` option that changes advice. */
 export interface AskedFor {
@@ -10,16 +9,23 @@ export interface AskedFor {
   explain(): { readonly methods: readonly string[] }
 }
 
+/** A handshake as whoever refused it knows it. */
+export interface Place {
+  readonly facts: HandshakeFacts
+  readonly raw: Pick<IncomingMessage, 'headers'>
+  readonly peerIsTrusted: boolean
+  readonly unixSocket: boolean
+}
+
 /** Read only where somebody will read the advice: none of this is needed to refuse. */
-export function situationOf(request: FastifyRequest, facts: HandshakeFacts, asked: AskedFor | undefined): Situation {
+export function situationOf({ facts, raw, peerIsTrusted, unixSocket }: Place, asked: AskedFor | undefined): Situation {
   return {
     facts,
     methods: asked?.explain().methods ?? [],
     ambient: asked?.ambient ?? false,
     looksFor: asked?.looksFor ?? [],
-    peerIsTrusted: isTrusted(request),
-    hasForwardedFor: Object.hasOwn(request.raw.headers, 'x-forwarded-for'),
-    // A path, where Node's other servers have an object.
-    unixSocket: typeof request.server.server.address() === 'string',
+    peerIsTrusted,
+    hasForwardedFor: Object.hasOwn(raw.headers, 'x-forwarded-for'),
+    unixSocket,
   }
 }

@@ -1,6 +1,6 @@
 import type { FetchImplementation, JSONWebKeySet, JWTVerifyGetKey } from 'jose'
 import { badOption } from '../errors.ts'
-import { lazyLoad } from '../lazy-load.ts'
+import { lazyLoad } from '../loading/lazy-load.ts'
 import { shapeOf } from './known-options.ts'
 
 const jose = lazyLoad<typeof import('jose')>('jose')

@@ -8,8 +8,8 @@ export type VerificationKey = string | Uint8Array | KeyObject | CryptoKey | Json
 
 /** As Web Crypto has it. */
 type CryptoKey = import('node:crypto').webcrypto.CryptoKey
-/** As `node:crypto` has it (RFC 7517). */
-type JsonWebKey = import('node:crypto').JsonWebKey
+/** As Web Crypto has it (RFC 7517). Since version 26 `@types/node` has it under this name alone. */
+type JsonWebKey = import('node:crypto').webcrypto.JsonWebKey
 
 /**
  * One key as Node's own object, checked against every algorithm it may be used with. The check at registration is what

@@ -1,4 +1,5 @@
-import { hash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { type HashKey, halfSipHash, hashKey } from './half-sip-hash.ts'
 
 const minute = 60_000
 const rows = 4
@@ -21,7 +22,7 @@ export interface HandshakeRate {
  * only share counters, which counts too much and never too little, and the key keeps anyone from choosing with whom.
  */
 export function createHandshakeRate(perMinute: number): HandshakeRate {
-  const key = randomBytes(16).toString('hex')
+  const key = hashKey(randomBytes(8))
   let current = new Uint32Array(rows * columns)
   let previous = new Uint32Array(rows * columns)
   let window = Number.NEGATIVE_INFINITY
@@ -75,11 +76,16 @@ export function createHandshakeRate(perMinute: number): HandshakeRate {
   }
 }
 
-function placesOf(address: string, key: string): readonly number[] {
-  const digest = hash('sha256', key + address, 'buffer')
-  const places: number[] = []
-  for (let row = 0; row < rows; row++) places.push(row * columns + (digest.readUInt32LE(row * 4) % columns))
-  return places
+/** Fourteen bits of the hash for each row. */
+function placesOf(address: string, key: HashKey): readonly number[] {
+  const [first, second] = halfSipHash(address, key)
+  const mask = columns - 1
+  return [
+    first & mask,
+    columns + ((first >>> 14) & mask),
+    2 * columns + (second & mask),
+    3 * columns + ((second >>> 14) & mask),
+  ]
 }
 
 function least(counters: Uint32Array, places: readonly number[]): number {

@@ -112,7 +112,20 @@ export class Outbox {
   takeOldest(): readonly Waiting[] {
     let first = this.#first
     while (first !== undefined && !first.begins) first = first.next
-    if (first === undefined) return []
+    return first === undefined ? [] : this.#takeMessage(first)
+  }
+
+  /**
+   * Takes out the message that a payload is a part of, with all its fragments: a message with a hole is another message. Empty
+   * when its beginning has left.
+   */
+  takeWith(part: Waiting): readonly Waiting[] {
+    let first: Waiting | undefined = part
+    while (first !== undefined && !(first.own === part.own && first.begins)) first = first.previous
+    return first === undefined ? [] : this.#takeMessage(first)
+  }
+
+  #takeMessage(first: Waiting): readonly Waiting[] {
     const taken = [first]
     let last = first
     for (let each = first.next; each !== undefined && first.own && !isLast(last.options); each = each.next) {

@@ -48,6 +48,8 @@ export interface ReceivingHost {
   /** A new token for the session, in band. */
   refresh(token: string): Promise<boolean>
   fault(error: unknown, messageType?: string): void
+  /** A reply that is not as declared, or cannot be sent. */
+  outputRefused(error: unknown): void
   /** Something of ours failed that nobody else has caught. Must not throw. */
   failed(error: unknown): void
   /** The listeners of this event took longer than they may. */
@@ -169,8 +171,26 @@ export class Receiving implements InboxHost {
     if (this.#host.ended) return
     const { identity, admitted } = this.#host
     // Two names that cannot meet: a session is named by the application, an address by the network.
-    const sender = identity === null ? `address ${admitted.address}` : `session ${identity.sessionId}`
-    return this.#policy.inbound.asSender(sender, () => this.#take(frame))
+    const name = identity === null ? `address ${admitted.address}` : `session ${identity.sessionId}`
+    let isRefused = false
+    const outputRefused = () => {
+      // Once for each message, however many documents it made the application send.
+      if (!isRefused) this.#outputRefused()
+      isRefused = true
+    }
+    return this.#policy.inbound.asSender({ name, outputRefused }, () => this.#take(frame))
+  }
+
+  /** A message that was fine, and made the application send HTML that is too dear: else its sender goes on for ever. */
+  #outputRefused(): void {
+    if (this.#host.ended) return
+    const tooMany = noteRefusal(this.#state, this.#policy.inbound, this.#host.uptime())
+    this.#host.refused({
+      kind: 'refuse',
+      code: 'SWS_INVALID_MESSAGE',
+      reason: 'the HTML that was to be sent because of it was refused for its cost',
+      ...(tooMany ? { close: CloseCode.PolicyViolation } : {}),
+    })
   }
 
   #take(frame: Frame): void | Promise<void> {
@@ -293,6 +313,7 @@ export class Receiving implements InboxHost {
     if (this.#host.ended || message?.id === undefined) return
     const { id, type } = message
     const failed = (error: unknown): Answer => {
+      this.#host.outputRefused(error)
       this.#host.fault(error, type)
       return { type: 'error', code: 'SWS_INTERNAL', id }
     }

@@ -135,11 +135,15 @@ export class Rights {
     const { signedIn, admitted } = connection
     if (signedIn === null || admitted.policy.refresh === undefined) return false
     const { refresh } = admitted.policy
-    const asking = answerWithin(admitted.policy.limits.lookup, () => refresh(signedIn, admitted.method, token))
-    const renewed = await asking.catch((error: unknown) => {
+    let renewed: SignedIn | null
+    try {
+      renewed = await answerWithin(admitted.policy.limits.lookup, () => refresh(signedIn, admitted.method, token))
+    } catch (error) {
       connection.askingFailed(error, 'the refresh of a token')
-      return null
-    })
+      // Our fault, and no "no": the same token may be good a moment later.
+      if (!connection.ended) connection.end(CloseCode.TryAgainLater, 'nobody could say whether the new token is good')
+      return false
+    }
     if (connection.ended) return false
     if (renewed === null || this.#surroundings.isDenied(renewed.identity, connection.since)) {
       connection.end(CloseCode.Unauthorized, 'the new token is not good for this session')

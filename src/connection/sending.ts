@@ -19,6 +19,8 @@ export interface SendingHost {
   outputDropped(reason: string): void
   /** A payload could not be made, and is not sent. */
   outputRefused(error: unknown): void
+  /** A message has begun to leave whose rest cannot be made: nothing that is sent after it can be told from it. */
+  broken(reason: string): void
   /** So many payloads were accepted, and are not sent: the end came before their turn. */
   outputLost(count: number): void
 }
@@ -212,13 +214,24 @@ export class Sending {
         this.#writeReady()
       },
       (error: unknown) => {
-        if (!waiting.isIn) return
-        this.#outbox?.delete(waiting)
-        this.#host.outputRefused(error)
-        waiting.callback?.(error instanceof Error ? error : new Error('refused', { cause: error }))
-        this.#writeReady()
+        if (waiting.isIn) this.#refused(waiting, error)
       },
     )
+  }
+
+  /** Without one of its fragments a message would be another one, so all of them go, or the socket does. */
+  #refused(waiting: Waiting, error: unknown): void {
+    const taken = this.#outbox?.takeWith(waiting) ?? []
+    const last = taken.at(-1)
+    if (last?.own && !isLast(last.options)) this.#droppingRest = true
+    this.#host.outputRefused(error)
+    const cause = error instanceof Error ? error : new Error('refused', { cause: error })
+    for (const { callback } of taken) callback?.(cause)
+    if (last === undefined) {
+      this.#outbox?.delete(waiting)
+      waiting.callback?.(cause)
+      this.#host.broken('a fragment could not be made, and the beginning of its message has left')
+    } else this.#writeReady()
   }
 
   /** Looks at the bound again: a payload that was being made may have grown. */

@@ -1,5 +1,5 @@
 import { badOption, CloseCode } from '../errors.ts'
-import { lazyLoad } from '../lazy-load.ts'
+import { lazyLoad } from '../loading/lazy-load.ts'
 import type { DeliveredBinary, Refusal } from './verdict.ts'
 import { refuse } from './verdict.ts'
 

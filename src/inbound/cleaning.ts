@@ -6,7 +6,15 @@ import { refuse } from './verdict.ts'
 
 export type SanitizeHtml = (dirty: string) => string | Promise<string>
 /** Runs what a client has set off, so that the HTML that is sanitized in there counts as that sender's. */
-export type AsSender = <T>(sender: string, work: () => T) => T
+export type AsSender = <T>(sender: Sender, work: () => T) => T
+
+/** The client whose message is dealt with. */
+export interface Sender {
+  /** A session or an address. */
+  readonly name: string
+  /** Told of HTML that the application sent because of it, and that was refused for its cost or because its share is used up. */
+  readonly outputRefused?: () => void
+}
 
 /**
  * Sanitizes a valid message in place: the text steps, then once more the schema (a `trim` may have undercut `minLength`, so what is

@@ -211,12 +211,13 @@ function broken(cause: unknown): Refusal {
   return { ...refuse('SWS_INTERNAL', 'a check threw'), cause, isFault: true }
 }
 
-function refuseUsedNonce({ rule, body, socket }: Arrival): ReturnType<Step> {
+function refuseUsedNonce({ rule, body, socket, now: uptime }: Arrival): ReturnType<Step> {
   if (rule.replayWindow === undefined) return undefined
   // An anonymous socket is its own session: its state lives exactly as long.
   const owner = socket.owner ?? socket.state
   const { policy, clock } = socket
-  return refuseReplay({ nonce: body.nonce, at: body.at }, rule.replayWindow, owner, policy.replayGuard, clock.now())
+  const time = { now: clock.now(), uptime }
+  return refuseReplay({ nonce: body.nonce, at: body.at }, rule.replayWindow, owner, policy.replayGuard, time)
 }
 
 function withoutEnvelope(body: Readonly<Record<string, unknown>>, rule: CompiledRule): object {

@@ -9,7 +9,10 @@ export type NonceOwner = string | object
  * one message twice. A guard that asks another node (Redis) may answer with a promise, and must check and remember in one step.
  */
 export interface ReplayGuard {
-  /** `full` and everything that is not `fresh` is refused. `expiresAt`: from then on `at` alone refuses the message. */
+  /**
+   * `full` and everything that is not `fresh` is refused. Both times are of a clock that nobody can set: `expiresAt` says when the
+   * nonce may be forgotten, because from then on `at` alone refuses the message.
+   */
   remember(owner: NonceOwner, nonce: string, expiresAt: number, now: number): NonceVerdict | Promise<NonceVerdict>
 }
 export type NonceVerdict = 'fresh' | 'seen' | 'owner-full' | 'full'
@@ -91,13 +94,21 @@ export interface ReplayMark {
   readonly at: unknown
 }
 
+/** The time at which a message is judged, on both clocks. */
+export interface ReplayTime {
+  /** In ms since the epoch: what `at` is compared with. It can be set. */
+  readonly now: number
+  /** In ms on a clock that nobody can set: what a nonce is kept by. */
+  readonly uptime: number
+}
+
 /** 8 to 128 UTF-16 units; `at` in whole or broken milliseconds since the epoch, at most `window` away in either direction (CS-16). */
 export function refuseReplay(
   { nonce, at }: ReplayMark,
   window: number,
   owner: NonceOwner,
   guard: ReplayGuard,
-  now: number,
+  { now, uptime }: ReplayTime,
 ): Refusal | undefined | Promise<Refusal | undefined> {
   if (typeof nonce !== 'string' || nonce.length < 8 || nonce.length > 128) {
     return refuse('SWS_INVALID_MESSAGE', 'replay: `nonce` is not a string of 8 to 128 units')
@@ -107,7 +118,9 @@ export function refuseReplay(
   }
   if (at < now - window) return refuse('SWS_REPLAYED', 'replay: `at` is older than the window')
   if (at > now + window) return refuse('SWS_REPLAYED', 'replay: `at` is further ahead than the window')
-  const verdict = guard.remember(owner, nonce, at + window, now)
+  // Attack: the wall clock is set ahead and back, and whatever was forgotten meanwhile is sent again. So the time for which a nonce
+  // is kept is a duration, and the longest for which any message can be in time: `at` ahead by the window, and the window after it.
+  const verdict = guard.remember(owner, nonce, uptime + 2 * window, uptime)
   return typeof verdict === 'string' ? judge(verdict) : verdict.then(judge, failed)
 }
 

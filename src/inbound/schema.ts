@@ -16,7 +16,7 @@ export interface MessageSchema {
 
 /**
  * Compiles a message's schema: JSON Schema 2019-09 and draft-07 (what TypeBox writes), strict, without coercion and defaults,
- * every object closed unless it says otherwise (`closeSchema`). It describes the message without its envelope, so it may not
+ * every object closed unless it says otherwise. It describes the message without its envelope, so it may not
  * name a member of `envelope`.
  *
  * @throws SWS_BAD_OPTION for a schema that is wrong, or asks for what is not checked

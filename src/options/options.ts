@@ -36,6 +36,11 @@ export interface SecureWsOptions extends Partial<AdmissionOptions> {
   readonly encode?: EncodeMode
   /** A client that reads too slowly is closed with 1013, or misses messages. Default `'close'`. */
   readonly slowReader?: 'close' | 'drop'
+  /**
+   * Refuse pages that are on no list on the `upgrade` event, before the hooks of the application. `false`: hooks and the
+   * request log see every handshake. Default `true`.
+   */
+  readonly earlyRefusal?: boolean
   /** How HTML that users wrote is cleaned. Default: see `SanitizeOptions`. */
   readonly sanitize?: SanitizeOptions
   /** How nodes talk. Default `memoryBus()`: this process only. */
@@ -100,6 +105,7 @@ export interface Settings {
   readonly session: Required<SessionOptions>
   readonly encode: EncodeMode
   readonly slowReader: 'close' | 'drop'
+  readonly earlyRefusal: boolean
   readonly sanitize: SanitizePolicy
   readonly bus: Bus
   readonly cookie: FastifyCookieOptions
@@ -126,6 +132,7 @@ const keys = [
   'session',
   'encode',
   'slowReader',
+  'earlyRefusal',
   'sanitize',
   'bus',
   'cookie',
@@ -145,6 +152,7 @@ export const routeKeys = [
   'authorize',
   'receives',
   'sends',
+  'refusedHtml',
   'binary',
   'protocols',
 ] as const
@@ -176,6 +184,7 @@ export function resolveOptions(options: unknown): Settings {
     },
     encode: oneOf(given.encode, ['html', 'json', 'none'], 'html', 'encode'),
     slowReader: oneOf(given.slowReader, ['close', 'drop'], 'close', 'slowReader'),
+    earlyRefusal: boolean(given.earlyRefusal, true, 'earlyRefusal'),
     sanitize: compileSanitizing(given.sanitize ?? {}, 'sanitize'),
     bus: checkBus(given.bus),
     cookie: objectOr(given.cookie, 'cookie', 'Write the options of @fastify/cookie.'),

@@ -12,6 +12,7 @@ import {
   type SanitizeHtml,
   type Sends,
 } from '../outbound/outbound.ts'
+import { markingRefused } from '../outbound/refused-html.ts'
 import { declaresHtml } from '../schema/declares-html.ts'
 import { toJsonSchema } from '../schema/standard-schema.ts'
 import type { Session } from '../session/session.ts'
@@ -41,7 +42,10 @@ export interface RoutePolicy {
 export interface RouteSurroundings {
   readonly settings: Settings
   readonly replayGuard: ReplayGuard
+  /** For what comes in: whoever asks counts what is refused. */
   readonly sanitizeHtml: (dirty: string) => string | Promise<string>
+  /** For what goes out: a refusal is told to whoever set it off. */
+  readonly sanitizeOutput: (dirty: string) => string | Promise<string>
   readonly asSender: AsSender
   readonly warn: (text: string) => void
 }
@@ -51,7 +55,7 @@ export interface RouteSurroundings {
  * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`
  */
 export function compileRoute(url: string, given: unknown, surroundings: RouteSurroundings): RoutePolicy {
-  const { settings, replayGuard, sanitizeHtml, asSender, warn } = surroundings
+  const { settings, replayGuard, sanitizeHtml, sanitizeOutput, asSender, warn } = surroundings
   const path = `${url} secureWs`
   if (given !== undefined && !isPlainObject(given)) throw badOption(path, given, 'Write an object.')
   const options: Record<string, unknown> = given ?? {}
@@ -73,7 +77,15 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
   const authorize = checkAuthorize(options.authorize, `${path}.authorize`)
   const { refreshable } = authentication
   const inbound = compileInbound({ receives, binary, limits, path, sanitizeHtml, asSender, replayGuard, refreshable })
-  const outbound = compileOutbound({ encode, sends: sends as Sends | undefined, path, sanitizeHtml, warn })
+  const refusedHtml = oneOf(options.refusedHtml, ['refuse', 'mark'], 'refuse', `${path}.refusedHtml`)
+  const forOutput = refusedHtml === 'mark' ? markingRefused(sanitizeOutput) : sanitizeOutput
+  const outbound = compileOutbound({
+    encode,
+    sends: sends as Sends | undefined,
+    path,
+    sanitizeHtml: forOutput,
+    warn,
+  })
   const inherited = loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode)
   refuseTicketAlone(authentication, `${path}.authenticate`)
   refuseHijacking(admission, authentication, settings.dangerouslyAllowAmbientCredentials, path)
@@ -90,7 +102,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       inbound,
       types: receives === undefined ? undefined : new Set(Object.keys(receives)),
       binary: binary !== undefined,
-      reply: compileReplies({ receives, path, undeclared: sends === undefined, sanitizeHtml, warn }),
+      reply: compileReplies({ receives, path, undeclared: sends === undefined, sanitizeHtml: forOutput, warn }),
       outbound,
       encode,
       limits,
@@ -113,6 +125,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       authorize: authorize !== undefined,
       protocols: protocols ?? [],
       encode,
+      refusedHtml,
       ...inbound.explain(),
       sends: sends === undefined ? 'anything' : Object.keys(sends),
       limits: structuredClone(limits),

@@ -1,5 +1,5 @@
 import { badOption, SecureWsError } from '../errors.ts'
-import { lazyLoad } from '../lazy-load.ts'
+import { lazyLoad } from '../loading/lazy-load.ts'
 import { type RedisSource, redisSource } from './client.ts'
 
 /** Certificates for `rediss://`, as `tls.connect` takes them. */

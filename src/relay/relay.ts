@@ -76,7 +76,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   const receive = (room: string | undefined, topic: string, payload: string): void => {
     if (phase !== 'started') return
-    const arrival = judge(topic, room, payload, now())
+    const arrival = judge(topic, room, payload, now(), performance.now())
     if ('echo' in arrival) return
     if ('refused' in arrival) onFailure('delivery', new Error(`envelope refused: ${arrival.refused}`))
     else if (arrival.message.kind === 'identity' && arrival.message.verb === 'close') learn(arrival.message.subjects)

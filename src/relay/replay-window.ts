@@ -2,8 +2,12 @@
 const width = 4_096
 
 export interface ReplayWindow {
-  /** True once per node and sequence number, and false for numbers too old to tell. */
-  admit(node: string, sequence: number, now: number): boolean
+  /**
+   * True once per node and sequence number, and false for numbers too old to tell.
+   *
+   * @param uptime ms on a clock that nobody can set: one that is set ahead and back would have all forgotten in between
+   */
+  admit(node: string, sequence: number, uptime: number): boolean
 }
 
 /**
@@ -14,14 +18,14 @@ export function createReplayWindow(forgetAfterMs: number): ReplayWindow {
   const nodes = new Map<string, { highest: number; seenAt: number; bits: Uint32Array }>()
   let sweptAt = 0
   return {
-    admit(node, sequence, now) {
-      if (now - sweptAt > forgetAfterMs) {
-        sweptAt = now
-        for (const [name, state] of nodes) if (now - state.seenAt > forgetAfterMs) nodes.delete(name)
+    admit(node, sequence, uptime) {
+      if (uptime - sweptAt > forgetAfterMs) {
+        sweptAt = uptime
+        for (const [name, state] of nodes) if (uptime - state.seenAt > forgetAfterMs) nodes.delete(name)
       }
       let state = nodes.get(node)
       if (state === undefined) {
-        state = { highest: sequence, seenAt: now, bits: new Uint32Array(width / 32) }
+        state = { highest: sequence, seenAt: uptime, bits: new Uint32Array(width / 32) }
         nodes.set(node, state)
       } else if (sequence > state.highest) {
         forget(state.bits, state.highest + 1, sequence)
@@ -29,7 +33,7 @@ export function createReplayWindow(forgetAfterMs: number): ReplayWindow {
       } else if (sequence <= state.highest - width || isSet(state.bits, sequence)) {
         return false
       }
-      state.seenAt = now
+      state.seenAt = uptime
       set(state.bits, sequence)
       return true
     },

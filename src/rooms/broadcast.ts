@@ -13,6 +13,8 @@ export interface Broadcast {
   readonly except: readonly string[]
   readonly encode?: EncodeMode | undefined
   readonly latest?: string | undefined
+  /** Whose message set it off, as a digest: what HTML in it costs on another node is of one sender there, too. */
+  readonly sender?: string | undefined
   readonly message: unknown
 }
 
@@ -73,12 +75,13 @@ function revive(_key: string, value: unknown): unknown {
 
 function isBroadcast(value: unknown): value is Broadcast {
   if (typeof value !== 'object' || value === null || !('message' in value)) return false
-  const { id, rooms, except, encode, latest } = value as Record<string, unknown>
+  const { id, rooms, except, encode, latest, sender } = value as Record<string, unknown>
   return (
     typeof id === 'string' &&
     isNames(rooms) &&
     isNames(except) &&
     (latest === undefined || isLatestKey(latest)) &&
+    (sender === undefined || (typeof sender === 'string' && sender.length <= 64)) &&
     (encode === undefined || encode === 'html' || encode === 'json' || encode === 'none')
   )
 }

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { availableParallelism } from 'node:os'
 import { badOption, SecureWsError } from '../errors.ts'
+import type { Sender } from '../inbound/cleaning.ts'
 import { checkKeys, isPlainObject, join } from '../option-checks.ts'
 import { dangerouslyTrustHtml, type Encoded } from '../outbound/encoded.ts'
 import { compileProfile, type OwnProfile, type Profile } from './profile.ts'
@@ -50,15 +51,22 @@ export interface Sanitizer {
    */
   sanitize(dirty: string): string | Promise<string>
   /**
+   * As `sanitize`, for what the application sends. What costs too much is told to whoever set it off. What is
+   * only remembered is not: it may be somebody else's document, which they asked to read.
+   */
+  sanitizeOutput(dirty: string): string | Promise<string>
+  /** Whose message is being dealt with here. */
+  sender(): string | undefined
+  /**
    * Starts a worker, so that the first document finds it ready, and proves that DOMPurify works here.
    * @throws SecureWsError `SWS_INTERNAL` with the cause
    */
   start(): Promise<void>
   /**
    * Runs what a client has set off. Documents that are sanitized in there, and in whatever it goes on to do, count as this
-   * sender's: a session or an address. Others are the application's own, and have no bound but that of the queue.
+   * sender's. Others are the application's own, and have no bound but that of the queue.
    */
-  as<T>(sender: string, work: () => T): T
+  as<T>(sender: Sender, work: () => T): T
   /** Ends the workers; documents that wait are refused, as is all markup from now on. */
   close(): Promise<void>
   stats(): SanitizerStats
@@ -110,10 +118,10 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: stri
   const cache = createVerdictCache(policy.cache)
   const underway = new Map<string, Promise<Outcome>>()
   const counts = { cacheHits: 0, refused: 0 }
-  const senders = new AsyncLocalStorage<string>()
+  const senders = new AsyncLocalStorage<Sender>()
   let closed = false
 
-  function sanitize(dirty: string): string | Promise<string> {
+  function sanitize(dirty: string, isOutput: boolean): string | Promise<string> {
     if (typeof dirty !== 'string') throw refuse('not a string')
     // Without a tag there is nothing to remove, and DOMPurify returns the text as it is, too. A `&` stays what it was: in
     // the content of an element, a character reference makes text and never a tag.
@@ -121,23 +129,29 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: stri
     if (closed) throw fail('the sanitizer is closed', undefined)
     if (Buffer.byteLength(dirty) > policy.inputBytes) throw refuse(`larger than ${policy.inputBytes} bytes`)
     const known = cache.get(dirty)
-    if (known === undefined) return ask(dirty).then(unwrap)
+    if (known === undefined) return ask(dirty, isOutput).then(unwrap)
     counts.cacheHits += 1
     return unwrap(known)
   }
 
   /** The same document twice at once is cleaned once: a post that goes to several routes, or a flood of one. */
-  function ask(dirty: string): Promise<Outcome> {
+  function ask(dirty: string, isOutput: boolean): Promise<Outcome> {
     const asked = underway.get(dirty)
-    if (asked === undefined) return clean(dirty)
+    if (asked === undefined) return clean(dirty, isOutput)
     // That the first one to send it has used up their share is nothing to the others.
-    return asked.then((outcome) => ('because' in outcome && outcome.because === 'share' ? clean(dirty) : outcome))
+    return asked.then((outcome) =>
+      'because' in outcome && outcome.because === 'share' ? clean(dirty, isOutput) : outcome,
+    )
   }
 
-  function clean(dirty: string): Promise<Outcome> {
-    const cleaning = pool.clean(dirty, senders.getStore()).then((outcome) => {
+  function clean(dirty: string, isOutput: boolean): Promise<Outcome> {
+    const sender = senders.getStore()
+    const cleaning = pool.clean(dirty, sender?.name).then((outcome) => {
       if (underway.get(dirty) === cleaning) underway.delete(dirty)
       cache.set(dirty, outcome)
+      if (isOutput && 'because' in outcome && (outcome.because === 'time' || outcome.because === 'share')) {
+        sender?.outputRefused?.()
+      }
       return outcome
     })
     underway.set(dirty, cleaning)
@@ -165,7 +179,9 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: stri
   }
 
   return {
-    sanitize,
+    sanitize: (dirty) => sanitize(dirty, false),
+    sanitizeOutput: (dirty) => sanitize(dirty, true),
+    sender: () => senders.getStore()?.name,
     as: (sender, work) => senders.run(sender, work),
     start: async () => void unwrap(await pool.start()),
     async close() {

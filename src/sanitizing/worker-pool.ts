@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { SecureWsError } from '../errors.ts'
-import { urlBeside } from '../location.ts'
+import { urlBeside } from '../loading/location.ts'
 import { FairQueue, type Share } from './fair-queue.ts'
 import type { Profile } from './profile.ts'
 
@@ -82,7 +82,7 @@ const startPause = 5_000
  */
 export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   const { profile, threads: size, queue: queueSize, timeLimit, idle = 300_000 } = options
-  const workerUrl = options.workerUrl ?? urlBeside('worker', import.meta.url)
+  const workerUrl = options.workerUrl ?? urlBeside(threadFile, import.meta.url)
   const waiting = new FairQueue<Job>(options.share)
   /** Who waits for a worker to come up, with nothing to clean. */
   const starters: ((outcome: Outcome) => void)[] = []
@@ -316,11 +316,14 @@ function poolRefusal(refused: string, cause?: unknown): Outcome {
   return { refused, because: 'pool', ...(cause === undefined ? {} : { cause }) }
 }
 
+/** A name that no application has: inside a bundle, the file beside it is looked for among the application's own. */
+const threadFile = 'secure-ws-sanitizer'
+
 /** @throws SecureWsError `SWS_BUNDLED`: a bundler takes code along, and not the file that a thread is started with */
 function presentFile(url: URL | undefined): URL {
   if (url !== undefined && (url.protocol !== 'file:' || existsSync(url))) return url
   throw new SecureWsError(
     'SWS_BUNDLED',
-    'fastify-secure-ws: HTML is sanitized in a thread of its own, and its file `worker.js` is not beside this code, as inside a bundle. Bundle with `--external:fastify-secure-ws`, and install the package where the bundle runs.',
+    `fastify-secure-ws: HTML is sanitized in a thread of its own, and its file \`${threadFile}.js\` is not beside this code, as inside a bundle. Bundle with \`--external:fastify-secure-ws\`, and install the package where the bundle runs.`,
   )
 }

@@ -1,6 +1,7 @@
 import { badOption } from '../errors.ts'
+import { keywords } from './keywords.ts'
 import type { PlainSchema } from './plain-schema.ts'
-import { inPlace, isSchema, keywordRoles } from './plain-schema.ts'
+import { inPlace, isSchema } from './plain-schema.ts'
 import { textSteps } from './sanitize-text.ts'
 
 /** What to clean in a value of one schema. Cycles of `$ref` are cycles here. */
@@ -52,7 +53,7 @@ function isCleaned(schema: PlainSchema): boolean {
 function subschemas(schema: PlainSchema): PlainSchema[] {
   const found: unknown[] = []
   for (const [keyword, value] of Object.entries(schema)) {
-    const role = keywordRoles.get(keyword)
+    const role = keywords.get(keyword)?.role
     if (role === undefined) continue
     const grouped = role === 'members' || role === 'dependents' || role === 'definitions'
     if (grouped && isSchema(value)) found.push(...Object.values(value))

@@ -1,6 +1,6 @@
 import type { Diagnostics } from 'recheck'
 import { badOption } from '../errors.ts'
-import { lazyLoad } from '../lazy-load.ts'
+import { lazyLoad } from '../loading/lazy-load.ts'
 
 /** recheck's pure JavaScript build, which comes with this package: see `build/recheck.ts`. */
 const recheckModule = lazyLoad<Pick<typeof import('recheck'), 'checkSync'>>('recheck/lib/browser.js')

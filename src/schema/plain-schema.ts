@@ -1,4 +1,6 @@
 import { badOption } from '../errors.ts'
+import { closest } from '../option-checks.ts'
+import { type Keyword, keywords, refusedKeywords } from './keywords.ts'
 import { checkPattern } from './pattern.ts'
 import { textSteps } from './sanitize-text.ts'
 
@@ -6,35 +8,6 @@ import { textSteps } from './sanitize-text.ts'
 export interface PlainSchema {
   readonly [keyword: string]: unknown
 }
-
-/**
- * Where a keyword's schemas stand. `list`, `branch`, `dependents`: about the same value as the schema they are in. `members`,
- * `part`: about a part of it. `question`: asked, not required of the value. `definitions`: about nothing until referred to.
- */
-export const keywordRoles: ReadonlyMap<
-  string,
-  'list' | 'branch' | 'dependents' | 'members' | 'part' | 'question' | 'definitions'
-> = new Map([
-  ['allOf', 'list'],
-  ['anyOf', 'list'],
-  ['oneOf', 'list'],
-  ['then', 'branch'],
-  ['else', 'branch'],
-  ['dependentSchemas', 'dependents'],
-  ['properties', 'members'],
-  ['patternProperties', 'members'],
-  ['additionalProperties', 'part'],
-  ['unevaluatedProperties', 'part'],
-  ['items', 'part'],
-  ['additionalItems', 'part'],
-  ['unevaluatedItems', 'part'],
-  ['not', 'question'],
-  ['if', 'question'],
-  ['contains', 'question'],
-  ['propertyNames', 'question'],
-  ['$defs', 'definitions'],
-  ['definitions', 'definitions'],
-])
 
 /** The formats of a URL. On the way out its scheme is checked as well (`outbound/url.ts`). */
 export const urlFormats: ReadonlySet<unknown> = new Set(['uri', 'uri-reference', 'iri', 'iri-reference', 'url'])
@@ -113,7 +86,7 @@ function copyOne(schema: PlainSchema, at: Position): PlainSchema {
 
 /** `undefined`: the keyword has done its work and is not copied. */
 function copyKeyword(keyword: string, value: unknown, schema: PlainSchema, at: Position): unknown {
-  const role = keywordRoles.get(keyword)
+  const { role } = keywordOf(keyword, value, at)
   if (role !== undefined) return copyRole(role, keyword, value, at)
   switch (keyword) {
     case '$id':
@@ -138,24 +111,20 @@ function copyKeyword(keyword: string, value: unknown, schema: PlainSchema, at: P
         throw badOption(at.path, value, "Only 'text/html' (sanitize as HTML) has a meaning here.")
       checkStringOnly(schema, value, at)
       break
-    case 'contentEncoding':
-    case 'contentSchema':
-      throw badOption(at.path, value, 'It would not be checked. For base64 write `format: "byte"`.')
     case 'uniqueItems':
       checkUniqueItems(schema, value, at)
       break
-    case 'dependencies':
-      throw badOption(at.path, value, 'Write `dependentRequired` or `dependentSchemas`.')
-    default:
-      if ((keyword.startsWith('$') && keyword !== '$comment') || keyword.startsWith('sws:')) {
-        throw badOption(
-          at.path,
-          value,
-          'A message is validated synchronously, by one schema that is whole: leave this keyword out.',
-        )
-      }
   }
   return copyPlain(value, at)
+}
+
+/** A keyword nobody knows asks nothing, and what its author thinks is checked would not be. */
+function keywordOf(name: string, value: unknown, at: Position): Keyword {
+  const known = keywords.get(name)
+  if (known !== undefined) return known
+  const meant = closest(name, [...keywords.keys()])
+  const advice = meant === undefined ? 'Leave it out.' : `Did you mean \`${meant}\`?`
+  throw badOption(at.path, value, refusedKeywords.get(name) ?? `There is no such keyword. ${advice}`)
 }
 
 function copyRole(role: string, keyword: string, value: unknown, at: Position): unknown {
@@ -276,7 +245,7 @@ export function isSchema(value: unknown): value is PlainSchema {
 export function inPlace(schema: PlainSchema, root: PlainSchema): PlainSchema[] {
   const found: unknown[] = []
   for (const [keyword, value] of Object.entries(schema)) {
-    const role = keywordRoles.get(keyword)
+    const role = keywords.get(keyword)?.role
     if (role === 'list' && Array.isArray(value)) found.push(...value)
     else if (role === 'branch') found.push(value)
     else if (role === 'dependents' && isSchema(value)) found.push(...Object.values(value))

@@ -1,7 +1,8 @@
 import type { Ajv2019 } from 'ajv/dist/2019.js'
-import { badOption } from '../errors.ts'
-import { lazyLoad } from '../lazy-load.ts'
+import { badOption, type SecureWsError } from '../errors.ts'
+import { lazyLoad } from '../loading/lazy-load.ts'
 import { formatKinds } from './formats.ts'
+import { keywords } from './keywords.ts'
 import type { PlainSchema } from './plain-schema.ts'
 
 const ajvModule = lazyLoad<typeof import('ajv/dist/2019.js')>('ajv/dist/2019.js')
@@ -20,12 +21,24 @@ export function refuseLoose(schema: PlainSchema, path: string): void {
   try {
     ajv.compile(schema)
   } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause)
-    throw badOption(path, schema, `It does not compile: ${problem}.`)
+    throw objectionTo(schema, path, cause instanceof Error ? cause.message : String(cause))
   } finally {
     // Ajv remembers every schema object it compiles; ours live as long as their route.
     ajv.removeSchema(schema)
   }
+}
+
+/** Ajv tells the place as a pointer into a schema that it prints whole: an author looks for the option that was written. */
+function objectionTo(schema: PlainSchema, path: string, problem: string): SecureWsError {
+  const [, keyword = '', pointer] = /missing type "[^"]*" for keyword "([^"]+)" at "#([^"]*)"/.exec(problem) ?? []
+  if (pointer === undefined) return badOption(path, schema, `It does not compile: ${problem}.`)
+  const steps = pointer.split('/').map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const about = keywords.get(keyword)?.about ?? 'string'
+  return badOption(
+    `${path}${steps.join('.')}.${keyword}`,
+    '(without a type)',
+    `It is about one type, and a value of any other would pass whole: write \`type: '${about}'\` beside it.`,
+  )
 }
 
 function strictAjv(): Ajv2019 {

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { channel } from 'node:diagnostics_channel'
 import { isThenable, promiseOf } from '../thenable.ts'
 import { hasLogger } from './developer-log.ts'
+import type { Metrics } from './metrics.ts'
 import { createPace } from './pace.ts'
 import { quoted } from './quoted.ts'
 import { logThrown } from './thrown.ts'
@@ -10,6 +11,7 @@ import { logThrown } from './thrown.ts'
 export type AuditType =
   | 'handshake.accepted'
   | 'handshake.refused'
+  | 'handshake.asked'
   | 'socket.closed'
   | 'socket.failed'
   | 'message.refused'
@@ -23,6 +25,7 @@ export type AuditType =
   | 'room.refused'
   | 'ticket.issued'
   | 'relay.failed'
+  | 'server.drained'
   | 'options.loosened'
 
 /** A decision: who, what, when, where. Never a message body, a credential or a raw session id (ASVS 16.2.5). */
@@ -53,8 +56,10 @@ export interface AuditEvent {
   readonly messageType?: string
   /** The room. */
   readonly room?: string
-  /** How long it took, in ms: the handshake, or the life of the socket. */
+  /** How long it took, in ms: the handshake, the life of the socket, or the drain. */
   readonly durationMs?: number
+  /** How many it concerned: the sockets of a drain. */
+  readonly count?: number
   /**
    * In the log alone: how many of the same type and code were not logged since the last line. The `audit` function gets
    * every one.
@@ -79,14 +84,19 @@ export type Audit = (entry: AuditEntry, log?: AuditLogger) => void
 export interface AuditOptions {
   readonly logger: AuditLogger
   readonly listener?: ((event: AuditEvent) => void) | undefined
+  readonly metrics?: Pick<Metrics, 'count'> | undefined
   readonly now?: () => number
   /** Log lines per event type, code and second; more are counted and reported with the next line (flood of refusals). */
   readonly linesPerSecond?: number
 }
 
-/** Whether an event would reach anybody: the application's function, its log or a subscriber of the channel. */
-export function createHearing({ logger, listener }: Pick<AuditOptions, 'logger' | 'listener'>): () => boolean {
-  const always = listener !== undefined || hasLogger(logger)
+/** Whether an event would reach anybody: the application's function, its log, its metrics or a subscriber of the channel. */
+export function createHearing({
+  logger,
+  listener,
+  metrics,
+}: Pick<AuditOptions, 'logger' | 'listener' | 'metrics'>): () => boolean {
+  const always = listener !== undefined || metrics !== undefined || hasLogger(logger)
   return () => always || auditChannel.hasSubscribers
 }
 
@@ -109,11 +119,16 @@ const levels: Partial<Record<AuditType, 'warn' | 'error'>> = {
  * One door for every event: the request's logger (or the application's), the `audit` option and the diagnostics
  * channel `fastify-secure-ws:audit`. A listener that throws is logged and harms nobody.
  */
-export function createAudit({ logger, listener, now = Date.now, linesPerSecond = 20 }: AuditOptions): Audit {
+export function createAudit({ logger, listener, metrics, now = Date.now, linesPerSecond = 20 }: AuditOptions): Audit {
   const pace = createPace(linesPerSecond)
   const listenerFailed = (error: unknown) =>
     logThrown(logger, error, {}, 'fastify-secure-ws: the `audit` function threw')
   return (entry, log = logger) => {
+    try {
+      metrics?.count(entry)
+    } catch (error) {
+      logThrown(logger, error, {}, 'fastify-secure-ws: the meter provider threw')
+    }
     const suppressed = pace(`${entry.type} ${entry.code ?? ''}`, performance.now())
     // Most of a flood is counted only: nobody hears these, so nothing is made of them.
     if (suppressed === undefined && listener === undefined && !auditChannel.hasSubscribers) return

@@ -1,7 +1,7 @@
 import { type Duplex, duplexPair } from 'node:stream'
 import { WebSocket } from 'ws'
 import { SecureWsError } from '../errors.ts'
-import { lazyLoad } from '../lazy-load.ts'
+import { lazyLoad } from '../loading/lazy-load.ts'
 import { createTurn } from './coalescer.ts'
 import { ofWs, setSocket, stateInWs, type WsSender, type WsSocket } from './internals.ts'
 import { WebSocketWire } from './ws-port.ts'

@@ -16,6 +16,8 @@ export interface UpgradedStreamsOptions {
   readonly most: number
   readonly now: () => number
   readonly report: (end: StreamEnd) => void
+  /** The bytes of a refusal that needs no request of the framework; `undefined` where the framework is to have it. */
+  readonly refuse: (raw: IncomingMessage) => Uint8Array | undefined
 }
 
 /** `open`: nobody has decided. `judged`: the guard has it, with a clock of its own. `answered`: and has refused it, with an event. */
@@ -35,6 +37,8 @@ export class UpgradedStreams {
   readonly #pending = new Map<Duplex, Pending>()
   /** Those that nobody has decided: the ones that the guard has are counted by capacity. */
   #undecided = 0
+  /** Those that were refused here and whose answer the kernel has not taken, with the end of its time. */
+  readonly #leaving = new Map<Duplex, number>()
   #timer: NodeJS.Timeout | undefined
 
   /** The `close` listener of all streams: a closure each would keep the request alive for as long as its socket is open. */
@@ -52,11 +56,18 @@ export class UpgradedStreams {
   take(raw: IncomingMessage, stream: Duplex, route: () => void): void {
     if (stream.destroyed) return
     const inFront = responseOn(stream)
+    if (inFront === undefined && this.#undecided + this.#leaving.size < this.#options.most) {
+      const answer = this.#refusal(raw)
+      if (answer !== undefined) {
+        this.#turnAway(stream, answer)
+        return
+      }
+    }
     const pending: Pending = { since: this.#options.now(), address: raw.socket?.remoteAddress, state: 'open' }
     this.#pending.set(stream, pending)
     this.#undecided++
     stream.on('close', this.#onClose)
-    this.#timer ??= setTimeout(() => this.#sweep(), this.#every).unref()
+    this.#watch()
     if (inFront !== undefined || this.#undecided > this.#options.most) {
       stream.on('error', destroyItself)
       if (inFront === undefined) this.#end(stream, 'SWS_TOO_MANY_CONNECTIONS', 'too many streams wait for a decision')
@@ -106,6 +117,30 @@ export class UpgradedStreams {
     for (const [stream, { state }] of this.#pending) {
       if (state === 'open') this.#end(stream, 'SWS_BAD_HANDSHAKE', 'the server closed before anybody answered')
     }
+    for (const stream of this.#leaving.keys()) stream.destroy()
+  }
+
+  /** A logger of the application's may throw: here, in an event of the server, it would end the process. The hook has a catch. */
+  #refusal(raw: IncomingMessage): Uint8Array | undefined {
+    try {
+      return this.#options.refuse(raw)
+    } catch {
+      return undefined
+    }
+  }
+
+  #watch(): void {
+    this.#timer ??= setTimeout(() => this.#sweep(), this.#every).unref()
+  }
+
+  /** Its event has been told. The stream goes when the kernel has the answer, or when a client that takes none is out of time. */
+  #turnAway(stream: Duplex, answer: Uint8Array): void {
+    stream.on('error', destroyItself)
+    stream.write(answer, () => stream.destroy())
+    if (stream.destroyed || stream.writableLength === 0) return
+    this.#leaving.set(stream, this.#options.now() + this.#options.deadline)
+    stream.once('close', () => this.#leaving.delete(stream))
+    this.#watch()
   }
 
   get #every(): number {
@@ -122,7 +157,9 @@ export class UpgradedStreams {
         this.#end(stream, 'SWS_HANDSHAKE_TIMEOUT', `nobody answered within ${this.#options.deadline} ms`)
       }
     }
-    if (this.#pending.size > 0) this.#timer = setTimeout(() => this.#sweep(), this.#every).unref()
+    const now = this.#options.now()
+    for (const [stream, until] of this.#leaving) if (until <= now) stream.destroy()
+    if (this.#pending.size + this.#leaving.size > 0) this.#watch()
   }
 
   /**

@@ -83,3 +83,22 @@ test('many leave one by one in time that is theirs', () => {
   for (let next = outbox.next(false); next !== undefined; next = outbox.next(false)) outbox.delete(next)
   assert.ok(performance.now() - started < 1_000)
 })
+
+test('a message is taken with any of its fragments, and not when its beginning has left', () => {
+  const outbox = new Outbox()
+  const rest = own(1, true, false)
+  const [first, second, last] = [own(1, false), own(1, false, false), own(1, true, false)]
+  const [between, whole] = [shared(1), own(1)]
+  const all = [rest, first, between, second, last, whole]
+  for (const each of all) outbox.add(each)
+  assert.deepEqual(outbox.takeWith(rest), [])
+  for (const part of [first, second, last]) {
+    assert.deepEqual(outbox.takeWith(part), [first, second, last])
+    assert.deepEqual([outbox.size, outbox.next(false)], [3, rest])
+    for (const each of [...outbox.empty()]) assert.equal(each.isIn, false)
+    for (const each of all) outbox.add(each)
+  }
+  assert.deepEqual(outbox.takeWith(whole), [whole])
+  assert.deepEqual(outbox.takeWith(between), [between])
+  assert.equal(outbox.size, 4)
+})

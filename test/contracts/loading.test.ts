@@ -121,10 +121,13 @@ describe('inside a bundle', () => {
   }
 
   test('HTML needs a thread, whose file is not taken along: the start fails by name', async () => {
+    await mkdir(join(stranger.folder, '../bare'), { recursive: true })
     for (const [name, options] of [
       ['rich.cjs', { format: 'cjs' }],
       ['rich.mjs', { format: 'esm', banner: { js: requireForEsm } }],
     ] as const) {
+      // Attack by accident: an application with a `worker.js` of its own would have it started with every document.
+      await writeFile(join(stranger.folder, '../bare/worker.js'), 'process.exit(1)')
       const { failed } = await bundled(name, options, ['rich'])
       assert.match(failed, /^SWS_BUNDLED .*`--external:fastify-secure-ws`/)
       assert.deepEqual(await bundled(name, options, ['sanitize']), { ...works, sanitized: 'SWS_BUNDLED' })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cp, readdir, readFile } from 'node:fs/promises'
+import { cp, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { root } from '../house/source-files.ts'
@@ -30,15 +30,16 @@ test('the packed package works in a CommonJS project', async () => {
   assert.match(stderr, /^fastify-secure-ws: 426 SWS_UPGRADE_REQUIRED on \/echo: .*\n$/)
 })
 
-for (const compiler of ['typescript', 'typescript-5.9']) {
-  test(`the types of the packed package check, with ${compiler}`, async () => {
-    // Without the declarations of dependencies: those of TypeBox alone take longer than this whole suite.
-    const options =
-      '--skipLibCheck --noEmit --strict --target es2024 --module nodenext --types node --lib es2024'.split(' ')
-    const tsc = join(root, 'node_modules', compiler, 'bin/tsc')
-    // A complaint is on stdout, and in the error that `run` throws.
-    const { stdout } = await run(process.execPath, [tsc, ...options, 'consumer.mts'], { cwd: project })
-    assert.equal(stdout, '')
+for (const [linter, program, ...before] of [
+  ['publint', 'publint/src/cli.js', 'run', '--strict'],
+  ['attw', '@arethetypeswrong/cli/dist/index.js'],
+] as const) {
+  test(`${linter} has nothing to say about the tarball`, async () => {
+    const command = [join(root, 'node_modules', program), ...before, stranger.tarball]
+    const { stdout } = await run(process.execPath, command).catch((error) =>
+      assert.fail(`${error.stdout}${error.stderr}`),
+    )
+    assert.match(stdout, /All good|No problems found/)
   })
 }
 
@@ -62,6 +63,13 @@ test('the package holds what it runs, and nothing else', async () => {
     targets.filter((target) => !names.includes(target)),
     [],
   )
+})
+
+// The figures are written by `npm run size`; this says when it is time to run it again.
+test('README states the size of the tarball', async () => {
+  const stated = Number(/The tarball is (\d+\.\d) MB/.exec(await readFile(join(root, 'README.md'), 'utf8'))?.[1])
+  const { size } = await stat(stranger.tarball)
+  assert.ok(Math.abs(stated - size / 1e6) < 0.15, `stated ${stated} MB, is ${size} bytes`)
 })
 
 /** Every string below a value. */

@@ -13,6 +13,8 @@ export interface Stranger {
   readonly folder: string
   /** Where the package is. */
   readonly own: string
+  /** The tarball it came from. */
+  readonly tarball: string
   remove(): Promise<void>
 }
 
@@ -22,9 +24,10 @@ export async function createStranger(): Promise<Stranger> {
   const above = await mkdtemp(join(tmpdir(), 'secure-ws-packed-'))
   // `dist` is built already, and other tests are using it: no scripts.
   await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', above], { cwd: root })
-  const tarball = (await readdir(above)).find((name) => name.endsWith('.tgz'))
-  if (tarball === undefined) throw new Error('npm pack made no tarball')
-  await run('tar', ['-xzf', join(above, tarball), '-C', above])
+  const packed = (await readdir(above)).find((name) => name.endsWith('.tgz'))
+  if (packed === undefined) throw new Error('npm pack made no tarball')
+  const tarball = join(above, packed)
+  await run('tar', ['-xzf', tarball, '-C', above])
 
   const folder = join(above, 'project')
   const modules = join(folder, 'node_modules')
@@ -34,5 +37,5 @@ export async function createStranger(): Promise<Stranger> {
   }
   const own = join(modules, 'fastify-secure-ws')
   await rename(join(above, 'package'), own)
-  return { folder, own, remove: () => rm(above, { recursive: true, force: true }) }
+  return { folder, own, tarball, remove: () => rm(above, { recursive: true, force: true }) }
 }

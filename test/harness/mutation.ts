@@ -44,7 +44,7 @@ const groups: readonly Group[] = [
   sanitizing('verdict-cache'),
   sanitizing('profile'),
   sanitizing('cleaner'),
-  sanitizing('worker'),
+  sanitizing('secure-ws-sanitizer'),
   sanitizing('worker-pool'),
   sanitizing('sanitizing'),
   outbound(['serialized', 'fill'], ['serialized']),

@@ -32,7 +32,7 @@ const forbidden = new Set<string>()
 let onceHandled = 0
 const loop = monitorEventLoopDelay({ resolution: 1 })
 let highest = process.memoryUsage()
-let sampling: NodeJS.Timeout | undefined
+let isSampling = false
 let first: { join(room: string, grant?: Grant): void; leave(room: string): void } | undefined
 
 /** `x-session: ann.1` is session 1 of ann; whoever knows the name has it, which is all a test needs. */
@@ -155,7 +155,9 @@ const calls = {
     loop.reset()
     loop.enable()
     highest = process.memoryUsage()
-    sampling ??= setInterval(() => {
+    if (isSampling) return
+    isSampling = true
+    setInterval(() => {
       const { rss, heapUsed, arrayBuffers } = process.memoryUsage()
       highest = {
         ...highest,

@@ -7,8 +7,8 @@ import { filesBelow, importsOf, resolveImport, textOf } from './source-files.ts'
  * parts of one storey know nothing of each other, so that a check of the handshake can be read without the encoder.
  */
 const storeys: readonly (readonly string[])[] = [
-  ['errors', 'location', 'session/session'],
-  ['option-checks', 'lazy-load', 'copies', 'thenable'],
+  ['errors', 'session/session'],
+  ['option-checks', 'loading', 'thenable'],
   ['http', 'telemetry', 'session'],
   ['schema'],
   ['admission', 'authentication', 'inbound', 'outbound', 'relay'],
@@ -16,13 +16,15 @@ const storeys: readonly (readonly string[])[] = [
   ['rooms', 'sanitizing'],
   ['revocation'],
   ['connection'],
+  ['health'],
   ['capacity/identity-capacity', 'remote', 'ws'],
   ['options/limits'],
   ['options'],
   ['options/route'],
   ['options/guard'],
   ['node', 'admission/admissions'],
-  ['admission/admission'],
+  ['admission/admission', 'admission/refused'],
+  ['admission/why', 'admission/early-refusal'],
   ['admission/hook'],
   ['decorator'],
   ['plugin', 'fastify'],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import { createReplayGuard, refuseReplay } from '../../src/inbound/replay.ts'
 
 const now = 1_800_000_000_000
@@ -12,8 +13,9 @@ describe('refuseReplay', () => {
     guard = createReplayGuard(),
     owner: string | object = 's1',
     at = now,
+    uptime = at - now,
   ) {
-    return (await refuseReplay(mark, window, owner, guard, at))?.code
+    return (await refuseReplay(mark, window, owner, guard, { now: at, uptime }))?.code
   }
 
   it('MS-13 refuses a nonce the session has used, on whatever socket', async () => {
@@ -42,16 +44,61 @@ describe('refuseReplay', () => {
     }
   })
 
+  it('CS-16 keeps a nonce while the clock is set ahead and back', async () => {
+    const guard = createReplayGuard()
+    const hour = 3_600_000
+    assert.equal(await codeOf({ nonce, at: now }, guard, 's1', now, 0), undefined)
+    // Two more of the session, in the wrong hour: the guard looks for what it can forget.
+    for (const each of ['ahead-00001', 'ahead-00002']) {
+      assert.equal(await codeOf({ nonce: each, at: now + hour }, guard, 's1', now + hour, 1_000), undefined)
+    }
+    assert.equal(await codeOf({ nonce, at: now }, guard, 's1', now + 2_000, 2_000), 'SWS_REPLAYED')
+    // Near miss: no more is kept than the time needs.
+    assert.equal(
+      await codeOf({ nonce, at: now + 2 * window }, guard, 's1', now + 2 * window, 2 * window + 1),
+      undefined,
+    )
+  })
+
+  it('CS-16 takes no nonce twice, however the clock jumps', () => {
+    const step = fc.record({
+      passed: fc.nat(window / 3),
+      jump: fc.oneof(fc.constant(0), fc.integer({ min: -4 * window, max: 4 * window })),
+      nonce: fc.constantFrom('n-00000001', 'n-00000002', 'n-00000003'),
+      owner: fc.constantFrom('s1', 's2'),
+      off: fc.integer({ min: -window, max: window }),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 2, maxLength: 60 }), (steps) => {
+        const guard = createReplayGuard()
+        const taken = new Map<string, number>()
+        let uptime = 0
+        let clock = now
+        for (const { passed, jump, nonce: used, owner, off } of steps) {
+          uptime += passed
+          clock += passed + jump
+          const mark = { nonce: used, at: clock + off }
+          const refusal = refuseReplay(mark, window, owner, guard, { now: clock, uptime })
+          const before = taken.get(owner + used)
+          const isKept = before !== undefined && uptime - before <= 2 * window
+          assert.equal(refusal === undefined, !isKept)
+          if (refusal === undefined) taken.set(owner + used, uptime)
+        }
+      }),
+    )
+  })
+
   it('refuses marks of a wrong shape without remembering them', async () => {
     const guard = { remember: () => assert.fail('asked the guard') }
+    const time = { now, uptime: 0 }
     for (const wrong of [undefined, '', 'short-7', 'x'.repeat(129), 12345678, ['12345678'], null]) {
       assert.equal(
-        (await refuseReplay({ nonce: wrong, at: now }, window, 's1', guard, now))?.code,
+        (await refuseReplay({ nonce: wrong, at: now }, window, 's1', guard, time))?.code,
         'SWS_INVALID_MESSAGE',
       )
     }
     for (const wrong of [undefined, String(now), null, Number.NaN, Number.POSITIVE_INFINITY]) {
-      assert.equal((await refuseReplay({ nonce, at: wrong }, window, 's1', guard, now))?.code, 'SWS_INVALID_MESSAGE')
+      assert.equal((await refuseReplay({ nonce, at: wrong }, window, 's1', guard, time))?.code, 'SWS_INVALID_MESSAGE')
     }
   })
 

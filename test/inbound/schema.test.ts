@@ -247,9 +247,12 @@ describe('compileSchema', () => {
 
   it('refuses misspelt keywords and keywords without their type', () => {
     wrong(object({ a: { type: 'string', maxlength: 5 } }), /maxlength/)
-    wrong(object({ a: { minLength: 1 } }), /strictTypes/)
-    wrong(object({ a: { properties: { b: {} } } }), /strictTypes/)
-    wrong({ anyOf: [object({ a: { minLength: 1 } }), object({})] }, /strictTypes/)
+    wrong(object({ a: { minLength: 1 } }), /properties\.a\.minLength` .* write `type: 'string'`/)
+    wrong(object({ a: { properties: { b: {} } } }), /properties\.a\.properties` .* write `type: 'object'`/)
+    wrong(
+      { anyOf: [object({ a: { minLength: 1 } }), object({})] },
+      /anyOf\.0\.properties\.a\.minLength` .* write `type: 'string'`/,
+    )
     wrong(object({ a: Type.Undefined() }), /schema/)
     wrong(object({ a: { type: 'string', maxLength: -1 } }), /schema/)
   })

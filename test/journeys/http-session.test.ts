@@ -51,9 +51,13 @@ test('a session that was revoked is nobody, also while the store is being asked'
   let load: Load = () => ({ ...ada, authenticatedAt: 1 })
   const { asked, app } = await start(t, (id) => load(id))
   assert.equal((await asked('/mine')).status, 200)
-  load = () => waiting.promise
+  const asking = Promise.withResolvers<void>()
+  load = () => {
+    asking.resolve()
+    return waiting.promise
+  }
   const late = asked('/mine')
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await asking.promise
   await app.secureWs.revoke({ userId: 'ada' })
   waiting.resolve(ada)
   assert.equal((await late).status, 401)

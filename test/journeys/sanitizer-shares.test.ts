@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
+import { memoryBus } from '../../src/index.ts'
+import type { Bus } from '../../src/relay/bus.ts'
 import { startServer } from '../harness/server.ts'
 import { openSocket } from '../harness/socket-client.ts'
 import { until } from '../harness/until.ts'
@@ -14,10 +16,10 @@ const messageOf = (properties: object) => ({
   schema: { type: 'object', properties, required: Object.keys(properties), additionalProperties: false },
 })
 
-async function startChat(t: TestContext) {
+async function startChat(t: TestContext, bus: Bus = memoryBus()) {
   const server = await startServer(
     t,
-    { allowMissingOrigin: true, authenticate: (request) => ({ id: String(request.headers['x-user']) }) },
+    { bus, allowMissingOrigin: true, authenticate: (request) => ({ id: String(request.headers['x-user']) }) },
     (app) => {
       const receives = { post: messageOf({ html }), posts: messageOf({ list: { type: 'array', items: html } }) }
       app.get('/', { websocket: true, secureWs: { receives } }, (socket) => {
@@ -28,6 +30,23 @@ async function startChat(t: TestContext) {
       app.get('/out', { websocket: true, secureWs: { receives: { say: messageOf({ text }) }, sends } }, (socket) => {
         socket.on('say', (message) => socket.send({ type: 'shown', html: Object(message).text }))
       })
+      app.get('/room', { websocket: true, secureWs: { receives: { say: messageOf({ text }) }, sends } }, (socket) => {
+        socket.join('lobby')
+        socket.on('say', (message) => socket.to('lobby').send({ type: 'shown', html: Object(message).text }))
+      })
+      const list = { type: 'array', items: { ...html, minLength: 0 } }
+      for (const refusedHtml of ['refuse', 'mark'] as const) {
+        const receives = { ask: { ...messageOf({}), reply: list } }
+        const secureWs = { receives, sends: { history: messageOf({ list }) }, refusedHtml }
+        app.get(`/${refusedHtml}`, { websocket: true, secureWs }, (socket) => {
+          const all = ['<b>one</b>', poisoned, '<i>three</i><script>']
+          socket.on('ask', () => {
+            socket.send({ type: 'history', list: all })
+            return all
+          })
+          socket.send({ type: 'history', list: [] })
+        })
+      }
     },
   )
   return {
@@ -38,14 +57,14 @@ async function startChat(t: TestContext) {
 }
 
 /** Within every bound of a single document, and as dear as that allows. */
-const dear = (n: number) => `<div>${'line of text<br>'.repeat(1_500)}${n}`
+const dear = (n: number) => `<div>${'line of text<br>'.repeat(1_000)}${n}`
 
 for (const path of ['/', '/out']) {
   test(`a session that sends dear documents to ${path} is refused, and no other one is`, async (t) => {
     const chat = await startChat(t)
     const attackers = await Promise.all([1, 2, 3].map(() => chat.open('mallory', path)))
     const ada = await chat.open('ada')
-    for (let n = 0; n < 60; n++) {
+    for (let n = 0; n < 50; n++) {
       for (const [index, { send }] of attackers.entries()) {
         const document = dear(index * 1_000 + n)
         send(path === '/' ? { type: 'post', html: document } : { type: 'say', text: document })
@@ -56,10 +75,8 @@ for (const path of ['/', '/out']) {
       await ada.hear('clean')
       ada.heard.length = 0
     }
-    if (path === '/') {
-      // What comes in is refused to its sender, and who has too much refused is put out.
-      for (const attacker of attackers) assert.equal(await attacker.closed, 1008)
-    }
+    // What comes in, and what goes out because of it, is refused to its sender, and who has too much refused is put out.
+    for (const attacker of attackers) assert.equal(await attacker.closed, 1008)
     await until(
       () => chat.events.some(({ reason }) => reason === 'its sender has used up their share of time'),
       'the share was used up',
@@ -68,6 +85,63 @@ for (const path of ['/', '/out']) {
     assert.ok(!ada.heard.some(({ type }) => type === 'error'))
   })
 }
+
+/** Deeper than anything that is cleaned. */
+const poisoned = '<div>'.repeat(200)
+
+test('where the route says so, a mark stands in the place of a document that is refused, and the others arrive', async (t) => {
+  const chat = await startChat(t)
+  const ada = await chat.open('ada', '/mark')
+  ada.send({ type: 'ask', id: 1 })
+  const list = ['<b>one</b>', '<span data-refused=""></span>', '<i>three</i>']
+  await until(
+    () => ada.heard.some((message) => message.type === 'history' && Object(message).list.length > 0),
+    'it came',
+  )
+  assert.deepEqual(Object(ada.heard.findLast(({ type }) => type === 'history')).list, list)
+  assert.deepEqual(Object(await ada.hear('reply')).value, list)
+  // The operator hears of it all the same.
+  assert.ok(chat.events.some(({ type, reason }) => type === 'output.refused' && reason === 'nested deeper than 100'))
+})
+
+test('where it does not, one document that is refused keeps the message back', async (t) => {
+  const chat = await startChat(t)
+  const ada = await chat.open('ada', '/refuse')
+  ada.send({ type: 'ask', id: 1 })
+  await ada.hear('error')
+  assert.deepEqual(
+    ada.heard.filter(({ type }) => type === 'history').map((message) => Object(message).list),
+    [[]],
+  )
+  assert.equal(ada.code, undefined)
+})
+
+// What somebody reads may be somebody else's: it is refused to them, and they are not.
+test('whoever asks for a document that is refused, over and over, is not put out', async (t) => {
+  const chat = await startChat(t)
+  const ada = await chat.open('ada', '/refuse')
+  const refusals = () => chat.events.filter(({ type, reason }) => type === 'output.refused' && reason !== undefined)
+  for (let n = 0; n < 40; n++) ada.send({ type: 'ask' })
+  await until(() => refusals().length >= 40, 'all are refused')
+  assert.equal(ada.code, undefined)
+})
+
+test('what a session sends to a room costs it the share of one sender on the other nodes, too', async (t) => {
+  const bus = memoryBus()
+  const [here, there] = [await startChat(t, bus), await startChat(t, bus)]
+  const reader = await there.open('ada', '/room')
+  const attackers = await Promise.all([1, 2, 3].map(() => here.open('mallory', '/room')))
+  const grace = await here.open('grace', '/room')
+  for (let n = 0; n < 15; n++) {
+    for (const [index, { send }] of attackers.entries()) send({ type: 'say', text: dear(index * 1_000 + n) })
+  }
+  await until(
+    () => there.events.some(({ reason }) => reason === 'its sender has used up their share of time'),
+    'the share was used up there',
+  )
+  grace.send({ type: 'say', text: '<b>hello</b><script>' })
+  await until(() => reader.heard.some((message) => Object(message).html === '<b>hello</b>'), 'another one is heard')
+})
 
 test('a list of more documents than one sender may have at once is refused; one less is not', async (t) => {
   const chat = await startChat(t)

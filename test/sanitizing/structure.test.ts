@@ -118,7 +118,19 @@ test('what would be moved is bounded: nodes times the unknown elements around th
   assert.equal(real('<x-y><b></b></x-y>'.repeat(2_000)), undefined)
   assert.equal(real(`${'<div>'.repeat(6)}${'<div>Some <b>bold</b> text and <i>more</i></div>'.repeat(250)}`), undefined)
 
-  // One unknown element with three nodes in it: three squared, and three copies.
-  assert.equal(under(9 + 3 * 200)('<x-y><b></b><b></b><b></b></x-y>'), undefined)
-  assert.equal(under(9 + 3 * 200 - 1)('<x-y><b></b><b></b><b></b></x-y>'), refused)
+  // As dear as it may be, and a little more.
+  assert.equal(real(`<div>${'a<br>'.repeat(1_100)}`), undefined)
+  assert.equal(real(`<div>${'a<br>'.repeat(1_150)}`), refused)
+  assert.equal(real('<div>a<font>b</font></div>'.repeat(1_200)), undefined)
+
+  for (const [html, moves] of [
+    // One unknown element with three nodes in it: three squared, and three copies.
+    ['<x-y><b></b><b></b><b></b></x-y>', 3 * 3 + 3 * 50],
+    // From the outside in: the outer one has one child, and what is in that is copied twice.
+    ['<x-y><x-y><b></b><b></b></x-y></x-y>', 1 + 2 * 2 + (3 + 2) * 50],
+    ['<b><x-y>a</x-y></b><b><x-y>a</x-y></b>', 2 * (1 + 50)],
+  ] as const) {
+    assert.equal(under(moves)(html), undefined, html)
+    assert.equal(under(moves - 1)(html), refused, html)
+  }
 })

@@ -5,7 +5,7 @@ import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { compileProfile } from '../../src/sanitizing/profile.ts'
 import type { Answer } from '../../src/sanitizing/worker-pool.ts'
 
-const workerUrl = new URL('../../src/sanitizing/worker.ts', import.meta.url)
+const workerUrl = new URL('../../src/sanitizing/secure-ws-sanitizer.ts', import.meta.url)
 const profile = compileProfile('basic', 'x')
 
 /** The worker, in a thread that tells of its windows, and in which jsdom throws when a text says so, once or twice. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { memoryTickets, type Session, ticket } from '../../src/index.ts'
+import { SignJWT } from 'jose'
+import { bearer, memoryTickets, type Session, ticket } from '../../src/index.ts'
 import { openSocket, type SocketClient } from '../harness/socket-client.ts'
 import { until } from '../harness/until.ts'
 import { as, oneNode } from './one-node.ts'
@@ -86,6 +87,53 @@ test('S1 a session changed in place at random moments: who was let in is found, 
     }),
     { numRuns: 40 },
   )
+})
+
+test('S1 a token is refreshed for whom it was accepted, whatever the session object says by now', async (t) => {
+  const key = 'a secret of this test, of 32 bytes or more'
+  const tokenOf = (subject: string, count: number) =>
+    new SignJWT({ sid: 'one', jti: `${subject} ${count}` })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setIssuer('us')
+      .setAudience('chat')
+      .setSubject(subject)
+      .setIssuedAt()
+      .setExpirationTime('1m')
+      .sign(new TextEncoder().encode(key))
+  const live: Record<string, unknown>[] = []
+  const own = (claims: { sid?: unknown; sub?: string }) => ({ id: String(claims.sid), userId: claims.sub ?? '' })
+  for (const session of [undefined, own]) {
+    const node = await oneNode({
+      find: () => null,
+      authenticate: bearer({
+        key,
+        algorithms: ['HS256'],
+        issuer: 'us',
+        audience: 'chat',
+        ...(session && { session }),
+      }),
+    })
+    t.after(() => node.app.close())
+    const say = { schema: { type: 'object', properties: {} } } as const
+    node.app.get('/', { websocket: true, secureWs: { receives: { say } } }, (socket) => {
+      live.push(socket.session as { [name in keyof Session]: unknown } as Record<string, unknown>)
+      socket.on('say', () => {})
+    })
+    const url = (await node.listen())('/')
+    for (const change of harm) {
+      const open = async () =>
+        openSocket(url, { headers: { authorization: `Bearer ${await tokenOf('ann', live.length)}` } })
+      const [kept, taken] = [await open(), await open()]
+      for (const found of live.splice(0)) change(found)
+      kept.send({ type: 'refresh', id: 'r', token: await tokenOf('ann', 100) })
+      assert.equal((await kept.hear('reply')).id, 'r')
+      // Near miss: the object says that it is somebody else, and a token of somebody else comes.
+      taken.send({ type: 'refresh', id: 'r', token: await tokenOf('somebody else', 101) })
+      assert.equal(await taken.closed, 3000)
+      assert.equal(kept.code, undefined)
+      await kept.close()
+    }
+  }
 })
 
 // Class S2: how to ask again travels with the connection; a store may answer with a fresh object each time.

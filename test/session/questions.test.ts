@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AuditEvent, Session } from '../../src/index.ts'
+import type { AuditEvent, Authenticator, Session } from '../../src/index.ts'
 import { createReauthorized } from '../../src/revocation/reauthorized.ts'
 import { answerWithin } from '../../src/session/question.ts'
 import { openSocket, type SocketClient, statusOf } from '../harness/socket-client.ts'
@@ -92,6 +92,32 @@ test('S4 a room whose question nobody answers is left, and the others of that so
   assert.equal(stays, 2)
   assert.equal((await node.app.secureWs.members('answered')).length, 1)
   await client.close()
+})
+
+test('S4 a token that nobody can judge is 1013, one that is judged and no good is 3000', async (t) => {
+  let answer: () => Session | null | Promise<Session | null> = () => null
+  const tokens: Authenticator = {
+    name: 'tokens',
+    ambient: false,
+    authenticate: ({ headers }) => plain(String(headers['x-session'])),
+    refresh: () => answer(),
+  }
+  const node = await oneNode({ find: () => null, authenticate: tokens, limits: { lookup: 40 } })
+  t.after(() => node.app.close())
+  const say = { schema: { type: 'object', properties: {} } }
+  node.app.get('/', { websocket: true, secureWs: { receives: { say } } }, (socket) => void socket.on('say', () => {}))
+  const url = (await node.listen())('/')
+  const closedBy = async (how: typeof answer) => {
+    answer = how
+    const client = await openSocket(url, as('ann.1'))
+    client.send({ type: 'refresh', token: 'a.b.c' })
+    return client.closed
+  }
+  assert.equal(await closedBy(silence), 1013)
+  assert.equal(await closedBy(() => assert.fail('the key set is away')), 1013)
+  assert.equal(await closedBy(async () => assert.fail('the key set is away')), 1013)
+  assert.equal(await closedBy(() => null), 3000)
+  assert.equal(await closedBy(() => plain('bob.1')), 3000)
 })
 
 test('S9 rights taken away while a handshake is under way: the socket asks again, and another one does not', async (t) => {

@@ -1,4 +1,4 @@
-import { SecureWsError } from './errors.ts'
+import { SecureWsError } from '../errors.ts'
 import { ownUrl } from './location.ts'
 
 /**

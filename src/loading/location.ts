@@ -1,6 +1,6 @@
 /**
- * The URL of the file that this code runs from. In the CommonJS build it is that of `index.cjs`, which is where `worker.js`
- * is; inside a bundle it is that of the bundle, and nothing at all where the bundle has no `__filename`.
+ * The URL of the file that this code runs from. In the CommonJS build it is that of `index.cjs`, beside which stands the
+ * thread that sanitizes; inside a bundle it is that of the bundle, and nothing at all where the bundle has no `__filename`.
  */
 export const ownUrl: string | undefined = import.meta.url
 

@@ -1,0 +1,179 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyRequest } from 'fastify'
+import type { Capacity } from '../capacity/capacity.ts'
+import { answerText, type Refusal } from '../http/refusal.ts'
+import type { RoutePolicy } from '../options/route.ts'
+import { said } from './admission.ts'
+import { readHandshake } from './handshake-request.ts'
+import { reachedBy } from './reached.ts'
+import type { Announce } from './refused.ts'
+
+export interface EarlyRefusalOptions {
+  readonly capacity: Capacity
+  /** A clock that nobody can set. */
+  readonly uptime: () => number
+  /** The clock that other machines read. */
+  readonly now: () => number
+  readonly announce: Announce
+  /** The security headers that a refusal carries; `undefined` as long as nobody knows them. */
+  readonly securityHeaders: (route: string) => readonly string[] | undefined
+  /** Whether the other end is a process that came by a file. */
+  readonly unixSocket: () => boolean
+}
+
+/** A path that says itself which route it is: no parameter, no escape, nothing that a router could read in two ways. */
+const literalPath = /^\/[\w.~/-]*$/
+
+/**
+ * Refuses on `upgrade`, before there is a request of Fastify's, what the hook would refuse in any case: a page whose origin
+ * is not on the list of its route, and an address that was refused too often. A page of strangers can have the browsers of
+ * its visitors knock all day; the way to the hook costs several times what the refusal does.
+ *
+ * The steps, the answer and the event are those of the hook. Everything for which a request of Fastify's is needed is left
+ * to it: parameters in the path, functions, the own origin, forwarded addresses.
+ */
+export class EarlyRefusal {
+  readonly #options: EarlyRefusalOptions
+  /** By literal path; `undefined` where two routes share it, or somebody else has a say in what it answers. */
+  readonly #routes = new Map<string, RoutePolicy | undefined>()
+  readonly #answers = new Map<string, Answer>()
+  /** Whether Fastify reads addresses and paths as they are; `undefined` until the hook has seen a request of it. */
+  #plain: boolean | undefined
+
+  constructor(options: EarlyRefusalOptions) {
+    this.#options = options
+  }
+
+  /** Notes a route: of sockets with its policy, any other without, so that a path with two of them is nobody's here. */
+  declare(url: string, policy: RoutePolicy | undefined): void {
+    this.#routes.set(url, this.#routes.has(url) || !literalPath.test(url) ? undefined : policy)
+  }
+
+  /** Learns from a request that came to the hook whether `trustProxy` or `rewriteUrl` stand between the bytes and it. */
+  learn({ ips, raw }: FastifyRequest): void {
+    // Fastify has `ips` with `trustProxy` and only then, and `originalUrl` is what `rewriteUrl` leaves behind.
+    this.#plain ??= ips === undefined && !Object.hasOwn(raw, 'originalUrl')
+  }
+
+  /** The bytes of the answer, with the event told and the refusal counted; `undefined` where the hook is to decide. */
+  refuse(raw: IncomingMessage): Uint8Array | undefined {
+    if (this.#plain !== true) return undefined
+    const policy = this.#routes.get(pathOf(raw.url))
+    if (policy === undefined || !isList(policy)) return undefined
+    const { capacity, uptime } = this.#options
+    const address = raw.socket.remoteAddress
+    const now = uptime()
+    const tooOften = capacity.refusedTooOften(address, now)
+    if (tooOften !== undefined) return this.#answer(raw, policy, { address, origin: undefined }, tooOften)
+    const origin = onlyOrigin(raw.rawHeaders)
+    if (origin === undefined || policy.admission.origins.exact.has(origin)) return undefined
+    const facts = readHandshake(raw, { trusted: false, address })
+    const asked = { facts, reached: reachedBy(facts), policy }
+    for (const { name, check } of said) {
+      const refusal = check(asked)
+      if (refusal === undefined) continue
+      if (name !== 'origin') return undefined
+      const answer = this.#answer(raw, policy, facts, refusal)
+      if (answer !== undefined) capacity.noteRefused(address, now)
+      return answer
+    }
+    return undefined
+  }
+
+  #answer(
+    raw: IncomingMessage,
+    policy: RoutePolicy,
+    { address, origin }: { readonly address: string | undefined; readonly origin: string | undefined },
+    refusal: Refusal,
+  ): Uint8Array | undefined {
+    const { route } = policy.socket
+    const answer = this.#answerOf(refusal, route)
+    if (answer === undefined) return undefined
+    this.#options.announce({
+      refusal,
+      raw,
+      address,
+      origin,
+      route,
+      asked: policy.authentication,
+      peerIsTrusted: () => false,
+      unixSocket: this.#options.unixSocket,
+    })
+    return answer.at(this.#options.now())
+  }
+
+  /** One for each answer that a route has: of codes two, and of seconds to wait sixty. */
+  #answerOf(refusal: Refusal, route: string): Answer | undefined {
+    const key = `${route} ${refusal.code} ${refusal.headers?.['retry-after'] ?? ''}`
+    const known = this.#answers.get(key)
+    if (known !== undefined) return known
+    const headers = this.#options.securityHeaders(route)
+    if (headers === undefined) return undefined
+    const answer = new Answer(refusal, headers)
+    this.#answers.set(key, answer)
+    return answer
+  }
+}
+
+/** The bytes of an answer, made anew when its date is another one: once a second at most, however many go out. */
+class Answer {
+  readonly #refusal: Refusal
+  readonly #headers: readonly string[]
+  #second = Number.NaN
+  #bytes = Buffer.alloc(0)
+
+  constructor(refusal: Refusal, headers: readonly string[]) {
+    this.#refusal = refusal
+    this.#headers = headers
+  }
+
+  at(now: number): Uint8Array {
+    const second = Math.floor(now / 1_000)
+    if (second !== this.#second) {
+      this.#second = second
+      this.#bytes = Buffer.from(answerText(this.#refusal, this.#headers, new Date(now).toUTCString()), 'latin1')
+    }
+    return this.#bytes
+  }
+}
+
+function pathOf(url = ''): string {
+  const end = url.indexOf('?')
+  return end === -1 ? url : url.slice(0, end)
+}
+
+/** Exact origins and wildcards. What a function or the own address decides is the hook's. */
+function isList({ admission: { origins } }: RoutePolicy): boolean {
+  return !origins.sameOrigin && !origins.any && origins.ask === undefined
+}
+
+/** `undefined` where there is none, or more than one. */
+function onlyOrigin(rawHeaders: readonly string[] | undefined): string | undefined {
+  let found: string | undefined
+  for (let index = 0; rawHeaders !== undefined && index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]
+    if (name?.length !== 6 || name.toLowerCase() !== 'origin') continue
+    if (found !== undefined) return undefined
+    found = rawHeaders[index + 1]
+  }
+  return found
+}
+
+/**
+ * Whether a route answers a refusal like any other. With hooks on its answers, with headers or with a log of its own it
+ * does not. To be asked before any of ours are added.
+ */
+export function answersPlainly(route: object): boolean {
+  const own = [...Object.entries(route), ...Object.entries(Object(Reflect.get(route, 'config')))]
+  return own.every(([name, value]) => !ownAnswers.has(name) || isNothing(value))
+}
+
+const ownAnswers = new Set(['logLevel', 'logSerializers', 'constraints', 'helmet', 'onSend'])
+
+function isNothing(value: unknown): boolean {
+  return value === undefined || value === null || value === '' || (typeof value === 'object' && isEmpty(value))
+}
+
+function isEmpty(value: object): boolean {
+  return Object.keys(value).length === 0
+}

@@ -1,0 +1,50 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyBaseLogger } from 'fastify'
+import { credentialTexts } from '../authentication/credential.ts'
+import type { Refusal } from '../http/refusal.ts'
+import type { Audit } from '../telemetry/audit.ts'
+import type { DeveloperLog } from '../telemetry/developer-log.ts'
+import type { ThrownLog } from '../telemetry/thrown.ts'
+import { adviceOn } from './advice.ts'
+import { readHandshake } from './handshake-request.ts'
+import { type AskedFor, situationOf } from './situation.ts'
+
+/** A handshake that was refused, and what is known of it where that was decided. */
+export interface RefusedHandshake {
+  readonly refusal: Refusal
+  readonly raw: IncomingMessage
+  /** As it was declared; `undefined` where no route has the path. */
+  readonly route: string | undefined
+  readonly address: string | undefined
+  readonly origin: string | undefined
+  readonly asked: AskedFor | undefined
+  /** Fastify's `trustProxy` trusts the other end, also where it sent no header that would show. */
+  readonly peerIsTrusted: () => boolean
+  readonly unixSocket: () => boolean
+  /** The request's own; without one, the application's. */
+  readonly log?: FastifyBaseLogger
+}
+
+export type Announce = (refused: RefusedHandshake) => void
+
+export interface AnnounceOptions {
+  readonly audit: Audit
+  readonly tell: DeveloperLog
+  readonly thrown: ThrownLog
+  readonly log: FastifyBaseLogger
+}
+
+/** Tells everybody of a refusal but its client: the event, what the application threw, the advice for its developer. */
+export function createAnnounce({ audit, tell, thrown, log: ofApplication }: AnnounceOptions): Announce {
+  return ({ refusal, raw, route, address, origin, asked, peerIsTrusted, unixSocket, log = ofApplication }) => {
+    const { code, status, reason, cause } = refusal
+    audit({ type: 'handshake.refused', code, reason, route, address, origin }, log)
+    if (cause !== undefined) thrown(cause, { log, secrets: credentialTexts({ raw }), fields: { code, route } })
+    const text = () => {
+      const trusted = peerIsTrusted()
+      const facts = readHandshake(raw, { trusted, address })
+      return adviceOn(refusal, situationOf({ facts, raw, peerIsTrusted: trusted, unixSocket: unixSocket() }, asked))
+    }
+    tell({ about: code, status, route, text }, log)
+  }
+}

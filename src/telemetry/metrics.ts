@@ -1,0 +1,140 @@
+import type { Attributes, Meter } from '@opentelemetry/api'
+import { CloseCode } from '../errors.ts'
+import { lazyLoad } from '../loading/lazy-load.ts'
+import type { AuditEntry } from './audit.ts'
+
+const api = lazyLoad<Pick<typeof import('@opentelemetry/api'), 'metrics' | 'createNoopMeter'>>('@opentelemetry/api')
+
+/** What is counted of one server; `undefined` where nobody measures. */
+export interface Metrics {
+  /** Counts a decision. */
+  count(entry: AuditEntry): void
+  /** Reports the numbers of `stats()` from now on. */
+  observe(read: () => Measured): void
+  close(): void
+}
+
+/** What is read of `stats()`. */
+export interface Measured {
+  readonly sockets: number
+  readonly connections: number
+  readonly rooms: number
+  readonly sessions: number
+  readonly users: number
+  readonly addresses: number
+  readonly bus: string
+  readonly drain: object | null
+}
+
+type Gauge = readonly [name: string, unit: string, description: string, read: (stats: Measured) => number]
+
+const gauges: readonly Gauge[] = [
+  ['secure_ws.server.active_connections', '{connection}', 'Open sockets.', ({ sockets }) => sockets],
+  [
+    'secure_ws.server.places',
+    '{connection}',
+    'Sockets and running handshakes: what limits.connections counts.',
+    ({ connections }) => connections,
+  ],
+  ['secure_ws.server.rooms', '{room}', 'Rooms with a member on this node.', ({ rooms }) => rooms],
+  ['secure_ws.server.sessions', '{session}', 'Sessions that hold a place.', ({ sessions }) => sessions],
+  ['secure_ws.server.users', '{user}', 'Users that hold a place.', ({ users }) => users],
+  ['secure_ws.server.addresses', '{address}', 'Addresses that hold a place.', ({ addresses }) => addresses],
+  [
+    'secure_ws.server.bus_up',
+    '1',
+    '1 while this node hears the others, 0 while the bus is away or not caught up.',
+    ({ bus }) => Number(bus === 'up'),
+  ],
+  ['secure_ws.server.draining', '1', '1 from the start of a drain on.', ({ drain }) => Number(drain !== null)],
+]
+
+/** In seconds. Handshakes take milliseconds; connections live from seconds to days. */
+const handshakeBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const connectionBounds = [1, 5, 15, 60, 300, 900, 3_600, 14_400, 43_200, 86_400]
+
+/**
+ * Measures by OpenTelemetry where the application has its API and has set a meter provider before this server is made.
+ *
+ * @param load looked up once for each server
+ */
+export function createMetrics(load: typeof api = api): Metrics | undefined {
+  const meter = meterOf(load)
+  if (meter === undefined) return undefined
+  const events = meter.createCounter('secure_ws.server.events', {
+    unit: '{event}',
+    description: 'Decisions, by type of the audit event, code and route.',
+  })
+  const handshake = histogram(
+    meter,
+    'secure_ws.server.handshake.duration',
+    'From the upgrade to the socket.',
+    handshakeBounds,
+  )
+  const connection = histogram(
+    meter,
+    'secure_ws.server.connection.duration',
+    'From the socket to its end.',
+    connectionBounds,
+  )
+  let stop = () => {}
+  return {
+    count(entry) {
+      events.add(1, labelsOf(entry))
+      const { type, durationMs, route, code } = entry
+      if (durationMs === undefined) return
+      if (type === 'handshake.accepted') handshake.record(durationMs / 1_000, withRoute(route))
+      if (type === 'socket.closed')
+        connection.record(durationMs / 1_000, { code: closeCode(code), ...withRoute(route) })
+    },
+    observe(read) {
+      const made = gauges.map(([name, unit, description, of]) => {
+        return { gauge: meter.createObservableGauge(name, { unit, description }), of }
+      })
+      const all = made.map(({ gauge }) => gauge)
+      const report: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
+        const numbers = read()
+        for (const { gauge, of } of made) result.observe(gauge, of(numbers))
+      }
+      meter.addBatchObservableCallback(report, all)
+      stop = () => meter.removeBatchObservableCallback(report, all)
+    },
+    close() {
+      stop()
+    },
+  }
+}
+
+function histogram(meter: Meter, name: string, description: string, explicitBucketBoundaries: number[]) {
+  return meter.createHistogram(name, { unit: 's', description, advice: { explicitBucketBoundaries } })
+}
+
+function meterOf(load: typeof api): Meter | undefined {
+  try {
+    const { metrics, createNoopMeter } = load()
+    const meter = metrics.getMeter('fastify-secure-ws')
+    // Nobody has set a provider: then nothing is measured, and events that nobody hears need not be made.
+    return meter === createNoopMeter() ? undefined : meter
+  } catch {
+    // Not installed: who measures has it.
+    return undefined
+  }
+}
+
+/** Names of ours and of the application's, each one of a few: what a client writes never makes a new series. */
+function labelsOf({ type, code, route }: AuditEntry): Attributes {
+  const told = type === 'socket.closed' ? closeCode(code) : code
+  return { type, ...(told === undefined ? {} : { code: told }), ...withRoute(route) }
+}
+
+function withRoute(route: string | undefined): Attributes {
+  return route === undefined ? {} : { route }
+}
+
+const ours: ReadonlySet<unknown> = new Set(Object.values(CloseCode))
+
+/** A client may close with two thousand codes of its own (RFC 6455 section 7.4.2); those of the protocol are a few. */
+function closeCode(code: AuditEntry['code']): number | string {
+  const isKnown = ours.has(code) || (typeof code === 'number' && code >= 1_000 && code < 1_016)
+  return isKnown && code !== undefined ? code : 'other'
+}

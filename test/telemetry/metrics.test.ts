@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as api from '@opentelemetry/api'
+import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'
+import Fastify from 'fastify'
+import secureWs from '../../src/index.ts'
+import { createAudit } from '../../src/telemetry/audit.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { textOf } from '../house/source-files.ts'
+
+class Reader extends MetricReader {
+  async onForceFlush() {}
+  async onShutdown() {}
+}
+
+/** Each point as `name{labels}`, with its value or count. */
+async function pointsOf(reader: Reader): Promise<Map<string, number>> {
+  const { resourceMetrics } = await reader.collect()
+  const found = new Map<string, number>()
+  for (const { descriptor, dataPoints } of resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics)) {
+    for (const { attributes, value } of dataPoints) {
+      const labels = Object.entries(attributes).map(([key, label]) => `${key}=${label}`)
+      found.set(`${descriptor.name}{${labels.join()}}`, typeof value === 'number' ? value : (value.count ?? 0))
+    }
+  }
+  return found
+}
+
+test('near misses: without a provider, and without the API, nothing is measured', () => {
+  assert.equal(createMetrics(), undefined)
+  const missing = () => {
+    throw Object.assign(new Error('Cannot find module'), { code: 'MODULE_NOT_FOUND' })
+  }
+  assert.equal(createMetrics(missing), undefined)
+})
+
+// A client chooses close codes, origins and types of messages: none of them may make a new series, or it fills the memory of
+// this process and of the one that collects.
+test('what a client chooses makes no series', async () => {
+  const reader = new Reader()
+  const provider = new MeterProvider({ readers: [reader] })
+  const metrics = createMetrics(() => ({ ...api, metrics: { getMeter: provider.getMeter.bind(provider) } as never }))
+  for (let count = 0; count < 2_000; count++) {
+    const by = {
+      address: `10.0.0.${count}`,
+      origin: `https://${count}.example`,
+      reason: `r${count}`,
+      user: `u${count}`,
+    }
+    metrics?.count({
+      type: 'socket.closed',
+      code: 3_000 + count,
+      durationMs: count,
+      route: '/a',
+      socket: `s${count}`,
+      ...by,
+    })
+    metrics?.count({
+      type: 'message.refused',
+      code: 'SWS_INVALID_MESSAGE',
+      messageType: `m${count}`,
+      route: '/a',
+      ...by,
+    })
+  }
+  const points = await pointsOf(reader)
+  assert.deepEqual(
+    [...points].filter(([name]) => name.startsWith('secure_ws.server.events')),
+    [
+      ['secure_ws.server.events{type=socket.closed,code=3000,route=/a}', 1],
+      ['secure_ws.server.events{type=message.refused,code=SWS_INVALID_MESSAGE,route=/a}', 2_000],
+      ['secure_ws.server.events{type=socket.closed,code=other,route=/a}', 1_996],
+      ['secure_ws.server.events{type=socket.closed,code=3003,route=/a}', 1],
+      ['secure_ws.server.events{type=socket.closed,code=3008,route=/a}', 1],
+      ['secure_ws.server.events{type=socket.closed,code=4429,route=/a}', 1],
+    ],
+  )
+})
+
+test('docs/operating.md has a row for each metric, and for no other', async () => {
+  const reader = new Reader()
+  const provider = new MeterProvider({ readers: [reader] })
+  const metrics = createMetrics(() => ({ ...api, metrics: { getMeter: provider.getMeter.bind(provider) } as never }))
+  metrics?.observe(() => ({
+    sockets: 0,
+    connections: 0,
+    rooms: 0,
+    sessions: 0,
+    users: 0,
+    addresses: 0,
+    bus: 'up',
+    drain: null,
+  }))
+  metrics?.count({ type: 'handshake.accepted', durationMs: 1 })
+  metrics?.count({ type: 'socket.closed', durationMs: 1 })
+  const made = new Set([...(await pointsOf(reader)).keys()].map((name) => name.split('{')[0]))
+  const rows = [...textOf('docs/operating.md').matchAll(/^\| `(secure_ws\.[\w.]+)`/gm)].map(([, name]) => name)
+  assert.deepEqual(rows.sort(), [...made].sort())
+})
+
+// D5: an event is told in timers and in `close` listeners, where nobody catches what a meter throws.
+test('a meter that throws is logged, and harms no event', () => {
+  const logged: object[] = []
+  const note = (fields: object) => void logged.push(fields)
+  const heard: string[] = []
+  const audit = createAudit({
+    logger: { info() {}, warn() {}, error: note },
+    listener: ({ type }) => heard.push(type),
+    metrics: {
+      count() {
+        throw new Error('the meter is broken')
+      },
+    },
+  })
+  audit({ type: 'socket.closed', code: 1000 })
+  assert.deepEqual(heard, ['socket.closed'])
+  assert.equal(logged.length, 1)
+})
+
+test('servers that have closed are read no more', async () => {
+  const reader = new Reader()
+  api.metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }))
+  try {
+    let asked = 0
+    for (let count = 0; count < 20; count++) {
+      const app = Fastify()
+      await app.register(secureWs, { authenticate: false })
+      await app.ready()
+      const { stats } = app.secureWs
+      app.secureWs.stats = () => {
+        asked++
+        return stats()
+      }
+      assert.equal((await pointsOf(reader)).get('secure_ws.server.active_connections{}'), 0)
+      assert.equal(asked, count + 1)
+      await app.close()
+    }
+    await pointsOf(reader)
+    assert.equal(asked, 20)
+  } finally {
+    api.metrics.disable()
+  }
+})
