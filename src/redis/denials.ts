@@ -7,15 +7,17 @@ import { type RedisCommands, redisScript } from './commands.ts'
 const batch = 500
 
 /**
- * Three keys in one slot: `log` (in order of arrival), `until` (in order of expiry), and `facts` with what each denial says,
- * the number of the newest, an `epoch` and a `digest`. The epoch is a name drawn when the store was created: a cursor with
- * another one is from before the store was emptied. The digest is of all that the facts say. All three expire with the last
- * denial in them.
+ * Three keys in one slot. `facts` is the truth: what each denial says, the number of the newest, an `epoch` and a `digest`.
+ * `log` (in order of arrival) and `until` (in order of expiry) are its indexes. The epoch is the time at which the store was
+ * created and a name drawn then: a cursor with another one is from before the store was emptied. The digest is of all that
+ * the facts say. All three expire with the last denial in them. A server that is full may evict one key and keep the others:
+ * indexes of nothing go, and missing ones are made again while everything is read.
  */
 const prelude = `
 local log, ending, facts = KEYS[1], KEYS[2], KEYS[3]
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+if redis.call('EXISTS', facts) == 0 then redis.call('DEL', log, ending) end
 local digest = redis.call('HGET', facts, 'digest') or '0 0'
 local one, two = string.match(digest, '^(-?%d+) (-?%d+)$')
 one, two = tonumber(one or '0'), tonumber(two or '0')
@@ -38,7 +40,7 @@ end
 `
 
 const denyScript = redisScript(`${prelude}
-redis.call('HSETNX', facts, 'epoch', ARGV[1])
+redis.call('HSETNX', facts, 'epoch', now .. '-' .. ARGV[1])
 for i = 2, #ARGV, 3 do
   local name, at, ends = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local kept = redis.call('HGET', facts, name)
@@ -65,56 +67,58 @@ return 1
 
 /** The epoch of a store in which nothing was ever put. */
 const neverWritten = 'empty'
-/** Fields of `facts` that are about the set, and not in it. */
-const ownFields = 3
+/** Milliseconds in which a store that was created counts as young: nodes may still be putting back what it had before. */
+const youth = 60_000
 
-/**
- * Without a number to go on from: everything that `facts` holds, page by page (`HSCAN`), and then what came meanwhile. A
- * server may evict one key and keep the others; what is missing in the other two is put back on the way.
- */
+/** From a number on, what came after it; without one everything that `facts` holds, page by page (`HSCAN`), and then what came meanwhile. */
 const sinceScript = redisScript(`${prelude}
-local head = redis.call('HMGET', facts, 'epoch', 'newest')
+local asked_epoch, asked_after, scan, asked_newest = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local head = redis.call('HMGET', facts, 'epoch', 'newest', 'digest')
 local epoch, newest = head[1] or '${neverWritten}', tonumber(head[2] or '0')
-local fields = redis.call('HLEN', facts)
-local count = fields > 0 and fields - ${ownFields} or 0
+local count = redis.call('HLEN', facts)
+for i = 1, 3 do if head[i] then count = count - 1 end end
+if asked_after == '' and asked_newest == '' then
+  -- More than the facts say: what is too much cannot be told apart, so the index is made again.
+  for _, index in ipairs({ log, ending }) do if redis.call('ZCARD', index) > count then redis.call('DEL', index) end end
+end
 local damaged = redis.call('ZCARD', log) ~= count or redis.call('ZCARD', ending) ~= count
-local reset = 0
-if (ARGV[1] ~= '' and ARGV[1] ~= '${neverWritten}' and ARGV[1] ~= epoch) or (ARGV[2] ~= '' and ((damaged and head[1]) or tonumber(ARGV[2]) > newest)) then reset = 1 end
-local answer, after, scan, more = {}, tonumber(ARGV[2] ~= '' and ARGV[2] or '0'), ARGV[3], 0
-if reset == 1 then
-  -- Nothing more: it is read from its beginning.
-elseif ARGV[2] == '' then
+local answer, after, more, reset = {}, asked_after, 0, 0
+if asked_epoch ~= '' and asked_epoch ~= '${neverWritten}' and asked_epoch ~= epoch then
+  reset = 1
+elseif asked_after == '' then
   local found = redis.call('HSCAN', facts, scan, 'COUNT', ${batch})
   scan = found[1]
-  if ARGV[4] ~= '' then after = tonumber(ARGV[4]) else after = newest end
+  after = asked_newest ~= '' and asked_newest or tostring(newest)
   for i = 1, #found[2], 2 do
     local name, fact = found[2][i], found[2][i + 1]
-    local ends = string.match(fact, '^%d+:(%d+)$')
-    if string.find(name, ':', 1, true) then
+    if name ~= 'epoch' and name ~= 'newest' and name ~= 'digest' then
       answer[#answer + 1], answer[#answer + 2] = name, fact
-      if damaged and ends then
+      if damaged then
         if not redis.call('ZSCORE', log, name) then
           redis.call('ZADD', log, redis.call('HINCRBY', facts, 'newest', 1), name)
         end
-        redis.call('ZADD', ending, ends, name)
+        redis.call('ZADD', ending, string.match(fact, '^%d+:(%d+)') or now, name)
       end
     end
   end
-  more = (scan == '0' and after == newest and not damaged) and 0 or 1
+  more = (scan == '0' and tonumber(after) == newest and not damaged) and 0 or 1
+elseif damaged or tonumber(asked_after) > newest then
+  reset = 1
 else
-  local names = redis.call('ZRANGEBYSCORE', log, '(' .. after, '+inf', 'WITHSCORES', 'LIMIT', 0, ${batch})
+  local names = redis.call('ZRANGEBYSCORE', log, '(' .. asked_after, '+inf', 'WITHSCORES', 'LIMIT', 0, ${batch})
   local found = {}
   for i = 1, #names, 2 do found[#found + 1] = names[i] end
-  if #found == ${batch} then after, more = names[#names], 1 else after = newest end
+  if #found == ${batch} then after, more = names[#names], 1 else after = tostring(newest) end
   if #found > 0 then
     local said = redis.call('HMGET', facts, unpack(found))
     for i = 1, #found do answer[#answer + 1], answer[#answer + 2] = found[i], said[i] or '' end
   end
 end
 done()
-local known = #over < ${batch} and 1 or 0
-local is_damaged = (damaged or epoch == '${neverWritten}') and 1 or 0
-return { epoch, tostring(after), scan, more, reset, is_damaged, known, count, one .. ' ' .. two, now, answer }
+local created = tonumber(string.match(epoch, '^(%d+)%-') or '0')
+local young = (epoch == '${neverWritten}' or damaged or now - created < ${youth}) and 1 or 0
+local whole = (more == 0 and #over < ${batch}) and 1 or 0
+return { epoch, after, scan, more, reset, young, whole, count, one .. ' ' .. two, now, answer }
 `)
 
 /** How far a reader has come: by the number of the newest that it has, or in the middle of everything. */
@@ -153,7 +157,7 @@ export function redisDenials(commands: RedisCommands, channel: string): DenialSt
       const asked = positionOf(cursor)
       const answer = await commands.run(sinceScript, keys, asked.epoch, asked.after, asked.scan, asked.newest)
       if (!Array.isArray(answer)) throw new TypeError('the denial store answered with something else')
-      const [epoch = '', after = '', scan = '', more, reset, damaged, known, count, digest = '', asOf] = answer
+      const [epoch = '', after = '', scan = '', more, reset, young, whole, count, digest = '', asOf] = answer
         .slice(0, -1)
         .map(String)
       const entries: unknown = answer.at(-1)
@@ -163,8 +167,9 @@ export function redisDenials(commands: RedisCommands, channel: string): DenialSt
         denials: parseEntries(entries.map(String)),
         cursor: scanning ? `${epoch} scan ${scan} ${after}` : `${epoch} ${after}`,
         more: more === '1',
-        reset: reset === '1' || (cursor === undefined && damaged === '1'),
-        ...(known === '1' && more === '0' && { kept: { count: Number(count), digest, asOf: Number(asOf) } }),
+        reset: reset === '1',
+        young: young === '1',
+        ...(whole === '1' && { kept: { count: Number(count), digest, asOf: Number(asOf) } }),
       }
     },
   }

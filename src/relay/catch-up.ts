@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { DenialLedger } from '../session/denial-ledger.ts'
-import type { Denial, DenialPage, DenialStore } from '../session/denials.ts'
+import type { Denial, DenialPage, DenialStore, KeptDenials } from '../session/denials.ts'
 
 export interface CatchUpOptions {
   readonly store: DenialStore | undefined
@@ -26,7 +26,7 @@ export interface CatchUp {
   missed(denial: Denial): void
   /** How many the store has refused and not taken since. */
   readonly unstored: number
-  /** True for a while after the store was found empty or damaged: others may be putting back what this node never heard of. */
+  /** True while the store is young: others may be putting back what this node never heard of. */
   readonly unsettled: boolean
   /** Puts there what it has refused, and returns how many it refuses still. Never rejects. */
   storeMissed(): Promise<number>
@@ -36,18 +36,23 @@ export interface CatchUp {
 
 /** Denials put back at once. Also what is in memory besides the ledger, with one page of the store. */
 const batch = 500
+/** No difference, as `differenceOf` says it. */
+const same = '0 0 0'
 /** Batches between two looks at what other nodes have put back meanwhile. */
 const batchesAtOnce = 4
-/** Milliseconds. */
-const settling = 60_000
 
 export function createCatchUp(options: CatchUpOptions): CatchUp {
   const { store, ledger, now, learn, tell, onFailure } = options
   let cursor: string | undefined
   let behind = false
-  let differed = false
+  /** How the store differed at the last look. */
+  let differed = same
+  /** The difference for which all was compared the last time. */
+  let compared = same
+  /** The difference that was still there afterwards. */
+  let accepted = same
   let stopped = false
-  let unsettledUntil = Number.NEGATIVE_INFINITY
+  let unsettled = false
   let puttingBack: Promise<void> | undefined
   /** Denials that the store has refused and has not taken since. */
   const refused = new Map<string, Denial>()
@@ -59,6 +64,7 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
     for (;;) {
       if (page.reset && follows) return { ...page, lost: true }
       follows = true
+      unsettled = page.young ?? false
       learn(page.denials)
       for (const denial of page.denials) ledger.match(denial)
       if (!page.more || stopped) return { ...page, lost: false }
@@ -72,12 +78,11 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
     await puttingBack
     // Before the look, so that a denial refused during it is not forgotten.
     behind = false
-    differed = false
+    differed = same
     try {
       ledger.compare()
       const page = await readFrom(undefined, store)
       if (page.lost) throw new Error('the store of revocations was emptied while it was read')
-      if (page.reset) unsettledUntil = performance.now() + settling
       cursor = page.cursor
     } catch (error) {
       behind = true
@@ -131,14 +136,27 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
     }
   }
 
-  /** A difference that stands at two looks in a row: one may be a denial that is told, and about to be stored. */
+  /**
+   * True for a difference at two looks in a row: one may be a denial that is told, and about to be stored. What remains when
+   * everything was compared (an entry that nobody can read, a count that somebody else has changed) is said once, and not
+   * looked for again: it would be read from the beginning for ever.
+   */
   function isAmiss(kept: DenialPage['kept']): boolean {
     if (kept === undefined || puttingBack !== undefined) return false
-    const own = ledger.kept(kept.asOf, now())
-    const differs = own.count !== kept.count || own.digest !== kept.digest
-    const amiss = differs && differed
-    differed = differs && !amiss
-    return amiss
+    const difference = differenceOf(ledger.kept(kept.asOf, now()), kept)
+    const before = differed
+    differed = difference === accepted ? same : difference
+    if (differed === same || before === same) return false
+    if (difference !== compared) {
+      compared = difference
+      return true
+    }
+    accepted = difference
+    differed = same
+    onFailure(
+      new Error('the store of revocations holds something that cannot be read, or counts what it does not hold'),
+    )
+    return false
   }
 
   return {
@@ -161,7 +179,7 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
       return refused.size
     },
     get unsettled() {
-      return performance.now() < unsettledUntil
+      return unsettled
     },
     async storeMissed() {
       await puttingBack
@@ -175,4 +193,11 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
       await puttingBack
     },
   }
+}
+
+/** What would have to be added to `own` to have `kept`. */
+function differenceOf(own: Omit<KeptDenials, 'asOf'>, kept: KeptDenials): string {
+  const [high = 0, low = 0] = own.digest.split(' ').map(Number)
+  const [keptHigh = 0, keptLow = 0] = kept.digest.split(' ').map(Number)
+  return `${kept.count - own.count} ${high ^ keptHigh} ${low ^ keptLow}`
 }

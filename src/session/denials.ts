@@ -39,8 +39,10 @@ export interface DenialPage {
   readonly cursor: string
   /** Whether there are more behind them. */
   readonly more: boolean
-  /** The store no longer knows the cursor it was asked for (it was emptied), or has nothing at all, or is damaged: read it from the beginning. */
+  /** The store no longer knows the cursor it was asked for (it was emptied, or is damaged): read it from the beginning. */
   readonly reset: boolean
+  /** The store was created or repaired a moment ago: other nodes may be putting back what it had before. */
+  readonly young?: boolean
   /** The whole set; absent where it cannot be said. Without it a loss that the cursor does not show stays unseen. */
   readonly kept?: KeptDenials
 }

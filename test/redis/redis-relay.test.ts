@@ -301,6 +301,37 @@ describe('SE-08: Redis goes away', () => {
     await until(() => node.relay.findDenial({ sessionId: 'other' }) !== undefined, 'the other one was read')
   })
 
+  test('S7 an entry that nobody can read is said once, and what is lost beside it is still put back', async () => {
+    const node = await start({}, { catchUpEvery: 20 })
+    const at = Date.now()
+    const [kept, lost] = ['kept', 'lost'].map((id) => denialOf('session', id, at, at + 60_000))
+    assert.ok(kept && lost)
+    await node.relay.deny(kept, lost)
+    const facts = 'app:{app:denials}:facts'
+    await redis.cli('HSET', facts, 'session:nobody', 'garbage')
+    await until(() => node.failures.length > 0, 'it was said')
+    const scans = async () => /cmdstat_hscan:calls=(\d+)/.exec(await redis.cli('INFO', 'commandstats'))?.[1]
+    const before = await scans()
+    await sleep(300)
+    assert.equal(await scans(), before)
+    assert.equal(node.failures.length, 1)
+    assert.match(node.failures[0]?.reason ?? '', /something that cannot be read/)
+    await redis.cli('HDEL', facts, `session:${lost.id}`)
+    await until(async () => (await redis.cli('HEXISTS', facts, `session:${lost.id}`)) === '1', 'it was put back')
+    assert.equal(node.relay.ready, true)
+  })
+
+  test('S7 who starts while another node puts back what Redis lost hears of it within a second or so', async () => {
+    const node = await start({}, { catchUpEvery: 20 })
+    const at = Date.now()
+    await node.relay.deny(denialOf('session', 'first', at, at + 60_000))
+    const fresh = await start({}, { catchUpEvery: 60_000 })
+    assert.ok(fresh.relay.findDenial({ sessionId: 'first' }))
+    // Put there by a node that tells nobody, as one does that puts back what was lost.
+    await node.bus.stores?.denials.deny(denialOf('session', 'second', at, at + 60_000))
+    await until(() => fresh.relay.findDenial({ sessionId: 'second' }) !== undefined, 'it was read')
+  })
+
   test('away from the beginning: started, not ready, and ready once it is there', async () => {
     await redis.stop()
     const node = await start()

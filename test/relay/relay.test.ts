@@ -307,6 +307,24 @@ describe('revocations', () => {
     assert.ok(far.failures.some(({ stage }) => stage === 'catch-up'))
   })
 
+  test('a store that takes long to be read holds up no start: the node is not ready until it is read', async () => {
+    const bus = memoryBus()
+    const store = bus.stores?.denials
+    assert.ok(store)
+    await store.deny(denial)
+    const { since } = store
+    const read = Promise.withResolvers<void>()
+    store.since = (cursor) => read.promise.then(() => since(cursor))
+    // Fastify gives a plugin 10 s.
+    const began = performance.now()
+    const node = await start(bus)
+    assert.ok(performance.now() - began < 8_000)
+    assert.equal(node.relay.ready, false)
+    read.resolve()
+    while (!node.relay.ready) await turn()
+    assert.deepEqual(node.relay.findDenial({ sessionId: 's1' }), denial)
+  })
+
   test('a denial the store refused once is put there at the next look', async () => {
     const bus = memoryBus()
     const node = await start(bus, { catchUpEvery: 10 })
