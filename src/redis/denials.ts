@@ -11,13 +11,12 @@ const batch = 500
  * `log` (in order of arrival) and `until` (in order of expiry) are its indexes. The epoch is the time at which the store was
  * created and a name drawn then: a cursor with another one is from before the store was emptied. The digest is of all that
  * the facts say. All three expire with the last denial in them. A server that is full may evict one key and keep the others:
- * indexes of nothing go, and missing ones are made again while everything is read.
+ * the indexes are made again while everything is read.
  */
 const prelude = `
 local log, ending, facts = KEYS[1], KEYS[2], KEYS[3]
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-if redis.call('EXISTS', facts) == 0 then redis.call('DEL', log, ending) end
 local digest = redis.call('HGET', facts, 'digest') or '0 0'
 local one, two = string.match(digest, '^(-?%d+) (-?%d+)$')
 one, two = tonumber(one or '0'), tonumber(two or '0')
