@@ -9,6 +9,7 @@ import type { Identity, SignedIn } from '../session/identity.ts'
 import type { DeveloperLog } from '../telemetry/developer-log.ts'
 import { after, isThenable } from '../thenable.ts'
 import { undeclaredProtocol } from './advice.ts'
+import type { EnforceRule } from './enforcement.ts'
 import { checkFetchMetadata } from './fetch-metadata.ts'
 import { checkHandshakeShape, type HandshakeFacts } from './handshake-request.ts'
 import { checkHost } from './host.ts'
@@ -87,6 +88,8 @@ export type Verdict = Refusal | undefined
 /** One question of the list. Asked of a handshake, `take` answers it where there is one; of a client's "why?", always `check`. */
 export interface Step {
   readonly name: string
+  /** The rule of the option `enforce` by which its refusals may be reported, and nobody refused; none where this is left out. */
+  readonly rule?: EnforceRule
   /** Whether a route has any use for it; it has, where this is left out. Asked once. */
   readonly concerns?: (policy: RoutePolicy, means: Means) => boolean
   /** The verdict, for which nothing is spent: no place, no rate, no ticket. */
@@ -96,20 +99,23 @@ export interface Step {
 }
 
 /** The steps for which the request's own words are enough: nobody is asked, and nothing is counted. */
-export const said: readonly { readonly name: string; readonly check: (request: Said) => Verdict }[] = [
+export const said: readonly (Pick<Step, 'name' | 'rule'> & { readonly check: (request: Said) => Verdict })[] = [
   { name: 'shape', check: ({ facts }) => checkHandshakeShape(facts) },
   {
     name: 'transport',
+    rule: 'transport',
     check: ({ facts, reached: { scheme, host }, policy: { admission } }) =>
       checkTransport(facts, scheme, host, admission.allowInsecureTransport),
   },
   {
     name: 'host',
+    rule: 'host',
     check: ({ reached: { scheme, host }, policy: { admission } }) => checkHost(host, scheme, admission.hosts),
   },
-  { name: 'origin', check: listedOrigin },
+  { name: 'origin', rule: 'origin', check: listedOrigin },
   {
     name: 'fetch metadata',
+    rule: 'fetchMetadata',
     check: ({ facts, reached: { own }, policy: { admission } }) =>
       checkFetchMetadata(facts, admission.origins.sameOrigin, own),
   },
@@ -125,42 +131,52 @@ export const admission: readonly Step[] = [
   // Before the first step that can wait: a thousand at once are counted, and do not ask the application a thousand times.
   {
     name: 'connection place',
+    rule: 'capacity',
     check: ({ facts, since }, { capacity }) => capacity.check(facts.address, since),
     take: reserveConnection,
   },
   {
     name: 'origins function',
+    rule: 'origin',
     concerns: ({ admission: { origins } }) => origins.ask !== undefined,
     check: ({ facts, policy, request }) => askOrigins(facts.origin, policy.admission.origins, request),
     take: askFunction,
   },
   {
     name: 'rate on all nodes',
+    rule: 'capacity',
     concerns: (_policy, { sharedRate }) => sharedRate !== undefined,
     check: ({ facts }, { sharedRate }) => sharedRate?.(facts.address, 'check'),
     take: ({ facts }, { sharedRate }) => sharedRate?.(facts.address, 'take'),
   },
   {
     name: 'session',
+    rule: 'session',
     check: (question, means) => authenticate(question, means, 'peek'),
     take: (handshake, means) => authenticate(handshake, means, 'authenticate'),
   },
   {
     name: 'session place',
+    rule: 'capacity',
     check: ({ signedIn, policy }, { caps }) =>
       signedIn === null ? undefined : caps.check(signedIn.identity, policy.limits),
     take: reserveSession,
   },
   { name: 'sub-protocol', check: selectProtocol },
   { name: 'route schema', check: validate },
-  { name: 'authorize', concerns: ({ authorize }) => authorize !== undefined, check: authorize },
+  {
+    name: 'authorize',
+    rule: 'authorize',
+    concerns: ({ authorize }) => authorize !== undefined,
+    check: authorize,
+  },
   {
     name: 'verifyClient',
     concerns: (_policy, { verifyClient }) => verifyClient !== undefined,
     check: ({ request }, { verifyClient }) =>
       verifyClient?.(request.raw).then(verified, (error: unknown) => failed(error, '`verifyClient`')),
   },
-  // Once more, after all the waiting.
+  // Once more, after all the waiting; and for good, where `session` only reports: somebody has revoked it by name.
   { name: 'not revoked', check: ({ signedIn, since }, means) => checkDenied(signedIn, since, means) },
 ]
 
@@ -169,14 +185,19 @@ export function admissionOf(policy: RoutePolicy, means: Means): readonly Step[] 
   return admission.filter(({ concerns }) => concerns === undefined || concerns(policy, means))
 }
 
-/** Takes a handshake through the list, for as long as `isOver` does not say that nobody waits for the end. */
+/**
+ * Takes a handshake through the list, for as long as `isOver` does not say that nobody waits for the end. `reported` is told of
+ * each refusal that does not stand: its rule only reports for now.
+ */
 export function takeThrough(
   handshake: Handshake,
   means: Means,
   steps: readonly Step[],
   isOver: () => boolean,
+  reported: (refusal: Refusal) => void,
 ): Verdict | Promise<Verdict> {
-  return through(steps, ({ take, check }) => (take ?? check)(handshake, means), isOver, 0)
+  const stands = standing(handshake.policy, reported)
+  return through(steps, ({ take, check }) => (take ?? check)(handshake, means), isOver, stands, 0)
 }
 
 /** Asks what `takeThrough` would answer now, and leaves everything as it is. `comesTo` is told of each step before it is asked. */
@@ -191,26 +212,41 @@ export function askThrough(
     comesTo(name)
     return check(question, means)
   }
-  return through(steps, ask, isOver, 0)
+  const stands = standing(question.policy, () => {})
+  return through(steps, ask, isOver, stands, 0)
+}
+
+/** The verdict that counts: none, where the refusal is of a rule that only reports. */
+type Stands = (step: Step, verdict: Verdict) => Verdict
+
+function standing({ enforcement }: RoutePolicy, reported: (refusal: Refusal) => void): Stands {
+  return ({ rule }, verdict) => {
+    if (verdict === undefined || rule === undefined || !enforcement.reports(rule)) return verdict
+    reported(verdict)
+    return undefined
+  }
 }
 
 function through(
   steps: readonly Step[],
   ask: (step: Step) => Verdict | Promise<Verdict>,
   isOver: () => boolean,
+  stands: Stands,
   from: number,
 ): Verdict | Promise<Verdict> {
   for (let index = from; index < steps.length; index++) {
     const step = steps[index]
-    const verdict = step === undefined ? undefined : ask(step)
+    if (step === undefined) continue
+    const verdict = ask(step)
     if (!isThenable(verdict)) {
-      if (verdict !== undefined) return verdict
+      const standing = stands(step, verdict)
+      if (standing !== undefined) return standing
       continue
     }
     return after(verdict, (late) => {
       // The client has reset, or the deadline has answered: whatever was reserved went with the stream.
       if (isOver()) return undefined
-      return late ?? through(steps, ask, isOver, index + 1)
+      return stands(step, late) ?? through(steps, ask, isOver, stands, index + 1)
     })
   }
   return undefined

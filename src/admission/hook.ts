@@ -74,8 +74,19 @@ export function createGuard(surroundings: GuardSurroundings) {
   function answer(request: FastifyRequest, reply: FastifyReply, facts: Asker, refusal: Refusal): void {
     if (reply.sent) return
     if (request.ws) surroundings.answered(reply.raw.socket ?? request.raw.socket)
+    announce(request, facts, refusal)
+    if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(reply)
+    reply
+      .code(refusal.status)
+      .headers(headersOf(request, refusal))
+      .type(answerType)
+      .send(JSON.stringify(refusalBody(refusal)))
+  }
+
+  function announce(request: FastifyRequest, facts: Asker, refusal: Refusal, onlyReported = false): void {
     surroundings.announce({
       refusal,
+      onlyReported,
       raw: request.raw,
       route: request.routeOptions.url,
       address: facts.address,
@@ -85,12 +96,6 @@ export function createGuard(surroundings: GuardSurroundings) {
       unixSocket: () => isUnixSocket(request.server.server),
       log: request.log,
     })
-    if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(reply)
-    reply
-      .code(refusal.status)
-      .headers(headersOf(request, refusal))
-      .type(answerType)
-      .send(JSON.stringify(refusalBody(refusal)))
   }
 
   /**
@@ -180,8 +185,9 @@ export function createGuard(surroundings: GuardSurroundings) {
       if (refusal === undefined) admit()
       else turnAway(request, reply, facts, refusal)
     }
+    const reported = (refusal: Refusal) => announce(request, facts, refusal, true)
     try {
-      void after(takeThrough(handshake, surroundings, stepsOf(policy), isOver), conclude, (error) =>
+      void after(takeThrough(handshake, surroundings, stepsOf(policy), isOver, reported), conclude, (error) =>
         conclude(failed(error)),
       )
     } catch (error) {
