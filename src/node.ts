@@ -4,6 +4,7 @@ import { createLeases } from './capacity/leases.ts'
 import type { Connection } from './connection/connection.ts'
 import type { Held } from './connection/held.ts'
 import { CloseCode, SecureWsError } from './errors.ts'
+import type { BusHealth } from './health.ts'
 import { addressKey } from './http/address.ts'
 import { type Refusal, refuse } from './http/refusal.ts'
 import type { ReplayGuard } from './inbound/replay.ts'
@@ -205,6 +206,10 @@ export function createNode(options: NodeOptions) {
     /** Why no session can be judged right now; `undefined` while all revocations are known. */
     get unjudgeable(): string | undefined {
       return relay.ready ? undefined : 'the bus is away: revocations may be missing'
+    },
+    get busHealth(): BusHealth {
+      if (bus.state === 'down') return 'away'
+      return relay.ready ? 'up' : 'catching-up'
     },
     async start(): Promise<void> {
       const started = relay.start()

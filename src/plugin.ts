@@ -225,7 +225,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     }
   })
 
-  app.addHook('preClose', () => instance.api.drain())
+  app.addHook('preClose', async () => void (await instance.api.drain()))
 
   const ofSockets: Surroundings = {
     now,

@@ -48,6 +48,8 @@ export interface ReceivingHost {
   /** A new token for the session, in band. */
   refresh(token: string): Promise<boolean>
   fault(error: unknown, messageType?: string): void
+  /** A reply that is not as declared, or cannot be sent. */
+  outputRefused(error: unknown): void
   /** Something of ours failed that nobody else has caught. Must not throw. */
   failed(error: unknown): void
   /** The listeners of this event took longer than they may. */
@@ -311,6 +313,7 @@ export class Receiving implements InboxHost {
     if (this.#host.ended || message?.id === undefined) return
     const { id, type } = message
     const failed = (error: unknown): Answer => {
+      this.#host.outputRefused(error)
       this.#host.fault(error, type)
       return { type: 'error', code: 'SWS_INTERNAL', id }
     }

@@ -16,6 +16,7 @@ const storeys: readonly (readonly string[])[] = [
   ['rooms', 'sanitizing'],
   ['revocation'],
   ['connection'],
+  ['health'],
   ['capacity/identity-capacity', 'remote', 'ws'],
   ['options/limits'],
   ['options'],
