@@ -44,7 +44,7 @@ export interface GuardSurroundings extends Means {
   /** Told of each request of Fastify's, before anything of it is looked at. */
   readonly seen: (request: FastifyRequest) => void
   /** Security headers for a refusal at a path that is no socket route, and so has none of its own. */
-  readonly headersOnRefusal: (reply: FastifyReply) => void
+  readonly headersOnRefusal: (request: FastifyRequest, reply: FastifyReply) => void
 }
 
 /**
@@ -75,7 +75,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     if (reply.sent) return
     if (request.ws) surroundings.answered(reply.raw.socket ?? request.raw.socket)
     announce(request, facts, refusal)
-    if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(reply)
+    if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(request, reply)
     reply
       .code(refusal.status)
       .headers(headersOf(request, refusal))

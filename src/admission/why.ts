@@ -27,7 +27,7 @@ export interface WhySurroundings extends Means {
   /** The policies of every route. */
   readonly policies: readonly Pick<RoutePolicy, 'admission'>[]
   readonly stepsOf: (policy: RoutePolicy) => readonly Step[]
-  readonly headersOnRefusal: (reply: FastifyReply) => void
+  readonly headersOnRefusal: (request: FastifyRequest, reply: FastifyReply) => void
   readonly thrown: ThrownLog
 }
 
@@ -115,7 +115,7 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
       const fields = { code: refusal.code, route: request.routeOptions.url }
       surroundings.thrown(refusal.cause, { log: request.log, secrets: credentialTexts(request), fields })
     }
-    if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(reply)
+    if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(request, reply)
     reply
       .code(status)
       .headers({
@@ -140,7 +140,7 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
       said.every(({ check }) => check({ facts, reached, policy: { admission: one } }) === undefined),
     )
     if (!some || facts.origin === undefined) return false
-    surroundings.headersOnRefusal(reply)
+    surroundings.headersOnRefusal(request, reply)
     reply
       .code(204)
       .headers({

@@ -1,11 +1,12 @@
 import type { EventEmitter } from 'node:events'
-import { CloseCode } from '../errors.ts'
+import { CloseCode, SecureWsError } from '../errors.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
 import { latestOption } from '../outbound/latest.ts'
-import { encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
+import { encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy, type Outgoing } from '../outbound/outbound.ts'
+import { reasonOfRefused } from '../outbound/schema.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
-import { failureOf, reasonOfThrown } from '../telemetry/thrown.ts'
+import { failureOf } from '../telemetry/thrown.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
 import { HeldSocket } from './held-socket.ts'
@@ -47,8 +48,8 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     return this.surroundings.uptime()
   }
 
-  apart<T>(work: () => T): T {
-    return this.surroundings.scope.run(work)
+  apart<Given extends unknown[], T>(work: (...given: Given) => T, ...given: Given): T {
+    return this.surroundings.scope.run(work, ...given)
   }
 
   /** True once the end has begun: nothing is delivered to a listener and nothing sent any more. */
@@ -78,8 +79,18 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
       if (callback !== undefined) process.nextTick(this.contained(callback), closedError())
       return
     }
-    const outgoing = encodeOutgoing(value, this.outbound, encodeOption(options), options?.binary)
+    const outgoing = this.#encoded(value, options)
     this.#sending.send(outgoing, options, callback && this.contained(callback), key)
+  }
+
+  /** The application is told by what is thrown, which it may have caught; the operator, by an event. */
+  #encoded(value: unknown, options: SendOptions | undefined): Outgoing | Underway<Outgoing> {
+    try {
+      return encodeOutgoing(value, this.outbound, encodeOption(options), options?.binary)
+    } catch (error) {
+      this.outputRefused(error)
+      throw error
+    }
   }
 
   /** A callback that throws is the application's fault on this socket: it ends neither the process nor other callbacks. */
@@ -101,7 +112,8 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   }
 
   outputRefused(error: unknown): void {
-    this.audit({ type: 'output.refused', reason: reasonOfThrown(error) })
+    const code = error instanceof SecureWsError ? error.code : undefined
+    this.audit({ type: 'output.refused', code, reason: reasonOfRefused(error) })
   }
 
   outputLost(count: number): void {
