@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { CloseCode } from '../errors.ts'
+import { CloseCode, SecureWsError } from '../errors.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
 import { latestOption } from '../outbound/latest.ts'
 import { encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
@@ -101,7 +101,10 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   }
 
   outputRefused(error: unknown): void {
-    this.audit({ type: 'output.refused', reason: reasonOfThrown(error) })
+    const code = error instanceof SecureWsError ? error.code : undefined
+    this.audit({ type: 'output.refused', code, reason: reasonOfThrown(error) })
+    // A failure of ours, and not of what was to be sent: an event has no place for its cause.
+    if (code === 'SWS_INTERNAL') this.report.thrown(error, 'a message could not be made')
   }
 
   outputLost(count: number): void {

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { CloseCode } from '../errors.ts'
+import { CloseCode, SecureWsError } from '../errors.ts'
 import {
   admitFrame,
   countControlFrame,
@@ -48,6 +48,8 @@ export interface ReceivingHost {
   /** A new token for the session, in band. */
   refresh(token: string): Promise<boolean>
   fault(error: unknown, messageType?: string): void
+  /** Something could not be sent, and nothing of the application's is at fault. */
+  outputRefused(error: unknown): void
   /** Something of ours failed that nobody else has caught. Must not throw. */
   failed(error: unknown): void
   /** The listeners of this event took longer than they may. */
@@ -311,8 +313,11 @@ export class Receiving implements InboxHost {
     if (this.#host.ended || message?.id === undefined) return
     const { id, type } = message
     const failed = (error: unknown): Answer => {
-      this.#host.fault(error, type)
-      return { type: 'error', code: 'SWS_INTERNAL', id }
+      const code = codeOfHtml(error)
+      // As of whatever is sent: that a document is beyond cleaning, or the sanitizer broken, is no mistake of the listener.
+      if (code === undefined) this.#host.fault(error, type)
+      else this.#host.outputRefused(error)
+      return { type: 'error', code: code ?? 'SWS_INTERNAL', id }
     }
     try {
       const declared = this.#policy.reply(type, value)
@@ -337,6 +342,13 @@ export class Receiving implements InboxHost {
     if (this.#policy.types !== undefined) this.#host.answer({ type: 'error', code: refusal.code, ...idOf(refusal) })
     this.#host.refused(refusal)
   }
+}
+
+/** The code for the client where HTML of an answer was not cleaned; `undefined` for any other mistake. */
+function codeOfHtml(error: unknown): 'SWS_INVALID_MESSAGE' | 'SWS_INTERNAL' | undefined {
+  if (!(error instanceof SecureWsError)) return undefined
+  if (error.code === 'SWS_SANITIZE_REFUSED') return 'SWS_INVALID_MESSAGE'
+  return error.code === 'SWS_INTERNAL' || error.code === 'SWS_BUNDLED' ? 'SWS_INTERNAL' : undefined
 }
 
 interface Answer {
