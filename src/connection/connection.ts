@@ -2,10 +2,11 @@ import type { EventEmitter } from 'node:events'
 import { CloseCode, SecureWsError } from '../errors.ts'
 import type { RefusedMessage } from '../inbound/verdict.ts'
 import { latestOption } from '../outbound/latest.ts'
-import { encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy } from '../outbound/outbound.ts'
+import { encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy, type Outgoing } from '../outbound/outbound.ts'
+import { reasonOfRefused } from '../outbound/schema.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
-import { failureOf, reasonOfThrown } from '../telemetry/thrown.ts'
+import { failureOf } from '../telemetry/thrown.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
 import { HeldSocket } from './held-socket.ts'
@@ -78,8 +79,18 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
       if (callback !== undefined) process.nextTick(this.contained(callback), closedError())
       return
     }
-    const outgoing = encodeOutgoing(value, this.outbound, encodeOption(options), options?.binary)
+    const outgoing = this.#encoded(value, options)
     this.#sending.send(outgoing, options, callback && this.contained(callback), key)
+  }
+
+  /** The application is told by what is thrown, which it may have caught; the operator, by an event. */
+  #encoded(value: unknown, options: SendOptions | undefined): Outgoing | Underway<Outgoing> {
+    try {
+      return encodeOutgoing(value, this.outbound, encodeOption(options), options?.binary)
+    } catch (error) {
+      this.outputRefused(error)
+      throw error
+    }
   }
 
   /** A callback that throws is the application's fault on this socket: it ends neither the process nor other callbacks. */
@@ -102,7 +113,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
 
   outputRefused(error: unknown): void {
     const code = error instanceof SecureWsError ? error.code : undefined
-    this.audit({ type: 'output.refused', code, reason: reasonOfThrown(error) })
+    this.audit({ type: 'output.refused', code, reason: reasonOfRefused(error) })
     // A failure of ours, and not of what was to be sent: an event has no place for its cause.
     if (code === 'SWS_INTERNAL') this.report.thrown(error, 'a message could not be made')
   }

@@ -48,7 +48,7 @@ export interface ReceivingHost {
   /** A new token for the session, in band. */
   refresh(token: string): Promise<boolean>
   fault(error: unknown, messageType?: string): void
-  /** Something could not be sent, and nothing of the application's is at fault. */
+  /** A reply that is not as declared, holds HTML that is beyond cleaning, or cannot be sent. */
   outputRefused(error: unknown): void
   /** Something of ours failed that nobody else has caught. Must not throw. */
   failed(error: unknown): void
@@ -314,9 +314,9 @@ export class Receiving implements InboxHost {
     const { id, type } = message
     const failed = (error: unknown): Answer => {
       const code = codeOfHtml(error)
+      this.#host.outputRefused(error)
       // As of whatever is sent: that a document is beyond cleaning, or the sanitizer broken, is no mistake of the listener.
       if (code === undefined) this.#host.fault(error, type)
-      else this.#host.outputRefused(error)
       return { type: 'error', code: code ?? 'SWS_INTERNAL', id }
     }
     try {

@@ -1,6 +1,7 @@
 import { types } from 'node:util'
 import { SecureWsError } from '../errors.ts'
 import type { Location } from '../schema/location.ts'
+import { budgetOf, exhausted } from '../schema/work.ts'
 import { Encoded } from './encoded.ts'
 import { isRawJson, refuseLossOf, serialize } from './json.ts'
 
@@ -14,8 +15,11 @@ export type Special = {
   readonly given: string | Encoded<'html'>
 }
 
-/** What is copied of one message, before it is known which branches of its unions hold. */
+/** The notes on the copy of one message, made before it is known which branches of its unions hold. */
 export type Notes = {
+  /** Looks of schemas, and the weight of what they looked at: `spend` holds the one to the other. */
+  visits: number
+  weight: number
   readonly specials: Special[]
   /** The objects from which something was left out. */
   readonly partial: Set<object>
@@ -24,7 +28,14 @@ export type Notes = {
 }
 
 export function emptyNotes(): Notes {
-  return { specials: [], partial: new Set(), markup: new Map() }
+  return { visits: 0, weight: 0, specials: [], partial: new Set(), markup: new Map() }
+}
+
+/** @throws exhausted when names are looked up in more schemas than the value so far is worth */
+function spend(notes: Notes, visits: number, weight: number): void {
+  notes.visits += visits
+  notes.weight += weight
+  if (notes.visits > budgetOf(notes.weight)) throw exhausted
 }
 
 /** In the place of the holder of a value that is no member of anything. */
@@ -52,10 +63,12 @@ function copyText(
   given: string | Encoded,
   { html, url }: Location,
   place: Place | undefined,
-  { specials, markup }: Notes,
+  notes: Notes,
   holder: object,
 ): string {
   const text = String(given)
+  const { specials, markup } = notes
+  notes.weight += text.length
   if (Encoded.is(given, 'html')) {
     const ofHolder = markup.get(holder) ?? new Map<string | number, Encoded<'html'>>()
     markup.set(holder, ofHolder.set(place?.key ?? '', given))
@@ -72,6 +85,7 @@ function copyMembers(given: object, location: Location, place: Place | undefined
     // The type of a message is a member of it only where it is declared by name.
     const envelope = place === undefined && name === 'type'
     const below = envelope && !location.names(name) ? undefined : location.member(name)
+    spend(notes, location.cost, name.length + 5)
     if (below === undefined) {
       if (!envelope) notes.partial.add(copy)
       continue
@@ -87,6 +101,7 @@ function copyList(given: readonly unknown[], location: Location, place: Place | 
   // By index, as JSON does it: an iterator of the list's own says nothing.
   for (let index = 0, { length } = given; index < length; index += 1) {
     const item = settled(Reflect.get(given, String(index)), String(index)) ?? null
+    spend(notes, 1, 2)
     copy.push(copyDeclared(item, location.item(index), { above: place, key: index }, notes, copy))
   }
   return copy

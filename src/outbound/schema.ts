@@ -1,15 +1,13 @@
 import { badOption, SecureWsError } from '../errors.ts'
-import { LocationMap } from '../schema/location.ts'
 import { answerTypes } from '../schema/message-type.ts'
 import { copySchema, isSchema, takesObjects } from '../schema/plain-schema.ts'
-import { checkValue, compilePlain } from '../schema/schema.ts'
 import type { Fault } from '../schema/work.ts'
-import { exhausted, tooMuchWork, Work } from '../schema/work.ts'
 import { quoted } from '../telemetry/quoted.ts'
-import { keepDeclared } from './branches.ts'
+import { nameOfThrown } from '../telemetry/thrown.ts'
+import { compileProjection, type Projected, type Projection } from './declared.ts'
 import { type Encoded, encodedAs } from './encoded.ts'
 import { notEncodable, stringify } from './json.ts'
-import { askedToJson, copyDeclared, emptyNotes, type Place, type Special, settled } from './projection.ts'
+import { askedToJson, type Place, type Special, settled } from './projection.ts'
 import { type Underway, underway } from './underway.ts'
 import { isSafeUrl, unsafeUrl } from './url.ts'
 
@@ -36,7 +34,7 @@ export type SanitizeHtml = (dirty: string) => string | Encoded<'html'> | Promise
  */
 export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeHtml): DeclaredOutput {
   if (!isSchema(sends)) throw badOption(path, sends, 'Write { said: { schema: Type.Object({ ... }) } }.')
-  const declared = new Map<unknown, Output>()
+  const declared = new Map<unknown, Projection>()
   for (const [type, declaration] of Object.entries(sends)) declared.set(type, compileType(type, declaration, path))
   const names = [...declared.keys()].join(', ') || 'none'
   return (value) => {
@@ -66,7 +64,7 @@ export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeH
  */
 export function compileReply(type: string, schema: unknown, path: string, sanitizeHtml: SanitizeHtml): DeclaredReply {
   if (!isSchema(schema)) throw badOption(path, schema, 'Write a schema, of any kind of value.')
-  const output = compileOutput(schema, path, false)
+  const output = compileProjection(copySchema(schema, path, true), path)
   const place: Place = { above: undefined, key: 'value' }
   return (value) => {
     let projected: Projected
@@ -80,13 +78,13 @@ export function compileReply(type: string, schema: unknown, path: string, saniti
   }
 }
 
-function checked({ copy, specials, fault }: Projected, name: string): Projected {
-  if (fault !== undefined) throw invalid(name, problemOf(fault))
+function checked({ copy, specials, fault }: Projected, name: string): Pick<Projected, 'copy' | 'specials'> {
+  if (fault !== undefined) throw invalid(name, fault)
   for (const special of specials) {
     if (special.kind !== 'url' || isSafeUrl(String(special.given))) continue
     throw unsafeUrl(`${nameOf(special.place)} of the ${name}`)
   }
-  return { copy, specials, fault }
+  return { copy, specials }
 }
 
 /** A type is a name that the application chose, but it may have taken it from a client: quoted, and cut. */
@@ -98,26 +96,23 @@ function undeclared(type: unknown, path: string, names: string): SecureWsError {
   )
 }
 
-function invalid(name: string, problem: string): SecureWsError {
-  return new SecureWsError('SWS_INVALID_OUTPUT', `The ${name} is not as declared: ${problem}`)
-}
-
-function problemOf({ keyword, place, problem }: Fault): string {
+/** The cause has the place in the schema: unlike one in the value, it has no name that a client may have chosen. */
+function invalid(name: string, { keyword, schemaPath, place, problem }: Fault): SecureWsError {
   const path = keyword === 'anyOf' || keyword === 'oneOf' ? place.join('.') : place.map((step) => `/${step}`).join('')
-  return `${path || 'it'} ${problem}`
+  return new SecureWsError('SWS_INVALID_OUTPUT', `The ${name} is not as declared: ${path || 'it'} ${problem}`, {
+    cause: new Error(`schema: ${keyword} at ${schemaPath}`),
+  })
 }
 
-/** What is left of a value, and what is wrong with it. */
-type Projected = {
-  readonly copy: unknown
-  readonly specials: readonly Special[]
-  readonly fault: Fault | undefined
+/** The reason of a refused output for its event, where the code does not say all: nothing of the value is in it. */
+export function reasonOfRefused(error: unknown): string | undefined {
+  if (!(error instanceof SecureWsError)) return nameOfThrown(error)
+  const { code, cause, message } = error
+  if (code === 'SWS_INVALID_OUTPUT') return cause instanceof Error ? cause.message : undefined
+  return code === 'SWS_NOT_ENCODABLE' || code === 'SWS_UNSAFE_URL' ? undefined : message
 }
 
-/** @param type of a message, which is a member of it only where the schema names it */
-type Output = (given: unknown, place: Place | undefined, type?: unknown) => Projected
-
-function compileType(type: string, declaration: unknown, path: string): Output {
+function compileType(type: string, declaration: unknown, path: string): Projection {
   const at = `${path}.${type}`
   if (type === '' || answerTypes.has(type))
     throw badOption(at, type, 'Use another name: replies, errors and `left` are answers of this package.')
@@ -126,34 +121,14 @@ function compileType(type: string, declaration: unknown, path: string): Output {
   }
   const stray = Object.keys(declaration).find((name) => name !== 'schema')
   if (stray !== undefined) throw badOption(`${at}.${stray}`, declaration[stray], 'Only `schema` is known here.')
-  return compileOutput(declaration.schema, `${at}.schema`, true)
-}
-
-function compileOutput(given: object, path: string, ofMessage: boolean): Output {
-  const plain = copySchema(given, path, true)
-  const tree = compilePlain(plain, path, true)
-  if (ofMessage && !takesObjects(plain, plain)) {
-    throw badOption(path, plain, "A message is an object: write `Type.Object({ ... })` or `{ type: 'object', ... }`.")
-  }
-  const location = new LocationMap().at([tree.root])
-  const namesType = location.names('type')
-  return (value, place, type) => {
-    const notes = emptyNotes()
-    const draft = value === undefined ? undefined : copyDeclared(value, location, place, notes)
-    if (place === undefined && namesType && typeof draft === 'object') Object.assign(draft ?? {}, { type })
-    if (!tree.branches) return { copy: draft, specials: notes.specials, fault: checkValue(tree, draft).fault }
-    // What fits as it is stays as it is.
-    const work = new Work(draft, checkValue(tree, draft).fault !== undefined)
-    try {
-      const kept = keepDeclared(tree.root, draft, place, notes, work)
-      if (kept === undefined) return { copy: draft, specials: [], fault: work.toFault() }
-      // Without what was dropped, another branch may hold, or none: what is sent is what would be received.
-      return { ...kept, fault: checkValue(tree, kept.copy).fault }
-    } catch (cause) {
-      if (cause !== exhausted) throw cause
-      return { copy: undefined, specials: [], fault: tooMuchWork }
-    }
-  }
+  const plain = copySchema(declaration.schema, `${at}.schema`, true)
+  const output = compileProjection(plain, `${at}.schema`)
+  if (takesObjects(plain, plain)) return output
+  throw badOption(
+    `${at}.schema`,
+    plain,
+    "A message is an object: write `Type.Object({ ... })` or `{ type: 'object', ... }`.",
+  )
 }
 
 function withMarkup(

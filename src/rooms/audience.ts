@@ -129,7 +129,7 @@ function encode(
   member: Recipient,
   options: BroadcastOptions,
 ): SharedFrame | Underway<SharedFrame | undefined> {
-  const outgoing = encodeOutgoing(message, member.outbound, encodeOption(options))
+  const outgoing = encoded(message, member, options)
   if (!(outgoing instanceof Promise)) return new SharedFrame(outgoing)
   // Reported once, not once per member.
   const frame = outgoing.then(
@@ -137,6 +137,15 @@ function encode(
     (error: unknown) => member.outputRefused(error) as undefined,
   )
   return underway(frame, outgoing.bytes)
+}
+
+function encoded(message: unknown, member: Recipient, options: BroadcastOptions): ReturnType<typeof encodeOutgoing> {
+  try {
+    return encodeOutgoing(message, member.outbound, encodeOption(options))
+  } catch (error) {
+    member.outputRefused(error)
+    throw error
+  }
 }
 
 function membersOf<M extends Recipient>(

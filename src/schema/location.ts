@@ -13,10 +13,13 @@ export class Location {
   readonly closed: boolean
   readonly html: boolean
   readonly url: boolean
+  /** The looks that one name takes: at each schema, and with each of its patterns. */
+  readonly cost: number
   readonly #map: LocationMap
   readonly #members = new Map<string, Location>()
   readonly #others: readonly SchemaNode[]
   readonly #lists: boolean
+  readonly #first: (Location | undefined)[] = []
   #items: Location | undefined
 
   constructor(nodes: readonly SchemaNode[], closed: boolean, map: LocationMap) {
@@ -25,6 +28,7 @@ export class Location {
     this.closed = closed
     this.html = nodes.some(({ html }) => html)
     this.url = nodes.some(({ url }) => url)
+    this.cost = nodes.reduce((sum, { members }) => sum + 1 + (members?.patterns.length ?? 0), 0)
     this.#lists = nodes.some(({ list }) => list !== undefined)
     this.#others = nodes.filter(
       ({ members }) =>
@@ -69,9 +73,12 @@ export class Location {
   item(index: number): Location {
     if (!this.#lists) return this.#map.at([])
     const first = this.nodes.some(({ list }) => list !== undefined && list.first.length > index)
-    // One that says nothing of items may be all that holds of several.
-    const open = this.nodes.length > 1
-    if (first) return this.#map.at(itemNodes(this.nodes, index), open)
+    // The schema that holds may be one that says nothing of items: another one here, or one above.
+    const open = this.nodes.length > 1 || !this.closed
+    if (first) {
+      this.#first[index] ??= this.#map.at(itemNodes(this.nodes, index), open)
+      return this.#first[index]
+    }
     this.#items ??= this.#map.at(itemNodes(this.nodes, Number.MAX_SAFE_INTEGER), open)
     return this.#items
   }

@@ -2,6 +2,11 @@
 const free = 2_000
 const eachUnit = 32
 
+/** The visits that a value of this weight may take. */
+export function budgetOf(weight: number): number {
+  return Math.max(free, eachUnit * weight)
+}
+
 /** Ends a validation that has used up its budget, from wherever it is: inside a `not`, a mere no would become a yes. */
 export const exhausted = new Error('too much work')
 
@@ -44,7 +49,7 @@ export class Work {
     if (this.visits <= this.#limit) return
     if (!this.#weighed) {
       this.#weighed = true
-      this.#limit = Math.max(free, eachUnit * weightOf(this.#value))
+      this.#limit = budgetOf(weightOf(this.#value))
       if (this.visits <= this.#limit) return
     }
     throw exhausted
@@ -80,7 +85,7 @@ function weightOf(value: unknown): number {
   return weight
 }
 
-/** What a value is refused for when its budget is used up. */
+/** The fault of a value whose budget is used up. */
 export const tooMuchWork: Fault = {
   keyword: 'too much work',
   schemaPath: '#',

@@ -1,5 +1,4 @@
 import { isNativeError } from 'node:util/types'
-import { SecureWsError } from '../errors.ts'
 import type { AuditLogger } from './audit.ts'
 import { createPace } from './pace.ts'
 import { redactedError } from './redacted.ts'
@@ -15,11 +14,6 @@ export function nameOfThrown(error: unknown): string {
   } catch {
     return typeof error
   }
-}
-
-/** Our own errors say what is wrong and quote nothing; of others, only the name is safe to repeat. */
-export function reasonOfThrown(error: unknown): string {
-  return error instanceof SecureWsError ? error.message : nameOfThrown(error)
 }
 
 /**

@@ -63,6 +63,28 @@ const probes: readonly Probe[] = [
     { l: [{ k: 1 }] },
     'taken',
   ],
+  // Of a list in an object that the branch which holds says nothing of.
+  [
+    {
+      anyOf: [
+        object({ o: object({ l: list({ items: number }) }), kind: text }, { required: ['kind'] }),
+        { type: 'object', additionalProperties: {} },
+      ],
+    },
+    { o: { l: [{ k: 1 }] } },
+    'taken',
+  ],
+  [
+    {
+      anyOf: [
+        object({ o: object({ l: list({ items: object({}) }) }), kind: text }, { required: ['kind'] }),
+        { type: 'object', additionalProperties: number },
+      ],
+    },
+    { o: { l: [{ k: 1 }] }, kind: 'x' },
+    'refused',
+    '`anyOf`',
+  ],
   [union('anyOf'), { x: 1 }, 'taken'],
   [union('anyOf'), { x: 1, y: 'y' }, 'taken'],
   [union('anyOf'), { x: 'x' }, 'refused', '`anyOf`'],

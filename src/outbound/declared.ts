@@ -1,0 +1,62 @@
+import { LocationMap } from '../schema/location.ts'
+import type { PlainSchema } from '../schema/plain-schema.ts'
+import { checkValue, compilePlain } from '../schema/schema.ts'
+import type { Fault } from '../schema/work.ts'
+import { exhausted, tooMuchWork, Work } from '../schema/work.ts'
+import { keepDeclared } from './branches.ts'
+import { copyDeclared, emptyNotes, type Notes, type Place, type Special } from './projection.ts'
+
+/** The declared part of a value, the fault that is left in it, and its cost. */
+export interface Projected {
+  readonly copy: unknown
+  readonly specials: readonly Special[]
+  readonly fault: Fault | undefined
+  /** Looks of schemas at the value, its members and their names: at most in proportion to its size. */
+  readonly visits: number
+}
+
+/** @param type of a message, which is a member of it only where the schema names it */
+export type Projection = (given: unknown, place: Place | undefined, type?: unknown) => Projected
+
+/**
+ * Compiles a copied schema (`copySchema`) for what leaves.
+ *
+ * @throws SecureWsError SWS_BAD_OPTION
+ */
+export function compileProjection(plain: PlainSchema, path: string): Projection {
+  const tree = compilePlain(plain, path, true)
+  const location = new LocationMap().at([tree.root])
+  const namesType = location.names('type')
+
+  function projected(value: unknown, place: Place | undefined, type: unknown, notes: Notes): Projected {
+    const draft = value === undefined ? undefined : copyDeclared(value, location, place, notes)
+    if (place === undefined && namesType && typeof draft === 'object') Object.assign(draft ?? {}, { type })
+    const found = checkValue(tree, draft)
+    notes.visits += found.visits
+    if (!tree.branches) return { copy: draft, specials: notes.specials, fault: found.fault, visits: notes.visits }
+    // A value that fits as it is stays as it is.
+    const work = new Work(draft, found.fault !== undefined)
+    try {
+      const kept = keepDeclared(tree.root, draft, place, notes, work)
+      if (kept === undefined) {
+        return { copy: draft, specials: [], fault: work.toFault(), visits: notes.visits + work.visits }
+      }
+      // Without what was dropped, another branch may hold, or none: what is sent is what would be received.
+      const { fault, visits } = checkValue(tree, kept.copy)
+      return { ...kept, fault, visits: notes.visits + work.visits + visits }
+    } catch (cause) {
+      notes.visits += work.visits
+      throw cause
+    }
+  }
+
+  return (value, place, type) => {
+    const notes = emptyNotes()
+    try {
+      return projected(value, place, type, notes)
+    } catch (cause) {
+      if (cause !== exhausted) throw cause
+      return { copy: undefined, specials: [], fault: tooMuchWork, visits: notes.visits }
+    }
+  }
+}
