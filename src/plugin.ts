@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -94,7 +95,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const socketRoutes: string[] = []
   let sanitizes = false
   // Carrying the sender along costs a little with every message, so only where somebody asks for it.
-  const asSender: AsSender = (sender, work) => (sanitizes ? sanitizer.as(sender, work) : work())
+  const asSender: AsSender = (sender, work, ...given) =>
+    sanitizes ? sanitizer.as(sender, () => work(...given)) : work(...given)
   const admissions = new Admissions()
   const capacity = createCapacity(limits)
   const streams = new UpgradedStreams({

@@ -48,8 +48,8 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     return this.surroundings.uptime()
   }
 
-  apart<T>(work: () => T): T {
-    return this.surroundings.scope.run(work)
+  apart<Given extends unknown[], T>(work: (...given: Given) => T, ...given: Given): T {
+    return this.surroundings.scope.run(work, ...given)
   }
 
   /** True once the end has begun: nothing is delivered to a listener and nothing sent any more. */
