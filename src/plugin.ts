@@ -86,7 +86,9 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
   const tell = createDeveloperLog({ logger: app.log, development })
-  const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
+  const sanitizer = createSanitizer(settings.sanitize, (reason, code) =>
+    audit({ type: 'output.refused', code, reason }),
+  )
   const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
   const socketRoutes: string[] = []
