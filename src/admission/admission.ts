@@ -1,4 +1,5 @@
-import type { FastifyRequest } from 'fastify'
+import type { Duplex } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { causeOf } from '../authentication/authentication.ts'
 import type { Capacity } from '../capacity/capacity.ts'
 import type { Caps, IdentityPlace } from '../capacity/identity-capacity.ts'
@@ -30,43 +31,59 @@ export interface Said {
 }
 
 /** A handshake as far as it can be judged: one that was made, or one that a client asks about. */
-export interface Question extends Said {
+export class Question implements Said {
   readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly stream: { readonly destroyed: boolean }
+  readonly facts: HandshakeFacts
+  readonly reached: Reached
   readonly policy: RoutePolicy
   readonly since: number
-  signedIn: SignedIn | null
-  method: string
-  protocol: string | undefined
+  signedIn: SignedIn | null = null
+  method = 'anonymous'
+  protocol: string | undefined = undefined
   /** The function of the application whose answer is waited for, where a missing answer means that nobody could be asked. */
-  asking: string | undefined
+  asking: string | undefined = undefined
   /** Puts back what a validator replaced in params and query for `authorize` only: Fastify validates again. */
-  restoreRequest: () => void
-}
+  restoreRequest: (() => void) | undefined = undefined
 
-export function questionOf(
-  request: FastifyRequest,
-  facts: HandshakeFacts,
-  policy: RoutePolicy,
-  since: number,
-): Question {
-  return {
-    request,
-    facts,
-    reached: reachedBy(facts),
-    policy,
-    since,
-    signedIn: null,
-    method: 'anonymous',
-    protocol: undefined,
-    asking: undefined,
-    restoreRequest: () => {},
+  constructor(
+    asked: { request: FastifyRequest; reply: FastifyReply; stream: Question['stream'] },
+    facts: HandshakeFacts,
+    policy: RoutePolicy,
+    since: number,
+  ) {
+    this.request = asked.request
+    this.reply = asked.reply
+    this.stream = asked.stream
+    this.facts = facts
+    this.reached = reachedBy(facts)
+    this.policy = policy
+    this.since = since
+  }
+
+  /** Nobody waits for the end: the client has reset, or somebody has answered. Whatever was reserved goes with the stream. */
+  get isOver(): boolean {
+    return this.stream.destroyed || this.reply.sent
   }
 }
 
 /** A handshake on its way through the list. */
-export interface Handshake extends Question {
+export class Handshake extends Question {
   readonly places: Places
-  place: IdentityPlace | undefined
+  place: IdentityPlace | undefined = undefined
+
+  constructor(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    upgraded: Places & { readonly stream: Duplex },
+    facts: HandshakeFacts,
+    policy: RoutePolicy,
+    since: number,
+  ) {
+    super({ request, reply, stream: upgraded.stream }, facts, policy, since)
+    this.places = upgraded
+  }
 }
 
 /** The parts of the server that are asked on the way. */
@@ -186,18 +203,16 @@ export function admissionOf(policy: RoutePolicy, means: Means): readonly Step[] 
 }
 
 /**
- * Takes a handshake through the list, for as long as `isOver` does not say that nobody waits for the end. `reported` is told of
- * each refusal that does not stand: its rule only reports for now.
+ * Takes a handshake through the list, for as long as somebody waits for the end. `reported` is told of each refusal that does not
+ * stand: its rule only reports for now.
  */
 export function takeThrough(
   handshake: Handshake,
   means: Means,
   steps: readonly Step[],
-  isOver: () => boolean,
-  reported: (refusal: Refusal) => void,
+  reported: Reported,
 ): Verdict | Promise<Verdict> {
-  const stands = standing(handshake.policy, reported)
-  return through(steps, ({ take, check }) => (take ?? check)(handshake, means), isOver, stands, 0)
+  return through(handshake, means, steps, take, reported, 0)
 }
 
 /** Asks what `takeThrough` would answer now, and leaves everything as it is. `comesTo` is told of each step before it is asked. */
@@ -205,48 +220,49 @@ export function askThrough(
   question: Question,
   means: Means,
   steps: readonly Step[],
-  isOver: () => boolean,
   comesTo: (step: string) => void,
 ): Verdict | Promise<Verdict> {
-  const ask = ({ name, check }: Step) => {
-    comesTo(name)
-    return check(question, means)
+  const ask: Ask<Question> = (step) => {
+    comesTo(step.name)
+    return step.check(question, means)
   }
-  const stands = standing(question.policy, () => {})
-  return through(steps, ask, isOver, stands, 0)
+  return through(question, means, steps, ask, () => {}, 0)
 }
 
-/** The verdict that counts: none, where the refusal is of a rule that only reports. */
-type Stands = (step: Step, verdict: Verdict) => Verdict
+type Reported = (handshake: Handshake, refusal: Refusal) => void
 
-function standing({ enforcement }: RoutePolicy, reported: (refusal: Refusal) => void): Stands {
-  return ({ rule }, verdict) => {
-    if (verdict === undefined || rule === undefined || !enforcement.reports(rule)) return verdict
-    reported(verdict)
-    return undefined
-  }
+/** Whether a refusal of this step is one: of a rule that only reports it is not, for now. */
+function stands({ rule }: Step, { enforcement }: RoutePolicy): boolean {
+  return rule === undefined || !enforcement.reports(rule)
 }
 
-function through(
+type Ask<Q extends Question> = (step: Step, question: Q, means: Means) => Verdict | Promise<Verdict>
+
+const take: Ask<Handshake> = (step, handshake, means) =>
+  step.take === undefined ? step.check(handshake, means) : step.take(handshake, means)
+
+function through<Q extends Question>(
+  question: Q,
+  means: Means,
   steps: readonly Step[],
-  ask: (step: Step) => Verdict | Promise<Verdict>,
-  isOver: () => boolean,
-  stands: Stands,
+  ask: Ask<Q>,
+  reported: (question: Q, refusal: Refusal) => void,
   from: number,
 ): Verdict | Promise<Verdict> {
   for (let index = from; index < steps.length; index++) {
-    const step = steps[index]
-    if (step === undefined) continue
-    const verdict = ask(step)
+    const step = steps[index] as Step
+    const verdict = ask(step, question, means)
+    if (verdict === undefined) continue
     if (!isThenable(verdict)) {
-      const standing = stands(step, verdict)
-      if (standing !== undefined) return standing
+      if (stands(step, question.policy)) return verdict
+      reported(question, verdict)
       continue
     }
     return after(verdict, (late) => {
-      // The client has reset, or the deadline has answered: whatever was reserved went with the stream.
-      if (isOver()) return undefined
-      return stands(step, late) ?? through(steps, ask, isOver, stands, index + 1)
+      if (question.isOver) return undefined
+      if (late !== undefined && stands(step, question.policy)) return late
+      if (late !== undefined) reported(question, late)
+      return through(question, means, steps, ask, reported, index + 1)
     })
   }
   return undefined
