@@ -59,7 +59,9 @@ test('a dead link, a file that is not packed and a heading that went are seen; c
 })
 
 test('each page of the reading order ends with a link to the next one', () => {
-  const order = [...textOf('docs/README.md').matchAll(/^\d+\. \[[^\]]+\]\(([\w-]+\.md)\)/gm)].map(([, page = '']) => page)
+  const order = [...textOf('docs/README.md').matchAll(/^\d+\. \[[^\]]+\]\(([\w-]+\.md)\)/gm)].map(
+    ([, page = '']) => page,
+  )
   assert.ok(order.length > 10)
   const next = order.slice(0, -1).map((page) => textOf(`docs/${page}`).trimEnd().split('\n').at(-1))
   assert.deepEqual(
