@@ -117,6 +117,8 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   outputRefused(error: unknown): void {
     const code = error instanceof SecureWsError ? error.code : undefined
     this.audit({ type: 'output.refused', code, reason: reasonOfRefused(error) })
+    // A failure of ours, and not of what was to be sent: an event has no place for its cause.
+    if (code === 'SWS_INTERNAL') this.report.thrown(error, 'a message could not be made')
   }
 
   outputLost(count: number): void {
