@@ -73,7 +73,7 @@ function keepText(
     ...(parts.some(({ url }) => url) ? ['url' as const] : []),
   ]
   if (place !== undefined) {
-    for (const kind of kinds) specials.push({ kind, place, given: notes.markup.get(holder)?.get(key) ?? text })
+    for (const kind of kinds) specials.push({ kind, place, given: notes.markup?.get(holder)?.get(key) ?? text })
   }
   return text
 }
@@ -81,7 +81,8 @@ function keepText(
 function chosenParts(value: object, nodes: readonly SchemaNode[], { notes, work }: Keeper): readonly SchemaNode[] {
   if (!nodes.some(({ composed }) => composed)) return nodes
   const all = [...new Set(nodes.flatMap((node) => partsThatHold(node, value, work)))]
-  const whole = !notes.partial.has(value) && Object.keys(value).every((name) => isDeclaredBy(all, name, value, work))
+  const whole =
+    notes.partial?.has(value) !== true && Object.keys(value).every((name) => isDeclaredBy(all, name, value, work))
   return whole ? all : [...new Set(nodes.flatMap((node) => firstParts(node, value, work)))]
 }
 

@@ -15,18 +15,18 @@ import type { Work } from './work.ts'
 export function holds(node: SchemaNode, value: unknown, work: Work): boolean {
   work.spend(1)
   if (node.slot === undefined || typeof value !== 'object' || value === null) return check(node, value, work)
-  work.memo[node.slot] ??= new Map()
-  const said = work.memo[node.slot]?.get(value)
+  const answers = work.answersOf(node.slot)
+  const said = answers.get(value)
   if (said !== undefined) return said || work.refuse('$ref', node.pointer, 'is refused')
   const answer = check(node, value, work)
-  work.memo[node.slot]?.set(value, answer)
+  answers.set(value, answer)
   return answer
 }
 
 /** Whether it holds; a no is no fault of the value. */
 export function asks(node: SchemaNode, value: unknown, work: Work): boolean {
   const answer = holds(node, value, work)
-  work.trail.length = 0
+  work.forgetWay()
   return answer
 }
 
@@ -93,7 +93,7 @@ function checkList(rules: ListRules, list: readonly unknown[], { pointer }: Sche
     const node = first[index] ?? rest
     if (node === undefined) break
     if (holds(node, list[index], work)) continue
-    work.trail.push(index)
+    work.cameFrom(index)
     return false
   }
   if (contains !== undefined) {
@@ -144,7 +144,7 @@ function checkMembers(rules: MemberRules, value: Record<string, unknown>, node: 
       if (checkMember(additional, name, value, work)) continue
       // Of a name that the client chose, nothing is told.
       if (additional.never) {
-        work.trail.length = 0
+        work.forgetWay()
         work.refuse('additionalProperties', pointer, 'must NOT have additional properties')
       }
       return false
@@ -171,7 +171,7 @@ function checkMember(node: SchemaNode, name: string, value: Record<string, unkno
   // On the way out a member that must not be there is dropped.
   if (node.never && work.lenient) return true
   if (holds(node, value[name], work)) return true
-  work.trail.push(name)
+  work.cameFrom(name)
   return false
 }
 
@@ -220,7 +220,7 @@ function checkUnevaluated(node: SchemaNode, value: unknown, work: Work): boolean
   for (const name of Object.keys(value)) {
     if (parts.some((part) => declare(part, name, undefined, work))) continue
     if (holds(unevaluated, Reflect.get(value, name), work)) continue
-    work.trail.length = 0
+    work.forgetWay()
     return work.refuse('unevaluatedProperties', node.pointer, 'must NOT have unevaluated properties')
   }
   return true

@@ -29,11 +29,10 @@ export class Work {
   visits = 0
   /** Members that no branch declares are on their way out, so nobody is refused for them. */
   readonly lenient: boolean
-  /** Of each schema that more than one way leads to: what it said of each object and list. */
-  readonly memo: Map<object, boolean>[] = []
-  fault: Omit<Fault, 'place'> = { keyword: 'refused', schemaPath: '#', problem: 'is refused' }
-  /** The last step first: it is written on the way up. */
-  readonly trail: (string | number)[] = []
+  fault: Omit<Fault, 'place'> = refused
+  // Most values are fine, and few schemas are reached in more than one way: neither is made before it is needed.
+  #memo: Map<object, boolean>[] | undefined
+  #trail: (string | number)[] | undefined
   readonly #value: unknown
   #limit = free
   #weighed = false
@@ -55,6 +54,25 @@ export class Work {
     throw exhausted
   }
 
+  /** The answers of a schema that more than one way leads to, about each object and list. */
+  answersOf(slot: number): Map<object, boolean> {
+    this.#memo ??= []
+    const answers = this.#memo[slot] ?? new Map<object, boolean>()
+    this.#memo[slot] = answers
+    return answers
+  }
+
+  /** Notes a step to the member that was refused: the last step first, on the way up. */
+  cameFrom(step: string | number): void {
+    this.#trail ??= []
+    this.#trail.push(step)
+  }
+
+  /** Forgets the way to a member: it was asked about, and a no is no fault of it. */
+  forgetWay(): void {
+    this.#trail = undefined
+  }
+
   /** Says no, and why. */
   refuse(keyword: string, pointer: string, problem: string): false {
     this.fault = { keyword, schemaPath: `${pointer}/${keyword}`, problem }
@@ -62,9 +80,11 @@ export class Work {
   }
 
   toFault(): Fault {
-    return { ...this.fault, place: this.trail.toReversed() }
+    return { ...this.fault, place: this.#trail?.toReversed() ?? [] }
   }
 }
+
+const refused: Omit<Fault, 'place'> = Object.freeze({ keyword: 'refused', schemaPath: '#', problem: 'is refused' })
 
 /** About as many units as the value has when it is written as JSON. */
 function weightOf(value: unknown): number {
