@@ -109,6 +109,17 @@ export class Client<M extends Messages = AnyMessages> {
     this.#send(JSON.stringify(message), undefined)
   }
 
+  /**
+   * Sends a binary frame, of a route that has `binary`. None waits for a connection.
+   * @throws ClientError `SWS_NOT_OPEN` when there is none, `SWS_CLOSED` when there is not going to be one
+   */
+  sendBytes(bytes: ArrayBuffer | Blob): void {
+    const { name } = this.#state
+    if (name === 'refused' || name === 'closed') throw new ClientError('SWS_CLOSED')
+    if (name !== 'open') throw new ClientError('SWS_NOT_OPEN')
+    this.#socket?.send(bytes)
+  }
+
   /** Every message that comes, from now on. Ends with the client, and throws when the handshake is refused. */
   [Symbol.asyncIterator](): AsyncIterator<IncomingOf<M, IncomingType<M>>, undefined> {
     return this.#incoming.loop() as AsyncIterator<IncomingOf<M, IncomingType<M>>, undefined>
@@ -232,6 +243,11 @@ export class Client<M extends Messages = AnyMessages> {
   }
 
   #receive(data: unknown): void {
+    const { bytes } = this.#options
+    if (data instanceof ArrayBuffer) {
+      if (bytes !== undefined) callContained(bytes, data)
+      return
+    }
     const message = readMessage(data)
     if (message === undefined) return
     const { type } = message
