@@ -57,6 +57,8 @@ export class Client<M extends Messages = AnyMessages> {
   #failures = 0
   /** A moment of `performance.now()` before which the server wants nobody back. */
   #notBefore = 0
+  /** When it tries again by itself, by the same clock. */
+  #retryAt = 0
   #openedAt: number | undefined
   #closedHere = false
   /** A new credential was tried after 3000, or somebody signed in, and no connection has held since. */
@@ -339,6 +341,7 @@ export class Client<M extends Messages = AnyMessages> {
 
   #waitFor(reason: string, retryIn: number): void {
     this.#begin()
+    this.#retryAt = performance.now() + retryIn
     this.#timer = setTimeout(() => void this.#attempt(), retryIn)
     this.#set({ name: 'waiting', reason, retryIn })
   }
@@ -374,10 +377,10 @@ export class Client<M extends Messages = AnyMessages> {
     if (state.name === 'waiting') {
       if (news === 'offline') return
       // All at once is how a whole office comes back, too; and never before the server wants it.
-      const sooner =
-        Math.max(0, this.#notBefore - performance.now()) + Math.random() * (this.#options.pause?.first ?? 1_000)
+      const now = performance.now()
+      const sooner = Math.max(0, this.#notBefore - now) + Math.random() * (this.#options.pause?.first ?? 1_000)
       if (news === 'moved') this.#failures = 0
-      if (sooner < state.retryIn) this.#waitFor(state.reason, Math.round(sooner))
+      if (now + sooner < this.#retryAt) this.#waitFor(state.reason, Math.round(sooner))
     } else if (news !== 'seen' && (state.name === 'open' || state.name === 'connecting')) {
       this.#leave()?.close()
       this.#wait('connection lost')
