@@ -327,7 +327,7 @@ test('the pages break no rule of their own Content-Security-Policy', async (t) =
   })
   const answer = await page.goto(demo.chat)
   const policy = answer?.headers()['content-security-policy'] ?? ''
-  assert.match(policy, new RegExp(`connect-src wss://localhost:${new URL(demo.chat).port}(?:;|$)`))
+  assert.match(policy, new RegExp(`connect-src 'self' wss://localhost:${new URL(demo.chat).port}(?:;|$)`))
   assert.doesNotMatch(policy, /unsafe|\*|https:(?!\/)/)
   await page.getByLabel('Your name').fill('Ada')
   await page.getByRole('button', { name: 'Sign in' }).click()

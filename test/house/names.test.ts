@@ -99,8 +99,9 @@ const rules: readonly Rule[] = [
   },
 ]
 
-/** Names in inline code that belong to others: helmet and socket.io, Kubernetes, browsers, Fastify, Node, zod. */
+/** Names in inline code that belong to others: helmet and socket.io, Kubernetes, browsers, Fastify, Node, zod, Svelte. */
 const ofOthers = [
+  'onDestroy',
   'allowRequest',
   'disconnectSockets',
   'fetchSockets',
