@@ -27,14 +27,20 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   readonly #life: Life
   #phase: Phase = opening
 
-  constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
-    super(id, admitted, surroundings)
+  constructor(
+    makeId: () => string,
+    socket: EventEmitter,
+    wire: LifeWire,
+    admitted: Admitted,
+    surroundings: Surroundings,
+  ) {
+    super(makeId, admitted, surroundings)
     this.socket = socket
     this.wire = wire
     wire.owner = this
     // Nothing is read while the handler is at work: early frames wait in the kernel, neither lost nor early.
     wire.block('opening')
-    this.#life = new Life(id)
+    this.#life = new Life(this)
     this.#sending = new Sending(this, admitted.policy)
     this.#receiving = new Receiving(this)
     this.begin()

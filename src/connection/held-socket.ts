@@ -9,7 +9,6 @@ import type { Tick } from './sweep.ts'
 
 /** An open socket without its frames: whose it is, since when, and how that ends. The same for ours and for one behind a guard. */
 export abstract class HeldSocket implements Reviewed {
-  readonly id: string
   readonly admitted: Admitted
   /** In ms since the epoch: what other machines say about a session is compared with it. */
   readonly openedAt: number
@@ -21,8 +20,11 @@ export abstract class HeldSocket implements Reviewed {
   protected readonly report: Report
   protected readonly rights: Rights
 
-  constructor(id: string, admitted: Admitted, surroundings: Surroundings) {
-    this.id = id
+  readonly #makeId: () => string
+  #id: string | undefined
+
+  constructor(makeId: () => string, admitted: Admitted, surroundings: Surroundings) {
+    this.#makeId = makeId
     this.admitted = admitted
     this.signedIn = admitted.signedIn
     this.surroundings = surroundings
@@ -30,6 +32,12 @@ export abstract class HeldSocket implements Reviewed {
     this.since = surroundings.uptime()
     this.report = new Report(this, surroundings)
     this.rights = new Rights(this, surroundings)
+  }
+
+  /** Made for whoever asks first: an event that somebody hears, a room, the application. */
+  get id(): string {
+    this.#id ??= this.#makeId()
+    return this.#id
   }
 
   /** Nothing is delivered to anybody any more. */
