@@ -18,8 +18,7 @@ const unchanged = () => {}
 
 /** Whether there is anything to check: most routes of sockets say nothing of their params, query or headers. */
 export function hasRouteSchema(request: FastifyRequest): boolean {
-  for (const { part } of parts) if (request.getValidationFunction(part) !== undefined) return true
-  return false
+  return parts.some(({ part }) => request.getValidationFunction(part) !== undefined)
 }
 
 /**

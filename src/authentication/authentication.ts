@@ -188,12 +188,7 @@ function authenticateBy(
     const step = steps[at] as Step
     try {
       const found = ask(step.authenticator, request)
-      if (isThenable(found)) {
-        return promiseOf(found).then(
-          (session) => verdictOn(session, step, now()) ?? authenticateBy(steps, request, now, ask, at + 1),
-          (error: unknown) => refusedBy(error, step.method),
-        )
-      }
+      if (isThenable(found)) return authenticateLater(found, steps, request, now, ask, at)
       const verdict = verdictOn(found, step, now())
       if (verdict !== undefined) return verdict
     } catch (error) {
@@ -201,6 +196,21 @@ function authenticateBy(
     }
   }
   return nobodyFound(steps, request)
+}
+
+/** Where the one at `at` has to be waited for. Its closures stand here, or whoever answers at once would pay for them. */
+function authenticateLater(
+  found: PromiseLike<unknown>,
+  steps: readonly Step[],
+  request: FastifyRequest,
+  now: () => number,
+  ask: Ask,
+  at: number,
+): Promise<AuthenticationVerdict> {
+  const step = steps[at] as Step
+  const settled = (session: unknown) =>
+    verdictOn(session, step, now()) ?? authenticateBy(steps, request, now, ask, at + 1)
+  return promiseOf(found).then(settled, (error: unknown) => refusedBy(error, step.method))
 }
 
 function nobodyFound(steps: readonly Step[], request: FastifyRequest): Refused {

@@ -276,7 +276,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
       if (this.finishing) this.#sending.cut()
       return
     }
-    this.report.closed(code, reason, this.uptime())
+    this.reportEnd(code, reason)
     this.gate(code)
     if (how.terminate === true) this.wire.terminate()
     else this.wire.closeFrame(code, closeReason(code, how.retryAfter))
@@ -303,7 +303,9 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     this.#phase = closing(this.#phase, code)
     this.#receiving.end()
     // The peer's close frame has to be read, whoever had paused the reader.
-    for (const why of ['opening', 'queue', 'application'] as const) this.wire.unblock(why)
+    this.wire.unblock('opening')
+    this.wire.unblock('queue')
+    this.wire.unblock('application')
   }
 
   terminate(): void {
@@ -316,7 +318,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     this.gate(code)
     const end = closed(this.#phase, code)
     this.#phase = end
-    this.report.closed(end.code, undefined, this.uptime())
+    this.reportEnd(end.code, undefined)
     this.leave()
     this.surroundings.rooms.forget(this)
   }

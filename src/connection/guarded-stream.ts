@@ -78,6 +78,6 @@ export class GuardedStream extends HeldSocket {
 
   #over(code: number, reason: string): void {
     this.#ended = true
-    this.report.closed(code, reason, this.surroundings.uptime())
+    this.reportEnd(code, reason)
   }
 }
