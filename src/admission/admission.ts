@@ -17,7 +17,7 @@ import { askOrigins, checkOrigin } from './origin.ts'
 import type { AdmissionPolicy } from './policy.ts'
 import { type Reached, reachedBy } from './reached.ts'
 import { away, failed, permit, unanswered, verified } from './refusals.ts'
-import { checkRouteSchema } from './route-schema.ts'
+import { checkRouteSchema, hasRouteSchema } from './route-schema.ts'
 import { chooseProtocol } from './sub-protocol.ts'
 import { checkTransport } from './transport.ts'
 import type { VerifyClient } from './verify-client.ts'
@@ -127,8 +127,8 @@ export const said: readonly { readonly name: string; readonly check: (request: S
   { name: 'origin', check: listedOrigin },
   {
     name: 'fetch metadata',
-    check: ({ facts, reached: { own }, policy: { admission } }) =>
-      checkFetchMetadata(facts, admission.origins.sameOrigin, own),
+    check: ({ facts, reached, policy: { admission } }) =>
+      checkFetchMetadata(facts, admission.origins.sameOrigin, reached),
   },
 ]
 
@@ -229,8 +229,9 @@ function through<Q extends Question>(
   return undefined
 }
 
-function listedOrigin({ facts, reached: { own }, policy: { admission } }: Said): Verdict {
+function listedOrigin({ facts, reached, policy: { admission } }: Said): Verdict {
   if (facts.originRepeated) return refuse('SWS_ORIGIN_REFUSED', 'more than one Origin header')
+  const own = admission.origins.sameOrigin ? reached.own : undefined
   return checkOrigin({ value: facts.origin, fromBrowser: facts.fromBrowser, own }, admission.origins)
 }
 
@@ -286,6 +287,8 @@ function reserveSession(handshake: Handshake, { caps }: Means): Verdict | Promis
 function selectProtocol(question: Question, { tell }: Means): Verdict {
   const { facts, policy } = question
   const offered = facts.protocols ?? []
+  // Nothing to choose from: most pages offer nothing, and most routes speak nothing.
+  if (offered.length === 0 && policy.protocols === undefined) return undefined
   const credentials = policy.authentication.credentialProtocols(offered)
   const others = offered.filter((name) => !credentials.includes(name))
   const chosen = chooseProtocol(others, policy.protocols)
@@ -300,6 +303,7 @@ function selectProtocol(question: Question, { tell }: Means): Verdict {
 }
 
 function validate(question: Question): Verdict | Promise<Verdict> {
+  if (!hasRouteSchema(question.request)) return undefined
   return after(checkRouteSchema(question.request), ({ refusal, restore }): Verdict => {
     question.restoreRequest = restore
     return refusal

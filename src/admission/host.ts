@@ -25,8 +25,16 @@ const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 const grammar = /^([a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?|\[[0-9a-f:.]+\])(?::(0|[1-9][0-9]{0,4}))?$/i
 
+/** The one that was asked for last: a server has few names, and each handshake asks for its own three times. */
+let lately: { readonly text: string; readonly host: Authority | undefined } = { text: '', host: undefined }
+
 /** RFC 9112 section 3.2, without the characters that no host on the web has: no userinfo, list, path, zone or escape. */
 export function parseHost(text: string): Authority | undefined {
+  if (lately.text !== text) lately = { text, host: readAuthority(text) }
+  return lately.host
+}
+
+function readAuthority(text: string): Authority | undefined {
   // By position: an object of named groups, for each handshake three times, was more than the match itself.
   const parts = grammar.exec(text)
   // Lower case only after the match: Unicode has letters whose lower case is ASCII.

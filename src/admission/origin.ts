@@ -30,7 +30,7 @@ export interface OriginQuestion {
   /** The header, or `undefined` when there was none. */
   readonly value: string | undefined
   readonly fromBrowser: boolean
-  /** The origin that the client connected to. */
+  /** The origin that the client connected to; asked for where the same origin may connect, and nowhere else. */
   readonly own: string | undefined
 }
 

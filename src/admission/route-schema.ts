@@ -16,6 +16,11 @@ const parts = [
 
 const unchanged = () => {}
 
+/** Whether there is anything to check: most routes of sockets say nothing of their params, query or headers. */
+export function hasRouteSchema(request: FastifyRequest): boolean {
+  return parts.some(({ part }) => request.getValidationFunction(part) !== undefined)
+}
+
 /**
  * Fastify validates after its `onRequest` hooks, which is after us, and answers with what the schema wanted. A handshake is
  * validated here first: `authorize` sees what the schema describes, and a refusal says as little as any other and is an

@@ -94,6 +94,8 @@ export interface Authentication {
 interface Step {
   readonly method: string
   readonly authenticator: Authenticator
+  /** Asks about a session of it again, where an answer brings no question of its own. */
+  readonly askAgain: AskAgain | undefined
 }
 
 /**
@@ -180,26 +182,35 @@ function authenticateBy(
   request: FastifyRequest,
   now: () => number,
   ask: Ask = askBy,
-  asked: readonly Step[] = steps,
+  from = 0,
 ): AuthenticationVerdict | Promise<AuthenticationVerdict> {
-  for (const [at, { method, authenticator }] of steps.entries()) {
+  for (let at = from; at < steps.length; at++) {
+    const step = steps[at] as Step
     try {
-      const found = ask(authenticator, request)
-      if (isThenable(found)) {
-        return promiseOf(found).then(
-          (session) =>
-            verdictOn(session, method, authenticator, now()) ??
-            authenticateBy(steps.slice(at + 1), request, now, ask, asked),
-          (error: unknown) => refusedBy(error, method),
-        )
-      }
-      const verdict = verdictOn(found, method, authenticator, now())
+      const found = ask(step.authenticator, request)
+      if (isThenable(found)) return authenticateLater(found, steps, request, now, ask, at)
+      const verdict = verdictOn(found, step, now())
       if (verdict !== undefined) return verdict
     } catch (error) {
-      return refusedBy(error, method)
+      return refusedBy(error, step.method)
     }
   }
-  return nobodyFound(asked, request)
+  return nobodyFound(steps, request)
+}
+
+/** Where the one at `at` has to be waited for. Its closures stand here, or whoever answers at once would pay for them. */
+function authenticateLater(
+  found: PromiseLike<unknown>,
+  steps: readonly Step[],
+  request: FastifyRequest,
+  now: () => number,
+  ask: Ask,
+  at: number,
+): Promise<AuthenticationVerdict> {
+  const step = steps[at] as Step
+  const settled = (session: unknown) =>
+    verdictOn(session, step, now()) ?? authenticateBy(steps, request, now, ask, at + 1)
+  return promiseOf(found).then(settled, (error: unknown) => refusedBy(error, step.method))
 }
 
 function nobodyFound(steps: readonly Step[], request: FastifyRequest): Refused {
@@ -216,14 +227,9 @@ function recognises(authenticator: Authenticator, request: FastifyRequest): bool
   }
 }
 
-function verdictOn(
-  found: unknown,
-  method: string,
-  authenticator: Authenticator,
-  now: number,
-): AuthenticationVerdict | undefined {
+function verdictOn(found: unknown, { method, askAgain }: Step, now: number): AuthenticationVerdict | undefined {
   try {
-    const signedIn = checkedSession(found, now, askAgainBy(authenticator))
+    const signedIn = checkedSession(found, now, askAgain)
     return signedIn === null ? undefined : { session: signedIn.session, signedIn, method }
   } catch (error) {
     return refusedBy(error, method)
@@ -272,7 +278,7 @@ function ticketIssuer(steps: readonly Step[], now: () => number): Authentication
   const askers =
     issueFor === undefined
       ? steps.filter(({ authenticator }) => authenticator.issue === undefined)
-      : [{ method: issueFor.name, authenticator: issueFor }]
+      : [{ method: issueFor.name, authenticator: issueFor, askAgain: askAgainBy(issueFor) }]
   const issue = tickets.issue.bind(tickets)
   return async (request, ask) => {
     const verdict = await authenticateBy(askers, request, now)
@@ -311,7 +317,7 @@ function stepOf(member: unknown, path: string, taken: Set<string>): Step {
   // Two of one kind (two issuers, say) are told apart, or a session would be revalidated by the wrong one.
   for (let count = 2; taken.has(method); count++) method = `${authenticator.name}#${count}`
   taken.add(method)
-  return { method, authenticator }
+  return { method, authenticator, askAgain: askAgainBy(authenticator) }
 }
 
 /**

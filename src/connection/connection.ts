@@ -27,14 +27,20 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   readonly #life: Life
   #phase: Phase = opening
 
-  constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
-    super(id, admitted, surroundings)
+  constructor(
+    makeId: () => string,
+    socket: EventEmitter,
+    wire: LifeWire,
+    admitted: Admitted,
+    surroundings: Surroundings,
+  ) {
+    super(makeId, admitted, surroundings)
     this.socket = socket
     this.wire = wire
     wire.owner = this
     // Nothing is read while the handler is at work: early frames wait in the kernel, neither lost nor early.
     wire.block('opening')
-    this.#life = new Life(id)
+    this.#life = new Life(this)
     this.#sending = new Sending(this, admitted.policy)
     this.#receiving = new Receiving(this)
     this.begin()
@@ -272,7 +278,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
       if (this.finishing) this.#sending.cut()
       return
     }
-    this.report.closed(code, reason, this.uptime())
+    this.reportEnd(code, reason)
     this.gate(code)
     if (how.terminate === true) this.wire.terminate()
     else this.wire.closeFrame(code, closeReason(code, how.retryAfter))
@@ -299,7 +305,9 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     this.#phase = closing(this.#phase, code)
     this.#receiving.end()
     // The peer's close frame has to be read, whoever had paused the reader.
-    for (const why of ['opening', 'queue', 'application'] as const) this.wire.unblock(why)
+    this.wire.unblock('opening')
+    this.wire.unblock('queue')
+    this.wire.unblock('application')
   }
 
   terminate(): void {
@@ -312,7 +320,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     this.gate(code)
     const end = closed(this.#phase, code)
     this.#phase = end
-    this.report.closed(end.code, undefined, this.uptime())
+    this.reportEnd(end.code, undefined)
     this.leave()
     this.surroundings.rooms.forget(this)
   }

@@ -24,8 +24,8 @@ export class GuardedStream extends HeldSocket {
   #silentAt: number | undefined
   #ended = false
 
-  constructor(id: string, stream: OtherStream, admitted: Admitted, surroundings: Surroundings) {
-    super(id, admitted, surroundings)
+  constructor(makeId: () => string, stream: OtherStream, admitted: Admitted, surroundings: Surroundings) {
+    super(makeId, admitted, surroundings)
     this.#stream = stream
     this.#silentAt = stream.bytesWritten
     stream.once('close', () => this.#closed())
@@ -78,6 +78,6 @@ export class GuardedStream extends HeldSocket {
 
   #over(code: number, reason: string): void {
     this.#ended = true
-    this.report.closed(code, reason, this.surroundings.uptime())
+    this.reportEnd(code, reason)
   }
 }

@@ -28,7 +28,6 @@ export class Report {
   }
 
   event(entry: AuditEntry): void {
-    if (!this.#surroundings.isHeard()) return
     const { id, admitted, signedIn } = this.#socket
     this.#surroundings.audit(
       {

@@ -87,7 +87,7 @@ export function secureSockets(source: SocketSource): SecureSockets {
       setSocket.call(this, stream, head, { ...options, maxPayload: messageBytes })
       releaseResponse(stream)
       const wire = new WebSocketWire(this as WebSocket as WsSocket, stream, turn)
-      this.#connection = new Connection(socketId(), this, wire, admitted, source.surroundings)
+      this.#connection = new Connection(socketId, this, wire, admitted, source.surroundings)
     }
 
     /** 128 random bits: names this socket in events and in `sockets()`. */
