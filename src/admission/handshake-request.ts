@@ -1,6 +1,6 @@
+import { parseHost } from '../http/authority.ts'
 import { listElements } from '../http/header-list.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
-import { parseHost } from './host.ts'
 
 /** The part of node:http's `IncomingMessage` that is read, once, by `readHandshake`. */
 export interface RawHandshake {

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
+import { serializeHost } from '../http/authority.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
 import { isThenable, promiseOf } from '../thenable.ts'
-import { serializeHost } from './host.ts'
 import { isFileOrigin, isOtherOrigin, readOrigin, type WebOrigin } from './web-origin.ts'
 
 /** Admits every page of the web. A symbol, so that no configuration file and no environment variable can say it. */

@@ -1,5 +1,6 @@
+import { type Authority, type Scheme, serializeHost } from '../http/authority.ts'
 import type { HandshakeFacts } from './handshake-request.ts'
-import { type Authority, effectiveHost, type Scheme, serializeHost } from './host.ts'
+import { effectiveHost } from './host.ts'
 import { effectiveScheme } from './transport.ts'
 
 /** The address that a client connected to, as far as it and the proxies that are trusted say. */

@@ -7,7 +7,7 @@ import { reasonOfRefused } from '../outbound/schema.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
 import { failureOf } from '../telemetry/thrown.ts'
-import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
+import type { Admitted, LifeWire } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
 import { HeldSocket } from './held-socket.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
@@ -16,6 +16,7 @@ import { closed, closing, hasEnded, opened, opening, type Phase } from './phase.
 import type { SendCallback, SendOptions } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
 import { closedError, Sending, type SendingHost } from './sending.ts'
+import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
 
 /** The life of one socket, from the 101 to the last byte. `SecureWebSocket` is its public face; this is its state. */

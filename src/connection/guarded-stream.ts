@@ -1,8 +1,9 @@
 import { CloseCode } from '../errors.ts'
-import type { Admitted, Surroundings } from './admitted.ts'
+import type { Admitted } from './admitted.ts'
 import { noCode } from './close.ts'
 import { HeldSocket } from './held-socket.ts'
 import { checkLifetime } from './life.ts'
+import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
 
 /** The stream of another server's socket, as far as it is needed: its bytes are not ours. */

@@ -2,9 +2,10 @@ import { CloseCode } from '../errors.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
-import type { Admitted, Surroundings } from './admitted.ts'
+import type { Admitted } from './admitted.ts'
 import { Report, wholeMs } from './report.ts'
 import { type Reviewed, Rights } from './rights.ts'
+import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
 
 /** An open socket without its frames: whose it is, since when, and how that ends. The same for ours and for one behind a guard. */
