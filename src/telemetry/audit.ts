@@ -35,6 +35,7 @@ const auditChannel = channel('fastify-secure-ws:audit')
 
 const levels: Partial<Record<AuditType, 'warn' | 'error'>> = {
   'handshake.refused': 'warn',
+  'handshake.reported': 'warn',
   'message.refused': 'warn',
   'output.refused': 'warn',
   'room.refused': 'warn',

@@ -2,6 +2,7 @@
 export type AuditType =
   | 'handshake.accepted'
   | 'handshake.refused'
+  | 'handshake.reported'
   | 'handshake.asked'
   | 'socket.closed'
   | 'socket.failed'
