@@ -212,7 +212,7 @@ export function takeThrough(
   steps: readonly Step[],
   reported: Reported,
 ): Verdict | Promise<Verdict> {
-  return through(handshake, means, steps, take, reported, 0)
+  return through(handshake, means, steps, { ask: take, reported }, 0)
 }
 
 /** Asks what `takeThrough` would answer now, and leaves everything as it is. `comesTo` is told of each step before it is asked. */
@@ -226,7 +226,7 @@ export function askThrough(
     comesTo(step.name)
     return step.check(question, means)
   }
-  return through(question, means, steps, ask, () => {}, 0)
+  return through(question, means, steps, { ask, reported() {} }, 0)
 }
 
 type Reported = (handshake: Handshake, refusal: Refusal) => void
@@ -241,31 +241,46 @@ type Ask<Q extends Question> = (step: Step, question: Q, means: Means) => Verdic
 const take: Ask<Handshake> = (step, handshake, means) =>
   step.take === undefined ? step.check(handshake, means) : step.take(handshake, means)
 
+/** The way through the list. */
+interface Way<Q extends Question> {
+  readonly ask: Ask<Q>
+  /** Told of each refusal that does not stand. */
+  readonly reported: (question: Q, refusal: Refusal) => void
+}
+
 function through<Q extends Question>(
   question: Q,
   means: Means,
   steps: readonly Step[],
-  ask: Ask<Q>,
-  reported: (question: Q, refusal: Refusal) => void,
+  way: Way<Q>,
   from: number,
 ): Verdict | Promise<Verdict> {
   for (let index = from; index < steps.length; index++) {
     const step = steps[index] as Step
-    const verdict = ask(step, question, means)
+    const verdict = way.ask(step, question, means)
     if (verdict === undefined) continue
-    if (!isThenable(verdict)) {
-      if (stands(step, question.policy)) return verdict
-      reported(question, verdict)
-      continue
-    }
-    return after(verdict, (late) => {
-      if (question.isOver) return undefined
-      if (late !== undefined && stands(step, question.policy)) return late
-      if (late !== undefined) reported(question, late)
-      return through(question, means, steps, ask, reported, index + 1)
-    })
+    if (isThenable(verdict)) return throughLater(verdict, question, means, steps, way, index)
+    if (stands(step, question.policy)) return verdict
+    way.reported(question, verdict)
   }
   return undefined
+}
+
+/** Goes on behind a step that has to be waited for. A function of its own: its closure would be made for every step. */
+function throughLater<Q extends Question>(
+  late: PromiseLike<Verdict>,
+  question: Q,
+  means: Means,
+  steps: readonly Step[],
+  way: Way<Q>,
+  at: number,
+): Verdict | Promise<Verdict> {
+  return after(late, (verdict) => {
+    if (question.isOver) return undefined
+    if (verdict !== undefined && stands(steps[at] as Step, question.policy)) return verdict
+    if (verdict !== undefined) way.reported(question, verdict)
+    return through(question, means, steps, way, at + 1)
+  })
 }
 
 function listedOrigin({ facts, reached, policy: { admission } }: Said): Verdict {

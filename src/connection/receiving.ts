@@ -20,7 +20,7 @@ import type { Session } from '../session/session.ts'
 import { isThenable } from '../thenable.ts'
 import { Dispatch, type Outcome } from './dispatch.ts'
 import { type Frame, Inbox, type InboxBounds, type InboxHost } from './inbox.ts'
-import { emitContained } from './listeners.ts'
+import { emitContained, unheard } from './listeners.ts'
 import type { Block } from './port.ts'
 import type { Tick } from './sweep.ts'
 
@@ -85,8 +85,6 @@ export interface ListenerLimits {
   readonly listener: number
 }
 
-const none: readonly string[] = []
-
 /** The way in of one socket: serial, and shut for good by `end()` however many frames are still in flight. */
 export class Receiving implements InboxHost, InboundSocket {
   readonly #host: ReceivingHost
@@ -145,14 +143,7 @@ export class Receiving implements InboxHost, InboundSocket {
     const { types } = this.#policy
     this.#host.open()
     this.#wake()
-    if (types === undefined) return none
-    let deaf: string[] | undefined
-    for (const type of types) {
-      if (this.#host.socket.listenerCount(type) > 0) continue
-      deaf ??= []
-      deaf.push(type)
-    }
-    return deaf ?? none
+    return types === undefined ? [] : unheard(this.#host.socket, types)
   }
 
   /** A listener that does not settle must not mute its socket. */
