@@ -4,10 +4,11 @@ import type { SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditLogger } from '../telemetry/audit.ts'
 import type { BinaryType } from './binary-type.ts'
+import type { ListenerLimits } from './dispatch.ts'
 import type { InboxBounds } from './inbox.ts'
 import type { LifeLimits, Progress } from './life.ts'
 import type { Wire } from './port.ts'
-import type { ListenerLimits, ReceivingPolicy, ReceivingWire } from './receiving.ts'
+import type { ReceivingPolicy, ReceivingWire } from './receiving.ts'
 
 /** The `limits` on the life of one socket. */
 export interface ConnectionLimits extends LifeLimits, InboxBounds, ListenerLimits {

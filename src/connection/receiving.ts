@@ -18,7 +18,7 @@ import { type Underway, underway } from '../outbound/underway.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { isThenable } from '../thenable.ts'
-import { Dispatch, type Outcome } from './dispatch.ts'
+import { Dispatch, type ListenerLimits, type Outcome } from './dispatch.ts'
 import { type Frame, Inbox, type InboxBounds, type InboxHost } from './inbox.ts'
 import { emitContained, unheard } from './listeners.ts'
 import type { Block } from './port.ts'
@@ -75,14 +75,6 @@ export interface ReceivingPolicy {
   /** Members of the answer that carry a listener's return value. @throws SecureWsError when it is not as declared */
   readonly reply: (type: string, value: unknown) => object | Underway<object>
   readonly limits: InboxBounds & ListenerLimits
-}
-
-export interface ListenerLimits {
-  /**
-   * How long the listeners of one message may take, in ms, where they are async. Then the client gets `SWS_TIMEOUT`, and the next
-   * message is read. Default 30,000.
-   */
-  readonly listener: number
 }
 
 /** The way in of one socket: serial, and shut for good by `end()` however many frames are still in flight. */
