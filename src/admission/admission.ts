@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { causeOf } from '../authentication/authentication.ts'
+import { causeOf } from '../authentication/asking.ts'
 import type { Capacity } from '../capacity/capacity.ts'
 import type { Caps, IdentityPlace } from '../capacity/identity-capacity.ts'
 import type { Places } from '../capacity/places.ts'

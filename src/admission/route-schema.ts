@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { type Refusal, type RefusalCause, refuse } from '../http/refusal.ts'
-import { isThenable, promiseOf } from '../thenable.ts'
+import { after, isThenable } from '../thenable.ts'
 
 export interface SchemaVerdict {
   readonly refusal: Refusal | undefined
@@ -51,7 +51,8 @@ export function checkRouteSchema(request: FastifyRequest): SchemaVerdict | Promi
     }
     // What an async validator resolves with is the client's text, not a verdict: that it resolved is.
     if (isThenable(answer)) {
-      return promiseOf(answer).then(
+      return after(
+        answer,
         (late: unknown) => (late === false ? misfit : checkFrom(index + 1, restore)),
         () => misfit,
       )
