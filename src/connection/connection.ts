@@ -7,7 +7,7 @@ import { reasonOfRefused } from '../outbound/schema.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
 import { failureOf } from '../telemetry/thrown.ts'
-import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
+import type { Admitted, LifeWire } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
 import { ExpiryNotice } from './expiry-notice.ts'
 import { HeldSocket } from './held-socket.ts'
@@ -17,6 +17,7 @@ import { closed, closing, hasEnded, opened, opening, type Phase } from './phase.
 import type { SendCallback, SendOptions } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
 import { closedError, Sending, type SendingHost } from './sending.ts'
+import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
 
 /** The life of one socket, from the 101 to the last byte. `SecureWebSocket` is its public face; this is its state. */
@@ -30,14 +31,20 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   /** Only where the session has an end. */
   #notice: ExpiryNotice | undefined
 
-  constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
-    super(id, admitted, surroundings)
+  constructor(
+    makeId: () => string,
+    socket: EventEmitter,
+    wire: LifeWire,
+    admitted: Admitted,
+    surroundings: Surroundings,
+  ) {
+    super(makeId, admitted, surroundings)
     this.socket = socket
     this.wire = wire
     wire.owner = this
     // Nothing is read while the handler is at work: early frames wait in the kernel, neither lost nor early (X-4).
     wire.block('opening')
-    this.#life = new Life(id)
+    this.#life = new Life(this)
     this.#sending = new Sending(this, admitted.policy)
     this.#receiving = new Receiving(this)
     this.begin()
@@ -286,7 +293,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
       if (this.finishing) this.#sending.cut()
       return
     }
-    this.report.closed(code, reason, this.uptime())
+    this.reportEnd(code, reason)
     this.gate(code)
     if (how.terminate === true) this.wire.terminate()
     else this.wire.closeFrame(code, closeReason(code, how.retryAfter))
@@ -313,7 +320,9 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     this.#phase = closing(this.#phase, code)
     this.#receiving.end()
     // The peer's close frame has to be read, whoever had paused the reader.
-    for (const why of ['opening', 'queue', 'application'] as const) this.wire.unblock(why)
+    this.wire.unblock('opening')
+    this.wire.unblock('queue')
+    this.wire.unblock('application')
   }
 
   terminate(): void {
@@ -326,7 +335,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     this.gate(code)
     const end = closed(this.#phase, code)
     this.#phase = end
-    this.report.closed(end.code, undefined, this.uptime())
+    this.reportEnd(end.code, undefined)
     this.leave()
     this.surroundings.rooms.forget(this)
   }
