@@ -1,5 +1,5 @@
 /**
- * What others notice while five sockets send hostile documents, eight a second each:
+ * What others notice while five sockets send hostile documents, eight a second each. `node bench/sanitize.ts` runs it as well.
  *
  *     node bench/sanitize-hostile.ts 60 [the src/index.ts of another checkout, to compare]
  */
@@ -52,6 +52,11 @@ const ended: number[] = []
 for (const { socket } of attackers) socket.on('close', (code) => ended.push(code))
 const [plain, short]: [number[], number[]] = [[], []]
 const under: Promise<void>[] = []
+const memory: number[] = []
+server.on('message', (rss) => memory.push(Math.round(Number(rss) / 1_048_576)))
+const sampleEvery = Math.min(5_000, (seconds * 1_000) / 12)
+const sampling = setInterval(() => server.send('memory'), sampleEvery)
+server.send('memory')
 const end = performance.now() + seconds * 1_000
 for (let n = 0; performance.now() < end; n++) {
   for (const { socket, ask } of attackers) {
@@ -64,8 +69,7 @@ for (let n = 0; performance.now() < end; n++) {
   await sleep(125)
 }
 await Promise.race([Promise.all(under), sleep(30_000)])
-server.send('memory')
-const [rss] = await once(server, 'message')
+clearInterval(sampling)
 const unanswered = under.length - plain.length - short.length
 const refused = attackers.flatMap(({ codes }) => [...codes]).map(([code, count]) => `${code} x ${count}`)
 console.log(`plain message: p50 ${percentile(plain, 0.5)} ms, p99 ${percentile(plain, 0.99)} ms`)
@@ -73,6 +77,6 @@ console.log(
   `short HTML:    p50 ${percentile(short, 0.5)} ms, p99 ${percentile(short, 0.99)} ms, ${unanswered} unanswered`,
 )
 console.log(`attackers:     ${refused.join(', ') || 'nothing refused'}; closed with ${ended.join(', ') || 'nothing'}`)
-console.log(`memory:        ${(rss / 1_048_576).toFixed(0)} MiB`)
+console.log(`memory:        ${memory.join(' ')} MiB, a sample every ${(sampleEvery / 1_000).toFixed(1)} s`)
 for (const { socket } of [bystander, talker, ...attackers]) socket.terminate()
 server.kill()

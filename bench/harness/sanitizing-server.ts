@@ -1,4 +1,4 @@
-/** A chat with rich text at the default limits, for bench/sanitize-hostile.ts. The argument is the source to load. */
+/** A chat with rich text at the default limits, for bench/sanitize.ts. The argument is the source to load. */
 const { default: Fastify } = await import('fastify')
 const { default: secureWs }: typeof import('../../src/index.ts') = await import(process.argv[2] ?? '../../src/index.ts')
 

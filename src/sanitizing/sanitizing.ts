@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { availableParallelism } from 'node:os'
 import { badOption, SecureWsError } from '../errors.ts'
 import type { Sender } from '../inbound/cleaning.ts'
 import { checkKeys, isPlainObject, join } from '../option-checks.ts'
 import { dangerouslyTrustHtml, type Encoded } from '../outbound/encoded.ts'
 import { compileProfile, type OwnProfile, type Profile } from './profile.ts'
+import type { Outcome } from './thread.ts'
 import { createVerdictCache } from './verdict-cache.ts'
-import { createWorkerPool, type Outcome } from './worker-pool.ts'
+import { createWorkerPool } from './worker-pool.ts'
 
 export type { OwnProfile }
 
@@ -17,7 +17,10 @@ export interface SanitizeOptions {
    * DOMPurify configuration. Links always get `rel="noopener noreferrer nofollow"`. Default `'basic'`.
    */
   readonly profile?: 'basic' | 'rich' | OwnProfile
-  /** Worker threads at most, 1 to 64. Default 2, or 1 where there are fewer than 3 processors. */
+  /**
+   * Worker threads at most, 1 to 64. Of two or more, one is kept for short documents (4,096 UTF-16 units), and is started with the
+   * first long one. Default 2.
+   */
   readonly threads?: number
   /** Documents that may wait for a thread; beyond that they are refused. Default 1,000. */
   readonly queue?: number
@@ -96,7 +99,7 @@ export function compileSanitizing(options: unknown, path = 'sanitize'): Sanitize
   if (!isPlainObject(options)) throw badOption(path, options, "Write an object such as { profile: 'basic' }.")
   checkKeys(options, ['profile', ...numbers.map(([key]) => key)], path)
   const policy = {
-    threads: availableParallelism() < 3 ? 1 : 2,
+    threads: 2,
     queue: 1_000,
     inputBytes: 32_768,
     timeLimit: 1_000,

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { type Cleaner, createCleaner } from './cleaner.ts'
 import type { Profile } from './profile.ts'
 import { structureLimits, structureRefusal } from './structure.ts'
-import type { Answer, Question } from './worker-pool.ts'
+import type { Answer, Question } from './thread.ts'
 
 /**
  * Long-lived jsdom windows have grown before (DOMPurify issue 1089). Measured today one stays level as long as every call

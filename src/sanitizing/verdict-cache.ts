@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { Outcome } from './worker-pool.ts'
+import type { Outcome } from './thread.ts'
 
 /** Remembers what became of a document: the same post goes to many, and a hostile one comes many times. */
 export interface VerdictCache {

@@ -45,7 +45,10 @@ const groups: readonly Group[] = [
   sanitizing('profile'),
   sanitizing('cleaner'),
   sanitizing('secure-ws-sanitizer'),
-  sanitizing('worker-pool'),
+  {
+    files: ['src/sanitizing/worker-pool.ts', 'src/sanitizing/thread.ts'],
+    tests: ['test/sanitizing/worker-pool.test.ts'],
+  },
   sanitizing('sanitizing'),
   outbound(['serialized', 'fill'], ['serialized']),
   outbound(['html', 'attribute', 'css', 'js', 'url', 'encode-for'], ['encode-for']),

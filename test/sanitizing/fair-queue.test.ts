@@ -7,10 +7,11 @@ const share = { documents: 3, milliseconds: 100, perSecond: 10 }
 /** A queue whose clock is set by hand. */
 function queueAt() {
   const clock = { now: 0 }
-  const queue = new FairQueue<{ sender: string | undefined; name: string }>(share, () => clock.now)
+  const queue = new FairQueue<{ sender: string | undefined; length: number; name: string }>(share, () => clock.now)
   const push = (sender: string | undefined, ...names: string[]) => {
-    for (const name of names) queue.push({ sender, name })
+    for (const name of names) queue.push({ sender, length: 1, name })
   }
+  const pushLong = (sender: string, length: number, name: string) => queue.push({ sender, length, name })
   const take = () => {
     const item = queue.shift()
     return item
@@ -23,7 +24,7 @@ function queueAt() {
     }
     return order.join(' ')
   }
-  return { clock, queue, push, take, drain }
+  return { clock, queue, push, pushLong, take, drain }
 }
 
 test('senders take turns, however much one of them has sent', () => {
@@ -44,6 +45,33 @@ test('whoever has used less time comes first', () => {
   push('ada', 'a1', 'a2')
   assert.equal(queue.peek()?.name, 'a1')
   assert.equal(drain(), 'a1 a2 m2 m3')
+})
+
+// Five sessions that nobody knows yet, each with a document of a tenth of a second: half a second in front of everybody.
+test('a long document counts as what it will use', () => {
+  const { push, pushLong, drain, queue, take } = queueAt()
+  push('ada', 'a1')
+  queue.settled(take() ?? assert.fail(), 5)
+  pushLong('mallory', 2_000, 'm1')
+  pushLong('trudy', 1_000, 't1')
+  push('ada', 'a2', 'a3')
+  assert.equal(drain(), 't1 a2 a3 m1')
+})
+
+test('whoever asks for short documents gets the next short one of each sender', () => {
+  const { push, pushLong, queue, drain } = queueAt()
+  pushLong('mallory', 11, 'm1')
+  push('mallory', 'm2')
+  pushLong('ada', 12, 'a1')
+  assert.equal(queue.peek(10)?.name, 'm2')
+  const taken = queue.shift(10) ?? assert.fail()
+  assert.equal(taken.name, 'm2')
+  queue.settled(taken, 0)
+  assert.equal(queue.peek(10), undefined)
+  assert.equal(queue.shift(10), undefined)
+  assert.equal(queue.peek(11)?.name, 'm1')
+  assert.equal(queue.length, 2)
+  assert.equal(drain(), 'm1 a1')
 })
 
 test('a sender has a bound of documents, those that are being cleaned included', () => {

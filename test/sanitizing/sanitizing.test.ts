@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { syncBuiltinESMExports } from 'node:module'
-import os from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
@@ -282,20 +280,4 @@ test('every number is taken up to its bounds, and not beyond', () => {
       assert.throws(() => compileSanitizing({ [key]: value }), { code: 'SWS_BAD_OPTION', message })
     }
   }
-})
-
-// A second thread is to leave the loop that serves everybody a processor of its own.
-test('there is a second thread only from three processors on', (t) => {
-  for (const [processors, threads] of [
-    [1, 1],
-    [2, 1],
-    [3, 2],
-    [64, 2],
-  ] as const) {
-    const mocked = t.mock.method(os, 'availableParallelism', () => processors)
-    syncBuiltinESMExports()
-    assert.equal(compileSanitizing({}).threads, threads, `${processors}`)
-    mocked.mock.restore()
-  }
-  syncBuiltinESMExports()
 })

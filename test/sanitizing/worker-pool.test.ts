@@ -20,7 +20,7 @@ const obedient = `
 const { parentPort } = require('node:worker_threads')
 parentPort.on('message', (questions) => {
   for (const { id, dirty } of questions) {
-    if (dirty === 'hang') for (;;);
+    if (dirty.startsWith('hang')) for (;;);
     if (dirty === 'exit') process.exit()
     if (dirty === 'throw') throw new RangeError('a secret of the document')
     if (dirty === 'throw no error') throw 'a secret of the document'
@@ -129,7 +129,6 @@ test('an answer to another question is not believed', async () => {
   assert.deepEqual(outcomes[0], {
     refused: 'a worker of the sanitizer lost count',
     because: 'worker',
-    cause: undefined,
   })
   assert.deepEqual(outcomes[1], { clean: 'clean a' })
 })
@@ -365,6 +364,68 @@ test('a document does not wait for another one while there may be a second threa
   assert.equal(two.stats().threads, 2)
 })
 
+const long = (text: string) => text.padEnd(4_097)
+
+// Two sessions that send what takes long would otherwise have both threads, and everybody else waits.
+test('of several threads one is never at a long document', async () => {
+  for (const threads of [2, 3]) {
+    const some = pool({ threads, timeLimit: 20_000 })
+    await some.start()
+    for (let n = 0; n < 4; n++) void some.clean(long(`hang ${n}`), `mallory ${n}`)
+    // More than one message carries.
+    const many = Array.from({ length: 40 }, (_, n) => `${n}`)
+    assert.equal((await cleanAll(some, many)).length, 40)
+    await until(() => some.stats().waiting === 4 - (threads - 1), 'the others are at long ones')
+    assert.deepEqual(await some.clean('a'), { clean: 'clean a' })
+    assert.deepEqual(some.stats(), { threads, waiting: 4 - (threads - 1), replaced: 0 })
+    await some.close()
+  }
+})
+
+// Else a short document waits for jsdom, on a machine that is busy with the long ones.
+test('a long document waits until there is a thread for the short ones', async (t) => {
+  const { path } = moduleIn(t)
+  const two = pool({ threads: 2, timeLimit: 20_000, workerUrl: worker(secondWhen(`${path}.first`, path)) })
+  await two.start()
+  const outcome = two.clean(long('a'))
+  assert.deepEqual(two.stats(), { threads: 2, waiting: 1, replaced: 0 })
+  assert.deepEqual(await two.clean('b'), { clean: 'clean b' })
+  assert.deepEqual(two.stats(), { threads: 2, waiting: 1, replaced: 0 })
+  writeFileSync(path, '')
+  assert.deepEqual(await outcome, { clean: `clean ${long('a')}` })
+})
+
+/** The first of these threads comes up at once, the others when they may. */
+const secondWhen = (first: string, may: string) => `
+const { existsSync, mkdirSync } = require('node:fs')
+try { mkdirSync(${JSON.stringify(first)}) } catch { while (!existsSync(${JSON.stringify(may)})); }
+${obedient}`
+
+test('near misses: the only thread there may be, or can be, takes long documents', async (t) => {
+  const one = pool()
+  assert.deepEqual(await one.clean(long('a')), { clean: `clean ${long('a')}` })
+  const { path } = moduleIn(t)
+  writeFileSync(path, '')
+  const two = pool({ threads: 2, workerUrl: worker(onlyOne(`${path}.first`, path)) })
+  await two.start()
+  assert.deepEqual(await two.clean(long('a')), { clean: `clean ${long('a')}` })
+  assert.equal(two.stats().threads, 1)
+})
+
+test('no thread is kept where all documents are short, and a long one is of 4,097 units', async () => {
+  const two = pool({ threads: 2 })
+  await cleanAll(two, ['a', 'x'.repeat(4_096)])
+  assert.equal(two.stats().threads, 1)
+  await two.clean(long('a'))
+  assert.equal(two.stats().threads, 2)
+})
+
+test('a long document that waits gets the thread of the one before it', async () => {
+  const two = pool({ threads: 2 })
+  const outcomes = await cleanAll(two, [long('wait'), long('hang'), long('a'), 'b', long('c')])
+  assert.deepEqual(outcomes.map(kind), ['clean', 'time', 'clean', 'clean', 'clean'])
+})
+
 test('what a broken worker leaves behind does not wait for the other one', async () => {
   const two = pool({ threads: 2, timeLimit: 20_000 })
   await two.start()
@@ -396,14 +457,15 @@ async function batches(dirty: readonly number[], threads = 1): Promise<string> {
   return outcomes.map((outcome) => ('clean' in outcome ? outcome.clean : outcome.refused)).join(' ')
 }
 
-// A large document at the front of a batch would let the small ones behind it wait for their answers.
-test('sixteen small documents go in one message, large ones alone', async () => {
+// A long document at the front of a message would let the short ones behind it wait for their answers.
+test('sixteen short documents go in one message, as far as they are one together, and long ones alone', async () => {
   const small = Array.from({ length: 20 }, () => 1)
   assert.equal(await batches(small), `${'16 '.repeat(16)}4 4 4 4`)
-  assert.equal(await batches([8_192, 8_192]), '2 2')
-  assert.equal(await batches([8_192, 8_193]), '1 1')
+  assert.equal(await batches([2_048, 2_048]), '2 2')
+  assert.equal(await batches([2_048, 2_049]), '1 1')
   assert.equal(await batches([20_000, 1, 1]), '1 2 2')
   assert.equal(await batches([1, 1, 20_000]), '2 2 1')
+  assert.equal(await batches([20_000, 20_000]), '1 1')
   // Half of what waits is left to the thread that may be next.
   assert.equal(await batches([1, 1, 1, 1], 2), '2 2 1 1')
 })

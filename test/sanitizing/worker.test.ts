@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { compileProfile } from '../../src/sanitizing/profile.ts'
-import type { Answer } from '../../src/sanitizing/worker-pool.ts'
+import type { Answer } from '../../src/sanitizing/thread.ts'
 
 const workerUrl = new URL('../../src/sanitizing/secure-ws-sanitizer.ts', import.meta.url)
 const profile = compileProfile('basic', 'x')
