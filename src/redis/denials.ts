@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
-import { parseDenial } from '../relay/envelope.ts'
+import { type KeyObject, randomUUID } from 'node:crypto'
 import type { Denial, DenialStore } from '../session/denials.ts'
 import { type RedisCommands, redisScript } from './commands.ts'
+import { laterOf, readFact, writeFact } from './denial-fact.ts'
 
 /** Denials per script call: a script holds up everybody else on that server for as long as it runs. */
 const batch = 500
@@ -10,7 +10,8 @@ const batch = 500
  * Three keys in one slot. `facts` is the truth: what each denial says, the number of the newest, an `epoch` and a `digest`.
  * `log` (in order of arrival) and `until` (in order of expiry) are its indexes. The epoch is the time at which the store was
  * created and a name drawn then: a cursor with another one is from before the store was emptied. The digest is of all that
- * the facts say. All three expire with the last denial in them. A server that is full may evict one key and keep the others:
+ * the facts say, without their signatures: Redis has no key. All three expire with the last denial in them. A server that is
+ * full may evict one key and keep the others:
  * the indexes are made again while everything is read.
  */
 const prelude = `
@@ -20,8 +21,22 @@ local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 local digest = redis.call('HGET', facts, 'digest') or '0 0'
 local one, two = string.match(digest, '^(-?%d+) (-?%d+)$')
 one, two = tonumber(one or '0'), tonumber(two or '0')
-local function toggle(name, fact)
-  local sha = redis.sha1hex(name .. '=' .. fact)
+local function parts(kept)
+  local late, lasting
+  for part, at, ends in string.gmatch(kept, '((%d+):(%d+):[^ ]*)') do
+    local one = { part = part, at = tonumber(at), ends = tonumber(ends), at_text = at, ends_text = ends }
+    if not late or one.at > late.at or (one.at == late.at and one.ends > late.ends) then late = one end
+    if not lasting or one.ends > lasting.ends or (one.ends == lasting.ends and one.at > lasting.at) then lasting = one end
+  end
+  return late, lasting
+end
+local function lasting_of(kept)
+  local _, lasting = parts(kept)
+  return lasting and lasting.ends_text or now
+end
+local function toggle(name, kept)
+  local late, lasting = parts(kept)
+  local sha = redis.sha1hex(name .. '=' .. (late and (late.at_text .. ':' .. lasting.ends_text) or kept))
   one = bit.bxor(one, tonumber(string.sub(sha, 1, 8), 16))
   two = bit.bxor(two, tonumber(string.sub(sha, 9, 16), 16))
 end
@@ -38,30 +53,32 @@ local function done()
 end
 `
 
+/**
+ * For each name a fact, and a fact that was refused, which makes way. What says more stays, with its own signature: the later
+ * of two and the longer of two, which may be one. Returns what stands there beside or in the place of what was given.
+ */
 const denyScript = redisScript(`${prelude}
 redis.call('HSETNX', facts, 'epoch', now .. '-' .. ARGV[1])
+local beside = {}
 for i = 2, #ARGV, 3 do
-  local name, at, ends = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local name, fact, refused = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local kept = redis.call('HGET', facts, name)
-  if kept then
-    local kept_at, kept_ends = string.match(kept, '^(%d+):(%d+)$')
-    if kept_at and tonumber(kept_at) > tonumber(at) then at = kept_at end
-    if kept_ends and tonumber(kept_ends) > tonumber(ends) then ends = kept_ends end
-  end
-  local fact = at .. ':' .. ends
-  if kept ~= fact then
+  local late, lasting = parts((kept and kept ~= refused) and (kept .. ' ' .. fact) or fact)
+  local both = late.part == lasting.part and late.part or (late.part .. ' ' .. lasting.part)
+  if kept ~= both then
     if kept then toggle(name, kept) end
-    toggle(name, fact)
+    toggle(name, both)
     local number = redis.call('HINCRBY', facts, 'newest', 1)
     redis.call('ZADD', log, number, name)
-    redis.call('ZADD', ending, ends, name)
-    redis.call('HSET', facts, name, fact)
+    redis.call('ZADD', ending, lasting.ends_text, name)
+    redis.call('HSET', facts, name, both)
   end
+  if both ~= fact then beside[#beside + 1], beside[#beside + 2] = name, both end
 end
 done()
 local last = redis.call('ZRANGE', ending, -1, -1, 'WITHSCORES')
 if last[2] then for i = 1, 3 do redis.call('PEXPIREAT', KEYS[i], last[2]) end end
-return 1
+return beside
 `)
 
 /** The epoch of a store in which nothing was ever put. */
@@ -96,7 +113,7 @@ elseif asked_after == '' then
         if not redis.call('ZSCORE', log, name) then
           redis.call('ZADD', log, redis.call('HINCRBY', facts, 'newest', 1), name)
         end
-        redis.call('ZADD', ending, string.match(fact, '^%d+:(%d+)') or now, name)
+        redis.call('ZADD', ending, lasting_of(fact), name)
       end
     end
   end
@@ -120,6 +137,17 @@ local whole = (more == 0 and #over < ${batch}) and 1 or 0
 return { epoch, after, scan, more, reset, young, whole, count, one .. ' ' .. two, now, answer }
 `)
 
+/** Puts names at the end of the log: every node reads them again, and one that knows better says so. */
+const doubtScript = redisScript(`${prelude}
+for i = 1, #ARGV do
+  if redis.call('HGET', facts, ARGV[i]) then
+    redis.call('ZADD', log, redis.call('HINCRBY', facts, 'newest', 1), ARGV[i])
+  end
+end
+done()
+return 1
+`)
+
 /** How far a reader has come: by the number of the newest that it has, or in the middle of everything. */
 interface Position {
   readonly epoch: string
@@ -139,17 +167,39 @@ function positionOf(cursor: string | undefined): Position {
   return after === 'scan' ? { epoch, after: '', scan, newest } : { epoch, after, scan: '0', newest: '' }
 }
 
-export function redisDenials(commands: RedisCommands, channel: string): DenialStore {
+/** How often a fact that was refused is replaced before somebody else who writes there is believed to be faster. */
+const attempts = 3
+
+/** @param secret keys that sign what is stored: the first one signs, all of them verify */
+export function redisDenials(commands: RedisCommands, channel: string, secret: readonly KeyObject[]): DenialStore {
   const prefix = `${channel}:{${channel}:denials}`
   const keys = [`${prefix}:log`, `${prefix}:until`, `${prefix}:facts`] as const
 
+  async function put(denials: readonly Denial[]): Promise<void> {
+    // One fact for a name: two in one list say the same as one that says both.
+    const known = new Map<string, Denial>()
+    const factOf = (denial: Denial): readonly [name: string, fact: string] => {
+      const before = known.get(`${denial.kind}:${denial.id}`)
+      const both = before === undefined ? denial : laterOf(before, denial)
+      known.set(`${denial.kind}:${denial.id}`, both)
+      return writeFact(both, secret)
+    }
+    let open = [...new Map(denials.map(factOf))].map(([name, fact]) => [name, fact, ''])
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const beside = pairsOf(await commands.run(denyScript, keys, randomUUID(), ...open.flat()))
+      // A fact with a far end that nobody signed must not keep ours out, nor take along one that was signed.
+      open = beside.flatMap(([name, kept]) => {
+        const { denial = known.get(name), isForged } = readFact(name, kept, secret)
+        return isForged && denial !== undefined ? [[...factOf(denial), kept]] : []
+      })
+      if (open.length === 0) return
+    }
+    throw new Error('the denial store is written by somebody else')
+  }
+
   return {
     async deny(...denials) {
-      for (let from = 0; from < denials.length; from += batch) {
-        const entries = denials.slice(from, from + batch)
-        const flat = entries.flatMap(({ kind, id, at, until }) => [`${kind}:${id}`, String(at), String(until)])
-        await commands.run(denyScript, keys, randomUUID(), ...flat)
-      }
+      for (let from = 0; from < denials.length; from += batch) await put(denials.slice(from, from + batch))
     },
 
     async since(cursor) {
@@ -159,11 +209,20 @@ export function redisDenials(commands: RedisCommands, channel: string): DenialSt
       const [epoch = '', after = '', scan = '', more, reset, young, whole, count, digest = '', asOf] = answer
         .slice(0, -1)
         .map(String)
-      const entries: unknown = answer.at(-1)
-      if (!/^\d+$/.test(after) || !Array.isArray(entries)) throw new TypeError('the denial store holds something else')
+      if (!/^\d+$/.test(after)) throw new TypeError('the denial store holds something else')
+      const denials: Denial[] = []
+      const refused: string[] = []
+      for (const [name, kept] of pairsOf(answer.at(-1))) {
+        const { denial, isForged } = readFact(name, kept, secret)
+        if (denial !== undefined) denials.push(denial)
+        if (isForged) refused.push(name)
+      }
+      // Only where everything is read, or two nodes that know no better would go on telling each other.
+      if (asked.after === '' && refused.length > 0) await commands.run(doubtScript, keys, ...refused)
       const scanning = asked.after === '' && scan !== '0'
       return {
-        denials: parseEntries(entries.map(String)),
+        denials,
+        refused,
         cursor: scanning ? `${epoch} scan ${scan} ${after}` : `${epoch} ${after}`,
         more: more === '1',
         reset: reset === '1',
@@ -174,17 +233,9 @@ export function redisDenials(commands: RedisCommands, channel: string): DenialSt
   }
 }
 
-function parseEntries(entries: readonly string[]): Denial[] {
-  const denials: Denial[] = []
-  for (let index = 0; index < entries.length; index += 2) {
-    const denial = parseEntry(entries[index] ?? '', entries[index + 1] ?? '')
-    if (denial !== undefined) denials.push(denial)
-  }
-  return denials
-}
-
-function parseEntry(name: string, fact: string): Denial | undefined {
-  const [kind, id] = name.split(':')
-  const [, at, until] = /^(\d{1,16}):(\d{1,16})$/.exec(fact) ?? []
-  return at === undefined ? undefined : parseDenial({ kind, id, at: Number(at), until: Number(until) })
+/** `[name, fact, name, fact, ...]`, as a script answers. */
+function pairsOf(answer: unknown): [name: string, fact: string][] {
+  if (!Array.isArray(answer)) throw new TypeError('the denial store answered with something else')
+  const flat = answer.map(String)
+  return Array.from({ length: flat.length / 2 }, (_, index) => [flat[2 * index] ?? '', flat[2 * index + 1] ?? ''])
 }

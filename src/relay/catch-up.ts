@@ -57,17 +57,28 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
   /** Denials that the store has refused and has not taken since. */
   const refused = new Map<string, Denial>()
 
+  function missed(denial: Denial | undefined): void {
+    if (denial !== undefined) refused.set(`${denial.kind}:${denial.id}`, denial)
+  }
+
   /** From `from` to the end, one page at a time, with everything else in between. Returns the last page, or the one that no longer follows. */
   async function readFrom(from: string | undefined, denialsOf: DenialStore): Promise<DenialPage & { lost: boolean }> {
     let page = await denialsOf.since(from)
     let follows = from !== undefined
+    let forged = 0
+    const end = (lost: boolean) => {
+      if (forged > 0) onFailure(new Error(`${forged} stored revocations refused: bad signature`))
+      return { ...page, lost }
+    }
     for (;;) {
-      if (page.reset && follows) return { ...page, lost: true }
+      if (page.reset && follows) return end(true)
       follows = true
       unsettled = page.young ?? false
       learn(page.denials)
       for (const denial of page.denials) ledger.match(denial)
-      if (!page.more || stopped) return { ...page, lost: false }
+      forged += page.refused?.length ?? 0
+      for (const key of page.refused ?? []) missed(ledger.known(key))
+      if (!page.more || stopped) return end(false)
       await turn()
       page = await denialsOf.since(page.cursor)
     }
@@ -172,9 +183,7 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
       cursor = page.cursor
       if (isAmiss(page.kept)) return reconcile()
     },
-    missed(denial) {
-      refused.set(`${denial.kind}:${denial.id}`, denial)
-    },
+    missed,
     get unstored() {
       return refused.size
     },

@@ -20,6 +20,8 @@ export interface DenialLedger {
    * least as old as that: a log-out heard in between hits it.
    */
   find(subject: DenialSubject, now: number, since?: number): Denial | undefined
+  /** The one with this key (`kind:id`). */
+  known(key: string): Denial | undefined
   all(now: number): Denial[]
   /** Count and digest of what is in force at `asOf`, as a store says them. */
   kept(asOf: number, now: number): Pick<KeptDenials, 'count' | 'digest'>
@@ -117,6 +119,10 @@ export function createDenialLedger(clockSkew = 30_000, uptime = () => performanc
         if (undated && since <= heard.heardAt && denial.until > now) return denial
       }
       return undefined
+    },
+    known(key) {
+      const heard = maps[shardOf(key)]?.get(key)
+      return heard && denialOfKey(key, heard.at, heard.until)
     },
     all(now) {
       sweep(now)

@@ -35,6 +35,8 @@ export interface DenialSubject {
 export interface DenialPage {
   /** At most 500 or so, in no promised order. */
   readonly denials: readonly Denial[]
+  /** Keys (`kind:id`) under which the store has something that was not written by a node, or cannot be read. */
+  readonly refused?: readonly string[]
   /** Where these end. */
   readonly cursor: string
   /** Whether there are more behind them. */

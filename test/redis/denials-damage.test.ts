@@ -1,4 +1,5 @@
 import { after, afterEach, before, test } from 'node:test'
+import { readFact } from '../../src/redis/denial-fact.ts'
 import { redisBus } from '../../src/redis/redis-bus.ts'
 import { type Denial, denialOf } from '../../src/session/denials.ts'
 import { type RedisServer, startRedis } from '../harness/redis.ts'
@@ -19,6 +20,8 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map(({ relay }) => relay.close()))
   await redis.cli('FLUSHALL')
 })
+
+const { secret: keys = [] } = redisBus({ url: 'redis://localhost', channel: 'app', secret })
 
 async function start(): Promise<Listening> {
   const node = listening(redisBus({ url: redis.url, channel: 'app', secret }), { catchUpEvery: 20 })
@@ -55,6 +58,8 @@ for (const seed of [1, 2, 3]) {
       () => redis.cli('ZREM', ending, someName()),
       () => redis.cli('ZADD', log, '1', 'session:nobody'),
       () => redis.cli('HSET', facts, 'digest', '1 2'),
+      () => redis.cli('HSET', facts, someName(), 'garbage'),
+      () => redis.cli('HSET', facts, someName(), `${end + 1}:${end + 1}:${'A'.repeat(43)}`),
     ]
     for (let round = 0; round < 12; round++) {
       const some = Array.from({ length: 1 + below(700) }, () =>
@@ -73,7 +78,10 @@ for (const seed of [1, 2, 3]) {
     const expected = [...known].map(([name, denial]) => `${name}=${denial.at}:${denial.until}`).sort()
     await until(
       async () => {
-        const said = [...(await stored())].map(([name, fact]) => `${name}=${fact}`)
+        const said = [...(await stored())].map(([name, kept]) => {
+          const { denial, isForged } = readFact(name, kept, keys)
+          return isForged ? 'forged' : `${name}=${denial?.at}:${denial?.until}`
+        })
         return said.sort().join() === expected.join()
       },
       'Redis had all of them',
