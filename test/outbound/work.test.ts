@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { compileProjection } from '../../src/outbound/declared.ts'
 import { copySchema } from '../../src/schema/plain-schema.ts'
-import { Random, randomSchema, randomValue } from '../schema/random-schemas.ts'
+import { Random } from '../harness/random.ts'
+import { randomSchema, randomValue } from '../schema/random-schemas.ts'
 
 function projector(schema: object) {
   const project = compileProjection(copySchema(schema, 'schema', true), 'schema')

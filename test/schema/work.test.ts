@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { copySchema } from '../../src/schema/plain-schema.ts'
 import { checkValue, compilePlain } from '../../src/schema/schema.ts'
-import { Random, randomSchema, randomValue } from './random-schemas.ts'
+import { Random } from '../harness/random.ts'
+import { randomSchema, randomValue } from './random-schemas.ts'
 
 function finder(schema: object) {
   const tree = compilePlain(copySchema(schema, 'schema', false), 'schema', false)
