@@ -8,7 +8,7 @@ await app.register(secureWs, { origins: ['https://app.example'], authenticate: f
 app.get('/clock', { websocket: true }, (socket) => {
   socket.send({ type: 'now', at: new Date().toISOString() })
 })
-app.get('/healthy', async () => app.secureWs.stats())
+app.get('/ready', app.secureWs.health)
 
 // Fastify does not listen to signals. Closing sends every socket away with 1012, in batches.
 for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => app.close())

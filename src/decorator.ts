@@ -4,10 +4,11 @@ import type { IssuedTicket } from './authentication/authentication.ts'
 import type { HttpSession } from './authentication/http-session.ts'
 import type { Capacity } from './capacity/capacity.ts'
 import type { Caps } from './capacity/identity-capacity.ts'
-import { createDrain } from './connection/drain.ts'
+import { createDrain, type DrainReport } from './connection/drain.ts'
 import type { Held } from './connection/held.ts'
 import type { Sweep } from './connection/sweep.ts'
 import { badOption, SecureWsError } from './errors.ts'
+import { type BusHealth, createHealthHandler, type HealthHandler } from './health.ts'
 import type { Node, Revoked, RoomMember, Subject } from './node.ts'
 import type { GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
@@ -33,7 +34,15 @@ export interface SocketDescription {
   readonly session: Session | null
 }
 
-/** Counts of this node, for a gauge. */
+/** A budget of this node. */
+export interface Budget {
+  /** The part that is used up now. */
+  readonly used: number
+  /** The limit that was set. */
+  readonly limit: number
+}
+
+/** The state of this node in numbers, for a gauge. */
 export interface Stats {
   /** Open sockets. */
   readonly sockets: number
@@ -47,6 +56,15 @@ export interface Stats {
   readonly sessions: number
   /** Users that hold a place. */
   readonly users: number
+  /** Whether this node hears the others; `up` where it is alone. */
+  readonly bus: BusHealth
+  /** The drain, so far or as it ended; `null` until one has begun. */
+  readonly drain: DrainReport | null
+  /** The budgets of this node. */
+  readonly budgets: {
+    /** `limits.connections`. */
+    readonly connections: Budget
+  }
 }
 
 /** The methods of `app.secureWs`. */
@@ -122,12 +140,17 @@ export interface SecureWsInstance {
    * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`
    */
   guard(path: string, policy?: GuardPolicy): void
-  /** Counts of this node. */
+  /** The state of this node in numbers. */
   stats(): Stats
+  /**
+   * A handler for the probe of a load balancer, `app.get('/ready', app.secureWs.health)`: 200 while this node should be sent
+   * handshakes, 503 with the reason while it drains, or while the bus is away.
+   */
+  readonly health: HealthHandler
   /** The policy in force on each route, as plain values without secrets. */
   explain(): readonly object[]
-  /** Closes every socket with 1012, in batches, and admits nobody any more. Resolves when all are gone. */
-  drain(): Promise<void>
+  /** Closes every socket with 1012, in batches, and admits nobody any more. Resolves when all are gone, with what it did. */
+  drain(): Promise<DrainReport>
 }
 
 export interface InstanceSurroundings {
@@ -145,7 +168,25 @@ export interface InstanceSurroundings {
 
 export function createInstance(surroundings: InstanceSurroundings) {
   const { node, sweep, capacity, caps, routes, settings, limits, audit, http, guard } = surroundings
-  const drain = createDrain({ limits: limits.drain, connections: () => sweep.items })
+  const drain = createDrain({ limits: limits.drain, connections: () => sweep.items, report: drained })
+
+  function drained({ closed, cut, durationMs }: DrainReport): void {
+    const reason = cut > 0 ? `${cut} cut at the deadline (limits.drain.deadline)` : undefined
+    audit({ type: 'server.drained', count: closed, durationMs, reason })
+  }
+
+  function stats(): Stats {
+    const counts = capacity.counts()
+    return {
+      sockets: sweep.size,
+      rooms: node.rooms.size,
+      ...counts,
+      ...caps.counts(),
+      bus: node.busHealth,
+      drain: drain.report,
+      budgets: { connections: { used: counts.connections, limit: limits.connections } },
+    }
+  }
 
   const api: SecureWsInstance = {
     to: (room) => node.audience([room]),
@@ -205,7 +246,8 @@ export function createInstance(surroundings: InstanceSurroundings) {
       }))
     },
     guard: (path, policy = {}) => guard(path, policy),
-    stats: () => ({ sockets: sweep.size, rooms: node.rooms.size, ...capacity.counts(), ...caps.counts() }),
+    stats,
+    health: createHealthHandler(() => ({ drain: drain.report, bus: node.busHealth })),
     // By way of JSON: a copy, without members that say nothing, and certain to be plain.
     explain: () => routes.map((route): object => JSON.parse(JSON.stringify(route.explain()))),
     drain: () => drain.start(),

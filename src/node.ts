@@ -4,6 +4,7 @@ import { createLeases } from './capacity/leases.ts'
 import type { Connection } from './connection/connection.ts'
 import type { Held } from './connection/held.ts'
 import { CloseCode, SecureWsError } from './errors.ts'
+import type { BusHealth } from './health.ts'
 import { addressKey } from './http/address.ts'
 import { type Refusal, refuse } from './http/refusal.ts'
 import type { ReplayGuard } from './inbound/replay.ts'
@@ -206,6 +207,10 @@ export function createNode(options: NodeOptions) {
     get unjudgeable(): string | undefined {
       return relay.ready ? undefined : 'the bus is away: revocations may be missing'
     },
+    get busHealth(): BusHealth {
+      if (bus.state === 'down') return 'away'
+      return relay.ready ? 'up' : 'catching-up'
+    },
     async start(): Promise<void> {
       const started = relay.start()
       for (const inbox of remote.inboxes) relay.joinTopic(inbox)
@@ -225,9 +230,11 @@ export function createNode(options: NodeOptions) {
     /** The handshake rate that holds across nodes. When the store is away the local one goes on alone. */
     sharedRate: (perMinute: number) => {
       if (leases === undefined || stores === undefined) return undefined
-      return async (address: string | undefined): Promise<Refusal | undefined> => {
+      return async (address: string | undefined, side: 'check' | 'take'): Promise<Refusal | undefined> => {
         const key = `handshakes:${addressKey(address)}`
-        const within = await stores.counters.hit(key, 60_000, perMinute, uptime()).catch((error: unknown) => {
+        const { counters } = stores
+        const asked = side === 'take' ? counters.hit : counters.wouldHit
+        const within = await asked.call(counters, key, 60_000, perMinute, uptime()).catch((error: unknown) => {
           failed('rate', error)
           return true
         })

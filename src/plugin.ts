@@ -225,7 +225,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     }
   })
 
-  app.addHook('preClose', () => instance.api.drain())
+  app.addHook('preClose', async () => void (await instance.api.drain()))
 
   const ofSockets: Surroundings = {
     now,
@@ -280,8 +280,11 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const { guard, recheckBeforeUpgrade, nobodyBehind } = createGuard({
     uptime,
     announce,
+    audit,
+    thrown,
     seen: (request) => early.learn(request),
     policyOf,
+    policies: routes,
     isSocketOnly: (request) => Reflect.get(request.routeOptions.config, socketOnlyKey) === true,
     capacity,
     caps,

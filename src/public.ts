@@ -19,10 +19,12 @@ export {
   type StoredTicket,
   type TicketStore,
 } from './authentication/ticket-store.ts'
+export type { DrainReport } from './connection/drain.ts'
 export type { SendOptions } from './connection/port.ts'
-export type { SecureWsInstance, SocketDescription, Stats } from './decorator.ts'
+export type { Budget, SecureWsInstance, SocketDescription, Stats } from './decorator.ts'
 export { CloseCode, SecureWsError, type SecureWsErrorCode } from './errors.ts'
 export type { RegisteredOptions } from './fastify.ts'
+export type { BusHealth, Health, HealthHandler, HealthReply } from './health.ts'
 export type { Revoked, RoomMember, Subject } from './node.ts'
 export type { GuardPolicy } from './options/guard.ts'
 export type { LimitOptions } from './options/limits.ts'

@@ -92,6 +92,7 @@ const attempts = {
   markup: () => say('<img src=x onerror="document.body.innerHTML = \'owned\'">'),
   extra: () => send({ type: 'say', text: 'hello', admin: true }),
   type: () => send({ type: 'shutdown' }),
+  kick: () => send({ type: 'kick', name: document.querySelector('.who strong').textContent }),
   fast: () => {
     for (let n = 1; n <= 15; n++) say(`message ${n} of 15`)
   },

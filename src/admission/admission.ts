@@ -1,5 +1,4 @@
-import type { Duplex } from 'node:stream'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { causeOf } from '../authentication/authentication.ts'
 import type { Capacity } from '../capacity/capacity.ts'
 import type { Caps, IdentityPlace } from '../capacity/identity-capacity.ts'
@@ -8,14 +7,14 @@ import { type Refusal, refuse } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { DeveloperLog } from '../telemetry/developer-log.ts'
-import { after } from '../thenable.ts'
+import { after, isThenable } from '../thenable.ts'
 import { undeclaredProtocol } from './advice.ts'
 import { checkFetchMetadata } from './fetch-metadata.ts'
 import { checkHandshakeShape, type HandshakeFacts } from './handshake-request.ts'
 import { checkHost } from './host.ts'
 import { askOrigins, checkOrigin } from './origin.ts'
 import type { AdmissionPolicy } from './policy.ts'
-import type { Reached } from './reached.ts'
+import { type Reached, reachedBy } from './reached.ts'
 import { away, failed, permit, unanswered, verified } from './refusals.ts'
 import { checkRouteSchema } from './route-schema.ts'
 import { chooseProtocol } from './sub-protocol.ts'
@@ -29,16 +28,12 @@ export interface Said {
   readonly policy: { readonly admission: AdmissionPolicy }
 }
 
-/** A handshake on its way through the list. */
-export interface Handshake extends Said {
+/** A handshake as far as it can be judged: one that was made, or one that a client asks about. */
+export interface Question extends Said {
   readonly request: FastifyRequest
-  readonly reply: FastifyReply
-  readonly stream: Duplex
   readonly policy: RoutePolicy
   readonly since: number
-  readonly places: Places
   signedIn: SignedIn | null
-  place: IdentityPlace | undefined
   method: string
   protocol: string | undefined
   /** The function of the application whose answer is waited for, where a missing answer means that nobody could be asked. */
@@ -47,12 +42,38 @@ export interface Handshake extends Said {
   restoreRequest: () => void
 }
 
+export function questionOf(
+  request: FastifyRequest,
+  facts: HandshakeFacts,
+  policy: RoutePolicy,
+  since: number,
+): Question {
+  return {
+    request,
+    facts,
+    reached: reachedBy(facts),
+    policy,
+    since,
+    signedIn: null,
+    method: 'anonymous',
+    protocol: undefined,
+    asking: undefined,
+    restoreRequest: () => {},
+  }
+}
+
+/** A handshake on its way through the list. */
+export interface Handshake extends Question {
+  readonly places: Places
+  place: IdentityPlace | undefined
+}
+
 /** The parts of the server that are asked on the way. */
 export interface Means {
   readonly capacity: Capacity
   readonly caps: Caps
   /** The handshake rate across nodes; `undefined` when there is only this one. */
-  readonly sharedRate: ((address: string | undefined) => Promise<Refusal | undefined>) | undefined
+  readonly sharedRate: ((address: string | undefined, side: 'check' | 'take') => Promise<Verdict>) | undefined
   /** ws's own hook, when the application brought one. */
   readonly verifyClient: VerifyClient | undefined
   /** A reason to admit nobody now: draining, or a bus that has not caught up. */
@@ -63,11 +84,15 @@ export interface Means {
 
 export type Verdict = Refusal | undefined
 
+/** One question of the list. Asked of a handshake, `take` answers it where there is one; of a client's "why?", always `check`. */
 export interface Step {
   readonly name: string
   /** Whether a route has any use for it; it has, where this is left out. Asked once. */
   readonly concerns?: (policy: RoutePolicy, means: Means) => boolean
-  readonly check: (handshake: Handshake, means: Means) => Verdict | Promise<Verdict>
+  /** The verdict, for which nothing is spent: no place, no rate, no ticket. */
+  readonly check: (question: Question, means: Means) => Verdict | Promise<Verdict>
+  /** The same verdict, and what it allows is taken with it, so that nobody comes in between. */
+  readonly take?: (handshake: Handshake, means: Means) => Verdict | Promise<Verdict>
 }
 
 /** The steps for which the request's own words are enough: nobody is asked, and nothing is counted. */
@@ -98,15 +123,34 @@ export const admission: readonly Step[] = [
   ...said,
   { name: 'available', check: ({ policy }, means) => checkAvailable(!policy.authentication.anonymous, means) },
   // Before the first step that can wait: a thousand at once are counted, and do not ask the application a thousand times.
-  { name: 'connection place', check: reserveConnection },
-  { name: 'origins function', concerns: ({ admission: { origins } }) => origins.ask !== undefined, check: askFunction },
+  {
+    name: 'connection place',
+    check: ({ facts, since }, { capacity }) => capacity.check(facts.address, since),
+    take: reserveConnection,
+  },
+  {
+    name: 'origins function',
+    concerns: ({ admission: { origins } }) => origins.ask !== undefined,
+    check: ({ facts, policy, request }) => askOrigins(facts.origin, policy.admission.origins, request),
+    take: askFunction,
+  },
   {
     name: 'rate on all nodes',
     concerns: (_policy, { sharedRate }) => sharedRate !== undefined,
-    check: ({ facts }, { sharedRate }) => sharedRate?.(facts.address),
+    check: ({ facts }, { sharedRate }) => sharedRate?.(facts.address, 'check'),
+    take: ({ facts }, { sharedRate }) => sharedRate?.(facts.address, 'take'),
   },
-  { name: 'session', check: authenticate },
-  { name: 'session place', check: reserveSession },
+  {
+    name: 'session',
+    check: (question, means) => authenticate(question, means, 'peek'),
+    take: (handshake, means) => authenticate(handshake, means, 'authenticate'),
+  },
+  {
+    name: 'session place',
+    check: ({ signedIn, policy }, { caps }) =>
+      signedIn === null ? undefined : caps.check(signedIn.identity, policy.limits),
+    take: reserveSession,
+  },
   { name: 'sub-protocol', check: selectProtocol },
   { name: 'route schema', check: validate },
   { name: 'authorize', concerns: ({ authorize }) => authorize !== undefined, check: authorize },
@@ -123,6 +167,53 @@ export const admission: readonly Step[] = [
 /** The steps that one route has a use for. */
 export function admissionOf(policy: RoutePolicy, means: Means): readonly Step[] {
   return admission.filter(({ concerns }) => concerns === undefined || concerns(policy, means))
+}
+
+/** Takes a handshake through the list, for as long as `isOver` does not say that nobody waits for the end. */
+export function takeThrough(
+  handshake: Handshake,
+  means: Means,
+  steps: readonly Step[],
+  isOver: () => boolean,
+): Verdict | Promise<Verdict> {
+  return through(steps, ({ take, check }) => (take ?? check)(handshake, means), isOver, 0)
+}
+
+/** Asks what `takeThrough` would answer now, and leaves everything as it is. `comesTo` is told of each step before it is asked. */
+export function askThrough(
+  question: Question,
+  means: Means,
+  steps: readonly Step[],
+  isOver: () => boolean,
+  comesTo: (step: string) => void,
+): Verdict | Promise<Verdict> {
+  const ask = ({ name, check }: Step) => {
+    comesTo(name)
+    return check(question, means)
+  }
+  return through(steps, ask, isOver, 0)
+}
+
+function through(
+  steps: readonly Step[],
+  ask: (step: Step) => Verdict | Promise<Verdict>,
+  isOver: () => boolean,
+  from: number,
+): Verdict | Promise<Verdict> {
+  for (let index = from; index < steps.length; index++) {
+    const step = steps[index]
+    const verdict = step === undefined ? undefined : ask(step)
+    if (!isThenable(verdict)) {
+      if (verdict !== undefined) return verdict
+      continue
+    }
+    return after(verdict, (late) => {
+      // The client has reset, or the deadline has answered: whatever was reserved went with the stream.
+      if (isOver()) return undefined
+      return late ?? through(steps, ask, isOver, index + 1)
+    })
+  }
+  return undefined
 }
 
 function listedOrigin({ facts, reached: { own }, policy: { admission } }: Said): Verdict {
@@ -152,18 +243,18 @@ function askFunction({ facts, policy, request, since }: Handshake, { capacity }:
   })
 }
 
-function authenticate(handshake: Handshake, means: Means): Verdict | Promise<Verdict> {
-  const { policy, request, since } = handshake
+function authenticate(question: Question, means: Means, how: 'authenticate' | 'peek'): Verdict | Promise<Verdict> {
+  const { policy, request, since } = question
   // Set while it is asked and waited for; a deadline in between says that nobody could be asked.
-  handshake.asking = '`authenticate`'
-  return after(policy.authentication.authenticate(request), (said): Verdict => {
-    handshake.asking = undefined
+  question.asking = '`authenticate`'
+  return after(policy.authentication[how](request), (said): Verdict => {
+    question.asking = undefined
     if (said.refused)
       return said.fault
         ? unanswered(said.reason, causeOf(said))
         : refuse('SWS_UNAUTHENTICATED', said.reason, { forgottenBy: said.forgottenBy })
-    handshake.signedIn = said.signedIn
-    handshake.method = said.method
+    question.signedIn = said.signedIn
+    question.method = said.method
     return checkDenied(said.signedIn, since, means)
   })
 }
@@ -179,30 +270,30 @@ function reserveSession(handshake: Handshake, { caps }: Means): Verdict | Promis
   })
 }
 
-function selectProtocol(handshake: Handshake, { tell }: Means): Verdict {
-  const { facts, policy } = handshake
+function selectProtocol(question: Question, { tell }: Means): Verdict {
+  const { facts, policy } = question
   const offered = facts.protocols ?? []
   const credentials = policy.authentication.credentialProtocols(offered)
   const others = offered.filter((name) => !credentials.includes(name))
   const chosen = chooseProtocol(others, policy.protocols)
   if (chosen.refusal !== undefined) return chosen.refusal
-  handshake.protocol = chosen.protocol
+  question.protocol = chosen.protocol
   if (policy.passesOn === true) return undefined
   if (policy.protocols === undefined && chosen.protocol === undefined && offered.length > credentials.length) {
-    const { log, routeOptions } = handshake.request
+    const { log, routeOptions } = question.request
     tell({ about: 'sub-protocol', route: routeOptions.url, text: () => undeclaredProtocol(others) }, log)
   }
   return undefined
 }
 
-function validate(handshake: Handshake): Verdict | Promise<Verdict> {
-  return after(checkRouteSchema(handshake.request), ({ refusal, restore }): Verdict => {
-    handshake.restoreRequest = restore
+function validate(question: Question): Verdict | Promise<Verdict> {
+  return after(checkRouteSchema(question.request), ({ refusal, restore }): Verdict => {
+    question.restoreRequest = restore
     return refusal
   })
 }
 
-function authorize({ policy, signedIn, request }: Handshake): Verdict | Promise<Verdict> {
+function authorize({ policy, signedIn, request }: Question): Verdict | Promise<Verdict> {
   const threw = (error: unknown) => failed(error, '`authorize`')
   try {
     return after<unknown, Verdict>(policy.authorize?.(signedIn?.session ?? null, request), permit, threw)

@@ -4,28 +4,36 @@ import type { Slot } from '../capacity/capacity.ts'
 import { Places } from '../capacity/places.ts'
 import { answerHeaders, answerType, type Refusal, refusalBody } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
-import { after, isThenable } from '../thenable.ts'
+import type { Audit } from '../telemetry/audit.ts'
+import type { ThrownLog } from '../telemetry/thrown.ts'
+import { after } from '../thenable.ts'
 import {
   admissionOf,
   checkAvailable,
   checkDenied,
   type Handshake,
   type Means,
+  questionOf,
   type Step,
+  takeThrough,
   type Verdict,
 } from './admission.ts'
 import type { Admissions } from './admissions.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
 import { clientAddress, isTrusted, peerIsTrusted } from './peer.ts'
-import { reachedBy } from './reached.ts'
 import { away, failed, notASocketRoute, outOfTime, upgradeRequired } from './refusals.ts'
 import type { Announce } from './refused.ts'
+import { createWhy } from './why.ts'
 
 export interface GuardSurroundings extends Means {
   /** A clock that nobody can set. */
   readonly uptime: () => number
   readonly announce: Announce
+  readonly audit: Audit
+  readonly thrown: ThrownLog
   readonly policyOf: (request: FastifyRequest) => RoutePolicy | undefined
+  /** The policies of every route that is declared by now. */
+  readonly policies: readonly RoutePolicy[]
   /** A plain request of it is nobody's but ours to answer. */
   readonly isSocketOnly: (request: FastifyRequest) => boolean
   readonly admissions: Admissions
@@ -53,22 +61,6 @@ export function createGuard(surroundings: GuardSurroundings) {
     const steps = admissionOf(policy, surroundings)
     compiled.set(policy, steps)
     return steps
-  }
-
-  function run(handshake: Handshake, steps: readonly Step[], from: number): Verdict | Promise<Verdict> {
-    for (let index = from; index < steps.length; index++) {
-      const verdict = steps[index]?.check(handshake, surroundings)
-      if (!isThenable(verdict)) {
-        if (verdict !== undefined) return verdict
-        continue
-      }
-      return after(verdict, (late) => {
-        // The client has reset, or the deadline has answered: whatever was reserved went with the stream.
-        if (handshake.stream.destroyed || handshake.reply.sent) return undefined
-        return late ?? run(handshake, steps, index + 1)
-      })
-    }
-    return undefined
   }
 
   type Asker = Pick<HandshakeFacts, 'address'> & Partial<Pick<HandshakeFacts, 'origin'>>
@@ -124,11 +116,13 @@ export function createGuard(surroundings: GuardSurroundings) {
   const nobodyBehind = (request: FastifyRequest, reply: FastifyReply) =>
     answer(request, reply, readFacts(request), behind)
 
+  const answersWhy = createWhy({ ...surroundings, stepsOf })
+
   return { guard, recheckBeforeUpgrade, nobodyBehind }
 
   function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     if (!request.ws) {
-      done()
+      if (!answersWhy(request, reply)) done()
       return
     }
     const since = uptime()
@@ -149,21 +143,11 @@ export function createGuard(surroundings: GuardSurroundings) {
       return
     }
     const handshake: Handshake = {
-      request,
-      reply,
-      stream,
-      facts,
-      reached: reachedBy(facts),
-      policy,
-      since,
+      ...questionOf(request, facts, policy, since),
       places: new Places(stream),
-      signedIn: null,
       place: undefined,
-      method: 'anonymous',
-      protocol: undefined,
-      asking: undefined,
-      restoreRequest: () => {},
     }
+    const isOver = () => stream.destroyed || reply.sent
 
     const timeout = policy.limits.handshake
     // The clock runs until the stream is a socket or gone, so it covers the hooks that come after this one as well.
@@ -192,12 +176,14 @@ export function createGuard(surroundings: GuardSurroundings) {
       done()
     }
     const conclude = (refusal: Verdict) => {
-      if (stream.destroyed || reply.sent) return
+      if (isOver()) return
       if (refusal === undefined) admit()
       else turnAway(request, reply, facts, refusal)
     }
     try {
-      void after(run(handshake, stepsOf(policy), 0), conclude, (error) => conclude(failed(error)))
+      void after(takeThrough(handshake, surroundings, stepsOf(policy), isOver), conclude, (error) =>
+        conclude(failed(error)),
+      )
     } catch (error) {
       conclude(failed(error))
     }

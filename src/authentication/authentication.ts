@@ -74,6 +74,8 @@ export interface Authentication {
   readonly ticketAlone: boolean
   /** Without a promise where the authenticator needs none. Never throws, never rejects. */
   authenticate(request: FastifyRequest): AuthenticationVerdict | Promise<AuthenticationVerdict>
+  /** The same verdict, for which no one-time credential is spent. */
+  peek(request: FastifyRequest): AuthenticationVerdict | Promise<AuthenticationVerdict>
   /**
    * The session an open socket carries on with, or `null` when it has ended, has expired, or came back as somebody else.
    * Rejects when the look-up fails: the caller decides how long an unanswered question may stay open.
@@ -112,6 +114,7 @@ export function compileAuthentication(option: unknown, path: string, now: () => 
     looksFor: authenticators.flatMap(({ looksFor }) => looksFor ?? []),
     refreshable: authenticators.some((one) => one.refresh !== undefined),
     authenticate: anonymous ? () => nobody : (request) => authenticateBy(steps, request, now),
+    peek: anonymous ? () => nobody : (request) => authenticateBy(steps, request, now, peekAt),
     async revalidate(signedIn) {
       const { askAgain, session } = signedIn
       const answer = askAgain === undefined ? true : await askAgain(session)
@@ -166,20 +169,27 @@ function asAccepted({ session, identity }: SignedIn): Session {
 
 const nobody: Authenticated = { session: null, signedIn: null, method: 'none' }
 
+type Ask = (authenticator: Authenticator, request: FastifyRequest) => ReturnType<Authenticator['authenticate']>
+
+const askBy: Ask = (authenticator, request) => authenticator.authenticate(request)
+const peekAt: Ask = (authenticator, request) =>
+  authenticator.peek === undefined ? authenticator.authenticate(request) : authenticator.peek(request)
+
 function authenticateBy(
   steps: readonly Step[],
   request: FastifyRequest,
   now: () => number,
+  ask: Ask = askBy,
   asked: readonly Step[] = steps,
 ): AuthenticationVerdict | Promise<AuthenticationVerdict> {
   for (const [at, { method, authenticator }] of steps.entries()) {
     try {
-      const found = authenticator.authenticate(request)
+      const found = ask(authenticator, request)
       if (isThenable(found)) {
         return promiseOf(found).then(
           (session) =>
             verdictOn(session, method, authenticator, now()) ??
-            authenticateBy(steps.slice(at + 1), request, now, asked),
+            authenticateBy(steps.slice(at + 1), request, now, ask, asked),
           (error: unknown) => refusedBy(error, method),
         )
       }

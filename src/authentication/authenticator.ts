@@ -33,6 +33,11 @@ export interface Authenticator {
   credentialProtocols?(offered: readonly string[]): readonly string[]
   /** Reads the credential of a request. Bounded by `limits.handshake`; what it throws refuses. */
   authenticate(request: FastifyRequest): MaybePromise<FoundSession | KnownSession>
+  /**
+   * Answers as `authenticate` would, and spends nothing: for a client that asks why its handshake fails. Left out: `authenticate`
+   * itself is asked.
+   */
+  peek?(request: FastifyRequest): MaybePromise<FoundSession | KnownSession>
   /** Asked again while the socket is open. False, `null` or `undefined`: the session has ended. */
   revalidate?(session: Session): MaybePromise<boolean | FoundSession>
   /** A session by its id, for stores that keep no objects. */

@@ -34,6 +34,11 @@ export interface TicketStore {
   put(hash: string, ticket: StoredTicket, ttlMs: number): Promise<void> | void
   /** Reads and deletes in one step. `undefined` when unknown, taken before or expired. */
   take(hash: string): Promise<StoredTicket | undefined> | StoredTicket | undefined
+  /**
+   * Reads, and leaves the ticket where it is: for a client that asks why its handshake fails. Left out: what would become of
+   * its ticket is not known without spending it, and it is told `SWS_UNAVAILABLE`.
+   */
+  peek?(hash: string): Promise<StoredTicket | undefined> | StoredTicket | undefined
   /** Gives back what the store holds. */
   close?(): Promise<void> | void
 }
@@ -96,6 +101,10 @@ export function memoryTickets(options: MemoryTicketsOptions = {}): TicketStore {
       bySession.set(ticket.sessionId, ofSession.add(hash))
     },
     take,
+    peek(hash) {
+      const ticket = tickets.get(hash)
+      return ticket !== undefined && ticket.expiresAt > now() ? ticket : undefined
+    },
     close() {
       tickets.clear()
       bySession.clear()

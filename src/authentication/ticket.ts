@@ -83,6 +83,32 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
     return load === undefined ? askAgain : () => load(sessionId)
   }
 
+  async function redeem(
+    request: FastifyRequest,
+    read: (hash: string) => Promise<StoredTicket | undefined> | StoredTicket | undefined,
+  ): Promise<KnownSession | null> {
+    const shown = protocolCredential(request, ticketPrefix)
+    if (shown === undefined) return null
+    if (!ticketPattern.test(shown)) throw new RefusedCredential('a malformed ticket')
+    const stored = await read(hashOf(shown))
+    if (stored === undefined) throw new RefusedCredential('an unknown, spent or expired ticket')
+    const wrong = mismatch(stored, factsOf(request), Date.now())
+    if (wrong !== undefined) throw new RefusedCredential(wrong)
+    const alongside = bareSession(await issueFor?.authenticate(request))
+    if (alongside && alongside.id !== stored.sessionId) throw new RefusedCredential('a ticket of another session')
+    // The session may have ended in the seconds since: signed out, deleted, disabled.
+    const askAgain = askAgainBy(stored)
+    // `null` and `undefined` are answers, and mean that it has ended.
+    const answer = askAgain === undefined ? true : await askAgain(stored.session as Session)
+    const session = answer === true ? stored.session : answer
+    if (!session) throw new RefusedCredential('a ticket of a session that has ended')
+    const { id, userId } = session as Session
+    if (id !== stored.sessionId || userId !== stored.userId) {
+      throw new RefusedCredential('a ticket of a session that is now another')
+    }
+    return new KnownSession(session as Session, { askAgain, issuedAt: stored.issuedAt })
+  }
+
   return {
     name: 'ticket',
     ambient: false,
@@ -92,29 +118,13 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
     keepsOwnStore: options.store === undefined && load === undefined,
     ...(issueFor === undefined ? {} : { issueFor, loosened: issueFor.loosened ?? [] }),
     credentialProtocols: (offered) => protocolsWithPrefix(offered, ticketPrefix),
-    async authenticate(request) {
-      const shown = protocolCredential(request, ticketPrefix)
-      if (shown === undefined) return null
-      if (!ticketPattern.test(shown)) throw new RefusedCredential('a malformed ticket')
-      // Taken before anything is compared, and never put back: of concurrent handshakes, one gets it.
-      const stored = await store.take(hashOf(shown))
-      if (stored === undefined) throw new RefusedCredential('an unknown, spent or expired ticket')
-      const wrong = mismatch(stored, factsOf(request), Date.now())
-      if (wrong !== undefined) throw new RefusedCredential(wrong)
-      const alongside = bareSession(await issueFor?.authenticate(request))
-      if (alongside && alongside.id !== stored.sessionId) throw new RefusedCredential('a ticket of another session')
-      // The session may have ended in the seconds since: signed out, deleted, disabled.
-      const askAgain = askAgainBy(stored)
-      // `null` and `undefined` are answers, and mean that it has ended.
-      const answer = askAgain === undefined ? true : await askAgain(stored.session as Session)
-      const session = answer === true ? stored.session : answer
-      if (!session) throw new RefusedCredential('a ticket of a session that has ended')
-      const { id, userId } = session as Session
-      if (id !== stored.sessionId || userId !== stored.userId) {
-        throw new RefusedCredential('a ticket of a session that is now another')
-      }
-      return new KnownSession(session as Session, { askAgain, issuedAt: stored.issuedAt })
-    },
+    // Taken before anything is compared, and never put back: of concurrent handshakes, one gets it.
+    authenticate: (request) => redeem(request, (hash) => store.take(hash)),
+    peek: (request) =>
+      redeem(request, (hash) => {
+        if (store.peek === undefined) throw new Error('the ticket store has no `peek`')
+        return store.peek(hash)
+      }),
     asksAgain: true,
     async issue(session, ask, signedIn) {
       const { origin, route, ttl } = checkedRequest(ask)

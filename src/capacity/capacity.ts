@@ -1,6 +1,6 @@
 import { addressKey } from '../http/address.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
-import { createHandshakeRate } from './handshake-rate.ts'
+import { createHandshakeRate, type HandshakeRate } from './handshake-rate.ts'
 
 /** The `limits` on the connections of one node. */
 export interface CapacityLimits {
@@ -32,10 +32,14 @@ export type Reservation =
 export interface Capacity {
   /** Checks and takes in one turn of the loop: N parallel handshakes get exactly the places that are free (RS-11). */
   reserve(address: string | undefined, now: number): Reservation
+  /** The refusal that `reserve` would answer with now. Counts nothing, takes nothing. */
+  check(address: string | undefined, now: number): Refusal | undefined
   /** Takes back what a handshake has spent that was reserved at `then`: its page had no business here. Its place stays its own. */
   giveBack(address: string | undefined, then: number): void
   /** The refusal of an address that was refused too often within a minute, known before anything else is looked at. */
   refusedTooOften(address: string | undefined, now: number): Refusal | undefined
+  /** Counts a question why a handshake fails, and refuses it where there were too many: as many as there may be handshakes. */
+  askedTooOften(address: string | undefined, now: number): Refusal | undefined
   /** Counts a refusal: from a budget of its own, because any page can have its visitor's browser refused here. */
   noteRefused(address: string | undefined, now: number): void
   counts(): { readonly connections: number; readonly addresses: number }
@@ -45,24 +49,33 @@ export interface Capacity {
 export function createCapacity(limits: CapacityLimits): Capacity {
   const rate = createHandshakeRate(limits.handshakesPerMinutePerAddress)
   const refused = createHandshakeRate(limits.refusedPerMinutePerAddress)
+  /** Made with the first question: most servers are never asked. */
+  let asked: HandshakeRate | undefined
   const perAddress = createHolders('address')
   const open: Counter = { count: 0 }
+
+  function overRate(key: string, wait: number | undefined): Refusal | undefined {
+    return wait === undefined ? undefined : tooFast(`${key} began too many handshakes within a minute`, wait)
+  }
+
+  function full(): Refusal | undefined {
+    if (open.count < limits.connections) return undefined
+    const headers = retryAfter(busyFor)
+    return refuse('SWS_TOO_MANY_CONNECTIONS', `all ${limits.connections} connections are in use`, { headers })
+  }
 
   return {
     reserve(address, now) {
       const key = addressKey(address)
-      const wait = rate.take(key, now)
-      if (wait !== undefined) return { refusal: tooFast(`${key} began too many handshakes within a minute`, wait) }
-      if (open.count >= limits.connections) {
-        return {
-          refusal: refuse('SWS_TOO_MANY_CONNECTIONS', `all ${limits.connections} connections are in use`, {
-            headers: retryAfter(busyFor),
-          }),
-        }
-      }
+      const refusal = overRate(key, rate.take(key, now)) ?? full()
+      if (refusal !== undefined) return { refusal }
       const held = perAddress.reserve(key, limits.connectionsPerAddress)
       if (held.slot === undefined) return held
       return { slot: new ConnectionSlot(open, held.slot) }
+    },
+    check(address, now) {
+      const key = addressKey(address)
+      return overRate(key, rate.wait(key, now)) ?? full() ?? perAddress.check(key, limits.connectionsPerAddress)
     },
     giveBack(address, then) {
       rate.giveBack(addressKey(address), then)
@@ -71,6 +84,12 @@ export function createCapacity(limits: CapacityLimits): Capacity {
       const key = addressKey(address)
       const wait = refused.wait(key, now)
       return wait === undefined ? undefined : tooFast(`${key} was refused too often within a minute`, wait)
+    },
+    askedTooOften(address, now) {
+      asked ??= createHandshakeRate(limits.handshakesPerMinutePerAddress)
+      const key = addressKey(address)
+      const wait = asked.take(key, now)
+      return wait === undefined ? undefined : tooFast(`${key} asked too often within a minute`, wait)
     },
     noteRefused(address, now) {
       refused.take(addressKey(address), now)
@@ -82,6 +101,8 @@ export function createCapacity(limits: CapacityLimits): Capacity {
 export interface Holders {
   /** Takes one of `limit` places under this key, in the same turn as the check. */
   reserve(key: string, limit: number): Reservation
+  /** The refusal that `reserve` would answer with now. Takes nothing. */
+  check(key: string, limit: number): Refusal | undefined
   /** How many keys hold anything. */
   readonly size: number
 }
@@ -94,12 +115,13 @@ export interface Holders {
  */
 export function createHolders(what: 'address' | 'session' | 'user'): Holders {
   const taken = new Map<string, number>()
+  const check = (key: string, limit: number) => ((taken.get(key) ?? 0) < limit ? undefined : tooMany(what, limit))
   return {
     reserve(key, limit) {
-      const before = taken.get(key) ?? 0
-      if (before >= limit) return { refusal: tooMany(what, limit) }
-      return { slot: new KeySlot(taken, key) }
+      const refusal = check(key, limit)
+      return refusal === undefined ? { slot: new KeySlot(taken, key) } : { refusal }
     },
+    check,
     get size() {
       return taken.size
     },

@@ -49,14 +49,8 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
   /** The sockets that are to go for a handshake that is not over: no two handshakes count on the same one. */
   const leaving = new Set<Held>()
 
-  function reserve(
-    { sessionId, userId }: Identity,
-    limits: CapLimits,
-  ): IdentityReservation | Promise<IdentityReservation> {
-    const caps: [kind: 'session' | 'user', id: string, limit: number][] = [
-      ['session', sessionId, limits.connectionsPerSession],
-    ]
-    if (userId !== undefined) caps.push(['user', userId, limits.connectionsPerUser])
+  function reserve(identity: Identity, limits: CapLimits): IdentityReservation | Promise<IdentityReservation> {
+    const caps = capsOf(identity, limits)
     const place = new Place(leaving)
     for (const [kind, id, limit] of caps) {
       const { slot, refusal } = reserveHere(kind, id, limit, place)
@@ -87,19 +81,42 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
 
   /** Told to go when the newcomer is a socket, and not before: a handshake that is refused in the end closes nobody. */
   function claimOldest(key: string, place: Place): boolean {
-    for (const connection of identities.of(key)) {
-      if (connection.ended || leaving.has(connection)) continue
-      place.claim(connection)
-      return true
-    }
-    return false
+    const oldest = oldestOf(key)
+    if (oldest !== undefined) place.claim(oldest)
+    return oldest !== undefined
   }
 
-  async function reserveEverywhere(
-    caps: readonly (readonly ['session' | 'user', string, number])[],
-    place: Place,
-    shared: Leases,
-  ): Promise<IdentityReservation> {
+  function oldestOf(key: string): Held | undefined {
+    for (const connection of identities.of(key)) if (!connection.ended && !leaving.has(connection)) return connection
+    return undefined
+  }
+
+  /** The refusal that `reserve` would answer with now. Takes no place, and nobody has to make room. */
+  function check(identity: Identity, limits: CapLimits): Refusal | undefined | Promise<Refusal | undefined> {
+    const caps = capsOf(identity, limits)
+    for (const [kind, id, limit] of caps) {
+      const key = identityKey(kind, id)
+      const holders = kind === 'session' ? perSession : perUser
+      const refusal = holders.check(id, whenFull === 'refuse' ? limit : limit + leavingOf(key))
+      if (refusal !== undefined && (whenFull === 'refuse' || oldestOf(key) === undefined)) return refusal
+    }
+    return leases === undefined ? undefined : checkEverywhere(caps, leases)
+  }
+
+  async function checkEverywhere(caps: readonly Cap[], shared: Leases): Promise<Refusal | undefined> {
+    try {
+      for (const [kind, id, limit] of caps) {
+        const key = identityKey(kind, id)
+        if (await shared.hasRoom(key, limit + leavingOf(key))) continue
+        if (whenFull === 'refuse' || oldestOf(key) === undefined) return full(kind, limit)
+      }
+      return undefined
+    } catch {
+      return unanswered()
+    }
+  }
+
+  async function reserveEverywhere(caps: readonly Cap[], place: Place, shared: Leases): Promise<IdentityReservation> {
     const holder = randomUUID()
     try {
       for (const [kind, id, limit] of caps) {
@@ -118,14 +135,13 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
     } catch {
       // Nobody can say how many there are: refused (ASVS 16.5.3).
       place.release()
-      return {
-        refusal: refuse('SWS_UNAVAILABLE', 'the shared caps cannot be asked', { headers: { 'retry-after': '5' } }),
-      }
+      return { refusal: unanswered() }
     }
   }
 
   return {
     reserve,
+    check,
     counts: () => ({ sessions: perSession.size, users: perUser.size }),
   }
 }
@@ -162,6 +178,17 @@ class Place extends Slots implements IdentityPlace {
     this.#claimed = undefined
     super.release()
   }
+}
+
+type Cap = readonly [kind: 'session' | 'user', id: string, limit: number]
+
+function capsOf({ sessionId, userId }: Identity, limits: CapLimits): readonly Cap[] {
+  const ofSession: Cap = ['session', sessionId, limits.connectionsPerSession]
+  return userId === undefined ? [ofSession] : [ofSession, ['user', userId, limits.connectionsPerUser]]
+}
+
+function unanswered(): Refusal {
+  return refuse('SWS_UNAVAILABLE', 'the shared caps cannot be asked', { headers: { 'retry-after': '5' } })
 }
 
 function full(kind: string, limit: number): Refusal {

@@ -14,6 +14,8 @@ export interface LeasesOptions {
 export interface Leases {
   /** The function that gives the place back (once, whatever happens), or `undefined` when all are taken. Rejects when nobody can say. */
   take(key: string, holder: string, limit: number): Promise<(() => Promise<void>) | undefined>
+  /** Says whether `take` would find a place, and takes none. Rejects when nobody can say. */
+  hasRoom(key: string, limit: number): Promise<boolean>
   /** Stops renewing and gives every place back. */
   close(): Promise<void>
 }
@@ -56,6 +58,7 @@ export function createLeases({ counters, nodeId, ttl = 30_000, onFailure }: Leas
       if (stopped.signal.aborted) await give(claim)
       return () => give(claim)
     },
+    hasRoom: (key, limit) => counters.hasRoom(key, limit),
     async close() {
       stopped.abort()
       await renewing

@@ -4,6 +4,8 @@ import { CloseCode } from '../errors.ts'
 export interface DrainOptions {
   readonly limits: { readonly batch: number; readonly every: number; readonly deadline: number }
   readonly connections: () => ReadonlySet<Drained>
+  /** Told once, when all are gone. */
+  readonly report: (report: DrainReport) => void
 }
 
 export interface Drained {
@@ -12,34 +14,77 @@ export interface Drained {
   terminate(): void
 }
 
+/** The work of a drain: so far, while it runs. */
+export interface DrainReport {
+  /** Sockets that were told to go, with 1012. */
+  readonly closed: number
+  /** Sockets that were still there at `limits.drain.deadline`, and were cut. */
+  readonly cut: number
+  /** How long it took, or has taken so far, in ms. */
+  readonly durationMs: number
+  /** Whether all are gone. */
+  readonly done: boolean
+}
+
+export interface Drain {
+  readonly started: boolean
+  /** The report until now; `null` before the start. */
+  readonly report: DrainReport | null
+  /** The second call waits for the same end. */
+  start(): Promise<DrainReport>
+}
+
 /**
  * Empties a server: 1012 to a batch at a time, so that the clients do not all come back in one second, each told when to
  * retry; what is still open at the deadline is cut. A client that ignores the close frame holds nobody (RS-10).
  */
-export function createDrain({ limits, connections }: DrainOptions) {
-  let running: Promise<void> | undefined
+export function createDrain({ limits, connections, report }: DrainOptions): Drain {
+  const { batch, every, deadline } = limits
+  let running: Promise<DrainReport> | undefined
+  let begunAt = 0
+  let tookMs: number | undefined
+  let closed = 0
+  let cut = 0
 
-  async function run(): Promise<void> {
-    const { batch, every, deadline } = limits
-    const endsAt = performance.now() + deadline
-    while (performance.now() < endsAt) {
+  async function empty(): Promise<void> {
+    while (performance.now() < begunAt + deadline) {
       const open = [...connections()].filter(({ ended }) => !ended)
       for (const connection of open.slice(0, batch)) {
+        closed++
         connection.end(CloseCode.ServiceRestart, 'draining', { retryAfter: retryAfter(open.length, limits) })
       }
       if (connections().size === 0) return
       // Between batches the pace is `every`; afterwards we only wait for the closing handshakes.
       await wait(open.length > batch ? every : Math.min(50, every))
     }
-    for (const connection of [...connections()]) connection.terminate()
+    for (const connection of [...connections()]) {
+      cut++
+      connection.terminate()
+    }
     while (connections().size > 0) await wait(5)
+  }
+
+  function reported(): DrainReport {
+    return { closed, cut, durationMs: Math.round(tookMs ?? performance.now() - begunAt), done: tookMs !== undefined }
+  }
+
+  async function run(): Promise<DrainReport> {
+    begunAt = performance.now()
+    await empty()
+    tookMs = performance.now() - begunAt
+    const done = reported()
+    report(done)
+    return done
   }
 
   return {
     get started() {
       return running !== undefined
     },
-    start(): Promise<void> {
+    get report() {
+      return running === undefined ? null : reported()
+    },
+    start() {
       running ??= run()
       return running
     },

@@ -42,6 +42,28 @@ export function refuse(code: HandshakeRefusalCode, reason: string, details: Refu
   return { status: handshakeRefusals[code].status, ...details, code, reason }
 }
 
+/** The answer to a client that asks why: the verdict its handshake would get now. */
+export interface WhyAnswer {
+  /** The code of the refusal; `null` when the handshake would be let in. */
+  readonly code: HandshakeRefusalCode | null
+  /** Whether the same client may be let in later, without anybody signing in or changing anything. */
+  readonly reconnect: boolean
+  /** Milliseconds to wait before. */
+  readonly retryAfter?: number
+}
+
+export function whyBody(refusal: Refusal | undefined): WhyAnswer {
+  if (refusal === undefined) return { code: null, reconnect: true }
+  const { code, status, headers } = refusal
+  const seconds = Number(headers?.['retry-after'])
+  return {
+    code,
+    // Too many, or our own side: the two kinds that pass by themselves.
+    reconnect: status === 429 || status >= 500,
+    ...(seconds > 0 && { retryAfter: seconds * 1_000 }),
+  }
+}
+
 /** The headers of the answer that are ours, in the order in which they go out. */
 export function answerHeaders({ code, headers }: Refusal): Readonly<Record<string, string>> {
   return { ...headers, connection: 'close', 'cache-control': 'no-store', [codeHeader]: code }

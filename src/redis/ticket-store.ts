@@ -27,6 +27,11 @@ export function redisTickets(bus: TicketRedis): TicketStore {
   const { channel, commands } = bus
   const keys = [key, ...olderKeys]
   const nameOf = (hash: string) => `${channel}:ticket:${hash}`
+  const read = async (hash: string, ...command: readonly string[]): Promise<StoredTicket | undefined> => {
+    if (!isHash(hash)) return undefined
+    const value = await commands.send(nameOf(hash), ...command, nameOf(hash))
+    return typeof value === 'string' ? open(value, hash, keys) : undefined
+  }
 
   return {
     async put(hash, { session: _, askAgain: _askAgain, ...ticket }, ttlMs) {
@@ -37,13 +42,20 @@ export function redisTickets(bus: TicketRedis): TicketStore {
       const answer = await commands.send(nameOf(hash), 'SET', nameOf(hash), value, 'PX', String(ttlMs), 'NX')
       if (String(answer) !== 'OK') throw new Error('this ticket is already kept')
     },
-    async take(hash) {
-      if (!isHash(hash)) return undefined
-      const value = await commands.send(nameOf(hash), 'GETDEL', nameOf(hash))
-      return typeof value === 'string' ? open(value, hash, keys) : undefined
-    },
+    take: (hash) => read(hash, 'GETDEL'),
+    peek: (hash) => read(hash, 'EVAL', peekScript, '1'),
   }
 }
+
+/**
+ * Reads a ticket and leaves it, with the time it has, by the rights that are there for taking one: the user of a bus needs none
+ * to read whatever else is kept under its prefix. `SET ... GET` hands out what it replaces, and it is put back in the same step.
+ */
+const peekScript = `
+local value = redis.call('SET', KEYS[1], '', 'XX', 'KEEPTTL', 'GET')
+if value then redis.call('SET', KEYS[1], value, 'XX', 'KEEPTTL') end
+return value
+`
 
 /** Total: what somebody else wrote there is no ticket. */
 function open(value: string, hash: string, keys: readonly KeyObject[]): StoredTicket | undefined {

@@ -8,8 +8,12 @@ export interface CounterStore {
    * `now` is used by the memory form; a shared store counts by its own clock, the only one that all nodes agree on.
    */
   hit(key: string, windowMs: number, limit: number, now: number): Promise<boolean>
+  /** Says whether `hit` would be within the limit, and counts nothing. */
+  wouldHit(key: string, windowMs: number, limit: number, now: number): Promise<boolean>
   /** Takes one of `limit` places under `key` for `ttlMs`; true also when `holder` already has it. Check and take are one step. */
   acquire(key: string, holder: string, limit: number, ttlMs: number): Promise<boolean>
+  /** Says whether fewer than `limit` places are taken under `key`, and takes none. */
+  hasRoom(key: string, limit: number): Promise<boolean>
   /** Keeps places for another `ttlMs`, and puts back those that the store lost (never refused: their sockets are open). */
   renew(claims: readonly Claim[], ttlMs: number): Promise<void>
   /** Gives a place back. */
@@ -38,6 +42,8 @@ export function memoryCounters(now: () => number = () => performance.now()): Cou
       }
       return allowed
     },
+    wouldHit: async (key, windowMs, limit, time) => slide(windows.get(key), windowMs, limit, time)[0],
+    hasRoom: async (key, limit) => leases.holders(key).length < limit,
     acquire: async (key, holder, limit, ttlMs) => leases.take(key, holder, limit, ttlMs),
     renew: async (claims, ttlMs) => {
       for (const { key, holder } of claims) leases.keep(key, holder, ttlMs)

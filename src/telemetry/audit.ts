@@ -11,6 +11,7 @@ import { logThrown } from './thrown.ts'
 export type AuditType =
   | 'handshake.accepted'
   | 'handshake.refused'
+  | 'handshake.asked'
   | 'socket.closed'
   | 'socket.failed'
   | 'message.refused'
@@ -24,6 +25,7 @@ export type AuditType =
   | 'room.refused'
   | 'ticket.issued'
   | 'relay.failed'
+  | 'server.drained'
   | 'options.loosened'
 
 /** A decision: who, what, when, where. Never a message body, a credential or a raw session id (ASVS 16.2.5). */
@@ -54,8 +56,10 @@ export interface AuditEvent {
   readonly messageType?: string
   /** The room. */
   readonly room?: string
-  /** How long it took, in ms: the handshake, or the life of the socket. */
+  /** How long it took, in ms: the handshake, the life of the socket, or the drain. */
   readonly durationMs?: number
+  /** How many it concerned: the sockets of a drain. */
+  readonly count?: number
   /**
    * In the log alone: how many of the same type and code were not logged since the last line. The `audit` function gets
    * every one.

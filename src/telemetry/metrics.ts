@@ -10,24 +10,44 @@ export interface Metrics {
   /** Counts a decision. */
   count(entry: AuditEntry): void
   /** Reports the numbers of `stats()` from now on. */
-  observe(read: () => Readonly<Record<Gauge, number>>): void
+  observe(read: () => Measured): void
   close(): void
 }
 
-const gauges = {
-  sockets: ['secure_ws.server.active_connections', '{connection}', 'Open sockets.'],
-  connections: [
+/** What is read of `stats()`. */
+export interface Measured {
+  readonly sockets: number
+  readonly connections: number
+  readonly rooms: number
+  readonly sessions: number
+  readonly users: number
+  readonly addresses: number
+  readonly bus: string
+  readonly drain: object | null
+}
+
+type Gauge = readonly [name: string, unit: string, description: string, read: (stats: Measured) => number]
+
+const gauges: readonly Gauge[] = [
+  ['secure_ws.server.active_connections', '{connection}', 'Open sockets.', ({ sockets }) => sockets],
+  [
     'secure_ws.server.places',
     '{connection}',
     'Sockets and running handshakes: what limits.connections counts.',
+    ({ connections }) => connections,
   ],
-  rooms: ['secure_ws.server.rooms', '{room}', 'Rooms with a member on this node.'],
-  sessions: ['secure_ws.server.sessions', '{session}', 'Sessions that hold a place.'],
-  users: ['secure_ws.server.users', '{user}', 'Users that hold a place.'],
-  addresses: ['secure_ws.server.addresses', '{address}', 'Addresses that hold a place.'],
-} as const
-
-type Gauge = keyof typeof gauges
+  ['secure_ws.server.rooms', '{room}', 'Rooms with a member on this node.', ({ rooms }) => rooms],
+  ['secure_ws.server.sessions', '{session}', 'Sessions that hold a place.', ({ sessions }) => sessions],
+  ['secure_ws.server.users', '{user}', 'Users that hold a place.', ({ users }) => users],
+  ['secure_ws.server.addresses', '{address}', 'Addresses that hold a place.', ({ addresses }) => addresses],
+  [
+    'secure_ws.server.bus_up',
+    '1',
+    '1 while this node hears the others, 0 while the bus is away or not caught up.',
+    ({ bus }) => Number(bus === 'up'),
+  ],
+  ['secure_ws.server.draining', '1', '1 from the start of a drain on.', ({ drain }) => Number(drain !== null)],
+]
 
 /** In seconds. Handshakes take milliseconds; connections live from seconds to days. */
 const handshakeBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -68,13 +88,13 @@ export function createMetrics(load: typeof api = api): Metrics | undefined {
         connection.record(durationMs / 1_000, { code: closeCode(code), ...withRoute(route) })
     },
     observe(read) {
-      const made = Object.entries(gauges).map(([key, [name, unit, description]]) => {
-        return { key: key as Gauge, gauge: meter.createObservableGauge(name, { unit, description }) }
+      const made = gauges.map(([name, unit, description, of]) => {
+        return { gauge: meter.createObservableGauge(name, { unit, description }), of }
       })
       const all = made.map(({ gauge }) => gauge)
       const report: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
         const numbers = read()
-        for (const { key, gauge } of made) result.observe(gauge, numbers[key])
+        for (const { gauge, of } of made) result.observe(gauge, of(numbers))
       }
       meter.addBatchObservableCallback(report, all)
       stop = () => meter.removeBatchObservableCallback(report, all)

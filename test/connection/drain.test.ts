@@ -32,7 +32,7 @@ function connections(count: number, stubborn: boolean) {
 
 test('a batch at a time, each told a time of its own to return', async () => {
   const { open, told } = connections(10, false)
-  const drain = createDrain({ limits: { batch: 4, every: 20, deadline: 10_000 }, connections: () => open })
+  const drain = createDrain({ limits: { batch: 4, every: 20, deadline: 10_000 }, connections: () => open, report() {} })
   assert.equal(drain.started, false)
   const done = drain.start()
   assert.equal(drain.started, true)
@@ -46,12 +46,16 @@ test('a batch at a time, each told a time of its own to return', async () => {
 
 test('RS-10 who is still there at the deadline is cut, told once only', async () => {
   const { open, told, cut } = connections(5, true)
-  await createDrain({ limits: { batch: 10, every: 10, deadline: 50 }, connections: () => open }).start()
+  await createDrain({ limits: { batch: 10, every: 10, deadline: 50 }, connections: () => open, report() {} }).start()
   assert.deepEqual([told.length, cut(), open.size], [5, 5, 0])
 })
 
 test('starting twice drains once, and an empty server is drained at once', async () => {
-  const drain = createDrain({ limits: { batch: 1, every: 60_000, deadline: 60_000 }, connections: () => new Set() })
+  const drain = createDrain({
+    limits: { batch: 1, every: 60_000, deadline: 60_000 },
+    connections: () => new Set(),
+    report() {},
+  })
   assert.equal(drain.start(), drain.start())
   await drain.start()
 })

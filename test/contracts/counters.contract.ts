@@ -27,6 +27,19 @@ export function countersContract(open: () => Promise<Nodes>): void {
       assert.equal(await far.hit('rate 2', long, 5, Date.now()), true)
     })
 
+    test('asking whether a hit would count, and whether there is room, changes neither', async () => {
+      const ask = async () => [await far.wouldHit('ask', long, 2, Date.now()), await far.hasRoom('ask', 1)]
+      for (let turn = 0; turn < 5; turn++) assert.deepEqual(await ask(), [true, true])
+      assert.equal(await near.hit('ask', long, 2, Date.now()), true)
+      assert.deepEqual(await ask(), [true, true])
+      assert.equal(await near.hit('ask', long, 2, Date.now()), true)
+      assert.equal(await near.acquire('ask', 'a', 1, long), true)
+      assert.deepEqual(await ask(), [false, false])
+      assert.equal(await far.hasRoom('ask', 2), true)
+      await near.release('ask', 'a')
+      assert.deepEqual(await ask(), [false, true])
+    })
+
     test('2.3.3: hits at the same time are counted one by one', async () => {
       const hits = Array.from({ length: 60 }, (_, turn) => (turn % 2 ? near : far).hit('burst', long, 20, Date.now()))
       assert.equal(countTrue(await Promise.all(hits)), 20)

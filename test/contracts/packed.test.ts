@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { cp, readdir, readFile } from 'node:fs/promises'
+import { cp, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { root } from '../house/source-files.ts'
@@ -63,6 +63,13 @@ test('the package holds what it runs, and nothing else', async () => {
     targets.filter((target) => !names.includes(target)),
     [],
   )
+})
+
+// The figures are written by `npm run size`; this says when it is time to run it again.
+test('README states the size of the tarball', async () => {
+  const stated = Number(/The tarball is (\d+\.\d) MB/.exec(await readFile(join(root, 'README.md'), 'utf8'))?.[1])
+  const { size } = await stat(stranger.tarball)
+  assert.ok(Math.abs(stated - size / 1e6) < 0.15, `stated ${stated} MB, is ${size} bytes`)
 })
 
 /** Every string below a value. */

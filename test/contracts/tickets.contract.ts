@@ -26,11 +26,13 @@ export function ticketsContract(open: () => Promise<Nodes>): void {
       expiresAt: Date.now() + ttlMs,
     })
 
-    test('a ticket comes back as it was put, once', async () => {
+    test('a ticket comes back as it was put, once, however often it was looked at', async () => {
       const hash = newHash()
       const put = ticket()
       await near.put(hash, put, 60_000)
+      for (const store of [far, near, far]) assert.deepEqual(await store.peek?.(hash), put)
       assert.deepEqual(await far.take(hash), put)
+      assert.equal(await near.peek?.(hash), undefined)
       assert.equal(await far.take(hash), undefined)
       assert.equal(await near.take(hash), undefined)
     })
@@ -64,7 +66,7 @@ export function ticketsContract(open: () => Promise<Nodes>): void {
 
     test('SE-12: what was never issued is no ticket', async () => {
       for (const hash of [newHash(), '', '*', '__proto__', 'a\r\nGET x', 'x'.repeat(10_000)])
-        assert.equal(await far.take(hash), undefined)
+        for (const taken of [await far.take(hash), await far.peek?.(hash)]) assert.equal(taken, undefined)
     })
   })
 }

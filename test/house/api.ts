@@ -13,7 +13,10 @@ const groups: readonly { readonly title: string; readonly paths: readonly string
     paths: ['src/plugin', 'src/fastify.ts#Registered', 'src/options/', 'src/admission/', 'src/capacity/'],
   },
   { title: 'Routes', paths: ['src/fastify.ts#Route', 'src/fastify.ts#Receive', 'src/socket-route'] },
-  { title: 'app.secureWs', paths: ['src/decorator', 'src/node', 'src/remote/', 'src/rooms/', 'src/revocation/'] },
+  {
+    title: 'app.secureWs',
+    paths: ['src/decorator', 'src/health', 'src/node', 'src/remote/', 'src/rooms/', 'src/revocation/'],
+  },
   { title: 'The socket', paths: ['src/fastify.ts', 'src/ws/', 'src/connection/'] },
   { title: 'Sessions and authenticators', paths: ['src/session/', 'src/authentication/'] },
   { title: 'Text that leaves', paths: ['src/outbound/', 'src/sanitizing/', 'src/schema/'] },

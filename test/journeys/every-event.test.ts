@@ -46,7 +46,7 @@ async function decisions(t: { after(task: () => unknown): void }) {
     authenticate: [ticket(), fromRequest(find, { ambient: false, revalidate })],
     allowMissingOrigin: true,
     bus: failingBus(),
-    limits: { roomsPerSocket: 1 },
+    limits: { roomsPerSocket: 1, drain: { deadline: 500 } },
     session: { revalidateEvery: 200 },
   })
   const text = { schema: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] } } as const
@@ -91,6 +91,7 @@ test('docs/events.md: each event is made on a real socket, with the level and th
   await until(() => talks.heard.filter(({ type }) => type === 'error').length === 3, 'three errors')
 
   await assert.rejects(openSocket(url, { headers: { origin, 'x-session': 'nobody' } }))
+  await fetch(url.replace('ws:', 'http:'), { headers: { origin, 'x-session': 'nobody', 'secure-ws': 'why' } })
   const issued = await fetch(`${origin}/ticket`, { method: 'POST', headers: as({ id: 'talks', ...user }).headers })
   assert.equal(issued.status, 200)
   app.secureWs.to('room:1').send('to the other nodes')
@@ -108,6 +109,10 @@ test('docs/events.md: each event is made on a real socket, with the level and th
   await app.secureWs.revoke({ sessionId: 'talks' })
   await app.secureWs.revoke({ userId: 'ann' })
   await Promise.all([talks.closed, asked.closed])
+  const silent = await openSocket(url, as({ id: 'silent' }))
+  Reflect.get(silent.socket, '_socket').pause()
+  await app.secureWs.drain()
+  silent.socket.terminate()
 
   const seen = new Map<string, { levels: Set<string>; fields: Set<string> }>()
   for (const { level, audit } of lines) {

@@ -81,7 +81,16 @@ test('docs/operating.md has a row for each metric, and for no other', async () =
   const reader = new Reader()
   const provider = new MeterProvider({ readers: [reader] })
   const metrics = createMetrics(() => ({ ...api, metrics: { getMeter: provider.getMeter.bind(provider) } as never }))
-  metrics?.observe(() => ({ sockets: 0, connections: 0, rooms: 0, sessions: 0, users: 0, addresses: 0 }))
+  metrics?.observe(() => ({
+    sockets: 0,
+    connections: 0,
+    rooms: 0,
+    sessions: 0,
+    users: 0,
+    addresses: 0,
+    bus: 'up',
+    drain: null,
+  }))
   metrics?.count({ type: 'handshake.accepted', durationMs: 1 })
   metrics?.count({ type: 'socket.closed', durationMs: 1 })
   const made = new Set([...(await pointsOf(reader)).keys()].map((name) => name.split('{')[0]))

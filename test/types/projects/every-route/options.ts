@@ -2,6 +2,7 @@ import Fastify from 'fastify'
 import secureWs, {
   type AuditEvent,
   cookieSession,
+  type DrainReport,
   dangerouslyAllowAnyOrigin,
   memoryBus,
   type SecureWsOptions,
@@ -66,7 +67,8 @@ is<Promise<{ readonly closed: number; readonly stored: boolean }>>()(
 )
 is<Promise<{ readonly closed: number; readonly stored: boolean }>>()(ws.revoke({ tokenId: 't' }))
 is<Stats>()(ws.stats())
-is<Promise<void>>()(ws.drain())
+is<Promise<DrainReport>>()(ws.drain())
+app.get('/ready', ws.health)
 // @ts-expect-error TS2345: whom?
 ws.revoke({})
 // @ts-expect-error TS2345: one at a time, or it is not clear who is meant.
