@@ -17,17 +17,25 @@ export function keepDeclared(
   place: Place | undefined,
   notes: Notes,
   work: Work,
-): { readonly copy: unknown; readonly specials: readonly Special[] } | undefined {
+): Kept | undefined {
   if (!holds(root, copy, work)) return undefined
-  const keeper: Keeper = { notes, work, specials: [] }
+  const keeper: Keeper = { notes, work, specials: [], dropped: 0 }
   const kept = keep(copy, [root], place, { holder: noHolder, key: place?.key ?? '' }, keeper)
-  return { copy: kept, specials: keeper.specials }
+  return { copy: kept, specials: keeper.specials, dropped: keeper.dropped }
+}
+
+interface Kept {
+  readonly copy: unknown
+  readonly specials: readonly Special[]
+  /** The members that were left out of what was given here. */
+  readonly dropped: number
 }
 
 interface Keeper {
   readonly notes: Notes
   readonly work: Work
   readonly specials: Special[]
+  dropped: number
 }
 
 interface Origin {
@@ -54,7 +62,10 @@ function keep(
   const closed = isClosed(nodes)
   for (const [key, member] of Object.entries(value)) {
     const below = memberNodes(parts, key, value, keeper.work)
-    if (below === undefined && closed) continue
+    if (below === undefined && closed) {
+      keeper.dropped += 1
+      continue
+    }
     kept[key] = keep(member, below ?? [], { above: place, key }, { holder: value, key }, keeper)
   }
   return kept
@@ -80,9 +91,10 @@ function keepText(
 
 function chosenParts(value: object, nodes: readonly SchemaNode[], { notes, work }: Keeper): readonly SchemaNode[] {
   if (!nodes.some(({ composed }) => composed)) return nodes
+  const first = () => [...new Set(nodes.flatMap((node) => firstParts(node, value, work)))]
+  if (notes.partial.has(value)) return first()
   const all = [...new Set(nodes.flatMap((node) => partsThatHold(node, value, work)))]
-  const whole = !notes.partial.has(value) && Object.keys(value).every((name) => isDeclaredBy(all, name, value, work))
-  return whole ? all : [...new Set(nodes.flatMap((node) => firstParts(node, value, work)))]
+  return Object.keys(value).every((name) => isDeclaredBy(all, name, value, work)) ? all : first()
 }
 
 function isDeclaredBy(parts: readonly SchemaNode[], name: string, value: object, work: Work): boolean {

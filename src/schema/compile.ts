@@ -2,6 +2,7 @@ import { numberFormat, textFormat } from './formats.ts'
 import { everyKind, kindBits, kindOf } from './kind.ts'
 import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules, ValueSet } from './node.ts'
 import { describesObjects } from './node.ts'
+import { degreeOf } from './pattern.ts'
 import type { PlainSchema } from './plain-schema.ts'
 import { followRef, isSchema, urlFormats } from './plain-schema.ts'
 import type { Union } from './union.ts'
@@ -147,9 +148,9 @@ function valuesOf(schema: PlainSchema): ValueSet | undefined {
   const scalars = new Set(values.filter((value) => typeof value !== 'object' || value === null))
   const others = new Set(values.filter((value) => !scalars.has(value)).map(canonicalOf))
   return {
-    has: (value) =>
+    has: (value, work) =>
       typeof value === 'object' && value !== null
-        ? others.size > 0 && others.has(canonicalOf(value))
+        ? others.size > 0 && others.has(work.canonical(value))
         : scalars.has(value),
     kinds: values.reduce((mask: number, value) => mask | kindOf(value), 0),
     scalars: others.size === 0 ? scalars : undefined,
@@ -165,6 +166,7 @@ function textRules(schema: PlainSchema, draft: Draft): TextRules | undefined {
     minLength: numberOr(minLength, 0),
     maxLength: numberOr(maxLength, Number.POSITIVE_INFINITY),
     pattern: typeof pattern === 'string' ? new RegExp(pattern, 'u') : undefined,
+    degree: typeof pattern === 'string' ? degreeOf(pattern) : 1,
     format: draft.skipUrls && urlFormats.has(format) ? undefined : textFormat(format),
   }
 }

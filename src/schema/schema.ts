@@ -31,8 +31,12 @@ export function compilePlain(plain: PlainSchema, path: string, outward: boolean)
 }
 
 /** Checks a value: a schema that holds, every member declared, and no more work than the value weighs. */
-export function checkValue({ root, branches }: SchemaTree, value: unknown): Finding {
-  const work = new Work(value, false)
+export function checkValue(tree: SchemaTree, value: unknown): Finding {
+  return checkWith(tree, value, new Work(value, false))
+}
+
+/** As `checkValue`, with answers that are wanted again: `work` is a strict one of this value. */
+export function checkWith({ root, branches }: SchemaTree, value: unknown, work: Work): Finding {
   try {
     const valid = holds(root, value, work) && (!branches || isDeclared(value, [root], work))
     return { fault: valid ? undefined : work.toFault(), visits: work.visits }
