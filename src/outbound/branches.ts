@@ -84,7 +84,9 @@ function keepText(
     ...(parts.some(({ url }) => url) ? ['url' as const] : []),
   ]
   if (place !== undefined) {
-    for (const kind of kinds) specials.push({ kind, place, given: notes.markup.get(holder)?.get(key) ?? text })
+    const markup = notes.markup.get(holder)?.get(key)
+    if (markup !== undefined && !kinds.includes('html')) notes.shown ??= place
+    for (const kind of kinds) specials.push({ kind, place, given: markup ?? text })
   }
   return text
 }

@@ -11,6 +11,8 @@ export interface Projected {
   readonly copy: unknown
   readonly specials: readonly Special[]
   readonly fault: Fault | undefined
+  /** Where markup was given for a text, if it was. */
+  readonly shown: Place | undefined
   /** Looks of schemas at the value, its members and their names: at most in proportion to its size. */
   readonly visits: number
 }
@@ -28,7 +30,7 @@ export function compileProjection(plain: PlainSchema, path: string): Projection 
   const location = new LocationMap().at([tree.root])
   const namesType = location.names('type')
 
-  function projected(value: unknown, place: Place | undefined, type: unknown, notes: Notes): Projected {
+  function projected(value: unknown, place: Place | undefined, type: unknown, notes: Notes): Omit<Projected, 'shown'> {
     const draft = value === undefined ? undefined : copyDeclared(value, location, place, notes)
     if (place === undefined && namesType && typeof draft === 'object') Object.assign(draft ?? {}, { type })
     const strict = new Work(draft, false)
@@ -60,10 +62,11 @@ export function compileProjection(plain: PlainSchema, path: string): Projection 
   return (value, place, type) => {
     const notes = emptyNotes()
     try {
-      return projected(value, place, type, notes)
+      const found = projected(value, place, type, notes)
+      return { ...found, shown: notes.shown }
     } catch (cause) {
       if (cause !== exhausted) throw cause
-      return { copy: undefined, specials: [], fault: tooMuchWork, visits: notes.visits }
+      return { copy: undefined, specials: [], fault: tooMuchWork, shown: undefined, visits: notes.visits }
     }
   }
 }

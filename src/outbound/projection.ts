@@ -25,10 +25,12 @@ export type Notes = {
   readonly partial: Set<object>
   /** Markup that stands for a text: by its holder, then its name. */
   readonly markup: Map<object, Map<string | number, Encoded<'html'>>>
+  /** Where markup stands that is text, and is encoded as such. */
+  shown: Place | undefined
 }
 
 export function emptyNotes(): Notes {
-  return { visits: 0, weight: 0, specials: [], partial: new Set(), markup: new Map() }
+  return { visits: 0, weight: 0, specials: [], partial: new Set(), markup: new Map(), shown: undefined }
 }
 
 /** @throws exhausted when names are looked up in more schemas than the value so far is worth */
@@ -72,6 +74,7 @@ function copyText(
   if (Encoded.is(given, 'html')) {
     const ofHolder = markup.get(holder) ?? new Map<string | number, Encoded<'html'>>()
     markup.set(holder, ofHolder.set(place?.key ?? '', given))
+    if (!html) notes.shown ??= place
   }
   if (place === undefined) return text
   if (html) specials.push({ kind: 'html', place, given: Encoded.is(given, 'html') ? given : text })
