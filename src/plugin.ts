@@ -1,7 +1,6 @@
-import type { Duplex } from 'node:stream'
+import { performance } from 'node:perf_hooks'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { Admissions } from './admission/admissions.ts'
 import { answersPlainly, EarlyRefusal } from './admission/early-refusal.ts'
 import { createGuard, isUnixSocket } from './admission/hook.ts'
 import { createAnnounce } from './admission/refused.ts'
@@ -12,7 +11,7 @@ import { refuseTicketAlone } from './authentication/authentication.ts'
 import { createHttpSession } from './authentication/http-session.ts'
 import { createCapacity } from './capacity/capacity.ts'
 import { createCaps } from './capacity/identity-capacity.ts'
-import type { Admitted, Surroundings } from './connection/admitted.ts'
+import type { Surroundings } from './connection/admitted.ts'
 import { GuardedStream } from './connection/guarded-stream.ts'
 import type { Held } from './connection/held.ts'
 import { Scope } from './connection/scope.ts'
@@ -45,6 +44,7 @@ import { claimServer, refuseOtherRegistrations, refuseUnguarded } from './ws/one
 import { registerWebsocket } from './ws/registration.ts'
 import { secureSockets } from './ws/socket.ts'
 import { socketId } from './ws/socket-id.ts'
+import { upgradedBy } from './ws/upgraded-stream.ts'
 import { UpgradedStreams } from './ws/upgraded-streams.ts'
 
 /** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
@@ -86,19 +86,22 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
   const tell = createDeveloperLog({ logger: app.log, development })
-  const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
+  const sanitizer = createSanitizer(settings.sanitize, (reason, code) =>
+    audit({ type: 'output.refused', code, reason }),
+  )
   const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
   const socketRoutes: string[] = []
   let sanitizes = false
   // Carrying the sender along costs a little with every message, so only where somebody asks for it.
-  const asSender: AsSender = (sender, work) => (sanitizes ? sanitizer.as(sender, work) : work())
-  const admissions = new Admissions()
+  const asSender: AsSender = (sender, work, ...given) =>
+    sanitizes ? sanitizer.as(sender, () => work(...given)) : work(...given)
   const capacity = createCapacity(limits)
   const streams = new UpgradedStreams({
     deadline: limits.handshake,
     most: limits.connections,
     now: uptime,
+    apart: (work) => scope.run(work),
     report: (end) => audit({ type: 'handshake.refused', ...end }),
     refuse: (raw) => (settings.earlyRefusal ? early.refuse(raw) : undefined),
   })
@@ -177,7 +180,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     left: settings.dangerouslyLeaveUpgrades,
     marker: neutralProtocol,
     credentialsOf: (request, offered) => policyOf(request)?.authentication.credentialProtocols(offered) ?? [],
-    admitted: (stream) => take(stream),
+    admitted: (stream) => streams.open(stream),
     opened: (stream, admitted) => new GuardedStream(socketId(), stream, admitted, ofSockets),
     nobody: (request, reply) => nobodyBehind(request, reply),
   })
@@ -241,12 +244,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     isStale: node.isStale,
     revalidation,
   }
-  function take(stream: Duplex): Admitted | undefined {
-    streams.opened(stream)
-    return admissions.take(stream)
-  }
   const sockets = secureSockets({
-    take,
+    take: (stream) => streams.open(stream),
     to: (connection, room) => node.audience([room], [connection.id]),
     room: (room) => node.audience([room]),
     surroundings: ofSockets,
@@ -260,7 +259,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     },
     left: settings.dangerouslyLeaveUpgrades,
     guarded: guards.paths.all,
-    protocolOf: (request) => admissions.of(request)?.protocol,
+    protocolOf: (request) => upgradedBy(request)?.admitted?.protocol,
     // The bound of what is inflated, which ws takes from here for every socket; each receiver has the one of its route besides.
     maxPayload: () =>
       routes.reduce((most, { socket }) => Math.max(most, socket.limits.messageBytes), limits.messageBytes),
@@ -289,10 +288,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     capacity,
     caps,
     sharedRate: node.sharedRate(limits.handshakesPerMinutePerAddress),
-    admissions,
+    streams,
     verifyClient: compileVerifyClient(settings.websocket.options?.verifyClient),
-    judged: (stream) => streams.judged(stream),
-    answered: (stream) => streams.answered(stream),
     unavailable: (needsSession) => instance.unavailable(needsSession),
     isDenied: node.isDenied,
     tell,

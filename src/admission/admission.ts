@@ -1,4 +1,5 @@
-import type { FastifyRequest } from 'fastify'
+import type { Duplex } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { causeOf } from '../authentication/authentication.ts'
 import type { Capacity } from '../capacity/capacity.ts'
 import type { Caps, IdentityPlace } from '../capacity/identity-capacity.ts'
@@ -29,43 +30,59 @@ export interface Said {
 }
 
 /** A handshake as far as it can be judged: one that was made, or one that a client asks about. */
-export interface Question extends Said {
+export class Question implements Said {
   readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly stream: { readonly destroyed: boolean }
+  readonly facts: HandshakeFacts
+  readonly reached: Reached
   readonly policy: RoutePolicy
   readonly since: number
-  signedIn: SignedIn | null
-  method: string
-  protocol: string | undefined
+  signedIn: SignedIn | null = null
+  method = 'anonymous'
+  protocol: string | undefined = undefined
   /** The function of the application whose answer is waited for, where a missing answer means that nobody could be asked. */
-  asking: string | undefined
+  asking: string | undefined = undefined
   /** Puts back what a validator replaced in params and query for `authorize` only: Fastify validates again. */
-  restoreRequest: () => void
-}
+  restoreRequest: (() => void) | undefined = undefined
 
-export function questionOf(
-  request: FastifyRequest,
-  facts: HandshakeFacts,
-  policy: RoutePolicy,
-  since: number,
-): Question {
-  return {
-    request,
-    facts,
-    reached: reachedBy(facts),
-    policy,
-    since,
-    signedIn: null,
-    method: 'anonymous',
-    protocol: undefined,
-    asking: undefined,
-    restoreRequest: () => {},
+  constructor(
+    asked: { request: FastifyRequest; reply: FastifyReply; stream: Question['stream'] },
+    facts: HandshakeFacts,
+    policy: RoutePolicy,
+    since: number,
+  ) {
+    this.request = asked.request
+    this.reply = asked.reply
+    this.stream = asked.stream
+    this.facts = facts
+    this.reached = reachedBy(facts)
+    this.policy = policy
+    this.since = since
+  }
+
+  /** Nobody waits for the end: the client has reset, or somebody has answered. Whatever was reserved goes with the stream. */
+  get isOver(): boolean {
+    return this.stream.destroyed || this.reply.sent
   }
 }
 
 /** A handshake on its way through the list. */
-export interface Handshake extends Question {
+export class Handshake extends Question {
   readonly places: Places
-  place: IdentityPlace | undefined
+  place: IdentityPlace | undefined = undefined
+
+  constructor(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    upgraded: Places & { readonly stream: Duplex },
+    facts: HandshakeFacts,
+    policy: RoutePolicy,
+    since: number,
+  ) {
+    super({ request, reply, stream: upgraded.stream }, facts, policy, since)
+    this.places = upgraded
+  }
 }
 
 /** The parts of the server that are asked on the way. */
@@ -169,14 +186,9 @@ export function admissionOf(policy: RoutePolicy, means: Means): readonly Step[] 
   return admission.filter(({ concerns }) => concerns === undefined || concerns(policy, means))
 }
 
-/** Takes a handshake through the list, for as long as `isOver` does not say that nobody waits for the end. */
-export function takeThrough(
-  handshake: Handshake,
-  means: Means,
-  steps: readonly Step[],
-  isOver: () => boolean,
-): Verdict | Promise<Verdict> {
-  return through(steps, ({ take, check }) => (take ?? check)(handshake, means), isOver, 0)
+/** Takes a handshake through the list, for as long as somebody waits for the end. */
+export function takeThrough(handshake: Handshake, means: Means, steps: readonly Step[]): Verdict | Promise<Verdict> {
+  return through(handshake, means, steps, take, 0)
 }
 
 /** Asks what `takeThrough` would answer now, and leaves everything as it is. `comesTo` is told of each step before it is asked. */
@@ -184,33 +196,34 @@ export function askThrough(
   question: Question,
   means: Means,
   steps: readonly Step[],
-  isOver: () => boolean,
   comesTo: (step: string) => void,
 ): Verdict | Promise<Verdict> {
-  const ask = ({ name, check }: Step) => {
-    comesTo(name)
-    return check(question, means)
+  const ask: Ask<Question> = (step) => {
+    comesTo(step.name)
+    return step.check(question, means)
   }
-  return through(steps, ask, isOver, 0)
+  return through(question, means, steps, ask, 0)
 }
 
-function through(
+type Ask<Q extends Question> = (step: Step, question: Q, means: Means) => Verdict | Promise<Verdict>
+
+const take: Ask<Handshake> = (step, handshake, means) =>
+  step.take === undefined ? step.check(handshake, means) : step.take(handshake, means)
+
+function through<Q extends Question>(
+  question: Q,
+  means: Means,
   steps: readonly Step[],
-  ask: (step: Step) => Verdict | Promise<Verdict>,
-  isOver: () => boolean,
+  ask: Ask<Q>,
   from: number,
 ): Verdict | Promise<Verdict> {
   for (let index = from; index < steps.length; index++) {
-    const step = steps[index]
-    const verdict = step === undefined ? undefined : ask(step)
-    if (!isThenable(verdict)) {
-      if (verdict !== undefined) return verdict
-      continue
-    }
+    const verdict = ask(steps[index] as Step, question, means)
+    if (verdict === undefined) continue
+    if (!isThenable(verdict)) return verdict
     return after(verdict, (late) => {
-      // The client has reset, or the deadline has answered: whatever was reserved went with the stream.
-      if (isOver()) return undefined
-      return late ?? through(steps, ask, isOver, index + 1)
+      if (question.isOver) return undefined
+      return late ?? through(question, means, steps, ask, index + 1)
     })
   }
   return undefined

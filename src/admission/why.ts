@@ -5,7 +5,7 @@ import type { RoutePolicy } from '../options/route.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
 import { after } from '../thenable.ts'
-import { admission, askThrough, type Means, questionOf, type Step, said, type Verdict } from './admission.ts'
+import { admission, askThrough, type Means, Question, type Step, said, type Verdict } from './admission.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
 import { clientAddress, peerIsTrusted } from './peer.ts'
 import { reachedBy } from './reached.ts'
@@ -27,7 +27,7 @@ export interface WhySurroundings extends Means {
   /** The policies of every route. */
   readonly policies: readonly Pick<RoutePolicy, 'admission'>[]
   readonly stepsOf: (policy: RoutePolicy) => readonly Step[]
-  readonly headersOnRefusal: (reply: FastifyReply) => void
+  readonly headersOnRefusal: (request: FastifyRequest, reply: FastifyReply) => void
   readonly thrown: ThrownLog
 }
 
@@ -70,19 +70,18 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
       answer(request, reply, facts, refusedTooOften)
       return
     }
-    const question = questionOf(request, facts, policy, since)
-    const isOver = () => reply.sent || request.raw.socket.destroyed
+    const question = new Question({ request, reply, stream: request.raw.socket }, facts, policy, since)
     let at = ''
     const conclude = (verdict: Verdict) => {
       clearTimeout(clock)
-      if (!isOver()) answer(request, reply, facts, verdict, { readable: knowsPage(policy, verdict, at) })
+      if (!question.isOver) answer(request, reply, facts, verdict, { readable: knowsPage(policy, verdict, at) })
     }
     const timeout = policy.limits.handshake
     const clock = setTimeout(() => conclude(outOfTime(question.asking, timeout)), timeout)
     try {
       const steps = stepsOf(policy)
       void after(
-        askThrough(question, surroundings, steps, isOver, (name) => {
+        askThrough(question, surroundings, steps, (name) => {
           at = name
         }),
         conclude,
@@ -115,7 +114,7 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
       const fields = { code: refusal.code, route: request.routeOptions.url }
       surroundings.thrown(refusal.cause, { log: request.log, secrets: credentialTexts(request), fields })
     }
-    if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(reply)
+    if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(request, reply)
     reply
       .code(status)
       .headers({
@@ -140,7 +139,7 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
       said.every(({ check }) => check({ facts, reached, policy: { admission: one } }) === undefined),
     )
     if (!some || facts.origin === undefined) return false
-    surroundings.headersOnRefusal(reply)
+    surroundings.headersOnRefusal(request, reply)
     reply
       .code(204)
       .headers({

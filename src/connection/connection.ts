@@ -9,6 +9,7 @@ import { type Underway, underway } from '../outbound/underway.ts'
 import { failureOf } from '../telemetry/thrown.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
+import { ExpiryNotice } from './expiry-notice.ts'
 import { HeldSocket } from './held-socket.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
 import { containedCallback } from './listeners.ts'
@@ -26,6 +27,8 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   readonly #receiving: Receiving
   readonly #life: Life
   #phase: Phase = opening
+  /** Only where the session has an end. */
+  #notice: ExpiryNotice | undefined
 
   constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
     super(id, admitted, surroundings)
@@ -48,8 +51,8 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     return this.surroundings.uptime()
   }
 
-  apart<T>(work: () => T): T {
-    return this.surroundings.scope.run(work)
+  apart<Given extends unknown[], T>(work: (...given: Given) => T, ...given: Given): T {
+    return this.surroundings.scope.run(work, ...given)
   }
 
   /** True once the end has begun: nothing is delivered to a listener and nothing sent any more. */
@@ -114,6 +117,8 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   outputRefused(error: unknown): void {
     const code = error instanceof SecureWsError ? error.code : undefined
     this.audit({ type: 'output.refused', code, reason: reasonOfRefused(error) })
+    // A failure of ours, and not of what was to be sent: an event has no place for its cause.
+    if (code === 'SWS_INTERNAL') this.report.thrown(error, 'a message could not be made')
   }
 
   outputLost(count: number): void {
@@ -250,9 +255,20 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     const open = tick.uptime - this.since
     // A handler that never settles and never listens must still see the other side go.
     if (open >= limits.handshake) this.#receiving.openAtLast()
+    this.#tellExpiry()
     this.rights.sweep(tick.uptime)
     this.#receiving.sweep(tick)
     this.#carryOut(checkLifetime(open, limits.lifetime) ?? this.#life.verdict(this.wire, limits, tick))
+  }
+
+  /** A raw route speaks a protocol of its own, in which our JSON would be noise. */
+  #tellExpiry(): void {
+    const expiresAt = this.identity?.expiresAt
+    if (expiresAt === undefined || this.admitted.policy.types === undefined) return
+    this.#notice ??= new ExpiryNotice()
+    const now = this.now()
+    if (!this.#notice.isDue(expiresAt, now)) return
+    this.answer({ type: 'expiring', in: Math.max(0, Math.round(expiresAt + this.surroundings.expiryGrace - now)) })
   }
 
   #carryOut(verdict: LifeVerdict | undefined): void {

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import { isThenable } from '../thenable.ts'
-import { callListeners } from './listeners.ts'
+import { type Caller, callListeners } from './listeners.ts'
 import type { Tick } from './sweep.ts'
 
 /** The way a call of listeners ended. */
@@ -10,11 +10,26 @@ export type Outcome =
   /** Nothing came within the time: the socket goes on without it, and what it does later is nobody's answer any more. */
   | { readonly kind: 'silent' }
 
-interface Call {
+/** The socket that a call is made for. */
+export interface Dispatching extends Caller {
+  /** Told of what a listener of the event threw when nobody waits for it any more. */
+  fault(error: unknown, event: string): void
+}
+
+class Call implements Caller {
+  readonly #socket: Caller
   /** When the sweep saw it first, so never early. */
   since: number | undefined
-  abandoned: boolean
-  readonly giveUp: (outcome: Outcome) => void
+  abandoned = false
+  giveUp: ((outcome: Outcome) => void) | undefined
+
+  constructor(socket: Caller) {
+    this.#socket = socket
+  }
+
+  get ended(): boolean {
+    return this.abandoned || this.#socket.ended
+  }
 }
 
 const silent: Outcome = Object.freeze({ kind: 'silent' })
@@ -29,40 +44,37 @@ export class Dispatch {
     this.#allowed = allowed
   }
 
-  /**
-   * Calls the listeners of one event, in order.
-   *
-   * @param isOver asked before each listener
-   * @param onLate told of what fails when nobody waits for it any more
-   */
+  /** Calls the listeners of one event, in order. */
   call(
     emitter: EventEmitter,
     event: string,
     args: readonly unknown[],
-    isOver: () => boolean,
-    onLate: (error: unknown) => void,
+    socket: Dispatching,
   ): Outcome | Promise<Outcome> {
     try {
-      let call: Call | undefined
-      const value = callListeners(emitter, event, args, () => call?.abandoned === true || isOver())
-      if (!isThenable(value)) return { kind: 'returned', value }
-      return new Promise<Outcome>((resolve) => {
-        const waiting: Call = { since: undefined, abandoned: false, giveUp: resolve }
-        call = this.#call = waiting
-        const settled = (outcome: Outcome) => {
-          if (this.#call === waiting) this.#call = undefined
-          if (!waiting.abandoned) resolve(outcome)
-          else if (outcome.kind === 'threw') onLate(outcome.error)
-        }
-        // Whatever it calls itself a promise of: one that throws or answers twice is tamed by a real one.
-        Promise.resolve(value).then(
-          (settledValue) => settled({ kind: 'returned', value: settledValue }),
-          (error: unknown) => settled({ kind: 'threw', error }),
-        )
-      })
+      const call = new Call(socket)
+      const value = callListeners(emitter, event, args, call)
+      return isThenable(value) ? this.#wait(value, call, event, socket) : { kind: 'returned', value }
     } catch (error) {
       return { kind: 'threw', error }
     }
+  }
+
+  #wait(value: PromiseLike<unknown>, call: Call, event: string, socket: Dispatching): Promise<Outcome> {
+    return new Promise<Outcome>((resolve) => {
+      this.#call = call
+      call.giveUp = resolve
+      const settled = (outcome: Outcome) => {
+        if (this.#call === call) this.#call = undefined
+        if (!call.abandoned) resolve(outcome)
+        else if (outcome.kind === 'threw') socket.fault(outcome.error, event)
+      }
+      // Whatever it calls itself a promise of: one that throws or answers twice is tamed by a real one.
+      Promise.resolve(value).then(
+        (settledValue) => settled({ kind: 'returned', value: settledValue }),
+        (error: unknown) => settled({ kind: 'threw', error }),
+      )
+    })
   }
 
   sweep({ served }: Tick): void {
@@ -72,6 +84,6 @@ export class Dispatch {
     if (served - call.since < this.#allowed) return
     call.abandoned = true
     this.#call = undefined
-    call.giveUp(silent)
+    call.giveUp?.(silent)
   }
 }

@@ -21,9 +21,9 @@ export interface InboxBounds {
 /** Who reads the frames, as this sees it. */
 export interface InboxHost {
   /** Takes a frame from start to end; the next one waits for the promise. */
-  take(frame: Frame): void | Promise<void>
-  /** Runs what no longer runs in the turn in which its frame came, and so in the context of another one. */
-  apart<T>(work: () => T): T
+  take(frame: Frame, now: number): void | Promise<void>
+  /** Takes a frame that waited: no longer in the turn in which it came, and so in the context of another one. */
+  takeLater(frame: Frame): void | Promise<void>
   /** Told of what `take` threw: the frames behind it go on. Must not throw. */
   failed(error: unknown): void
   hold(): void
@@ -51,9 +51,9 @@ export class Inbox {
   }
 
   /** Says `over` when more would wait than any uncompressed stream can bring: the frame is not kept. */
-  push(frame: Frame): 'over' | undefined {
+  push(frame: Frame, now: number): 'over' | undefined {
     if (!this.#busy) {
-      const waiting = this.#take(frame)
+      const waiting = this.#take(frame, now)
       if (waiting === undefined) return undefined
       this.#busy = true
       void this.#run(waiting)
@@ -89,16 +89,17 @@ export class Inbox {
       const frame = this.#queue?.shift()
       if (frame === undefined) break
       this.#bytes -= frame.bytes.length
-      next = this.#host.apart(() => this.#take(frame))
+      next = this.#take(frame)
     }
     this.#queue = undefined
     this.#busy = false
     this.#letGo()
   }
 
-  #take(frame: Frame): void | Promise<void> {
+  /** @param now when it came; `undefined` for a frame that had to wait */
+  #take(frame: Frame, now?: number): void | Promise<void> {
     try {
-      return this.#host.take(frame)
+      return now === undefined ? this.#host.takeLater(frame) : this.#host.take(frame, now)
     } catch (error) {
       this.#host.failed(error)
     }

@@ -2,24 +2,25 @@ import type { EventEmitter } from 'node:events'
 import { isThenable, promiseOf } from '../thenable.ts'
 import { inContextOfNow } from './scope.ts'
 
+/** The socket, or the message, that listeners are called for. */
+export interface Caller {
+  /** No further listener is called. */
+  readonly ended: boolean
+}
+
 /**
  * Calls the listeners of one event in order, the next one when the one before has finished, and returns what the last of
  * them returned. EventEmitter's own `emit` drops a returned promise: its rejection would be an unhandledRejection, which
  * ends the process (CS-25). Here it rejects to the caller, and a synchronous chain stays synchronous.
  *
- * @param isOver asked before each listener: the one before may have closed the socket, or have waited while it was revoked
+ * @param caller asked before each listener: the one before may have closed the socket, or have waited while it was revoked
  */
-export function callListeners(
-  emitter: EventEmitter,
-  event: string,
-  args: readonly unknown[],
-  isOver: () => boolean,
-): unknown {
+export function callListeners(emitter: EventEmitter, event: string, args: readonly unknown[], caller: Caller): unknown {
   const listeners = emitter.rawListeners(event)
   let value: unknown
-  for (let index = 0; index < listeners.length && !isOver(); index++) {
+  for (let index = 0; index < listeners.length && !caller.ended; index++) {
     value = listeners[index]?.apply(emitter, args as unknown[])
-    if (isThenable(value)) return settle(emitter, listeners.slice(index + 1), args, value, isOver)
+    if (isThenable(value)) return settle(emitter, listeners.slice(index + 1), args, value, caller)
   }
   return value
 }
@@ -64,11 +65,11 @@ async function settle(
   rest: ReturnType<EventEmitter['rawListeners']>,
   args: readonly unknown[],
   first: PromiseLike<unknown>,
-  isOver: () => boolean,
+  caller: Caller,
 ): Promise<unknown> {
   let value = await first
   for (const listener of rest) {
-    if (isOver()) break
+    if (caller.ended) break
     value = await listener.apply(emitter, args)
   }
   return value

@@ -1,16 +1,19 @@
 import type { EventEmitter } from 'node:events'
 import { CloseCode } from '../errors.ts'
+import type { Sender } from '../inbound/cleaning.ts'
 import {
   admitFrame,
   countControlFrame,
   createInboundState,
   type InboundPolicy,
+  type InboundSocket,
   type InboundState,
   noteRefusal,
   receive,
   refreshType,
 } from '../inbound/inbound.ts'
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
+import { codeOfRefusedHtml } from '../outbound/refused-html.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
@@ -41,14 +44,14 @@ export interface ReceivingHost {
   now(): number
   uptime(): number
   /** Runs work in a context of its own. */
-  apart<T>(work: () => T): T
+  apart<Given extends unknown[], T>(work: (...given: Given) => T, ...given: Given): T
   /** A promise keeps the place of its answer among what is sent; it does not reject. */
   answer(message: object | Underway<object>): void
   refused(refusal: RefusedMessage): void
   /** A new token for the session, in band. */
   refresh(token: string): Promise<boolean>
   fault(error: unknown, messageType?: string): void
-  /** A reply that is not as declared, or cannot be sent. */
+  /** A reply that is not as declared, holds HTML that is beyond cleaning, or cannot be sent. */
   outputRefused(error: unknown): void
   /** Something of ours failed that nobody else has caught. Must not throw. */
   failed(error: unknown): void
@@ -83,9 +86,9 @@ export interface ListenerLimits {
 }
 
 /** The way in of one socket: serial, and shut for good by `end()` however many frames are still in flight. */
-export class Receiving implements InboxHost {
+export class Receiving implements InboxHost, InboundSocket {
   readonly #host: ReceivingHost
-  readonly #state: InboundState
+  readonly state: InboundState
   readonly #inbox: Inbox
   readonly #dispatch: Dispatch
   #settled = false
@@ -95,18 +98,17 @@ export class Receiving implements InboxHost {
   constructor(host: ReceivingHost) {
     const { inbound, limits } = host.admitted.policy
     this.#host = host
-    this.#state = createInboundState(inbound, host.uptime())
+    this.state = createInboundState(inbound, host.uptime())
     this.#inbox = new Inbox(this, limits)
     this.#dispatch = new Dispatch(limits.listener)
   }
 
   frame(bytes: Buffer, isBinary: boolean): void {
     if (this.#host.ended) return
-    const policy = this.#policy.inbound
-    const { length } = bytes
-    const tooFast = admitFrame(length, this.#isRaw(isBinary), { policy, state: this.#state }, this.#host.uptime())
+    const now = this.#host.uptime()
+    const tooFast = admitFrame(bytes.length, this.#isRaw(isBinary), this, now)
     if (tooFast !== undefined) this.#refuse(tooFast)
-    else if (this.#inbox.push({ bytes, isBinary }) === 'over') {
+    else if (this.#inbox.push({ bytes, isBinary }, now) === 'over') {
       const reason = 'more waits for a listener than one read can bring (limits.messageBytes)'
       this.#refuse({ kind: 'refuse', code: 'SWS_TOO_FAST', reason, close: CloseCode.TooFast })
     }
@@ -116,15 +118,9 @@ export class Receiving implements InboxHost {
     this.#host.failed(error)
   }
 
-  apart<T>(work: () => T): T {
-    return this.#host.apart(work)
-  }
-
   /** RS-01, RS-02: a flood of pings or pongs is a flood. */
   controlFrame(): void {
-    const refusal = this.#host.ended
-      ? undefined
-      : countControlFrame(this.#policy.inbound, this.#state, this.#host.uptime())
+    const refusal = this.#host.ended ? undefined : countControlFrame(this.policy, this.state, this.#host.uptime())
     // No answer: a flood of control frames must not become a flood of ours.
     if (refusal !== undefined) this.#host.refused(refusal)
   }
@@ -167,24 +163,24 @@ export class Receiving implements InboxHost {
     this.#wake()
   }
 
-  take(frame: Frame): void | Promise<void> {
-    if (this.#host.ended) return
+  take(frame: Frame, now: number): void | Promise<void> {
+    if (!this.#host.ended) return this.policy.asSender(new MessageSender(this), takeNow, this, frame, now)
+  }
+
+  takeLater(frame: Frame): void | Promise<void> {
+    return this.#host.apart(takeLate, this, frame)
+  }
+
+  /** Two names that cannot meet: a session is named by the application, an address by the network. */
+  get sender(): string {
     const { identity, admitted } = this.#host
-    // Two names that cannot meet: a session is named by the application, an address by the network.
-    const name = identity === null ? `address ${admitted.address}` : `session ${identity.sessionId}`
-    let isRefused = false
-    const outputRefused = () => {
-      // Once for each message, however many documents it made the application send.
-      if (!isRefused) this.#outputRefused()
-      isRefused = true
-    }
-    return this.#policy.inbound.asSender({ name, outputRefused }, () => this.#take(frame))
+    return identity === null ? `address ${admitted.address}` : `session ${identity.sessionId}`
   }
 
   /** A message that was fine, and made the application send HTML that is too dear: else its sender goes on for ever. */
-  #outputRefused(): void {
+  outputRefused(): void {
     if (this.#host.ended) return
-    const tooMany = noteRefusal(this.#state, this.#policy.inbound, this.#host.uptime())
+    const tooMany = noteRefusal(this.state, this.policy, this.uptime())
     this.#host.refused({
       kind: 'refuse',
       code: 'SWS_INVALID_MESSAGE',
@@ -193,17 +189,36 @@ export class Receiving implements InboxHost {
     })
   }
 
-  #take(frame: Frame): void | Promise<void> {
-    const { inbound: policy } = this.#policy
+  judge(frame: Frame, now: number): void | Promise<void> {
     if (this.#isRaw(frame.isBinary)) return this.#emitRaw(frame)
-    const { session, identity, admitted } = this.#host
-    const verdict = receive(
-      frame.bytes,
-      frame.isBinary,
-      { policy, state: this.#state, session, owner: identity?.sessionId, request: admitted.request, clock: this.#host },
-      this.#host.uptime(),
-    )
+    const verdict = receive(frame.bytes, frame.isBinary, this, now)
     return isThenable(verdict) ? verdict.then((ready) => this.#apply(ready)) : this.#apply(verdict)
+  }
+
+  // --- the socket as the steps of a message see it ---
+
+  get policy(): InboundPolicy {
+    return this.#policy.inbound
+  }
+
+  get session(): Session | null {
+    return this.#host.session
+  }
+
+  get owner(): string | undefined {
+    return this.#host.identity?.sessionId
+  }
+
+  get request(): object {
+    return this.#host.admitted.request
+  }
+
+  get clock(): { now(): number } {
+    return this.#host
+  }
+
+  uptime(): number {
+    return this.#host.uptime()
   }
 
   hold(): void {
@@ -254,13 +269,7 @@ export class Receiving implements InboxHost {
   #call(event: string, args: readonly unknown[], message: DeliveredMessage | undefined): void | Promise<void> {
     const { socket } = this.#host
     if (socket.listenerCount(event) === 0) return this.#withoutListener(event, args, message)
-    const outcome = this.#dispatch.call(
-      socket,
-      event,
-      args,
-      () => this.#host.ended,
-      (error) => this.#host.fault(error, event),
-    )
+    const outcome = this.#dispatch.call(socket, event, args, this.#host)
     if (isThenable(outcome)) return outcome.then((settled) => this.#conclude(settled, event, message))
     return this.#conclude(outcome, event, message)
   }
@@ -281,7 +290,7 @@ export class Receiving implements InboxHost {
     message: DeliveredMessage | undefined,
   ): void | Promise<void> {
     if (this.#settled || this.#late) {
-      const tooMany = noteRefusal(this.#state, this.#policy.inbound, this.#host.uptime())
+      const tooMany = noteRefusal(this.state, this.policy, this.uptime())
       this.#refuse({
         kind: 'refuse',
         ...(tooMany ? { close: CloseCode.PolicyViolation } : {}),
@@ -313,9 +322,11 @@ export class Receiving implements InboxHost {
     if (this.#host.ended || message?.id === undefined) return
     const { id, type } = message
     const failed = (error: unknown): Answer => {
+      const code = codeOfRefusedHtml(error)
       this.#host.outputRefused(error)
-      this.#host.fault(error, type)
-      return { type: 'error', code: 'SWS_INTERNAL', id }
+      // As of whatever is sent: that a document is beyond cleaning, or the sanitizer broken, is no mistake of the listener.
+      if (code === undefined) this.#host.fault(error, type)
+      return { type: 'error', code: code ?? 'SWS_INTERNAL', id }
     }
     try {
       const declared = this.#policy.reply(type, value)
@@ -337,9 +348,40 @@ export class Receiving implements InboxHost {
 
   #refuse(refusal: RefusedMessage): void {
     // Raw routes speak a protocol of their own, in which our JSON would be noise: there the close code is the answer.
-    if (this.#policy.types !== undefined) this.#host.answer({ type: 'error', code: refusal.code, ...idOf(refusal) })
+    if (this.#policy.types !== undefined) {
+      const { code, retryAfter } = refusal
+      this.#host.answer({ type: 'error', code, ...idOf(refusal), ...(retryAfter !== undefined && { retryAfter }) })
+    }
     this.#host.refused(refusal)
   }
+}
+
+/** The sender of one message. What is sent because of it is refused once, however many documents that are too dear it holds. */
+class MessageSender implements Sender {
+  readonly #receiving: Receiving
+  #isRefused = false
+
+  constructor(receiving: Receiving) {
+    this.#receiving = receiving
+  }
+
+  get name(): string {
+    return this.#receiving.sender
+  }
+
+  outputRefused(): void {
+    if (this.#isRefused) return
+    this.#isRefused = true
+    this.#receiving.outputRefused()
+  }
+}
+
+function takeNow(receiving: Receiving, frame: Frame, now: number): void | Promise<void> {
+  return receiving.judge(frame, now)
+}
+
+function takeLate(receiving: Receiving, frame: Frame): void | Promise<void> {
+  return receiving.take(frame, receiving.uptime())
 }
 
 interface Answer {

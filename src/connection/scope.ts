@@ -1,6 +1,19 @@
-import { AsyncResource } from 'node:async_hooks'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 
 const name = 'fastify-secure-ws'
+
+/**
+ * True where `enterWith` writes into the resource that runs, in which the next piece of work would read it: before Node 24, and
+ * with its flag `--no-async-context-frame`.
+ */
+const isWrittenInto = ((): boolean => {
+  const storage = new AsyncLocalStorage<true>()
+  const resource = new AsyncResource(name)
+  resource.runInAsyncScope(() => storage.enterWith(true))
+  const found = resource.runInAsyncScope(() => storage.getStore())
+  storage.disable()
+  return found === true
+})()
 
 /**
  * Runs each piece of work in the async context that there was when this was made, and leaves nothing of it behind: neither
@@ -10,9 +23,9 @@ const name = 'fastify-secure-ws'
 export class Scope {
   readonly #origin = new AsyncResource(name)
 
-  run<T>(work: () => T): T {
-    // One of its own each time: before Node 24 `enterWith` writes into the resource that runs, where the next would read it.
-    return this.#origin.runInAsyncScope(ownResource).runInAsyncScope(work)
+  run<Given extends unknown[], T>(work: (...given: Given) => T, ...given: Given): T {
+    const resource = isWrittenInto ? this.#origin.runInAsyncScope(ownResource) : this.#origin
+    return resource.runInAsyncScope(work, undefined, ...given)
   }
 }
 

@@ -6,14 +6,14 @@ import { refuse } from './verdict.ts'
 
 export type SanitizeHtml = (dirty: string) => string | Promise<string>
 /** Runs what a client has set off, so that the HTML that is sanitized in there counts as that sender's. */
-export type AsSender = <T>(sender: Sender, work: () => T) => T
+export type AsSender = <Given extends unknown[], T>(sender: Sender, work: (...given: Given) => T, ...given: Given) => T
 
 /** The client whose message is dealt with. */
 export interface Sender {
   /** A session or an address. */
   readonly name: string
   /** Told of HTML that the application sent because of it, and that was refused for its cost or because its share is used up. */
-  readonly outputRefused?: () => void
+  outputRefused?(): void
 }
 
 /**

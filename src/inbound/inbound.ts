@@ -72,7 +72,7 @@ export interface InboundPolicy extends Allowance {
   explain(): object
 }
 
-const atOnce: AsSender = (_sender, work) => work()
+const atOnce: AsSender = (_sender, work, ...given) => work(...given)
 
 /** The socket as this folder sees it. */
 export interface InboundSocket {

@@ -84,7 +84,7 @@ function keepText(
     ...(parts.some(({ url }) => url) ? ['url' as const] : []),
   ]
   if (place !== undefined) {
-    const markup = notes.markup.get(holder)?.get(key)
+    const markup = notes.markup?.get(holder)?.get(key)
     if (markup !== undefined && !kinds.includes('html')) notes.shown ??= place
     for (const kind of kinds) specials.push({ kind, place, given: markup ?? text })
   }
@@ -94,7 +94,7 @@ function keepText(
 function chosenParts(value: object, nodes: readonly SchemaNode[], { notes, work }: Keeper): readonly SchemaNode[] {
   if (!nodes.some(({ composed }) => composed)) return nodes
   const first = () => [...new Set(nodes.flatMap((node) => firstParts(node, value, work)))]
-  if (notes.partial.has(value)) return first()
+  if (notes.partial?.has(value) === true) return first()
   const all = [...new Set(nodes.flatMap((node) => partsThatHold(node, value, work)))]
   return Object.keys(value).every((name) => isDeclaredBy(all, name, value, work)) ? all : first()
 }

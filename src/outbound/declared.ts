@@ -37,7 +37,7 @@ export function compileProjection(plain: PlainSchema, path: string): Projection 
     const found = checkWith(tree, draft, strict)
     const fits = found.fault === undefined
     // Where nothing was dropped and no branch says how a text is treated, a value that fits as it is stays as it is.
-    if (!tree.branches || (fits && notes.partial.size === 0 && notes.specials.length === 0)) {
+    if (!tree.branches || (fits && notes.partial === undefined && notes.specials.length === 0)) {
       return { copy: draft, specials: notes.specials, fault: found.fault, visits: notes.visits + found.visits }
     }
     if (!fits) notes.visits += found.visits

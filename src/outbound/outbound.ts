@@ -84,8 +84,9 @@ export function encodeOutgoing(
   }
   if (policy.declare !== undefined) {
     const declared = policy.declare(value)
-    const frame = (message: object): Outgoing => ({ payload: encodeValue(message, mode), binary: binary === true })
-    return declared instanceof Promise ? underway(declared.then(frame), declared.bytes) : frame(declared)
+    if (!(declared instanceof Promise)) return { payload: encodeValue(declared, mode), binary: binary === true }
+    const made = declared.then((ready): Outgoing => ({ payload: encodeValue(ready, mode), binary: binary === true }))
+    return underway(made, declared.bytes)
   }
   return { payload: encodeFreely(value, mode, policy), binary: binary === true }
 }

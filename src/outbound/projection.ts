@@ -22,15 +22,15 @@ export type Notes = {
   weight: number
   readonly specials: Special[]
   /** The objects from which something was left out. */
-  readonly partial: Set<object>
+  partial: Set<object> | undefined
   /** Markup that stands for a text: by its holder, then its name. */
-  readonly markup: Map<object, Map<string | number, Encoded<'html'>>>
+  markup: Map<object, Map<string | number, Encoded<'html'>>> | undefined
   /** Where markup stands that is text, and is encoded as such. */
   shown: Place | undefined
 }
 
 export function emptyNotes(): Notes {
-  return { visits: 0, weight: 0, specials: [], partial: new Set(), markup: new Map(), shown: undefined }
+  return { visits: 0, weight: 0, specials: [], partial: undefined, markup: undefined, shown: undefined }
 }
 
 /** @throws exhausted when names are looked up in more schemas than the value so far is worth */
@@ -69,11 +69,12 @@ function copyText(
   holder: object,
 ): string {
   const text = String(given)
-  const { specials, markup } = notes
+  const { specials } = notes
   notes.weight += text.length
   if (Encoded.is(given, 'html')) {
-    const ofHolder = markup.get(holder) ?? new Map<string | number, Encoded<'html'>>()
-    markup.set(holder, ofHolder.set(place?.key ?? '', given))
+    notes.markup ??= new Map()
+    const ofHolder = notes.markup.get(holder) ?? new Map<string | number, Encoded<'html'>>()
+    notes.markup.set(holder, ofHolder.set(place?.key ?? '', given))
     if (!html) notes.shown ??= place
   }
   if (place === undefined) return text
@@ -90,7 +91,10 @@ function copyMembers(given: object, location: Location, place: Place | undefined
     const below = envelope && !location.names(name) ? undefined : location.member(name)
     spend(notes, location.cost, name.length + 5)
     if (below === undefined) {
-      if (!envelope) notes.partial.add(copy)
+      if (!envelope) {
+        notes.partial ??= new Set()
+        notes.partial.add(copy)
+      }
       continue
     }
     const member = settled(Reflect.get(given, name), name)

@@ -22,9 +22,21 @@ export class SharedFrame {
   }
 }
 
-/** RFC 6455 section 5.2: FIN, no extension bits, no mask, the shortest length that fits. Text is written into it at once. */
+/** Longer text is written first, and its bytes are counted then: to count them beforehand takes ten times as long. */
+const countedBefore = 256
+/** Kept for text of up to a third of its length, in units; nothing else runs while it is in use. */
+const kept = Buffer.allocUnsafeSlow(192 * 1024)
+
+/** RFC 6455 section 5.2: FIN, no extension bits, no mask, the shortest length that fits. */
 export function frameOf(payload: string | Bytes, opcode: number): Buffer {
-  const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.byteLength
+  if (typeof payload !== 'string') return frameAround(viewOf(payload), payload.byteLength, opcode)
+  const { length } = payload
+  if (length > countedBefore && length * 3 <= kept.length) return frameAround(kept, kept.write(payload), opcode)
+  return frameAround(payload, Buffer.byteLength(payload), opcode)
+}
+
+/** @param length in bytes, of the text or of the part of the bytes that is the payload */
+function frameAround(payload: string | Buffer, length: number, opcode: number): Buffer {
   const offset = length < 126 ? 2 : length < 65_536 ? 4 : 10
   const frame = Buffer.allocUnsafe(offset + length)
   frame[0] = 0x80 | opcode
@@ -37,6 +49,6 @@ export function frameOf(payload: string | Bytes, opcode: number): Buffer {
     frame.writeBigUInt64BE(BigInt(length), 2)
   }
   if (typeof payload === 'string') frame.write(payload, offset)
-  else frame.set(viewOf(payload), offset)
+  else payload.copy(frame, offset, 0, length)
   return frame
 }

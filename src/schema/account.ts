@@ -17,7 +17,7 @@ export function isDeclared(value: unknown, nodes: readonly SchemaNode[], work: W
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) {
       if (isDeclared(item, itemNodes(parts, index), work)) continue
-      work.trail.push(index)
+      work.cameFrom(index)
       return false
     }
     return true
@@ -31,7 +31,7 @@ export function isDeclared(value: unknown, nodes: readonly SchemaNode[], work: W
       return work.refuse('additionalProperties', nodes[0]?.pointer ?? '#', 'must NOT have additional properties')
     }
     if (isDeclared(Reflect.get(value, name), below, work)) continue
-    work.trail.push(name)
+    work.cameFrom(name)
     return false
   }
   return true

@@ -30,7 +30,7 @@ export function holds(node: SchemaNode, value: unknown, work: Work): boolean {
 /** Whether it holds; a no is no fault of the value. */
 export function asks(node: SchemaNode, value: unknown, work: Work): boolean {
   const answer = holds(node, value, work)
-  work.trail.length = 0
+  work.forgetWay()
   return answer
 }
 
@@ -98,7 +98,7 @@ function checkList(rules: ListRules, list: readonly unknown[], { pointer }: Sche
     const node = first[index] ?? rest
     if (node === undefined) break
     if (holds(node, list[index], work)) continue
-    work.trail.push(index)
+    work.cameFrom(index)
     return false
   }
   if (contains !== undefined) {
@@ -152,7 +152,7 @@ function checkMembers(rules: MemberRules, value: Record<string, unknown>, node: 
       if (checkMember(additional, name, value, work)) continue
       // Of a name that the client chose, nothing is told.
       if (additional.never) {
-        work.trail.length = 0
+        work.forgetWay()
         work.refuse('additionalProperties', pointer, 'must NOT have additional properties')
       }
       return false
@@ -179,7 +179,7 @@ function checkMember(node: SchemaNode, name: string, value: Record<string, unkno
   // On the way out a member that must not be there is dropped.
   if (node.never && work.lenient) return true
   if (holds(node, value[name], work)) return true
-  work.trail.push(name)
+  work.cameFrom(name)
   return false
 }
 
@@ -228,7 +228,7 @@ function checkUnevaluated(node: SchemaNode, value: unknown, work: Work): boolean
   for (const name of Object.keys(value)) {
     if (parts.some((part) => declare(part, name, undefined, work))) continue
     if (holds(unevaluated, Reflect.get(value, name), work)) continue
-    work.trail.length = 0
+    work.forgetWay()
     return work.refuse('unevaluatedProperties', node.pointer, 'must NOT have unevaluated properties')
   }
   return true

@@ -34,9 +34,10 @@ export class Work {
   visits = 0
   /** Members that no branch declares are on their way out, so nobody is refused for them. */
   readonly lenient: boolean
+  // Most values are fine, and few schemas are reached in more than one way: no list is made before it is needed.
   /** The answers on each object and list: twice the slot of the schema, and one more for a yes. */
-  readonly #answers = new Map<object, number[]>()
-  readonly #texts = new Map<object, string>()
+  #answers: Map<object, number[]> | undefined
+  #texts: Map<object, string> | undefined
   // The branches of a union are asked one after the other.
   #last: object | undefined
   #ofLast: number[] | undefined
@@ -44,8 +45,7 @@ export class Work {
   #keyword = 'refused'
   #pointer = '#'
   #problem = 'is refused'
-  /** The last step first: it is written on the way up. */
-  readonly trail: (string | number)[] = []
+  #trail: (string | number)[] | undefined
   readonly #value: unknown
   #limit = free
   #weighed = false
@@ -79,6 +79,7 @@ export class Work {
     let answers = this.#of(value)
     if (answers === undefined) {
       answers = []
+      this.#answers ??= new Map()
       this.#answers.set(value, answers)
       this.#ofLast = answers
     }
@@ -88,19 +89,31 @@ export class Work {
   #of(value: object): number[] | undefined {
     if (this.#last !== value) {
       this.#last = value
-      this.#ofLast = this.#answers.get(value)
+      this.#ofLast = this.#answers?.get(value)
     }
     return this.#ofLast
   }
 
   /** The text that equal values share, made once for each. @throws exhausted */
   canonical(value: object): string {
-    const known = this.#texts.get(value)
+    const known = this.#texts?.get(value)
     if (known !== undefined) return known
     const text = canonicalOf(value)
+    this.#texts ??= new Map()
     this.#texts.set(value, text)
     this.spend(text.length >> 2)
     return text
+  }
+
+  /** Notes a step to the member that was refused: the last step first, on the way up. */
+  cameFrom(step: string | number): void {
+    this.#trail ??= []
+    this.#trail.push(step)
+  }
+
+  /** Forgets the way to a member: it was asked about, and a no is no fault of it. */
+  forgetWay(): void {
+    this.#trail = undefined
   }
 
   /** Says no, and why. */
@@ -113,7 +126,7 @@ export class Work {
 
   toFault(): Fault {
     const schemaPath = `${this.#pointer}/${this.#keyword}`
-    return { keyword: this.#keyword, schemaPath, problem: this.#problem, place: this.trail.toReversed() }
+    return { keyword: this.#keyword, schemaPath, problem: this.#problem, place: this.#trail?.toReversed() ?? [] }
   }
 }
 

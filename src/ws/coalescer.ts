@@ -77,15 +77,12 @@ export class Coalescer {
     return this.#bytes
   }
 
-  push(pieces: readonly Piece[], callback?: WriteCallback): void {
+  push(piece: Piece, callback?: WriteCallback): void {
     if (this.#pieces === undefined) {
-      this.#pieces = []
+      this.#pieces = [piece]
       if (!this.#gathering) this.#awaitEnd()
-    }
-    for (const piece of pieces) {
-      this.#pieces.push(piece)
-      this.#bytes += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.length
-    }
+    } else this.#pieces.push(piece)
+    this.#bytes += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.length
     if (callback !== undefined) {
       this.#callbacks ??= []
       this.#callbacks.push(callback)

@@ -34,7 +34,7 @@ export class SenderStream extends Coalescer {
   }
 
   write(piece: Piece, callback?: WriteCallback): void {
-    this.push([piece], callback)
+    this.push(piece, callback)
   }
 
   /** Nothing: all that is written in a turn is one write as it is. */

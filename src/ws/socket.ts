@@ -219,14 +219,9 @@ export function secureSockets(source: SocketSource): SecureSockets {
       if (connection === undefined || typeof event === 'symbol') return super.emit(event, ...args)
       // What the application emits itself stays in its own context.
       if (!eventsOfWs.has(event)) return emitContained(this, event, args, (error) => connection.fault(error))
-      return connection.apart(() => {
-        if (event === 'message') {
-          connection.frame(args[0] as Buffer, args[1] === true)
-          return true
-        }
-        connection.happened(event, args)
-        return emitContained(this, event, args, (error) => connection.fault(error))
-      })
+      if (event !== 'message') return connection.apart(emitApart, this, connection, event, args)
+      connection.apart(takeFrame, connection, args[0] as Buffer, args[1] === true)
+      return true
     }
   }
   return { SecureWebSocket, connectionOf }
@@ -236,6 +231,15 @@ export function secureSockets(source: SocketSource): SecureSockets {
 export interface SecureSockets {
   readonly SecureWebSocket: new (...parameters: ConstructorParameters<typeof WebSocket>) => WebSocket
   connectionOf(socket: WebSocket): Connection
+}
+
+function takeFrame(connection: Connection, bytes: Buffer, isBinary: boolean): void {
+  connection.frame(bytes, isBinary)
+}
+
+function emitApart(socket: WebSocket, connection: Connection, event: string, args: readonly unknown[]): boolean {
+  connection.happened(event, args)
+  return emitContained(socket, event, args, (error) => connection.fault(error))
 }
 
 function unopened(): never {

@@ -24,12 +24,15 @@ export class WebSocketWire implements LifeWire, Exit {
   owner: WireOwner | undefined
   readonly #socket: WsSocket
   readonly #below: SenderStream
+  /** Whether an extension was agreed on, which ws then applies to each frame. */
+  readonly #extended: boolean
   /** Each reason not to read is one bit: the reader goes on when none is left. */
   #blocks = 0
 
   constructor(socket: WsSocket, stream: Duplex, turn: Turn) {
     this.#socket = socket
     this.#below = new SenderStream(stream, turn, this)
+    this.#extended = socket.extensions !== ''
     if (socket._sender !== null) guardSender(socket._sender, this.#below)
   }
 
@@ -71,7 +74,7 @@ export class WebSocketWire implements LifeWire, Exit {
   write({ payload, binary }: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
     // Text is copied into its frame whoever makes that; bytes need not be.
     if (typeof payload === 'string' && options === undefined && this.#isFree) {
-      this.#below.push([frameOf(payload, binary ? 0x2 : 0x1)], callback as WriteCallback | undefined)
+      this.#below.push(frameOf(payload, binary ? 0x2 : 0x1), callback as WriteCallback | undefined)
       return
     }
     const frame = { compress: options?.compress ?? true, fin: options?.fin ?? true, binary }
@@ -80,14 +83,14 @@ export class WebSocketWire implements LifeWire, Exit {
 
   writeFrame({ bytes }: SharedFrame): boolean {
     if (!this.#isFree) return false
-    this.#below.push([bytes])
+    this.#below.push(bytes)
     return true
   }
 
   /** Frames may go straight to the stream only while nothing of ws stands in front of it, or they would overtake each other. */
   get #isFree(): boolean {
-    const { _sender: sender, extensions } = this.#socket
-    if (sender === null || extensions !== '') return false
+    const { _sender: sender } = this.#socket
+    if (sender === null || this.#extended) return false
     return sender._state === 0 && sender._firstFragment && sender._queue.length === 0
   }
 

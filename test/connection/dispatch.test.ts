@@ -4,7 +4,6 @@ import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Dispatch } from '../../src/connection/dispatch.ts'
 
-const never = () => false
 const at = (served: number) => ({ uptime: served, served, late: false })
 
 /** A dispatch that may wait 100 ms, and what it was told too late. */
@@ -12,7 +11,8 @@ function start() {
   const dispatch = new Dispatch(100)
   const emitter = new EventEmitter()
   const late: unknown[] = []
-  return { dispatch, emitter, late, call: () => dispatch.call(emitter, 'x', [], never, (error) => late.push(error)) }
+  const socket = { ended: false, fault: (error: unknown) => void late.push(error) }
+  return { dispatch, emitter, late, call: () => dispatch.call(emitter, 'x', [], socket) }
 }
 
 test('what is returned, thrown, resolved and rejected comes out as it is, at once where it can', async () => {

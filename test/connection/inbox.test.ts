@@ -6,18 +6,19 @@ import { type Frame, Inbox, type InboxBounds, type InboxHost } from '../../src/c
 function inbox(bounds: Partial<InboxBounds> = {}) {
   const done: string[] = []
   const waiting: (() => void)[] = []
+  const take = ({ bytes }: Frame) => {
+    done.push(`take ${String(bytes)}`)
+    return String(bytes).startsWith('now') ? undefined : new Promise<void>((resolve) => waiting.push(resolve))
+  }
   const host: InboxHost = {
-    take: ({ bytes }) => {
-      done.push(`take ${String(bytes)}`)
-      return String(bytes).startsWith('now') ? undefined : new Promise((resolve) => waiting.push(resolve))
-    },
+    take,
+    takeLater: take,
     hold: () => done.push('hold'),
     release: () => done.push('release'),
-    apart: (work) => work(),
     failed: (error) => done.push(`failed ${String(error)}`),
   }
   const box = new Inbox(host, { inboundQueue: 3, messageBytes: 100, ...bounds })
-  const push = (text: string) => box.push(frameOf(text))
+  const push = (text: string) => box.push(frameOf(text), 0)
   const next = async () => {
     waiting.shift()?.()
     await new Promise(setImmediate)

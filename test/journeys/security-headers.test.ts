@@ -86,6 +86,27 @@ test('a 101 has none of the headers of an answer', async (t) => {
   assert.deepEqual(Object.keys((await ask()).headers).sort(), ['connection', 'sec-websocket-accept', 'upgrade'])
 })
 
+test('a handshake that becomes a socket has met no hook of @fastify/helmet', async (t) => {
+  const decorated: unknown[] = []
+  const { ask } = await startJourney(
+    t,
+    {},
+    {
+      routes: (app) =>
+        app.get('/ws', {
+          websocket: true,
+          preHandler: (_request, reply, done) => {
+            decorated.push(Reflect.get(reply, 'helmet'))
+            done()
+          },
+          handler: () => {},
+        }),
+    },
+  )
+  assert.equal((await ask()).status, 101)
+  assert.deepEqual(decorated, [null])
+})
+
 test('a nonce for the policy is there when the handler is', async (t) => {
   const { ask } = await startJourney(
     t,
