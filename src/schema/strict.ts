@@ -48,6 +48,8 @@ function strictAjv(): Ajv2019 {
     // Asked of a tuple is only what follows it (`copySchema`).
     strictTuples: false,
     allowUnionTypes: true,
+    // A member with a name of its own that matches a pattern has both schemas.
+    allowMatchingProperties: true,
     // Would refuse `required` beside `if`, where the property is described elsewhere.
     strictRequired: false,
     // Ours are checked before, and tell more.

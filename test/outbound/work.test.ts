@@ -46,7 +46,7 @@ describe('MS-09 the work of a message that is sent', () => {
     const list = (count: number) => ({ l: Array.from({ length: count }, () => ({})) })
     const check = projector(object({ l: { type: 'array', items: { type: 'object', not: { anyOf: untagged } } } }))
     const found = check(list(16_000))
-    assert.deepEqual({ ...found, visits: 0 }, { copy: undefined, specials: [], fault: found.fault, visits: 0 })
+    assert.deepEqual([found.copy, found.specials], [undefined, []])
     assert.equal(found.fault?.keyword, 'too much work')
     assert.ok(found.visits < 2 * 24 * 4 * 16_001, `${found.visits}`)
     assert.equal(check(list(1)).fault, undefined)

@@ -72,7 +72,7 @@ app.get('/chat', { websocket: true, secureWs: chat }, (socket) => {
   app.secureWs.to('lobby').send({ type: 'said', by: 'Ada', text: 'hello' })
   app.secureWs.to('lobby').send(new Uint8Array(1))
   app.secureWs.to('lobby').send({ type: 'gone', by: 'Ada', note: html`<b>` })
-  // @ts-expect-error TS2322: declared as text.
+  // @ts-expect-error TS2345: declared as text.
   app.secureWs.to('lobby').send({ type: 'gone', by: html`Ada` })
   // @ts-expect-error TS2353
   app.secureWs.to('lobby').send({ type: 'gone', whom: 'Ada' })

@@ -124,11 +124,11 @@ app.get(
     const parts: readonly (Encoded<'html'> | string | null)[] = [html`<b>`, 'dirty', null]
     socket.send({ type: 'posted', body: html`<b>${'ada'}</b>`, by: 'ada', parts })
     socket.send({ type: 'posted', body: 'dirty' })
-    // @ts-expect-error TS2322
+    // @ts-expect-error TS2345
     socket.send({ type: 'posted', body: 'x', by: html`<b>ada</b>` })
-    // @ts-expect-error TS2322
+    // @ts-expect-error TS2345
     socket.to('room').send({ type: 'said', by: html`ada` })
-    // @ts-expect-error TS2322
+    // @ts-expect-error TS2345
     socket.send({ type: 'posted', body: encodeFor.url('ada') })
   },
 )
