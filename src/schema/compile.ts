@@ -1,3 +1,4 @@
+import { badOption } from '../errors.ts'
 import { numberFormat, textFormat } from './formats.ts'
 import { everyKind, kindBits, kindOf } from './kind.ts'
 import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules, ValueSet } from './node.ts'
@@ -30,12 +31,12 @@ interface Draft {
 /**
  * Compiles a copied schema (`copySchema`).
  *
- * @throws Error for a schema that is one of its own parts: to ask it would never end
+ * @throws SWS_BAD_OPTION for a schema that is one of its own parts: to ask it would never end
  */
-export function compileTree(root: PlainSchema, skipUrls: boolean): SchemaTree {
+export function compileTree(root: PlainSchema, path: string, skipUrls: boolean): SchemaTree {
   const draft: Draft = { root, nodes: new Map(), slots: 0, branches: false, skipUrls }
   const compiled = nodeAt(root, '#', true, draft)
-  refuseCircles(draft)
+  refuseCircles(draft, path)
   return { root: compiled, branches: draft.branches }
 }
 
@@ -242,18 +243,33 @@ function memberRules(schema: PlainSchema, pointer: string, sole: boolean, draft:
   }
 }
 
+/** A pointer as the path of an option: an author looks for what was written. */
+export function pathOf(pointer: string): string {
+  return pointer
+    .split('/')
+    .map((step) => decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~'))
+    .join('.')
+    .replace('#', '')
+}
+
 /** One step of a JSON pointer, as a URI fragment (RFC 6901 section 6). */
 function stepTo(name: string): string {
   return encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'))
 }
 
 /** A schema that asks itself about the same value, in whatever way, asks for ever. */
-function refuseCircles({ nodes }: Draft): void {
+function refuseCircles({ nodes }: Draft, path: string): void {
   const done = new Set<SchemaNode>()
   const open = new Set<SchemaNode>()
   function visit(node: SchemaNode): void {
     if (done.has(node)) return
-    if (open.has(node)) throw new Error(`the schema at ${node.pointer} is one of its own parts`)
+    if (open.has(node)) {
+      throw badOption(
+        `${path}${pathOf(node.pointer)}`,
+        '(a schema)',
+        'It is one of its own parts, and to ask it would never end: refer to it from a member or an item.',
+      )
+    }
     open.add(node)
     const { ref, allOf, anyOf, oneOf, members } = node
     const same = [ref, ...allOf, ...(anyOf?.branches ?? []), ...(oneOf?.branches ?? []), node.not, node.condition]

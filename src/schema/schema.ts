@@ -1,4 +1,3 @@
-import { badOption } from '../errors.ts'
 import { isDeclared } from './account.ts'
 import type { SchemaTree } from './compile.ts'
 import { compileTree } from './compile.ts'
@@ -21,13 +20,9 @@ export interface Finding {
  * @throws SWS_BAD_OPTION
  */
 export function compilePlain(plain: PlainSchema, path: string, outward: boolean): SchemaTree {
+  const tree = compileTree(plain, path, outward)
   refuseLoose(plain, path)
-  try {
-    return compileTree(plain, outward)
-  } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause)
-    throw badOption(path, plain, `It does not compile: ${problem}.`)
-  }
+  return tree
 }
 
 /** Checks a value: a schema that holds, every member declared, and no more work than the value weighs. */
