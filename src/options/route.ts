@@ -216,7 +216,7 @@ function compileReplies({ receives, path, undeclared, sanitizeHtml, warn }: Repl
   const declared = new Map<string, DeclaredReply>()
   for (const [type, rule] of Object.entries(receives ?? {})) {
     if (rule.reply !== undefined) {
-      declared.set(type, compileReply(type, rule.reply, `${path}.receives.${type}.reply`, sanitizeHtml))
+      declared.set(type, compileReply(type, rule.reply, `${path}.receives.${type}.reply`, sanitizeHtml, warn))
     }
   }
   const warned = new Set<string>()

@@ -45,7 +45,7 @@ export function compileOutbound(options: OutboundOptions): OutboundPolicy {
   const { encode, sends, path, sanitizeHtml, warn } = options
   return {
     mode: checkedMode(encode, `${path}.encode`),
-    declare: sends === undefined ? undefined : compileSends(sends, `${path}.sends`, sanitizeHtml),
+    declare: sends === undefined ? undefined : compileSends(sends, `${path}.sends`, sanitizeHtml, warn),
     noteText: process.env.NODE_ENV === 'production' ? () => {} : warnOnceOfJson(path, warn),
   }
 }

@@ -4,11 +4,12 @@
  *     node test/browser/template-corpus.ts 100000
  */
 import { startBrowser } from '../harness/browser.ts'
-import { breakOuts, randomFrom, randomTemplate, renderBoth } from '../outbound/random-templates.ts'
+import { Random } from '../harness/random.ts'
+import { breakOuts, randomTemplate, renderBoth } from '../outbound/random-templates.ts'
 
 const count = Number(process.argv[2] ?? 100_000)
 const seed = Number(process.argv[3] ?? 1)
-const random = randomFrom(seed)
+const random = new Random(seed)
 const browser = await startBrowser()
 try {
   const page = await browser.newPage()

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parse, parseFragment } from 'parse5'
-import { breakOuts, randomFrom, randomTemplate, renderBoth, separators } from './random-templates.ts'
+import { Random } from '../harness/random.ts'
+import { breakOuts, randomTemplate, renderBoth, separators } from './random-templates.ts'
 
 // The planner against a parser: whatever value stands in a hole, the elements and attributes are the same. The full count,
 // against Chromium as well: `node test/browser/template-corpus.ts 100000`.
@@ -27,7 +28,7 @@ const readings: Record<string, (html: string) => ParentNode> = {
 
 test('no value in a hole changes what a parser finds, in any of the templates that are admitted', () => {
   assert.ok(separators.length >= 20)
-  const random = randomFrom(20_261_128)
+  const random = new Random(20_261_128)
   let admitted = 0
   for (let n = 0; n < 20_000; n++) {
     const parts = randomTemplate(random)

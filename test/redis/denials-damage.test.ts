@@ -2,9 +2,9 @@ import { after, afterEach, before, test } from 'node:test'
 import { readFact } from '../../src/redis/denial-fact.ts'
 import { redisBus } from '../../src/redis/redis-bus.ts'
 import { type Denial, denialOf } from '../../src/session/denials.ts'
+import { Random } from '../harness/random.ts'
 import { type RedisServer, startRedis } from '../harness/redis.ts'
 import { until } from '../harness/until.ts'
-import { randomFrom } from '../outbound/random-templates.ts'
 import { type Listening, listening } from '../relay/two-nodes.ts'
 
 const secret = 'a secret of the tests, of 32 bytes'
@@ -41,7 +41,8 @@ async function stored(): Promise<Map<string, string>> {
 
 for (const seed of [1, 2, 3]) {
   test(`S7 Redis damaged at random while three nodes revoke: every node and Redis end with all of them (${seed})`, async () => {
-    const below = randomFrom(seed)
+    const random = new Random(seed)
+    const below = (count: number) => random.below(count)
     const pick = <T>(list: readonly [T, ...T[]]): T => list[below(list.length)] ?? list[0]
     const someName = (): string => [...known.keys()][below(known.size)] ?? 'none'
     const nodes = await Promise.all([start(), start(), start()])

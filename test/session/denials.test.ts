@@ -4,7 +4,7 @@ import { memoryDenials } from '../../src/relay/memory-denials.ts'
 import { createDenialLedger, denialMark } from '../../src/session/denial-ledger.ts'
 import { denialKeys, denialOf, isHitBy } from '../../src/session/denials.ts'
 import { identityKey } from '../../src/session/identity.ts'
-import { randomFrom } from '../outbound/random-templates.ts'
+import { Random } from '../harness/random.ts'
 
 test('LG-03: a denial does not show whom it denies', () => {
   assert.ok(!JSON.stringify(denialOf('session', 'the-session-id', 1, 2)).includes('the-session-id'))
@@ -72,7 +72,8 @@ test('S7 count and digest are those of what is in force, whatever was put, put a
   let now = 100_000
   const ledger = createDenialLedger(5_000)
   const expected = new Map<string, { at: number; until: number }>()
-  const below = randomFrom(7)
+  const random = new Random(7)
+  const below = (count: number) => random.below(count)
   for (let step = 0; step < 3_000; step++) {
     now += below(20)
     const denial = denialOf('session', `s${below(400)}`, now - below(5_000), now + below(20_000))
