@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { answersPlainly, EarlyRefusal } from './admission/early-refusal.ts'
+import { createEnforcement } from './admission/enforcement.ts'
 import { createGuard, isUnixSocket } from './admission/hook.ts'
 import { createAnnounce } from './admission/refused.ts'
 import { registerHelmet } from './admission/security-headers.ts'
@@ -72,13 +73,18 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   requireHttp1({ initialConfig: app.initialConfig, className: app.server.constructor.name })
   refuseOtherRegistrations(app)
   await requireKnownWs()
-  const settings = resolveOptions(options)
-  const { limits } = settings
-  refuseTicketAlone(settings.authentication, 'authenticate')
-  refuseHijacking(settings.admissionPolicy, settings.authentication, settings.dangerouslyAllowAmbientCredentials, '')
-
   // Called through its object each time: a test may stop or move the date.
   const now = () => Date.now()
+  const settings = resolveOptions(options, now())
+  const { limits } = settings
+  refuseTicketAlone(settings.authentication, 'authenticate')
+  const enforcement = createEnforcement(settings.enforce, now)
+  refuseHijacking(
+    { admission: settings.admissionPolicy, enforcement, authentication: settings.authentication },
+    settings.dangerouslyAllowAmbientCredentials,
+    '',
+  )
+
   const uptime = () => performance.now()
   const metrics = createMetrics()
   const heard = { logger: app.log, listener: settings.audit, metrics }
@@ -186,6 +192,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   })
   const ofRoutes: RouteSurroundings = {
     settings,
+    now,
     replayGuard,
     sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
     sanitizeOutput: (dirty) => sanitizer.sanitizeOutput(dirty),
@@ -310,6 +317,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     metrics?.observe(() => instance.api.stats())
     warnOnce(app, audit, [
       ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
+      ...enforcement.loosened,
       ...(settings.dangerouslyAllowAmbientCredentials
         ? ['dangerouslyAllowAmbientCredentials: true (any page that may connect may use the visitor)']
         : []),

@@ -10,6 +10,7 @@ import type { Identity, SignedIn } from '../session/identity.ts'
 import type { DeveloperLog } from '../telemetry/developer-log.ts'
 import { after, isThenable } from '../thenable.ts'
 import { undeclaredProtocol } from './advice.ts'
+import type { EnforceRule } from './enforcement.ts'
 import { checkFetchMetadata } from './fetch-metadata.ts'
 import { checkHandshakeShape, type HandshakeFacts } from './handshake-request.ts'
 import { checkHost } from './host.ts'
@@ -104,6 +105,8 @@ export type Verdict = Refusal | undefined
 /** One question of the list. Asked of a handshake, `take` answers it where there is one; of a client's "why?", always `check`. */
 export interface Step {
   readonly name: string
+  /** The rule of the option `enforce` by which its refusals may be reported, and nobody refused; none where this is left out. */
+  readonly rule?: EnforceRule
   /** Whether a route has any use for it; it has, where this is left out. Asked once. */
   readonly concerns?: (policy: RoutePolicy, means: Means) => boolean
   /** The verdict, for which nothing is spent: no place, no rate, no ticket. */
@@ -113,20 +116,23 @@ export interface Step {
 }
 
 /** The steps for which the request's own words are enough: nobody is asked, and nothing is counted. */
-export const said: readonly { readonly name: string; readonly check: (request: Said) => Verdict }[] = [
+export const said: readonly (Pick<Step, 'name' | 'rule'> & { readonly check: (request: Said) => Verdict })[] = [
   { name: 'shape', check: ({ facts }) => checkHandshakeShape(facts) },
   {
     name: 'transport',
+    rule: 'transport',
     check: ({ facts, reached: { scheme, host }, policy: { admission } }) =>
       checkTransport(facts, scheme, host, admission.allowInsecureTransport),
   },
   {
     name: 'host',
+    rule: 'host',
     check: ({ reached: { scheme, host }, policy: { admission } }) => checkHost(host, scheme, admission.hosts),
   },
-  { name: 'origin', check: listedOrigin },
+  { name: 'origin', rule: 'origin', check: listedOrigin },
   {
     name: 'fetch metadata',
+    rule: 'fetchMetadata',
     check: ({ facts, reached: { own }, policy: { admission } }) =>
       checkFetchMetadata(facts, admission.origins.sameOrigin, own),
   },
@@ -142,42 +148,52 @@ export const admission: readonly Step[] = [
   // Before the first step that can wait: a thousand at once are counted, and do not ask the application a thousand times.
   {
     name: 'connection place',
+    rule: 'capacity',
     check: ({ facts, since }, { capacity }) => capacity.check(facts.address, since),
     take: reserveConnection,
   },
   {
     name: 'origins function',
+    rule: 'origin',
     concerns: ({ admission: { origins } }) => origins.ask !== undefined,
     check: ({ facts, policy, request }) => askOrigins(facts.origin, policy.admission.origins, request),
     take: askFunction,
   },
   {
     name: 'rate on all nodes',
+    rule: 'capacity',
     concerns: (_policy, { sharedRate }) => sharedRate !== undefined,
     check: ({ facts }, { sharedRate }) => sharedRate?.(facts.address, 'check'),
     take: ({ facts }, { sharedRate }) => sharedRate?.(facts.address, 'take'),
   },
   {
     name: 'session',
+    rule: 'session',
     check: (question, means) => authenticate(question, means, 'peek'),
     take: (handshake, means) => authenticate(handshake, means, 'authenticate'),
   },
   {
     name: 'session place',
+    rule: 'capacity',
     check: ({ signedIn, policy }, { caps }) =>
       signedIn === null ? undefined : caps.check(signedIn.identity, policy.limits),
     take: reserveSession,
   },
   { name: 'sub-protocol', check: selectProtocol },
   { name: 'route schema', check: validate },
-  { name: 'authorize', concerns: ({ authorize }) => authorize !== undefined, check: authorize },
+  {
+    name: 'authorize',
+    rule: 'authorize',
+    concerns: ({ authorize }) => authorize !== undefined,
+    check: authorize,
+  },
   {
     name: 'verifyClient',
     concerns: (_policy, { verifyClient }) => verifyClient !== undefined,
     check: ({ request }, { verifyClient }) =>
       verifyClient?.(request.raw).then(verified, (error: unknown) => failed(error, '`verifyClient`')),
   },
-  // Once more, after all the waiting.
+  // Once more, after all the waiting; and for good, where `session` only reports: somebody has revoked it by name.
   { name: 'not revoked', check: ({ signedIn, since }, means) => checkDenied(signedIn, since, means) },
 ]
 
@@ -186,9 +202,17 @@ export function admissionOf(policy: RoutePolicy, means: Means): readonly Step[] 
   return admission.filter(({ concerns }) => concerns === undefined || concerns(policy, means))
 }
 
-/** Takes a handshake through the list, for as long as somebody waits for the end. */
-export function takeThrough(handshake: Handshake, means: Means, steps: readonly Step[]): Verdict | Promise<Verdict> {
-  return through(handshake, means, steps, take, 0)
+/**
+ * Takes a handshake through the list, for as long as somebody waits for the end. `reported` is told of each refusal that does not
+ * stand: its rule only reports for now.
+ */
+export function takeThrough(
+  handshake: Handshake,
+  means: Means,
+  steps: readonly Step[],
+  reported: Reported,
+): Verdict | Promise<Verdict> {
+  return through(handshake, means, steps, take, reported, 0)
 }
 
 /** Asks what `takeThrough` would answer now, and leaves everything as it is. `comesTo` is told of each step before it is asked. */
@@ -202,7 +226,14 @@ export function askThrough(
     comesTo(step.name)
     return step.check(question, means)
   }
-  return through(question, means, steps, ask, 0)
+  return through(question, means, steps, ask, () => {}, 0)
+}
+
+type Reported = (handshake: Handshake, refusal: Refusal) => void
+
+/** Whether a refusal of this step is one: of a rule that only reports it is not, for now. */
+function stands({ rule }: Step, { enforcement }: RoutePolicy): boolean {
+  return rule === undefined || !enforcement.reports(rule)
 }
 
 type Ask<Q extends Question> = (step: Step, question: Q, means: Means) => Verdict | Promise<Verdict>
@@ -215,15 +246,23 @@ function through<Q extends Question>(
   means: Means,
   steps: readonly Step[],
   ask: Ask<Q>,
+  reported: (question: Q, refusal: Refusal) => void,
   from: number,
 ): Verdict | Promise<Verdict> {
   for (let index = from; index < steps.length; index++) {
-    const verdict = ask(steps[index] as Step, question, means)
+    const step = steps[index] as Step
+    const verdict = ask(step, question, means)
     if (verdict === undefined) continue
-    if (!isThenable(verdict)) return verdict
+    if (!isThenable(verdict)) {
+      if (stands(step, question.policy)) return verdict
+      reported(question, verdict)
+      continue
+    }
     return after(verdict, (late) => {
       if (question.isOver) return undefined
-      return late ?? through(question, means, steps, ask, index + 1)
+      if (late !== undefined && stands(step, question.policy)) return late
+      if (late !== undefined) reported(question, late)
+      return through(question, means, steps, ask, reported, index + 1)
     })
   }
   return undefined

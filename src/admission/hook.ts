@@ -69,8 +69,19 @@ export function createGuard(surroundings: GuardSurroundings) {
   function answer(request: FastifyRequest, reply: FastifyReply, facts: Asker, refusal: Refusal): void {
     if (reply.sent) return
     if (request.ws) streams.answered(streamOf(request, reply))
+    announce(request, facts, refusal)
+    if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(request, reply)
+    reply
+      .code(refusal.status)
+      .headers(headersOf(request, refusal))
+      .type(answerType)
+      .send(JSON.stringify(refusalBody(refusal)))
+  }
+
+  function announce(request: FastifyRequest, facts: Asker, refusal: Refusal, onlyReported = false): void {
     surroundings.announce({
       refusal,
+      onlyReported,
       raw: request.raw,
       route: request.routeOptions.url,
       address: facts.address,
@@ -80,12 +91,6 @@ export function createGuard(surroundings: GuardSurroundings) {
       unixSocket: () => isUnixSocket(request.server.server),
       log: request.log,
     })
-    if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(request, reply)
-    reply
-      .code(refusal.status)
-      .headers(headersOf(request, refusal))
-      .type(answerType)
-      .send(JSON.stringify(refusalBody(refusal)))
   }
 
   /**
@@ -106,6 +111,8 @@ export function createGuard(surroundings: GuardSurroundings) {
     if (admitted === undefined || refusal === undefined) done()
     else answer(request, reply, admitted, refusal)
   }
+
+  const reported = ({ request, facts }: Handshake, refusal: Refusal) => announce(request, facts, refusal, true)
 
   const behind = away('nobody listens for upgrades behind this guard')
   const nobodyBehind = (request: FastifyRequest, reply: FastifyReply) =>
@@ -138,7 +145,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     const handshake = new Handshake(request, reply, upgraded, facts, policy, since)
     const stopped = (error: unknown) => conclude(handshake, upgraded, failed(error), done)
     try {
-      const verdict = takeThrough(handshake, surroundings, stepsOf(policy))
+      const verdict = takeThrough(handshake, surroundings, stepsOf(policy), reported)
       if (!isThenable(verdict)) conclude(handshake, upgraded, verdict, done)
       else void after(verdict, (late) => conclude(handshake, upgraded, late, done), stopped)
     } catch (error) {
