@@ -6,8 +6,8 @@ import { pages, textOf } from './source-files.ts'
 // Plain English: a sentence has a subject that names the thing. Where "what", "who" or "one" stands in its place, the reader
 // has to find out what is meant; a docstring is held to the same by test/house/api.test.ts.
 
-/** Written out of docstrings, about older versions, and the record of attacks and mutants. */
-const apart = [apiPage, 'CHANGELOG.md', 'docs/assurance.md']
+/** Written out of docstrings, and about older versions. */
+const apart = [apiPage, 'CHANGELOG.md']
 
 /** The parts of a page that stand for themselves: sentences, halves of one, cells. No code, no headings. */
 function clausesOf(page: string): string[] {
