@@ -29,7 +29,7 @@ const held = 10_000
  *     const client = connect<MessagesOf<typeof chat>>('/chat')
  *
  * @param url of the socket; `/chat` is one of this page's server
- * @throws TypeError when the URL is none
+ * @throws TypeError when `url` is not a URL
  */
 export function connect<M extends Messages = AnyMessages>(
   url: string | URL,

@@ -44,7 +44,7 @@ export function secureSockets(source: SocketSource): SecureSockets {
     static {
       connectionOf = (socket) => {
         // Whoever replaces the class of ws finds no connection, and no socket of ours.
-        if (!(#connection in socket)) throw new TypeError('This socket is none of this server.')
+        if (!(#connection in socket)) throw new TypeError('This socket is not of this server.')
         return (socket as SecureWebSocket).#opened
       }
       // ws hands `binaryType` on to its receiver, and then frames come as something without a `length`: the byte rate would
@@ -244,7 +244,7 @@ function emitApart(socket: WebSocket, connection: Connection, event: string, arg
 }
 
 function unopened(): never {
-  throw new TypeError('This socket is none of this server.')
+  throw new TypeError('This socket is not of this server.')
 }
 
 /** Emitted by ws on an open socket of a server. */

@@ -113,6 +113,7 @@ const ofOthers = [
   'preValidation',
   'connectionsCheckingInterval',
   'forwardedHeaders',
+  'includeSubDomains',
 ]
 const samples = ['examples', 'docs/examples']
   .flatMap((folder) => filesBelow(folder, ['.ts', '.mjs', '.js']))
