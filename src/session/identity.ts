@@ -67,7 +67,9 @@ export function readIdentity(found: unknown, issuedAt?: number): Identity | stri
   if (expiresAt !== undefined && !isTime(expiresAt)) return '`expiresAt` is not a number of milliseconds'
   if (authenticatedAt !== undefined && !isTime(authenticatedAt))
     return '`authenticatedAt` is not a number of milliseconds'
+  const sessionKey = identityKey('session', id)
   const userKey = userId === undefined ? undefined : identityKey('user', userId)
+  const tokenKey = tokenId === undefined ? undefined : identityKey('token', tokenId)
   return {
     sessionId: id,
     userId,
@@ -75,13 +77,15 @@ export function readIdentity(found: unknown, issuedAt?: number): Identity | stri
     expiresAt,
     authenticatedAt,
     issuedAt,
-    keys: [
-      identityKey('session', id),
-      ...(userKey === undefined ? [] : [userKey]),
-      ...(tokenId === undefined ? [] : [identityKey('token', tokenId)]),
-    ],
+    keys: keysOf(sessionKey, userKey, tokenKey),
     userKey,
   }
+}
+
+/** Written out: an array that grows has room for 17, for as long as the socket is open. */
+function keysOf(session: string, user: string | undefined, token: string | undefined): Identity['keys'] {
+  if (user === undefined) return token === undefined ? [session] : [session, token]
+  return token === undefined ? [session, user] : [session, user, token]
 }
 
 /**
