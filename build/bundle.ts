@@ -37,12 +37,35 @@ export async function bundle(out: string): Promise<void> {
   })
   const testing = await commonJs('src/testing/testing.ts', join(out, 'testing.cjs'))
   refuseShared(index, testing)
+  await bundleClient(out)
   await bundleRecheck(out)
   await wrap(out, 'index', Object.keys(await import('../src/index.ts')))
   await wrap(out, 'testing', Object.keys(await import('../src/testing/testing.ts')))
   // Programs of their own: a thread, and what `npx` runs.
   const programs = { 'secure-ws-sanitizer': 'src/sanitizing/secure-ws-sanitizer.ts', command: 'src/command/command.ts' }
   await build({ ...options, entryPoints: programs, outdir: out, format: 'esm' })
+}
+
+/**
+ * Writes the client for browsers: ESM in the language of 2022, for a bundler or as it is. For `require` there is a second one: it
+ * has no state that two could hold apart, and its error class is told by `code`.
+ */
+async function bundleClient(out: string): Promise<void> {
+  for (const [format, file] of [
+    ['esm', 'client.js'],
+    ['cjs', 'client.cjs'],
+  ] as const) {
+    const browser = { ...options, platform: 'neutral', target: 'es2022' } as const
+    const { metafile } = await build({
+      ...browser,
+      entryPoints: ['src/client/client.ts'],
+      outfile: join(out, file),
+      format,
+    })
+    const strangers = Object.keys(metafile.inputs).filter((path) => !path.startsWith('src/client/'))
+    if (strangers.length > 0)
+      throw new Error(`${strangers.join(', ')} would be in ${file}: a client has nothing of the server`)
+  }
 }
 
 async function commonJs(entry: string, outfile: string, more: Pick<BuildOptions, 'footer'> = {}): Promise<Metafile> {

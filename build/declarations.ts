@@ -29,6 +29,9 @@ export async function writeDeclarations(out: string): Promise<void> {
   )
   for (const ending of ['d.ts', 'd.cts']) {
     await writeFile(join(out, `testing.${ending}`), "export * from './types/testing/testing.js'\n")
+    // A page's compiler may know no `Symbol.asyncDispose`.
+    const disposable = '/// <reference lib="esnext.disposable" />'
+    await writeFile(join(out, `client.${ending}`), `${disposable}\nexport * from './types/client/client.js'\n`)
   }
 }
 

@@ -19,6 +19,7 @@ export const handshakeRefusals = {
   SWS_HANDSHAKE_TIMEOUT: { status: 503, error: 'Service Unavailable' },
   SWS_UNAVAILABLE: { status: 503, error: 'Service Unavailable' },
 } as const
+/** The code of a refused handshake. */
 export type HandshakeRefusalCode = keyof typeof handshakeRefusals
 
 /** Messages refused on an open socket: the `code` of `{ "type": "error", "code", "id"? }`. The socket stays open. */
@@ -35,6 +36,7 @@ export const messageRefusals = [
   'SWS_TIMEOUT', // a listener did not settle within `limits.listener`
   'SWS_INTERNAL', // our side failed: a listener or a check threw
 ] as const
+/** The code of a refused message. */
 export type MessageRefusalCode = (typeof messageRefusals)[number]
 
 /**

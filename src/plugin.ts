@@ -1,9 +1,8 @@
 import { performance } from 'node:perf_hooks'
-import type { Duplex } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { Admissions } from './admission/admissions.ts'
 import { answersPlainly, EarlyRefusal } from './admission/early-refusal.ts'
+import { createEnforcement } from './admission/enforcement.ts'
 import { createGuard, isUnixSocket } from './admission/hook.ts'
 import { createAnnounce } from './admission/refused.ts'
 import { registerHelmet } from './admission/security-headers.ts'
@@ -13,7 +12,7 @@ import { refuseTicketAlone } from './authentication/authentication.ts'
 import { createHttpSession } from './authentication/http-session.ts'
 import { createCapacity } from './capacity/capacity.ts'
 import { createCaps } from './capacity/identity-capacity.ts'
-import type { Admitted, Surroundings } from './connection/admitted.ts'
+import type { Surroundings } from './connection/admitted.ts'
 import { GuardedStream } from './connection/guarded-stream.ts'
 import type { Held } from './connection/held.ts'
 import { Scope } from './connection/scope.ts'
@@ -46,6 +45,7 @@ import { claimServer, refuseOtherRegistrations, refuseUnguarded } from './ws/one
 import { registerWebsocket } from './ws/registration.ts'
 import { secureSockets } from './ws/socket.ts'
 import { socketId } from './ws/socket-id.ts'
+import { upgradedBy } from './ws/upgraded-stream.ts'
 import { UpgradedStreams } from './ws/upgraded-streams.ts'
 
 /** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
@@ -73,13 +73,18 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   requireHttp1({ initialConfig: app.initialConfig, className: app.server.constructor.name })
   refuseOtherRegistrations(app)
   await requireKnownWs()
-  const settings = resolveOptions(options)
-  const { limits } = settings
-  refuseTicketAlone(settings.authentication, 'authenticate')
-  refuseHijacking(settings.admissionPolicy, settings.authentication, settings.dangerouslyAllowAmbientCredentials, '')
-
   // Called through its object each time: a test may stop or move the date.
   const now = () => Date.now()
+  const settings = resolveOptions(options, now())
+  const { limits } = settings
+  refuseTicketAlone(settings.authentication, 'authenticate')
+  const enforcement = createEnforcement(settings.enforce, now)
+  refuseHijacking(
+    { admission: settings.admissionPolicy, enforcement, authentication: settings.authentication },
+    settings.dangerouslyAllowAmbientCredentials,
+    '',
+  )
+
   const uptime = () => performance.now()
   const metrics = createMetrics()
   const heard = { logger: app.log, listener: settings.audit, metrics }
@@ -87,7 +92,9 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
   const tell = createDeveloperLog({ logger: app.log, development })
-  const sanitizer = createSanitizer(settings.sanitize, (reason) => audit({ type: 'output.refused', reason }))
+  const sanitizer = createSanitizer(settings.sanitize, (reason, code) =>
+    audit({ type: 'output.refused', code, reason }),
+  )
   const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
   const socketRoutes: string[] = []
@@ -95,12 +102,12 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   // Carrying the sender along costs a little with every message, so only where somebody asks for it.
   const asSender: AsSender = (sender, work, ...given) =>
     sanitizes ? sanitizer.as(sender, () => work(...given)) : work(...given)
-  const admissions = new Admissions()
   const capacity = createCapacity(limits)
   const streams = new UpgradedStreams({
     deadline: limits.handshake,
     most: limits.connections,
     now: uptime,
+    apart: (work) => scope.run(work),
     report: (end) => audit({ type: 'handshake.refused', ...end }),
     refuse: (raw) => (settings.earlyRefusal ? early.refuse(raw) : undefined),
   })
@@ -179,12 +186,13 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     left: settings.dangerouslyLeaveUpgrades,
     marker: neutralProtocol,
     credentialsOf: (request, offered) => policyOf(request)?.authentication.credentialProtocols(offered) ?? [],
-    admitted: (stream) => take(stream),
+    admitted: (stream) => streams.open(stream),
     opened: (stream, admitted) => new GuardedStream(socketId(), stream, admitted, ofSockets),
     nobody: (request, reply) => nobodyBehind(request, reply),
   })
   const ofRoutes: RouteSurroundings = {
     settings,
+    now,
     replayGuard,
     sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
     sanitizeOutput: (dirty) => sanitizer.sanitizeOutput(dirty),
@@ -243,12 +251,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     isStale: node.isStale,
     revalidation,
   }
-  function take(stream: Duplex): Admitted | undefined {
-    streams.opened(stream)
-    return admissions.take(stream)
-  }
   const sockets = secureSockets({
-    take,
+    take: (stream) => streams.open(stream),
     to: (connection, room) => node.audience([room], [connection.id]),
     room: (room) => node.audience([room]),
     surroundings: ofSockets,
@@ -262,7 +266,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     },
     left: settings.dangerouslyLeaveUpgrades,
     guarded: guards.paths.all,
-    protocolOf: (request) => admissions.of(request)?.protocol,
+    protocolOf: (request) => upgradedBy(request)?.admitted?.protocol,
     // The bound of what is inflated, which ws takes from here for every socket; each receiver has the one of its route besides.
     maxPayload: () =>
       routes.reduce((most, { socket }) => Math.max(most, socket.limits.messageBytes), limits.messageBytes),
@@ -291,10 +295,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     capacity,
     caps,
     sharedRate: node.sharedRate(limits.handshakesPerMinutePerAddress),
-    admissions,
+    streams,
     verifyClient: compileVerifyClient(settings.websocket.options?.verifyClient),
-    judged: (stream) => streams.judged(stream),
-    answered: (stream) => streams.answered(stream),
     unavailable: (needsSession) => instance.unavailable(needsSession),
     isDenied: node.isDenied,
     tell,
@@ -315,6 +317,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     metrics?.observe(() => instance.api.stats())
     warnOnce(app, audit, [
       ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
+      ...enforcement.loosened,
       ...(settings.dangerouslyAllowAmbientCredentials
         ? ['dangerouslyAllowAmbientCredentials: true (any page that may connect may use the visitor)']
         : []),

@@ -1,4 +1,5 @@
 // By name, never `*`: what is not here is not promised.
+export type { Enforce, EnforceOptions } from './admission/enforcement.ts'
 export { dangerouslyAllowAnyOrigin, type OriginFunction } from './admission/origin.ts'
 export type { SecureSocket } from './augmentation.ts'
 export type {

@@ -1,4 +1,5 @@
-import type { FastifyRequest } from 'fastify'
+import type { Duplex } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { causeOf } from '../authentication/authentication.ts'
 import type { Capacity } from '../capacity/capacity.ts'
 import type { Caps, IdentityPlace } from '../capacity/identity-capacity.ts'
@@ -9,6 +10,7 @@ import type { Identity, SignedIn } from '../session/identity.ts'
 import type { DeveloperLog } from '../telemetry/developer-log.ts'
 import { after, isThenable } from '../thenable.ts'
 import { undeclaredProtocol } from './advice.ts'
+import type { EnforceRule } from './enforcement.ts'
 import { checkFetchMetadata } from './fetch-metadata.ts'
 import { checkHandshakeShape, type HandshakeFacts } from './handshake-request.ts'
 import { checkHost } from './host.ts'
@@ -29,43 +31,59 @@ export interface Said {
 }
 
 /** A handshake as far as it can be judged: one that was made, or one that a client asks about. */
-export interface Question extends Said {
+export class Question implements Said {
   readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly stream: { readonly destroyed: boolean }
+  readonly facts: HandshakeFacts
+  readonly reached: Reached
   readonly policy: RoutePolicy
   readonly since: number
-  signedIn: SignedIn | null
-  method: string
-  protocol: string | undefined
+  signedIn: SignedIn | null = null
+  method = 'anonymous'
+  protocol: string | undefined = undefined
   /** The function of the application whose answer is waited for, where a missing answer means that nobody could be asked. */
-  asking: string | undefined
+  asking: string | undefined = undefined
   /** Puts back what a validator replaced in params and query for `authorize` only: Fastify validates again. */
-  restoreRequest: () => void
-}
+  restoreRequest: (() => void) | undefined = undefined
 
-export function questionOf(
-  request: FastifyRequest,
-  facts: HandshakeFacts,
-  policy: RoutePolicy,
-  since: number,
-): Question {
-  return {
-    request,
-    facts,
-    reached: reachedBy(facts),
-    policy,
-    since,
-    signedIn: null,
-    method: 'anonymous',
-    protocol: undefined,
-    asking: undefined,
-    restoreRequest: () => {},
+  constructor(
+    asked: { request: FastifyRequest; reply: FastifyReply; stream: Question['stream'] },
+    facts: HandshakeFacts,
+    policy: RoutePolicy,
+    since: number,
+  ) {
+    this.request = asked.request
+    this.reply = asked.reply
+    this.stream = asked.stream
+    this.facts = facts
+    this.reached = reachedBy(facts)
+    this.policy = policy
+    this.since = since
+  }
+
+  /** Nobody waits for the end: the client has reset, or somebody has answered. Whatever was reserved goes with the stream. */
+  get isOver(): boolean {
+    return this.stream.destroyed || this.reply.sent
   }
 }
 
 /** A handshake on its way through the list. */
-export interface Handshake extends Question {
+export class Handshake extends Question {
   readonly places: Places
-  place: IdentityPlace | undefined
+  place: IdentityPlace | undefined = undefined
+
+  constructor(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    upgraded: Places & { readonly stream: Duplex },
+    facts: HandshakeFacts,
+    policy: RoutePolicy,
+    since: number,
+  ) {
+    super({ request, reply, stream: upgraded.stream }, facts, policy, since)
+    this.places = upgraded
+  }
 }
 
 /** The parts of the server that are asked on the way. */
@@ -87,6 +105,8 @@ export type Verdict = Refusal | undefined
 /** One question of the list. Asked of a handshake, `take` answers it where there is one; of a client's "why?", always `check`. */
 export interface Step {
   readonly name: string
+  /** The rule of the option `enforce` by which its refusals may be reported, and nobody refused; none where this is left out. */
+  readonly rule?: EnforceRule
   /** Whether a route has any use for it; it has, where this is left out. Asked once. */
   readonly concerns?: (policy: RoutePolicy, means: Means) => boolean
   /** The verdict, for which nothing is spent: no place, no rate, no ticket. */
@@ -96,20 +116,23 @@ export interface Step {
 }
 
 /** The steps for which the request's own words are enough: nobody is asked, and nothing is counted. */
-export const said: readonly { readonly name: string; readonly check: (request: Said) => Verdict }[] = [
+export const said: readonly (Pick<Step, 'name' | 'rule'> & { readonly check: (request: Said) => Verdict })[] = [
   { name: 'shape', check: ({ facts }) => checkHandshakeShape(facts) },
   {
     name: 'transport',
+    rule: 'transport',
     check: ({ facts, reached: { scheme, host }, policy: { admission } }) =>
       checkTransport(facts, scheme, host, admission.allowInsecureTransport),
   },
   {
     name: 'host',
+    rule: 'host',
     check: ({ reached: { scheme, host }, policy: { admission } }) => checkHost(host, scheme, admission.hosts),
   },
-  { name: 'origin', check: listedOrigin },
+  { name: 'origin', rule: 'origin', check: listedOrigin },
   {
     name: 'fetch metadata',
+    rule: 'fetchMetadata',
     check: ({ facts, reached: { own }, policy: { admission } }) =>
       checkFetchMetadata(facts, admission.origins.sameOrigin, own),
   },
@@ -125,42 +148,52 @@ export const admission: readonly Step[] = [
   // Before the first step that can wait: a thousand at once are counted, and do not ask the application a thousand times.
   {
     name: 'connection place',
+    rule: 'capacity',
     check: ({ facts, since }, { capacity }) => capacity.check(facts.address, since),
     take: reserveConnection,
   },
   {
     name: 'origins function',
+    rule: 'origin',
     concerns: ({ admission: { origins } }) => origins.ask !== undefined,
     check: ({ facts, policy, request }) => askOrigins(facts.origin, policy.admission.origins, request),
     take: askFunction,
   },
   {
     name: 'rate on all nodes',
+    rule: 'capacity',
     concerns: (_policy, { sharedRate }) => sharedRate !== undefined,
     check: ({ facts }, { sharedRate }) => sharedRate?.(facts.address, 'check'),
     take: ({ facts }, { sharedRate }) => sharedRate?.(facts.address, 'take'),
   },
   {
     name: 'session',
+    rule: 'session',
     check: (question, means) => authenticate(question, means, 'peek'),
     take: (handshake, means) => authenticate(handshake, means, 'authenticate'),
   },
   {
     name: 'session place',
+    rule: 'capacity',
     check: ({ signedIn, policy }, { caps }) =>
       signedIn === null ? undefined : caps.check(signedIn.identity, policy.limits),
     take: reserveSession,
   },
   { name: 'sub-protocol', check: selectProtocol },
   { name: 'route schema', check: validate },
-  { name: 'authorize', concerns: ({ authorize }) => authorize !== undefined, check: authorize },
+  {
+    name: 'authorize',
+    rule: 'authorize',
+    concerns: ({ authorize }) => authorize !== undefined,
+    check: authorize,
+  },
   {
     name: 'verifyClient',
     concerns: (_policy, { verifyClient }) => verifyClient !== undefined,
     check: ({ request }, { verifyClient }) =>
       verifyClient?.(request.raw).then(verified, (error: unknown) => failed(error, '`verifyClient`')),
   },
-  // Once more, after all the waiting.
+  // Once more, after all the waiting; and for good, where `session` only reports: somebody has revoked it by name.
   { name: 'not revoked', check: ({ signedIn, since }, means) => checkDenied(signedIn, since, means) },
 ]
 
@@ -169,14 +202,17 @@ export function admissionOf(policy: RoutePolicy, means: Means): readonly Step[] 
   return admission.filter(({ concerns }) => concerns === undefined || concerns(policy, means))
 }
 
-/** Takes a handshake through the list, for as long as `isOver` does not say that nobody waits for the end. */
+/**
+ * Takes a handshake through the list, for as long as somebody waits for the end. `reported` is told of each refusal that does not
+ * stand: its rule only reports for now.
+ */
 export function takeThrough(
   handshake: Handshake,
   means: Means,
   steps: readonly Step[],
-  isOver: () => boolean,
+  reported: Reported,
 ): Verdict | Promise<Verdict> {
-  return through(steps, ({ take, check }) => (take ?? check)(handshake, means), isOver, 0)
+  return through(handshake, means, steps, take, reported, 0)
 }
 
 /** Asks what `takeThrough` would answer now, and leaves everything as it is. `comesTo` is told of each step before it is asked. */
@@ -184,33 +220,49 @@ export function askThrough(
   question: Question,
   means: Means,
   steps: readonly Step[],
-  isOver: () => boolean,
   comesTo: (step: string) => void,
 ): Verdict | Promise<Verdict> {
-  const ask = ({ name, check }: Step) => {
-    comesTo(name)
-    return check(question, means)
+  const ask: Ask<Question> = (step) => {
+    comesTo(step.name)
+    return step.check(question, means)
   }
-  return through(steps, ask, isOver, 0)
+  return through(question, means, steps, ask, () => {}, 0)
 }
 
-function through(
+type Reported = (handshake: Handshake, refusal: Refusal) => void
+
+/** Whether a refusal of this step is one: of a rule that only reports it is not, for now. */
+function stands({ rule }: Step, { enforcement }: RoutePolicy): boolean {
+  return rule === undefined || !enforcement.reports(rule)
+}
+
+type Ask<Q extends Question> = (step: Step, question: Q, means: Means) => Verdict | Promise<Verdict>
+
+const take: Ask<Handshake> = (step, handshake, means) =>
+  step.take === undefined ? step.check(handshake, means) : step.take(handshake, means)
+
+function through<Q extends Question>(
+  question: Q,
+  means: Means,
   steps: readonly Step[],
-  ask: (step: Step) => Verdict | Promise<Verdict>,
-  isOver: () => boolean,
+  ask: Ask<Q>,
+  reported: (question: Q, refusal: Refusal) => void,
   from: number,
 ): Verdict | Promise<Verdict> {
   for (let index = from; index < steps.length; index++) {
-    const step = steps[index]
-    const verdict = step === undefined ? undefined : ask(step)
+    const step = steps[index] as Step
+    const verdict = ask(step, question, means)
+    if (verdict === undefined) continue
     if (!isThenable(verdict)) {
-      if (verdict !== undefined) return verdict
+      if (stands(step, question.policy)) return verdict
+      reported(question, verdict)
       continue
     }
     return after(verdict, (late) => {
-      // The client has reset, or the deadline has answered: whatever was reserved went with the stream.
-      if (isOver()) return undefined
-      return late ?? through(steps, ask, isOver, index + 1)
+      if (question.isOver) return undefined
+      if (late !== undefined && stands(step, question.policy)) return late
+      if (late !== undefined) reported(question, late)
+      return through(question, means, steps, ask, reported, index + 1)
     })
   }
   return undefined

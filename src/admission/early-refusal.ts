@@ -65,6 +65,8 @@ export class EarlyRefusal {
     const now = uptime()
     const tooOften = capacity.refusedTooOften(address, now)
     if (tooOften !== undefined) return this.#answer(raw, policy, { address, origin: undefined }, tooOften)
+    // A rule that only reports refuses nobody: the hook tells of it, and lets the page in.
+    if (policy.enforcement.reports('origin')) return undefined
     const origin = onlyOrigin(raw.rawHeaders)
     if (origin === undefined || policy.admission.origins.exact.has(origin)) return undefined
     const facts = readHandshake(raw, { trusted: false, address })

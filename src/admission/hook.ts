@@ -1,24 +1,23 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Slot } from '../capacity/capacity.ts'
-import { Places } from '../capacity/places.ts'
 import { answerHeaders, answerType, type Refusal, refusalBody } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
-import { after } from '../thenable.ts'
+import { after, isThenable } from '../thenable.ts'
+import { type UpgradedStream, upgradedBy } from '../ws/upgraded-stream.ts'
+import type { UpgradedStreams } from '../ws/upgraded-streams.ts'
 import {
   admissionOf,
   checkAvailable,
   checkDenied,
-  type Handshake,
+  Handshake,
   type Means,
-  questionOf,
   type Step,
   takeThrough,
   type Verdict,
 } from './admission.ts'
-import type { Admissions } from './admissions.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
 import { clientAddress, isTrusted, peerIsTrusted } from './peer.ts'
 import { away, failed, notASocketRoute, outOfTime, upgradeRequired } from './refusals.ts'
@@ -36,11 +35,7 @@ export interface GuardSurroundings extends Means {
   readonly policies: readonly RoutePolicy[]
   /** A plain request of it is nobody's but ours to answer. */
   readonly isSocketOnly: (request: FastifyRequest) => boolean
-  readonly admissions: Admissions
-  /** Told of the streams that came this far: from here on the guard's own clock and events hold. */
-  readonly judged: (stream: Duplex) => void
-  /** Told of those that were refused here: their event is made. */
-  readonly answered: (stream: Duplex) => void
+  readonly streams: UpgradedStreams
   /** Told of each request of Fastify's, before anything of it is looked at. */
   readonly seen: (request: FastifyRequest) => void
   /** Security headers for a refusal at a path that is no socket route, and so has none of its own. */
@@ -52,7 +47,7 @@ export interface GuardSurroundings extends Means {
  * first byte of a 101, in the order of the one list (`admission`).
  */
 export function createGuard(surroundings: GuardSurroundings) {
-  const { uptime, admissions, capacity, policyOf } = surroundings
+  const { uptime, streams, capacity, policyOf } = surroundings
 
   const compiled = new WeakMap<RoutePolicy, readonly Step[]>()
   function stepsOf(policy: RoutePolicy): readonly Step[] {
@@ -73,9 +68,20 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   function answer(request: FastifyRequest, reply: FastifyReply, facts: Asker, refusal: Refusal): void {
     if (reply.sent) return
-    if (request.ws) surroundings.answered(reply.raw.socket ?? request.raw.socket)
+    if (request.ws) streams.answered(streamOf(request, reply))
+    announce(request, facts, refusal)
+    if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(request, reply)
+    reply
+      .code(refusal.status)
+      .headers(headersOf(request, refusal))
+      .type(answerType)
+      .send(JSON.stringify(refusalBody(refusal)))
+  }
+
+  function announce(request: FastifyRequest, facts: Asker, refusal: Refusal, onlyReported = false): void {
     surroundings.announce({
       refusal,
+      onlyReported,
       raw: request.raw,
       route: request.routeOptions.url,
       address: facts.address,
@@ -85,12 +91,6 @@ export function createGuard(surroundings: GuardSurroundings) {
       unixSocket: () => isUnixSocket(request.server.server),
       log: request.log,
     })
-    if (request.is404 || policyOf(request) === undefined) surroundings.headersOnRefusal(request, reply)
-    reply
-      .code(refusal.status)
-      .headers(headersOf(request, refusal))
-      .type(answerType)
-      .send(JSON.stringify(refusalBody(refusal)))
   }
 
   /**
@@ -103,7 +103,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       answer(request, reply, readFacts(request), upgradeRequired)
       return
     }
-    const admitted = request.ws ? surroundings.admissions.of(request.raw) : undefined
+    const admitted = request.ws ? upgradedBy(request.raw)?.admitted : undefined
     const refusal =
       admitted &&
       (checkAvailable(admitted.signedIn !== null, surroundings) ??
@@ -111,6 +111,8 @@ export function createGuard(surroundings: GuardSurroundings) {
     if (admitted === undefined || refusal === undefined) done()
     else answer(request, reply, admitted, refusal)
   }
+
+  const reported = ({ request, facts }: Handshake, refusal: Refusal) => announce(request, facts, refusal, true)
 
   const behind = away('nobody listens for upgrades behind this guard')
   const nobodyBehind = (request: FastifyRequest, reply: FastifyReply) =>
@@ -126,10 +128,8 @@ export function createGuard(surroundings: GuardSurroundings) {
       return
     }
     const since = uptime()
-    const { raw } = request
     surroundings.seen(request)
-    const stream: Duplex = reply.raw.socket ?? raw.socket
-    surroundings.judged(stream)
+    const upgraded = streams.judged(request.raw, streamOf(request, reply))
     const address = clientAddress(request)
     const tooOften = capacity.refusedTooOften(address, since)
     if (tooOften !== undefined) {
@@ -142,70 +142,57 @@ export function createGuard(surroundings: GuardSurroundings) {
       turnAway(request, reply, facts, checkHandshakeShape(facts) ?? notASocketRoute(request))
       return
     }
-    const handshake: Handshake = {
-      ...questionOf(request, facts, policy, since),
-      places: new Places(stream),
-      place: undefined,
-    }
-    const isOver = () => stream.destroyed || reply.sent
-
-    const timeout = policy.limits.handshake
-    // The clock runs until the stream is a socket or gone, so it covers the hooks that come after this one as well (X-3).
-    const clock = new Clock(timeout, () => {
-      // The reply was taken over by something that then did nothing with it: there is nobody left to answer.
-      if (reply.sent) stream.destroy()
-      answer(request, reply, facts, outOfTime(handshake.asking, timeout))
-    })
-    handshake.places.hold(clock)
-
-    const admit = () => {
-      handshake.restoreRequest()
-      admissions.grant(stream, raw, {
-        signedIn: handshake.signedIn,
-        policy: policy.socket,
-        request: policy.socket.needsRequest ? request : noRequest,
-        log: request.log,
-        method: handshake.method,
-        address: facts.address,
-        origin: facts.origin,
-        protocol: handshake.protocol,
-        since,
-        place: handshake.place,
-        clock,
-      })
-      done()
-    }
-    const conclude = (refusal: Verdict) => {
-      if (isOver()) return
-      if (refusal === undefined) admit()
-      else turnAway(request, reply, facts, refusal)
-    }
+    const handshake = new Handshake(request, reply, upgraded, facts, policy, since)
+    const stopped = (error: unknown) => conclude(handshake, upgraded, failed(error), done)
     try {
-      void after(takeThrough(handshake, surroundings, stepsOf(policy), isOver), conclude, (error) =>
-        conclude(failed(error)),
-      )
+      const verdict = takeThrough(handshake, surroundings, stepsOf(policy), reported)
+      if (!isThenable(verdict)) conclude(handshake, upgraded, verdict, done)
+      else void after(verdict, (late) => conclude(handshake, upgraded, late, done), stopped)
     } catch (error) {
-      conclude(failed(error))
+      stopped(error)
     }
+    if (upgraded.state === 'socket') return
+    // What waits from here on may be a step of the list or a hook that comes after this one: the deadline is for both (X-3).
+    const timeout = policy.limits.handshake
+    const expire = () => {
+      // The reply was taken over by something that then did nothing with it: there is nobody left to answer.
+      if (reply.sent) upgraded.stream.destroy()
+      answer(request, reply, facts, outOfTime(handshake.asking, timeout))
+    }
+    // The timer is that of all who wait, and the answer is this request's: its hooks find the context that they left.
+    streams.waits(upgraded, timeout, AsyncResource.bind(expire))
   }
+
+  function conclude(handshake: Handshake, upgraded: UpgradedStream, refusal: Verdict, done: () => void): void {
+    if (handshake.isOver) return
+    const { request, reply, facts, policy, since } = handshake
+    if (refusal !== undefined) {
+      turnAway(request, reply, facts, refusal)
+      return
+    }
+    handshake.restoreRequest?.()
+    upgraded.admitted = {
+      signedIn: handshake.signedIn,
+      policy: policy.socket,
+      request: policy.socket.needsRequest ? request : noRequest,
+      log: request.log,
+      method: handshake.method,
+      address: facts.address,
+      origin: facts.origin,
+      protocol: handshake.protocol,
+      since,
+      place: handshake.place,
+    }
+    done()
+  }
+}
+
+function streamOf(request: FastifyRequest, reply: FastifyReply): Duplex {
+  return reply.raw.socket ?? request.raw.socket
 }
 
 /** In the place of a request that nobody asks about: an idle socket would keep it, its reply and its headers alive. */
 const noRequest = Object.freeze({})
-
-/** Calls back once after so many ms, unless it is released before. */
-class Clock implements Slot {
-  #timer: NodeJS.Timeout | undefined
-
-  constructor(timeout: number, onTimeout: () => void) {
-    this.#timer = setTimeout(onTimeout, timeout)
-  }
-
-  release(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-  }
-}
 
 /** HTTP/2 has no headers about the connection (RFC 9113 section 8.2.2), and Node throws on them. */
 function headersOf({ raw: { httpVersionMajor } }: FastifyRequest, refusal: Refusal): Readonly<Record<string, string>> {

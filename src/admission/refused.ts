@@ -12,6 +12,8 @@ import { type AskedFor, situationOf } from './situation.ts'
 /** A handshake that was refused, and what is known of it where that was decided. */
 export interface RefusedHandshake {
   readonly refusal: Refusal
+  /** The rule only reports for now: the handshake goes on. */
+  readonly onlyReported?: boolean
   readonly raw: IncomingMessage
   /** As it was declared; `undefined` where no route has the path. */
   readonly route: string | undefined
@@ -36,15 +38,18 @@ export interface AnnounceOptions {
 
 /** Tells everybody of a refusal but its client: the event, what the application threw, the advice for its developer. */
 export function createAnnounce({ audit, tell, thrown, log: ofApplication }: AnnounceOptions): Announce {
-  return ({ refusal, raw, route, address, origin, asked, peerIsTrusted, unixSocket, log = ofApplication }) => {
+  return ({ refusal, onlyReported = false, raw, route, address, origin, asked, ...rest }) => {
+    const { peerIsTrusted, unixSocket, log = ofApplication } = rest
     const { code, status, reason, cause } = refusal
-    audit({ type: 'handshake.refused', code, reason, route, address, origin }, log)
+    const type = onlyReported ? 'handshake.reported' : 'handshake.refused'
+    audit({ type, code, reason, route, address, origin }, log)
     if (cause !== undefined) thrown(cause, { log, secrets: credentialTexts({ raw }), fields: { code, route } })
     const text = () => {
       const trusted = peerIsTrusted()
       const facts = readHandshake(raw, { trusted, address })
       return adviceOn(refusal, situationOf({ facts, raw, peerIsTrusted: trusted, unixSocket: unixSocket() }, asked))
     }
-    tell({ about: code, status, route, text }, log)
+    if (onlyReported) tell({ about: `${code} (reported)`, route, text: () => `Admitted for now. ${text()}` }, log)
+    else tell({ about: code, status, route, text }, log)
   }
 }

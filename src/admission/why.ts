@@ -5,7 +5,7 @@ import type { RoutePolicy } from '../options/route.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
 import { after } from '../thenable.ts'
-import { admission, askThrough, type Means, questionOf, type Step, said, type Verdict } from './admission.ts'
+import { admission, askThrough, type Means, Question, type Step, said, type Verdict } from './admission.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
 import { clientAddress, peerIsTrusted } from './peer.ts'
 import { reachedBy } from './reached.ts'
@@ -70,19 +70,18 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
       answer(request, reply, facts, refusedTooOften)
       return
     }
-    const question = questionOf(request, facts, policy, since)
-    const isOver = () => reply.sent || request.raw.socket.destroyed
+    const question = new Question({ request, reply, stream: request.raw.socket }, facts, policy, since)
     let at = ''
     const conclude = (verdict: Verdict) => {
       clearTimeout(clock)
-      if (!isOver()) answer(request, reply, facts, verdict, { readable: knowsPage(policy, verdict, at) })
+      if (!question.isOver) answer(request, reply, facts, verdict, { readable: knowsPage(policy, verdict, at) })
     }
     const timeout = policy.limits.handshake
     const clock = setTimeout(() => conclude(outOfTime(question.asking, timeout)), timeout)
     try {
       const steps = stepsOf(policy)
       void after(
-        askThrough(question, surroundings, steps, isOver, (name) => {
+        askThrough(question, surroundings, steps, (name) => {
           at = name
         }),
         conclude,

@@ -66,8 +66,6 @@ export interface Admitted {
   readonly since: number
   /** What counts towards this session and user: can be given back before the TCP connection has gone. */
   readonly place: (Slot & { open(): void }) | undefined
-  /** The handshake's clock, which stops when the stream is a socket. */
-  readonly clock: Slot
 }
 
 /** What the sockets of one server share. */

@@ -9,6 +9,7 @@ import { type Underway, underway } from '../outbound/underway.ts'
 import { failureOf } from '../telemetry/thrown.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
+import { ExpiryNotice } from './expiry-notice.ts'
 import { HeldSocket } from './held-socket.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
 import { containedCallback } from './listeners.ts'
@@ -29,6 +30,8 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   #receiving: Receiving | undefined
   readonly #life: Life
   #phase: Phase = opening
+  /** Only where the session has an end. */
+  #notice: ExpiryNotice | undefined
 
   constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
     super(id, admitted, surroundings)
@@ -125,6 +128,8 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   outputRefused(error: unknown): void {
     const code = error instanceof SecureWsError ? error.code : undefined
     this.audit({ type: 'output.refused', code, reason: reasonOfRefused(error) })
+    // A failure of ours, and not of what was to be sent: an event has no place for its cause.
+    if (code === 'SWS_INTERNAL') this.report.thrown(error, 'a message could not be made')
   }
 
   outputLost(count: number): void {
@@ -275,9 +280,20 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
       this.open()
       this.listening.timeIsUp()
     }
+    this.#tellExpiry()
     this.rights.sweep(tick.uptime)
     this.#receiving?.sweep(tick)
     this.#carryOut(checkLifetime(open, limits.lifetime) ?? this.#life.verdict(this.wire, limits, tick))
+  }
+
+  /** A raw route speaks a protocol of its own, in which our JSON would be noise. */
+  #tellExpiry(): void {
+    const expiresAt = this.identity?.expiresAt
+    if (expiresAt === undefined || this.admitted.policy.types === undefined) return
+    this.#notice ??= new ExpiryNotice()
+    const now = this.now()
+    if (!this.#notice.isDue(expiresAt, now)) return
+    this.answer({ type: 'expiring', in: Math.max(0, Math.round(expiresAt + this.surroundings.expiryGrace - now)) })
   }
 
   #carryOut(verdict: LifeVerdict | undefined): void {

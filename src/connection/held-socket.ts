@@ -55,7 +55,6 @@ export abstract class HeldSocket implements Reviewed {
   /** Called last by a constructor: from here on it is found, asked about, and ended. */
   protected begin(): void {
     const { admitted, signedIn, surroundings } = this
-    admitted.clock.release()
     surroundings.sweep.add(this)
     surroundings.identities.enter(this)
     const { method, since } = admitted

@@ -13,6 +13,7 @@ import {
   refreshType,
 } from '../inbound/inbound.ts'
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
+import { codeOfRefusedHtml } from '../outbound/refused-html.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
@@ -50,7 +51,7 @@ export interface ReceivingHost {
   /** A new token for the session, in band. */
   refresh(token: string): Promise<boolean>
   fault(error: unknown, messageType?: string): void
-  /** A reply that is not as declared, or cannot be sent. */
+  /** A reply that is not as declared, holds HTML that is beyond cleaning, or cannot be sent. */
   outputRefused(error: unknown): void
   /** Something of ours failed that nobody else has caught. Must not throw. */
   failed(error: unknown): void
@@ -280,9 +281,11 @@ export class Receiving implements InboxHost, InboundSocket {
     if (this.#host.ended || message?.id === undefined) return
     const { id, type } = message
     const failed = (error: unknown): Answer => {
+      const code = codeOfRefusedHtml(error)
       this.#host.outputRefused(error)
-      this.#host.fault(error, type)
-      return { type: 'error', code: 'SWS_INTERNAL', id }
+      // As of whatever is sent: that a document is beyond cleaning, or the sanitizer broken, is no mistake of the listener.
+      if (code === undefined) this.#host.fault(error, type)
+      return { type: 'error', code: code ?? 'SWS_INTERNAL', id }
     }
     try {
       const declared = this.#policy.reply(type, value)
@@ -304,7 +307,10 @@ export class Receiving implements InboxHost, InboundSocket {
 
   #refuse(refusal: RefusedMessage): void {
     // Raw routes speak a protocol of their own, in which our JSON would be noise: there the close code is the answer.
-    if (this.#policy.types !== undefined) this.#host.answer({ type: 'error', code: refusal.code, ...idOf(refusal) })
+    if (this.#policy.types !== undefined) {
+      const { code, retryAfter } = refusal
+      this.#host.answer({ type: 'error', code, ...idOf(refusal), ...(retryAfter !== undefined && { retryAfter }) })
+    }
     this.#host.refused(refusal)
   }
 }

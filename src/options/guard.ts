@@ -26,6 +26,7 @@ const guardKeys = [
   'authenticate',
   'authorize',
   'limits',
+  'enforce',
 ] as const
 
 /**

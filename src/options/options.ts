@@ -2,6 +2,7 @@ import { KeyObject } from 'node:crypto'
 import type { FastifyCookieOptions } from '@fastify/cookie'
 import type { FastifyHelmetOptions } from '@fastify/helmet'
 import type { WebsocketPluginOptions } from '@fastify/websocket'
+import { type EnforceOptions, type EnforceSettings, resolveEnforce } from '../admission/enforcement.ts'
 import { type AdmissionOptions, type AdmissionPolicy, compileAdmission } from '../admission/policy.ts'
 import {
   type AuthenticateOption,
@@ -41,6 +42,8 @@ export interface SecureWsOptions extends Partial<AdmissionOptions> {
    * request log see every handshake. Default `true`.
    */
   readonly earlyRefusal?: boolean
+  /** Rules that report what they would refuse, and refuse nobody, until a date. Default: every rule is enforced. */
+  readonly enforce?: EnforceOptions
   /** How HTML that users wrote is cleaned. Default: see `SanitizeOptions`. */
   readonly sanitize?: SanitizeOptions
   /** How nodes talk. Default `memoryBus()`: this process only. */
@@ -94,6 +97,8 @@ export interface RouteOverrides extends Partial<AdmissionOptions> {
   readonly slowReader?: 'close' | 'drop'
   /** The limits of its sockets. Default: those of the plugin. */
   readonly limits?: RouteLimitOptions
+  /** Rules that report for now; what it does not name is as the plugin says. Default: what the plugin says. */
+  readonly enforce?: EnforceOptions
 }
 
 /** The plugin's options, finished: nothing here is looked at twice. */
@@ -106,6 +111,7 @@ export interface Settings {
   readonly encode: EncodeMode
   readonly slowReader: 'close' | 'drop'
   readonly earlyRefusal: boolean
+  readonly enforce: EnforceSettings
   readonly sanitize: SanitizePolicy
   readonly bus: Bus
   readonly cookie: FastifyCookieOptions
@@ -133,6 +139,7 @@ const keys = [
   'encode',
   'slowReader',
   'earlyRefusal',
+  'enforce',
   'sanitize',
   'bus',
   'cookie',
@@ -149,6 +156,7 @@ export const routeKeys = [
   'encode',
   'slowReader',
   'limits',
+  'enforce',
   'authorize',
   'receives',
   'sends',
@@ -160,10 +168,11 @@ export const routeKeys = [
 /**
  * Checks everything and turns it into finished values, before the first request.
  *
+ * @param now in ms since the epoch: an end that is written as a date must not be too far ahead
  * @throws SecureWsError `SWS_BAD_OPTION` with the option's full path, the value and what to write instead;
  * `SWS_UNSAFE_OPTIONS` for options that are safe alone and not together.
  */
-export function resolveOptions(options: unknown): Settings {
+export function resolveOptions(options: unknown, now: number): Settings {
   const given: Record<string, unknown> = isPlainObject(options) ? options : {}
   checkKeys(given, keys, '')
   const admission = resolveAdmission(given)
@@ -185,6 +194,7 @@ export function resolveOptions(options: unknown): Settings {
     encode: oneOf(given.encode, ['html', 'json', 'none'], 'html', 'encode'),
     slowReader: oneOf(given.slowReader, ['close', 'drop'], 'close', 'slowReader'),
     earlyRefusal: boolean(given.earlyRefusal, true, 'earlyRefusal'),
+    enforce: resolveEnforce(given.enforce, 'enforce', now),
     sanitize: compileSanitizing(given.sanitize ?? {}, 'sanitize'),
     bus: checkBus(given.bus),
     cookie: objectOr(given.cookie, 'cookie', 'Write the options of @fastify/cookie.'),

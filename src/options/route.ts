@@ -1,3 +1,4 @@
+import { createEnforcement, type Enforcement, resolveEnforce } from '../admission/enforcement.ts'
 import { type AdmissionPolicy, compileAdmission } from '../admission/policy.ts'
 import { type Authentication, compileAuthentication, refuseTicketAlone } from '../authentication/authentication.ts'
 import type { SocketPolicy } from '../connection/admitted.ts'
@@ -25,6 +26,7 @@ export type Authorize = (session: Session | null, request: object) => boolean | 
 /** Everything one route decided, finished when the route was declared. */
 export interface RoutePolicy {
   readonly admission: AdmissionPolicy
+  readonly enforcement: Enforcement
   readonly authentication: Authentication
   readonly authorize: Authorize | undefined
   /** Sub-protocols the server speaks here, in its order of preference; `undefined` when none is declared. */
@@ -41,6 +43,8 @@ export interface RoutePolicy {
 
 export interface RouteSurroundings {
   readonly settings: Settings
+  /** Milliseconds since the epoch: for the end of a rule that only reports. */
+  readonly now: () => number
   readonly replayGuard: ReplayGuard
   /** For what comes in: whoever asks counts what is refused. */
   readonly sanitizeHtml: (dirty: string) => string | Promise<string>
@@ -55,7 +59,7 @@ export interface RouteSurroundings {
  * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`
  */
 export function compileRoute(url: string, given: unknown, surroundings: RouteSurroundings): RoutePolicy {
-  const { settings, replayGuard, sanitizeHtml, sanitizeOutput, asSender, warn } = surroundings
+  const { settings, now, replayGuard, sanitizeHtml, sanitizeOutput, asSender, warn } = surroundings
   const path = `${url} secureWs`
   if (given !== undefined && !isPlainObject(given)) throw badOption(path, given, 'Write an object.')
   const options: Record<string, unknown> = given ?? {}
@@ -86,12 +90,20 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
     sanitizeHtml: forOutput,
     warn,
   })
-  const inherited = loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode)
+  const enforcement = createEnforcement(
+    resolveEnforce(options.enforce, `${path}.enforce`, now(), settings.enforce),
+    now,
+  )
+  const inherited = [
+    ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
+    ...createEnforcement(settings.enforce, now).loosened,
+  ]
   refuseTicketAlone(authentication, `${path}.authenticate`)
-  refuseHijacking(admission, authentication, settings.dangerouslyAllowAmbientCredentials, path)
+  refuseHijacking({ admission, enforcement, authentication }, settings.dangerouslyAllowAmbientCredentials, path)
 
   return {
     admission,
+    enforcement,
     authentication,
     authorize,
     protocols,
@@ -107,7 +119,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       encode,
       limits,
       needsRequest: authorize !== undefined || inbound.needsRequest,
-      authorize,
+      authorize: authorize && onceEnforced(authorize, enforcement),
       revalidate: (signedIn) => authentication.revalidate(signedIn),
       refresh: authentication.refreshable
         ? (signedIn, method, token) => authentication.refresh(signedIn, method, token)
@@ -117,10 +129,13 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       slowReader: oneOf(options.slowReader, ['close', 'drop'], settings.slowReader, `${path}.slowReader`),
     },
     // Only what the route says itself: what it inherits is listed once, for the plugin.
-    loosened: loosenedBy(admission, authentication, encode).filter((line) => !inherited.includes(line)),
+    loosened: [...loosenedBy(admission, authentication, encode), ...enforcement.loosened].filter(
+      (line) => !inherited.includes(line),
+    ),
     explain: () => ({
       route: url,
       ...admission.explain(),
+      enforce: enforcement.explain() ?? 'everything',
       authenticate: authentication.explain(),
       authorize: authorize !== undefined,
       protocols: protocols ?? [],
@@ -160,10 +175,14 @@ function byFunction(authentication: Authentication): string {
   return methods.includes('function') ? ', and `authenticate` is a function: it must not trust a cookie' : ''
 }
 
+/** A right that a route would not give is not taken away either: an open socket is asked about again when the rule refuses. */
+function onceEnforced(authorize: Authorize, enforcement: Enforcement): Authorize {
+  return (session, request) => enforcement.reports('authorize') || authorize(session, request)
+}
+
 /** Cross-site WebSocket hijacking as a configuration (CWE-1385): refused unless danger was said twice. */
 export function refuseHijacking(
-  admission: AdmissionPolicy,
-  authentication: Authentication,
+  { admission, enforcement, authentication }: Pick<RoutePolicy, 'admission' | 'enforcement' | 'authentication'>,
   allowed: boolean,
   path: string,
 ): void {
@@ -174,6 +193,7 @@ export function refuseHijacking(
     dangerouslyAllowNullOrigin && '`dangerouslyAllowNullOrigin: true`',
     dangerouslyAllowFileOrigin && '`dangerouslyAllowFileOrigin: true`',
     allowMissingOrigin && '`allowMissingOrigin: true`',
+    enforcement.reports('origin') && "`enforce: { origin: 'report' }`",
   ].find((each) => each !== false)
   if (open === undefined) return
   throw new SecureWsError(

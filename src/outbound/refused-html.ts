@@ -23,3 +23,10 @@ function marked(error: unknown): string {
   if (error instanceof SecureWsError && error.code === 'SWS_SANITIZE_REFUSED') return mark
   throw error
 }
+
+/** The code that a client gets for an answer whose HTML was not cleaned; `undefined` for any other mistake. */
+export function codeOfRefusedHtml(error: unknown): 'SWS_INVALID_MESSAGE' | 'SWS_INTERNAL' | undefined {
+  if (!(error instanceof SecureWsError)) return undefined
+  if (error.code === 'SWS_SANITIZE_REFUSED') return 'SWS_INVALID_MESSAGE'
+  return error.code === 'SWS_INTERNAL' || error.code === 'SWS_BUNDLED' ? 'SWS_INTERNAL' : undefined
+}

@@ -52,7 +52,8 @@ export interface Sanitizer {
   sanitize(dirty: string): string | Promise<string>
   /**
    * As `sanitize`, for what the application sends. What costs too much is told to whoever set it off. What is
-   * only remembered is not: it may be somebody else's document, which they asked to read.
+   * only remembered is not: it may be somebody else's document, which they asked to read. Refuses by a rejection alone: thrown
+   * at once, what is remembered would look like a mistake of the listener that sends it, and end the reader's socket.
    */
   sanitizeOutput(dirty: string): string | Promise<string>
   /** Whose message is being dealt with here. */
@@ -112,8 +113,10 @@ export function compileSanitizing(options: unknown, path = 'sanitize'): Sanitize
   return Object.freeze({ ...policy, profile: compileProfile(options.profile ?? 'basic', join(path, 'profile')) })
 }
 
+type OnRefused = (reason: string, code: 'SWS_SANITIZE_REFUSED' | 'SWS_INTERNAL') => void
+
 /** @param onRefused hears the reason of every refusal, for the audit event; it holds nothing of the document. */
-export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: string) => void): Sanitizer {
+export function createSanitizer(policy: SanitizePolicy, onRefused: OnRefused): Sanitizer {
   const pool = createWorkerPool(policy)
   const cache = createVerdictCache(policy.cache)
   const underway = new Map<string, Promise<Outcome>>()
@@ -160,19 +163,20 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: stri
 
   function unwrap(outcome: Outcome): string {
     if ('clean' in outcome) return outcome.clean
-    throw outcome.because === 'pool' ? fail(outcome.refused, outcome.cause) : refuse(outcome.refused)
+    const isOurs = outcome.because === 'pool' || outcome.because === 'worker'
+    throw isOurs ? fail(outcome.refused, outcome.cause) : refuse(outcome.refused)
   }
 
   function refuse(reason: string): SecureWsError {
     counts.refused += 1
-    onRefused(reason)
+    onRefused(reason, 'SWS_SANITIZE_REFUSED')
     return new SecureWsError('SWS_SANITIZE_REFUSED', `fastify-secure-ws: the sanitizer refused a document: ${reason}`)
   }
 
   /** A failure of ours, which is nobody's refusal. */
   function fail(reason: string, cause: unknown): SecureWsError {
     counts.refused += 1
-    onRefused(reason)
+    onRefused(reason, 'SWS_INTERNAL')
     if (cause instanceof SecureWsError) return cause
     const why = cause instanceof Error ? `${reason}: ${cause.message}` : reason
     return new SecureWsError('SWS_INTERNAL', `fastify-secure-ws: HTML cannot be sanitized: ${why}`, { cause })
@@ -180,7 +184,13 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: (reason: stri
 
   return {
     sanitize: (dirty) => sanitize(dirty, false),
-    sanitizeOutput: (dirty) => sanitize(dirty, true),
+    sanitizeOutput(dirty) {
+      try {
+        return sanitize(dirty, true)
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    },
     sender: () => senders.getStore()?.name,
     as: (sender, work) => senders.run(sender, work),
     start: async () => void unwrap(await pool.start()),

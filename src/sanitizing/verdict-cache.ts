@@ -14,8 +14,8 @@ export interface VerdictCache {
 const keptLength = 8_388_608
 /** Above this a key is a digest: making one costs as much as a look-up may. */
 const digestAbove = 1_024
-/** Milliseconds. A document that took too long may have met a busy machine, and gets another chance. */
-const slowVerdict = 60_000
+/** Milliseconds. A document that took too long, or broke its worker, may have met a busy machine, and gets another chance. */
+const doubtfulVerdict = 60_000
 
 export function createVerdictCache(entries: number): VerdictCache {
   if (entries === 0) return { get: () => undefined, set: () => {}, clear: () => {}, size: 0 }
@@ -28,8 +28,8 @@ export function createVerdictCache(entries: number): VerdictCache {
     get: (dirty) => cache.get(keyOf(dirty)),
     set(dirty, outcome) {
       if ('refused' in outcome && (outcome.because === 'pool' || outcome.because === 'share')) return
-      const slow = 'refused' in outcome && outcome.because === 'time'
-      cache.set(keyOf(dirty), outcome, slow ? { ttl: slowVerdict } : {})
+      const doubtful = 'refused' in outcome && outcome.because !== 'document'
+      cache.set(keyOf(dirty), outcome, doubtful ? { ttl: doubtfulVerdict } : {})
     },
     clear: () => cache.clear(),
     get size() {

@@ -23,9 +23,10 @@ export type Outcome =
   | { readonly refused: string; readonly because: Because; readonly cause?: unknown }
 /**
  * `document`: the document is at fault, and would be refused again. `time`: it took too long. `share`: its sender has sent too
- * much. `pool`: a failure of ours.
+ * much. `worker`: its worker broke at it, which may be an attack or an accident. `pool`: a failure of ours that has nothing to
+ * do with it.
  */
-export type Because = 'document' | 'time' | 'share' | 'pool'
+export type Because = 'document' | 'time' | 'share' | 'worker' | 'pool'
 
 export interface WorkerPoolOptions {
   readonly profile: Profile
@@ -70,6 +71,8 @@ const batchDocuments = 16
 const batchLength = 16_384
 /** Loading jsdom takes half a second on an idle machine. */
 const startLimit = 15_000
+/** Milliseconds of a share for a worker that broke: what loading jsdom again takes, and so two of them are a share. */
+const breakage = 500
 /** After a worker could not start, documents are refused for this long before the next one is tried. */
 const startPause = 5_000
 
@@ -208,8 +211,8 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
   }
 
   /** The time that a document took, also of a worker that it ended, is its sender's. */
-  function charge(thread: Thread, job: Job): void {
-    waiting.settled(job, performance.now() - thread.begun)
+  function charge(thread: Thread, job: Job, extra = 0): void {
+    waiting.settled(job, performance.now() - thread.begun + extra)
   }
 
   function rest(thread: Thread): void {
@@ -251,21 +254,26 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
       } else if ('unusable' in answer) fail(thread, `the sanitizer does not work here: ${answer.unusable}`)
       else settleFirst(thread, answer)
     })
-    worker.on('error', (cause) => fail(thread, 'a worker of the sanitizer failed', cause))
-    worker.on('exit', () => fail(thread, 'a worker of the sanitizer ended'))
+    worker.on('error', (cause) => {
+      fail(thread, 'a worker of the sanitizer failed', thread.ready ? withoutDocument(cause) : cause)
+    })
+    worker.on('exit', (code) => fail(thread, 'a worker of the sanitizer ended', new Error(`its exit code was ${code}`)))
   }
 
-  /** A worker that broke: while starting, everything waiting is refused; at a document, that one is. */
+  /**
+   * A worker that broke: while starting, everything waiting is refused; at a document, that one is. Nobody can tell here whether
+   * the document did it or a lack of memory, so it fails as our own failure and is paid for as an attack.
+   */
   function fail(thread: Thread, reason: string, cause?: unknown): void {
     if (!threads.has(thread)) return
     const culprit = thread.jobs.shift()
-    if (culprit !== undefined) charge(thread, culprit)
+    if (culprit !== undefined) charge(thread, culprit, breakage)
     end(thread)
     if (!thread.ready) {
       cannotStart(reason, cause)
       return
     }
-    culprit?.settle({ refused: reason, because: 'document' })
+    culprit?.settle({ refused: reason, because: 'worker', cause })
     replace()
   }
 
@@ -310,6 +318,13 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
     close,
     stats: () => ({ threads: threads.size, waiting: waiting.length, replaced }),
   }
+}
+
+/** Node's own words, or no more than a name: what is thrown in a thread that reads a document may quote it. */
+function withoutDocument(cause: unknown): Error {
+  if (!(cause instanceof Error)) return new Error('no Error was thrown in it')
+  if ('code' in cause && cause.code === 'ERR_WORKER_OUT_OF_MEMORY') return cause
+  return new Error(`${cause.name} was thrown in it`)
 }
 
 function poolRefusal(refused: string, cause?: unknown): Outcome {

@@ -11,6 +11,7 @@ import { logThrown } from './thrown.ts'
 export type AuditType =
   | 'handshake.accepted'
   | 'handshake.refused'
+  | 'handshake.reported'
   | 'handshake.asked'
   | 'socket.closed'
   | 'socket.failed'
@@ -104,6 +105,7 @@ const auditChannel = channel('fastify-secure-ws:audit')
 
 const levels: Partial<Record<AuditType, 'warn' | 'error'>> = {
   'handshake.refused': 'warn',
+  'handshake.reported': 'warn',
   'message.refused': 'warn',
   'output.refused': 'warn',
   'room.refused': 'warn',

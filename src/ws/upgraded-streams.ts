@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { Admitted } from '../connection/admitted.ts'
+import { Deadlines, type Due } from './deadlines.ts'
 import { responseOn } from './response.ts'
+import { noteUpgraded, UpgradedStream, type UpgradeState, upgradedOn } from './upgraded-stream.ts'
 
 /** The end of a stream that was upgraded and became no socket, where no refusal of the guard says it already. */
 export interface StreamEnd {
@@ -10,45 +13,42 @@ export interface StreamEnd {
 }
 
 export interface UpgradedStreamsOptions {
-  /** Milliseconds that a stream may stay undecided, give or take a quarter. */
+  /** Milliseconds that a stream may stay undecided. */
   readonly deadline: number
   /** Streams that may be undecided at once. */
   readonly most: number
+  /** A clock that nobody can set. */
   readonly now: () => number
+  /** Runs work in a context of its own. */
+  readonly apart: (work: () => void) => void
   readonly report: (end: StreamEnd) => void
   /** The bytes of a refusal that needs no request of the framework; `undefined` where the framework is to have it. */
   readonly refuse: (raw: IncomingMessage) => Uint8Array | undefined
 }
 
-/** `open`: nobody has decided. `judged`: the guard has it, with a clock of its own. `answered`: and has refused it, with an event. */
-interface Pending {
-  readonly since: number
-  readonly address: string | undefined
-  state: 'open' | 'judged' | 'answered'
-}
-
 /**
  * Owns every stream from the `upgrade` event until it is a socket or gone. Node takes its own timers and listeners off a
  * stream before it emits `upgrade`, so a stream that no hook hears of would stay for ever: answered by a hook before ours,
- * by the router, behind another request's response, or by nobody.
+ * by the router, behind another request's response, or by nobody. Whatever is no socket at the end of its turn has a deadline.
  */
 export class UpgradedStreams {
   readonly #options: UpgradedStreamsOptions
-  readonly #pending = new Map<Duplex, Pending>()
+  readonly #deadlines: Deadlines
   /** Those that nobody has decided: the ones that the guard has are counted by capacity. */
   #undecided = 0
-  /** Those that were refused here and whose answer the kernel has not taken, with the end of its time. */
-  readonly #leaving = new Map<Duplex, number>()
-  #timer: NodeJS.Timeout | undefined
-
-  /** The `close` listener of all streams: a closure each would keep the request alive for as long as its socket is open. */
+  /** Those that were refused here and whose answer the kernel has not taken. */
+  #leaving = 0
+  readonly #expired = (upgraded: UpgradedStream) => this.#outOfTime(upgraded)
+  /** The `close` listener of all streams: a closure each would be one more object for each handshake. */
   readonly #onClose: (this: Duplex) => void
 
   constructor(options: UpgradedStreamsOptions) {
     this.#options = options
-    const gone = (stream: Duplex) => this.#gone(stream)
+    this.#deadlines = new Deadlines(options.now, options.apart)
+    const gone = (upgraded: UpgradedStream) => this.#gone(upgraded)
     this.#onClose = function (this: Duplex) {
-      gone(this)
+      const upgraded = upgradedOn(this)
+      if (upgraded !== undefined) gone(upgraded)
     }
   }
 
@@ -56,68 +56,82 @@ export class UpgradedStreams {
   take(raw: IncomingMessage, stream: Duplex, route: () => void): void {
     if (stream.destroyed) return
     const inFront = responseOn(stream)
-    if (inFront === undefined && this.#undecided + this.#leaving.size < this.#options.most) {
+    const isFull = this.#undecided >= this.#options.most
+    if (inFront === undefined && this.#undecided + this.#leaving < this.#options.most) {
       const answer = this.#refusal(raw)
       if (answer !== undefined) {
         this.#turnAway(stream, answer)
         return
       }
     }
-    const pending: Pending = { since: this.#options.now(), address: raw.socket?.remoteAddress, state: 'open' }
-    this.#pending.set(stream, pending)
-    this.#undecided++
-    stream.on('close', this.#onClose)
-    this.#watch()
-    if (inFront !== undefined || this.#undecided > this.#options.most) {
+    const upgraded = this.#begin(raw, stream)
+    if (inFront !== undefined || isFull) {
       stream.on('error', destroyItself)
-      if (inFront === undefined) this.#end(stream, 'SWS_TOO_MANY_CONNECTIONS', 'too many streams wait for a decision')
-      else this.#endBehind(inFront, stream)
+      this.#wait(upgraded)
+      if (inFront === undefined) this.#end(upgraded, 'SWS_TOO_MANY_CONNECTIONS', 'too many streams wait for a decision')
+      else this.#endBehind(inFront, upgraded)
       return
     }
     route()
+    // Most are sockets by now: what was decided in one turn needs no deadline, and nobody told when it ends.
+    if (upgraded.state === 'socket') return
+    this.#wait(upgraded)
     const response = responseOn(stream)
     if (response === undefined || response.req !== raw) return
     const answered = () => {
-      if (pending.state === 'answered') stream.destroy()
+      if (upgraded.state === 'answered') stream.destroy()
       else {
-        const when = pending.state === 'open' ? 'before the guard saw it' : 'by a hook, after the guard had begun'
-        this.#end(stream, 'SWS_BAD_HANDSHAKE', `answered with ${response.statusCode} ${when}`)
+        const when = upgraded.state === 'open' ? 'before the guard saw it' : 'by a hook, after the guard had begun'
+        this.#end(upgraded, 'SWS_BAD_HANDSHAKE', `answered with ${response.statusCode} ${when}`)
       }
     }
     if (response.writableFinished) answered()
     else response.once('finish', answered)
   }
 
-  /** The guard has begun with this stream: its clock runs from here. */
-  judged(stream: Duplex): void {
-    const pending = this.#pending.get(stream)
-    if (pending?.state !== 'open') return
-    pending.state = 'judged'
-    this.#undecided--
+  /** The guard has begun with this stream: its deadline counts from here, and its word. */
+  judged(raw: IncomingMessage, stream: Duplex): UpgradedStream {
+    const upgraded = upgradedOn(stream) ?? this.#begin(raw, stream)
+    if (upgraded.state === 'open') this.#setState(upgraded, 'judged')
+    return upgraded
+  }
+
+  /**
+   * Its turn is over and the guard has not opened it: there is something that waits.
+   *
+   * @param expire tells its client that time is over, if nobody has answered by then
+   */
+  waits(upgraded: UpgradedStream, within: number, expire: () => void): void {
+    if (upgraded.state === 'socket' || upgraded.stream.destroyed) return
+    upgraded.expire = expire
+    this.#deadlines.within(within, upgraded)
   }
 
   /** The guard has refused it, and said so. */
   answered(stream: Duplex): void {
-    const pending = this.#pending.get(stream)
-    if (pending === undefined) return
-    if (pending.state === 'open') this.#undecided--
-    pending.state = 'answered'
+    const upgraded = upgradedOn(stream)
+    if (upgraded !== undefined) this.#setState(upgraded, 'answered')
   }
 
-  /** The stream is a socket. */
-  opened(stream: Duplex): void {
-    this.#forget(stream)
-    stream.off('close', this.#onClose)
+  /** The stream is a socket, of whoever was admitted on it: once. */
+  open(stream: Duplex): Admitted | undefined {
+    const upgraded = upgradedOn(stream)
+    const admitted = upgraded?.admitted
+    if (upgraded === undefined || admitted === undefined) return undefined
+    this.#setState(upgraded, 'socket')
+    this.#deadlines.leave(upgraded)
+    upgraded.admitted = undefined
+    upgraded.expire = undefined
+    admitted.place?.open()
+    return admitted
   }
 
   /** Ends what nobody has decided: the server closes. */
   close(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    for (const [stream, { state }] of this.#pending) {
-      if (state === 'open') this.#end(stream, 'SWS_BAD_HANDSHAKE', 'the server closed before anybody answered')
+    for (const due of this.#deadlines.standing()) {
+      if (!(due instanceof UpgradedStream)) due.outOfTime()
+      else if (due.state === 'open') this.#end(due, 'SWS_BAD_HANDSHAKE', 'the server closed before anybody answered')
     }
-    for (const stream of this.#leaving.keys()) stream.destroy()
   }
 
   /** A logger of the application's may throw: here, in an event of the server, it would end the process. The hook has a catch. */
@@ -129,8 +143,18 @@ export class UpgradedStreams {
     }
   }
 
-  #watch(): void {
-    this.#timer ??= setTimeout(() => this.#sweep(), this.#every).unref()
+  #begin(raw: IncomingMessage, stream: Duplex): UpgradedStream {
+    const upgraded = new UpgradedStream(stream, raw.socket?.remoteAddress, this.#expired)
+    noteUpgraded(upgraded, raw)
+    this.#undecided++
+    stream.on('close', this.#onClose)
+    return upgraded
+  }
+
+  #wait(upgraded: UpgradedStream): void {
+    if (upgraded.standing === undefined && !upgraded.stream.destroyed) {
+      this.#deadlines.within(this.#options.deadline, upgraded)
+    }
   }
 
   /** Its event has been told. The stream goes when the kernel has the answer, or when a client that takes none is out of time. */
@@ -138,66 +162,82 @@ export class UpgradedStreams {
     stream.on('error', destroyItself)
     stream.write(answer, () => stream.destroy())
     if (stream.destroyed || stream.writableLength === 0) return
-    this.#leaving.set(stream, this.#options.now() + this.#options.deadline)
-    stream.once('close', () => this.#leaving.delete(stream))
-    this.#watch()
+    const leaving = new Leaving(stream)
+    this.#leaving++
+    this.#deadlines.within(this.#options.deadline, leaving)
+    stream.once('close', () => {
+      this.#leaving--
+      this.#deadlines.leave(leaving)
+    })
   }
 
-  get #every(): number {
-    return Math.min(Math.max(20, Math.floor(this.#options.deadline / 4)), longestWait)
-  }
-
-  #sweep(): void {
-    this.#timer = undefined
-    const before = this.#options.now() - this.#options.deadline
-    for (const [stream, { since, state }] of this.#pending) {
-      // In order of arrival: those behind it are younger.
-      if (since > before) break
-      if (state === 'open') {
-        this.#end(stream, 'SWS_HANDSHAKE_TIMEOUT', `nobody answered within ${this.#options.deadline} ms`)
+  /** Called by the timer: a logger of the application's that throws must not end the process. */
+  #outOfTime(upgraded: UpgradedStream): void {
+    try {
+      if (upgraded.state === 'answered' || upgraded.state === 'over') upgraded.stream.destroy()
+      else if (upgraded.expire === undefined) {
+        this.#end(upgraded, 'SWS_HANDSHAKE_TIMEOUT', `nobody answered within ${this.#options.deadline} ms`)
+      } else {
+        upgraded.expire()
+        // The answer has to leave as well.
+        this.#wait(upgraded)
       }
+    } catch {
+      upgraded.stream.destroy()
     }
-    const now = this.#options.now()
-    for (const [stream, until] of this.#leaving) if (until <= now) stream.destroy()
-    if (this.#pending.size + this.#leaving.size > 0) this.#watch()
   }
 
   /**
    * A handshake sent behind another request, before that was answered: its answer would be written into the other one's.
    * RFC 6455 section 4.1 has the client wait; here the response in front goes out whole, and the stream ends with it.
    */
-  #endBehind(inFront: ServerResponse, stream: Duplex): void {
+  #endBehind(inFront: ServerResponse, upgraded: UpgradedStream): void {
     inFront.once('close', () => {
       // Further requests may have been in between: Node puts their responses on the stream one after the other.
-      const next = responseOn(stream)
-      if (next !== undefined && next !== inFront) this.#endBehind(next, stream)
-      else this.#end(stream, 'SWS_BAD_HANDSHAKE', 'sent behind a request that was not answered yet')
+      const next = responseOn(upgraded.stream)
+      if (next !== undefined && next !== inFront) this.#endBehind(next, upgraded)
+      else this.#end(upgraded, 'SWS_BAD_HANDSHAKE', 'sent behind a request that was not answered yet')
     })
   }
 
-  #end(stream: Duplex, code: StreamEnd['code'], reason: string): void {
-    const pending = this.#pending.get(stream)
-    if (pending === undefined) return
-    this.#forget(stream)
-    stream.destroy()
-    this.#options.report({ code, reason, address: pending.address })
+  #end(upgraded: UpgradedStream, code: StreamEnd['code'], reason: string): void {
+    if (upgraded.state === 'socket' || upgraded.state === 'over') return
+    this.#setState(upgraded, 'over')
+    this.#deadlines.leave(upgraded)
+    upgraded.stream.destroy()
+    this.#options.report({ code, reason, address: upgraded.address })
   }
 
-  #gone(stream: Duplex): void {
-    const state = this.#pending.get(stream)?.state
-    if (state !== undefined && state !== 'answered')
-      this.#end(stream, 'SWS_BAD_HANDSHAKE', 'the client left before anybody answered')
-    this.#forget(stream)
+  /** Everything that it had taken is given back, whatever had become of it. */
+  #gone(upgraded: UpgradedStream): void {
+    upgraded.release()
+    this.#deadlines.leave(upgraded)
+    if (upgraded.state === 'answered') this.#setState(upgraded, 'over')
+    else this.#end(upgraded, 'SWS_BAD_HANDSHAKE', 'the client left before anybody answered')
   }
 
-  #forget(stream: Duplex): void {
-    if (this.#pending.get(stream)?.state === 'open') this.#undecided--
-    this.#pending.delete(stream)
+  #setState(upgraded: UpgradedStream, state: UpgradeState): void {
+    if (upgraded.state === 'open') this.#undecided--
+    upgraded.state = state
   }
 }
 
-/** Milliseconds. Node's timers are 32 bit: beyond that they fire at once, and again and again. */
-const longestWait = 60_000
+/** A stream whose refusal was written and has not left. */
+class Leaving implements Due {
+  readonly #stream: Duplex
+  standing: Due['standing'] = undefined
+  until = 0
+  before: Due | undefined = undefined
+  behind: Due | undefined = undefined
+
+  constructor(stream: Duplex) {
+    this.#stream = stream
+  }
+
+  outOfTime(): void {
+    this.#stream.destroy()
+  }
+}
 
 function destroyItself(this: Duplex): void {
   this.destroy()

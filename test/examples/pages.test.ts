@@ -100,6 +100,15 @@ test('behind-a-proxy.ts: what the proxy says counts, and SIGTERM ends it with 10
   assert.equal(await client.closed, 1012)
 })
 
+test('enforce.ts: a page of another origin, and nobody in particular, is let in before the end, and refused after it', async (t) => {
+  const environment = (at: string) => ({ COOKIE_SECRET: 'a secret of thirty-two bytes here', ENFORCED_FROM: at })
+  const before = await startExample(t, 'enforce.ts', environment(new Date(Date.now() + 86_400_000).toISOString()))
+  const evil = { headers: { origin: 'https://evil.example' } }
+  assert.equal(await statusOf(socketOf(before.url, '/clock'), evil), 101)
+  const after = await startExample(t, 'enforce.ts', environment('2026-01-01'))
+  assert.equal(await statusOf(socketOf(after.url, '/clock'), evil), 421)
+})
+
 test('guarded.ts: another server behind the guard, until its user signs out', async (t) => {
   const { url } = await startExample(t, 'guarded.ts')
   const signIn = async (name: string) => {

@@ -7,8 +7,8 @@ import { textOf } from './source-files.ts'
 
 const surface = publicSurface()
 
-function declarationsOf({ exported, testing, routes, unexported }: Surface): Declaration[] {
-  return [...exported, ...testing, ...routes, ...unexported]
+function declarationsOf({ exported, testing, client, routes, unexported }: Surface): Declaration[] {
+  return [...exported, ...testing, ...client, ...routes, ...unexported]
 }
 
 /** Declarations and members that say nothing, and optional ones that keep their default to themselves. */

@@ -22,6 +22,7 @@ const groups: readonly { readonly title: string; readonly paths: readonly string
   { title: 'Text that leaves', paths: ['src/outbound/', 'src/sanitizing/', 'src/schema/'] },
   { title: 'Several nodes', paths: ['src/relay/', 'src/redis/'] },
   { title: 'Errors, close codes and events', paths: ['src/errors', 'src/telemetry/'] },
+  { title: 'For clients', paths: ['src/client/'] },
   { title: 'For tests', paths: ['src/testing/'] },
 ]
 const withoutExport = 'Types that are not exported'
@@ -36,6 +37,7 @@ const isPlumbing = ({ path, name }: Declaration) =>
 export interface Surface {
   readonly exported: readonly Declaration[]
   readonly testing: readonly Declaration[]
+  readonly client: readonly Declaration[]
   readonly routes: readonly Declaration[]
   /** Mentioned by the above, and not exported. */
   readonly unexported: readonly Declaration[]
@@ -51,14 +53,16 @@ export function publicSurface(): Surface {
   const source = readDeclarations('src')
   const exported = [...source.exportsOf('src/index.ts').values()].filter(({ name }) => name !== 'default')
   const testing = [...source.exportsOf('src/testing/testing.ts').values()]
+  const client = [...source.exportsOf('src/client/client.ts').values()]
   const routes = ofRoutes.map((name) => source.localOf('src/fastify.ts', name))
   const members = source.localOf('src/fastify.ts', 'SecureMembers').members
   const names = new Set(members.map(({ name }) => name))
   return {
     exported,
     testing,
+    client,
     routes,
-    unexported: unexportedOf([...exported, ...testing, ...routes]),
+    unexported: unexportedOf([...exported, ...testing, ...client, ...routes]),
     socket: [
       ...members,
       ...source.classMembersOf('src/ws/socket.ts', 'SecureWebSocket').filter(({ name }) => !names.has(name)),
@@ -86,7 +90,7 @@ function byName(a: Declaration, b: Declaration): number {
 }
 
 export function writtenApi(surface: Surface): string {
-  const declarations = [...surface.exported, ...surface.testing, ...surface.routes]
+  const declarations = [...surface.exported, ...surface.testing, ...surface.client, ...surface.routes]
   const sections = groups.map(({ title }) => ({
     title,
     declarations: declarations.filter((each) => groupOf(each) === title).sort(byName),
@@ -113,7 +117,7 @@ const intro = `# API
 
 <!-- \`npm run docs\` writes this page out of the declarations in src/ and their docstrings: change it there. -->
 
-Every export of \`fastify-secure-ws\` and \`fastify-secure-ws/testing\`, with what an editor shows. What each option is for and
+Every export of \`fastify-secure-ws\`, \`fastify-secure-ws/client\` and \`fastify-secure-ws/testing\`, with what an editor shows. What each option is for and
 what loosening it costs stands in [options.md](options.md); each code in [errors.md](errors.md); each event in
 [events.md](events.md). Sizes are in bytes and times in milliseconds, unless a line says otherwise.`
 
@@ -121,6 +125,7 @@ const intros: Readonly<Record<string, readonly string[]>> = {
   Routes: [
     'A route with `websocket: true` takes these under `secureWs`. Its handler, its listeners and its request are typed by them.',
   ],
+  'For clients': ['Of `fastify-secure-ws/client`, which [client.md](client.md) explains.'],
   'app.secureWs': ['Every Fastify instance below the registration has it.'],
   [withoutExport]: [
     'The types above mention these. They cannot be imported by name: `Parameters<typeof html>[1]`, for example, leads to one.',

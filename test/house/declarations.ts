@@ -278,7 +278,8 @@ function programOf(files: Readonly<Record<string, string>> | 'src'): ts.Program 
     noEmit: true,
   }
   if (files === 'src') {
-    return ts.createProgram([join(root, 'src/index.ts'), join(root, 'src/testing/testing.ts')], options)
+    const entries = ['index.ts', 'testing/testing.ts', 'client/client.ts'].map((path) => join(root, 'src', path))
+    return ts.createProgram(entries, options)
   }
   const host = ts.createCompilerHost(options)
   const texts = new Map(Object.entries(files).map(([path, text]) => [join(root, path), text]))

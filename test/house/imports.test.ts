@@ -10,6 +10,8 @@ const storeys: readonly (readonly string[])[] = [
   ['errors', 'session/session'],
   ['option-checks', 'loading', 'thenable'],
   ['http', 'telemetry', 'session'],
+  // Runs elsewhere: of the server it takes types alone, and nobody takes anything of it.
+  ['client'],
   ['schema'],
   ['admission', 'authentication', 'inbound', 'outbound', 'relay'],
   ['capacity', 'redis'],
@@ -22,7 +24,7 @@ const storeys: readonly (readonly string[])[] = [
   ['options'],
   ['options/route'],
   ['options/guard'],
-  ['node', 'admission/admissions'],
+  ['node'],
   ['admission/admission', 'admission/refused'],
   ['admission/why', 'admission/early-refusal'],
   ['admission/hook'],
@@ -99,6 +101,34 @@ const source = new Map(filesBelow('src').map((path) => [path, textOf(path)]))
 
 test('imports go one way through the house', () => {
   assert.deepEqual(breaksOf(source), [])
+})
+
+/** Imports of the client that would bring the server into a page, or the page into the server. */
+function crossings(files: ReadonlyMap<string, string>): string[] {
+  const isClient = (path: string) => path.startsWith('src/client/')
+  return [...files].flatMap(([path, text]) =>
+    importsOf(text)
+      .filter(({ specifier, typeOnly }) => {
+        const inside = specifier.startsWith('.') && isClient(resolveImport(path, specifier))
+        return isClient(path) ? !inside && !typeOnly : inside
+      })
+      .map(({ specifier }) => `${path} imports ${specifier}`),
+  )
+}
+
+test('the client has nothing of the server but types, and the server has nothing of the client', () => {
+  assert.deepEqual(crossings(source), [])
+  const files = new Map([
+    ['src/client/client.ts', "import { CloseCode } from '../errors.ts'\nimport type { A } from '../http/a.ts'"],
+    ['src/plugin.ts', "import type { Client } from './client/client.ts'"],
+    ['src/client/pause.ts', "import { lost } from './after-close.ts'"],
+    ['src/client/wake.ts', "import 'ws'"],
+  ])
+  assert.deepEqual(crossings(files), [
+    'src/client/client.ts imports ../errors.ts',
+    'src/plugin.ts imports ./client/client.ts',
+    'src/client/wake.ts imports ws',
+  ])
 })
 
 test('no file loads itself through others', () => {

@@ -48,7 +48,7 @@ test('docs/options.md describes every option and every limit', () => {
   const page = textOf('docs/options.md')
   const known = (options: object): string[] => {
     try {
-      resolveOptions({ authenticate: false, ...options })
+      resolveOptions({ authenticate: false, ...options }, Date.now())
     } catch (error) {
       const list = /Known here: ([^.]*)\./.exec(String(error))?.[1]
       if (list !== undefined) return list.split(', ')
@@ -108,7 +108,7 @@ test('docs/options.md has the default of each limit, and a mark on those of the 
 })
 
 test('docs/options.md has the default of each option that is a plain value', () => {
-  const { admission, session, ...rest } = resolveOptions({ authenticate: false })
+  const { admission, session, ...rest } = resolveOptions({ authenticate: false }, Date.now())
   const inForce: Record<string, unknown> = { ...rest, ...admission, ...session }
   const sections = textOf('docs/options.md').split(/^### /m).slice(1)
   const compared = sections.flatMap((text) => {

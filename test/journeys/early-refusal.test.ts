@@ -283,6 +283,7 @@ test('while too many refused streams are still leaving, no other is answered her
     deadline: 60_000,
     most: 2,
     now: () => performance.now(),
+    apart: (work) => work(),
     report() {},
     refuse() {
       asked++

@@ -46,6 +46,7 @@ async function decisions(t: { after(task: () => unknown): void }) {
     authenticate: [ticket(), fromRequest(find, { ambient: false, revalidate })],
     allowMissingOrigin: true,
     bus: failingBus(),
+    enforce: { fetchMetadata: 'report', until: new Date(Date.now() + 86_400_000).toISOString() },
     limits: { roomsPerSocket: 1, drain: { deadline: 500 } },
     session: { revalidateEvery: 200 },
   })
@@ -91,6 +92,8 @@ test('docs/events.md: each event is made on a real socket, with the level and th
   await until(() => talks.heard.filter(({ type }) => type === 'error').length === 3, 'three errors')
 
   await assert.rejects(openSocket(url, { headers: { origin, 'x-session': 'nobody' } }))
+  const tried = await openSocket(url, { headers: { ...as({ id: 'tried' }).headers, 'sec-fetch-mode': 'cors' } })
+  await tried.close()
   await fetch(url.replace('ws:', 'http:'), { headers: { origin, 'x-session': 'nobody', 'secure-ws': 'why' } })
   const issued = await fetch(`${origin}/ticket`, { method: 'POST', headers: as({ id: 'talks', ...user }).headers })
   assert.equal(issued.status, 200)

@@ -34,6 +34,10 @@ async function startChat(t: TestContext, bus: Bus = memoryBus()) {
         socket.join('lobby')
         socket.on('say', (message) => socket.to('lobby').send({ type: 'shown', html: Object(message).text }))
       })
+      const answers = { say: { ...messageOf({ text }), reply: html } }
+      app.get('/answer', { websocket: true, secureWs: { receives: answers } }, (socket) => {
+        socket.on('say', (message) => Object(message).text)
+      })
       const list = { type: 'array', items: { ...html, minLength: 0 } }
       for (const refusedHtml of ['refuse', 'mark'] as const) {
         const receives = { ask: { ...messageOf({}), reply: list } }
@@ -59,7 +63,7 @@ async function startChat(t: TestContext, bus: Bus = memoryBus()) {
 /** Within every bound of a single document, and as dear as that allows. */
 const dear = (n: number) => `<div>${'line of text<br>'.repeat(1_000)}${n}`
 
-for (const path of ['/', '/out']) {
+for (const path of ['/', '/out', '/answer']) {
   test(`a session that sends dear documents to ${path} is refused, and no other one is`, async (t) => {
     const chat = await startChat(t)
     const attackers = await Promise.all([1, 2, 3].map(() => chat.open('mallory', path)))
@@ -67,7 +71,7 @@ for (const path of ['/', '/out']) {
     for (let n = 0; n < 50; n++) {
       for (const [index, { send }] of attackers.entries()) {
         const document = dear(index * 1_000 + n)
-        send(path === '/' ? { type: 'post', html: document } : { type: 'say', text: document })
+        send(path === '/' ? { type: 'post', html: document } : { type: 'say', id: n, text: document })
       }
     }
     for (let n = 0; n < 5; n++) {
@@ -81,6 +85,8 @@ for (const path of ['/', '/out']) {
       () => chat.events.some(({ reason }) => reason === 'its sender has used up their share of time'),
       'the share was used up',
     )
+    // The listener has made no mistake.
+    assert.ok(!chat.events.some(({ type }) => type === 'message.failed'))
     assert.equal(ada.code, undefined)
     assert.ok(!ada.heard.some(({ type }) => type === 'error'))
   })
@@ -120,10 +126,13 @@ test('where it does not, one document that is refused keeps the message back', a
 test('whoever asks for a document that is refused, over and over, is not put out', async (t) => {
   const chat = await startChat(t)
   const ada = await chat.open('ada', '/refuse')
-  const refusals = () => chat.events.filter(({ type, reason }) => type === 'output.refused' && reason !== undefined)
-  for (let n = 0; n < 40; n++) ada.send({ type: 'ask' })
-  await until(() => refusals().length >= 40, 'all are refused')
+  const errors = () => ada.heard.filter(({ type }) => type === 'error')
+  for (let id = 0; id < 40; id++) ada.send({ type: 'ask', id })
+  await until(() => errors().length === 40, 'all are refused')
+  assert.deepEqual(new Set(errors().map(({ code }) => code)), new Set(['SWS_INVALID_MESSAGE']))
   assert.equal(ada.code, undefined)
+  // Nor has the listener made a mistake, of which it may make five in a minute.
+  assert.ok(!chat.events.some(({ type }) => type === 'message.failed'))
 })
 
 test('what a session sends to a room costs it the share of one sender on the other nodes, too', async (t) => {

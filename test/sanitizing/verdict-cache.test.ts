@@ -44,18 +44,21 @@ test('entries and total size are bounded', () => {
 })
 
 // A document that took too long on a busy machine is not refused for ever; what was found out about it is kept.
-test('only a verdict about time is forgotten after a minute', async (t) => {
+test('only a verdict about time, or of a broken worker, is forgotten after a minute', async (t) => {
   let now = 1_000
   t.mock.method(performance, 'now', () => now)
   const cache = createVerdictCache(10)
   cache.set('<a>', { clean: '<a></a>' })
   cache.set('<b>', { refused: 'nested', because: 'document' })
   cache.set('<s>', { refused: 'slow', because: 'time' })
+  cache.set('<w>', { refused: 'ended', because: 'worker' })
   assert.ok(cache.get('<s>'))
+  assert.ok(cache.get('<w>'))
   now += 60_001
   // The cache looks at the clock once in a millisecond.
   await sleep(5)
   assert.equal(cache.get('<s>'), undefined)
+  assert.equal(cache.get('<w>'), undefined)
   assert.ok(cache.get('<a>'))
   assert.ok(cache.get('<b>'))
 })

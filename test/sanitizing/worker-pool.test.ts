@@ -22,7 +22,8 @@ parentPort.on('message', (questions) => {
   for (const { id, dirty } of questions) {
     if (dirty === 'hang') for (;;);
     if (dirty === 'exit') process.exit()
-    if (dirty === 'throw') throw new Error('not caught')
+    if (dirty === 'throw') throw new RangeError('a secret of the document')
+    if (dirty === 'throw no error') throw 'a secret of the document'
     if (dirty === 'memory') { const kept = []; for (;;) kept.push(new Array(1e5).fill(kept.length)) }
     if (dirty === 'wait') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
     if (dirty === 'twice') parentPort.postMessage({ id, clean: 'once' })
@@ -83,25 +84,39 @@ test('a document that runs out of time is refused alone, and its worker is repla
   assert.equal(one.stats().replaced, 1)
 })
 
-test('a worker that ends, throws or runs out of memory takes one document with it', async () => {
+// What a thread throws that reads a document may quote it: Node's own words are the only ones that are passed on.
+test('a worker that ends, throws or runs out of memory fails one document, with its cause', async () => {
   const one = pool({ timeLimit: 20_000 })
-  for (const [fate, what] of [
-    ['exit', 'ended'],
-    ['throw', 'failed'],
-    ['memory', 'failed'],
+  for (const [fate, what, cause] of [
+    ['exit', 'ended', 'its exit code was 0'],
+    ['throw', 'failed', 'RangeError was thrown in it'],
+    ['throw no error', 'failed', 'no Error was thrown in it'],
+    ['memory', 'failed', 'Worker terminated due to reaching memory limit: JS heap out of memory'],
   ] as const) {
-    const outcomes = await cleanAll(one, [fate, 'a'])
-    const refused = `a worker of the sanitizer ${what}`
-    assert.deepEqual(outcomes, [{ refused, because: 'document' }, { clean: 'clean a' }])
+    const [outcome = {}, next] = await cleanAll(one, [fate, 'a'])
+    assert.deepEqual(withoutCause(outcome), { refused: `a worker of the sanitizer ${what}`, because: 'worker' })
+    assert.equal(Object(outcome).cause.message, cause)
+    assert.deepEqual(next, { clean: 'clean a' })
     assert.equal(one.stats().threads, 1)
   }
-  assert.equal(one.stats().replaced, 3)
+  assert.equal(one.stats().replaced, 4)
+})
+
+// Else one session that has found such a document keeps all workers loading jsdom.
+test('a document that breaks its worker costs its sender half a share', async () => {
+  const one = pool({ share: { documents: 256, milliseconds: 1_000, perSecond: 0 } })
+  for (const dirty of ['exit', 'throw']) assert.equal(kind(await one.clean(dirty, 'mallory')), 'worker')
+  assert.deepEqual(await one.clean('a', 'mallory'), {
+    refused: 'its sender has used up their share of time',
+    because: 'share',
+  })
+  assert.deepEqual(await one.clean('a', 'ada'), { clean: 'clean a' })
 })
 
 // Whoever comes next would wait for jsdom because of somebody else's document.
 test('a worker that broke is replaced before anybody needs it', async () => {
   const one = pool()
-  assert.equal(kind(await one.clean('exit')), 'document')
+  assert.equal(kind(await one.clean('exit')), 'worker')
   assert.equal(one.stats().threads, 1)
   assert.equal(kind(await one.clean('hang')), 'time')
   assert.equal(one.stats().threads, 1)
@@ -111,7 +126,11 @@ test('a worker that broke is replaced before anybody needs it', async () => {
 test('an answer to another question is not believed', async () => {
   const one = pool()
   const outcomes = await Promise.all(['swap', 'a'].map((dirty) => one.clean(dirty)))
-  assert.deepEqual(outcomes[0], { refused: 'a worker of the sanitizer lost count', because: 'document' })
+  assert.deepEqual(outcomes[0], {
+    refused: 'a worker of the sanitizer lost count',
+    because: 'worker',
+    cause: undefined,
+  })
   assert.deepEqual(outcomes[1], { clean: 'clean a' })
 })
 
@@ -350,7 +369,7 @@ test('what a broken worker leaves behind does not wait for the other one', async
   const two = pool({ threads: 2, timeLimit: 20_000 })
   await two.start()
   void two.clean('hang')
-  assert.deepEqual((await cleanAll(two, ['exit', 'b'])).map(kind), ['document', 'clean'])
+  assert.deepEqual((await cleanAll(two, ['exit', 'b'])).map(kind), ['worker', 'clean'])
 })
 
 test('unless told otherwise, the workers are those of this package', async () => {

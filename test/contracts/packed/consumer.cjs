@@ -5,6 +5,7 @@ const secureWs = require('fastify-secure-ws')
 
 assert.equal(typeof secureWs, 'function')
 assert.equal(typeof secureWs.cookieSession, 'function')
+assert.equal(typeof require('fastify-secure-ws/client').connect, 'function')
 
 async function main() {
   const app = Fastify()

@@ -36,5 +36,13 @@ const status = await new Promise((resolve, reject) => {
 assert.equal(status, 403)
 stranger.on('error', () => {})
 stranger.terminate()
+
+const { connect } = await import('fastify-secure-ws/client')
+{
+  await using lasting = connect(url, {
+    credential: () => ({ headers: { origin: 'http://localhost', host: 'localhost' } }),
+  })
+  await new Promise((resolve) => lasting.subscribe(({ name }) => name === 'open' && resolve()))
+}
 await app.close()
 console.log('ESM: ok')

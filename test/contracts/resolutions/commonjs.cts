@@ -1,6 +1,7 @@
 // The same in a CommonJS file: `require` returns the plugin, with the other exports as its members.
 import Fastify = require('fastify')
 import secureWs = require('fastify-secure-ws')
+import client = require('fastify-secure-ws/client')
 import testing = require('fastify-secure-ws/testing')
 
 const app = Fastify()
@@ -21,3 +22,12 @@ app.get('/', { websocket: true, secureWs: { receives: {} } }, (socket) => {
 export const markup: secureWs.Encoded<'html'> = secureWs.html`<b>${'<'}</b>`
 // @ts-expect-error a promise of a socket, and no text
 export const socket: string = testing.injectSecureWS(app, '/')
+
+const sums = client.connect<{
+  receives: { say: { type: 'say'; text: string } }
+  sends: object
+  replies: { say: number }
+}>('wss://a.example/')
+export const answer: Promise<number> = sums.request('say', { text: '' })
+// @ts-expect-error nobody declared it
+sums.send({ type: 'shout', text: '' })

@@ -1,6 +1,7 @@
 // A stranger's editor in an ESM file: the session and the messages are typed, and nothing is `any`.
 import Fastify from 'fastify'
 import secureWs, { cookieSession, type Encoded, html, secureWs as named, type SecureWsOptions } from 'fastify-secure-ws'
+import { connect } from 'fastify-secure-ws/client'
 import { injectSecureWS } from 'fastify-secure-ws/testing'
 
 const app = Fastify()
@@ -23,3 +24,11 @@ app.get('/', { websocket: true, secureWs: { receives: { say: { schema: text } } 
 export const markup: Encoded<'html'> = html`<b>${'<'}</b>`
 // @ts-expect-error a socket, and no text
 export const socket: string = await injectSecureWS(app, '/')
+
+const client = connect<{ receives: { say: { type: 'say'; text: string } }; sends: object; replies: { say: number } }>(
+  'wss://a.example/',
+)
+client.send({ type: 'say', text: '' })
+export const answer: Promise<number> = client.request('say', { text: '' })
+// @ts-expect-error nobody declared it
+client.send({ type: 'shout', text: '' })
