@@ -6,6 +6,7 @@ import { encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy, type Outg
 import { reasonOfRefused } from '../outbound/schema.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
+import type { SignedIn } from '../session/identity.ts'
 import { failureOf } from '../telemetry/thrown.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
@@ -30,6 +31,8 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   #receiving: Receiving | undefined
   readonly #life: Life
   #phase: Phase = opening
+  /** The next visit of the sweep that has something to look at. */
+  #nextRound = 0
   /** Only where the session has an end. */
   #notice: ExpiryNotice | undefined
 
@@ -263,6 +266,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   }
 
   sweep(tick: Tick): void {
+    if (tick.round < this.#nextRound) return
     const { limits } = this.admitted.policy
     if (this.ended) {
       // ws starts its closing clock with a close frame of ours. After the peer's FIN there is none: a peer that says it has
@@ -284,6 +288,24 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     this.rights.sweep(tick.uptime)
     this.#receiving?.sweep(tick)
     this.#carryOut(checkLifetime(open, limits.lifetime) ?? this.#life.verdict(this.wire, limits, tick))
+    if (!this.ended) this.#nextRound = tick.round + Math.floor(this.#quiet(open, tick) / tick.every)
+  }
+
+  /** How long there is nothing to look at, in ms. */
+  #quiet(open: number, tick: Tick): number {
+    if (this.#receiving?.waits === true) return 0
+    const { limits } = this.admitted.policy
+    const untilLate = this.listening.late ? Number.POSITIVE_INFINITY : limits.handshake - open
+    const untilTold = this.#notice?.quiet(this.now()) ?? Number.POSITIVE_INFINITY
+    const ofSession = Math.min(untilTold, this.rights.quiet(tick.uptime))
+    const ofTime = Math.min(untilLate, limits.lifetime - open, limits.listener / 3, this.#life.quiet(limits, tick))
+    return Math.max(0, Math.min(ofSession, ofTime))
+  }
+
+  override replaceSession(signedIn: SignedIn): void {
+    super.replaceSession(signedIn)
+    // The new one may end sooner.
+    this.#nextRound = 0
   }
 
   /** A raw route speaks a protocol of its own, in which our JSON would be noise. */
@@ -336,6 +358,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
 
   #shut(code: number): void {
     this.#phase = closing(this.#phase, code)
+    this.#nextRound = 0
     this.#receiving?.end()
     this.listening.wake()
     // The peer's close frame has to be read, whoever had paused the reader.

@@ -125,6 +125,10 @@ export class Receiving implements InboxHost, InboundSocket {
     if (refusal !== undefined) this.#host.refused(refusal)
   }
 
+  get waits(): boolean {
+    return this.#dispatch.waits
+  }
+
   /** A listener that does not settle must not mute its socket. */
   sweep(tick: Tick): void {
     this.#dispatch.sweep(tick)
