@@ -140,7 +140,10 @@ export class Receiving implements InboxHost, InboundSocket {
   }
 
   take(frame: Frame, now: number): void | Promise<void> {
-    if (!this.#host.ended) return this.policy.asSender(new MessageSender(this), takeNow, this, frame, now)
+    if (this.#host.ended) return
+    const { senders } = this.policy
+    if (!senders.matter) return this.#judge(frame, now)
+    return senders.as(new MessageSender(this), () => this.#judge(frame, now))
   }
 
   takeLater(frame: Frame): void | Promise<void> {
@@ -165,7 +168,7 @@ export class Receiving implements InboxHost, InboundSocket {
     })
   }
 
-  judge(frame: Frame, now: number): void | Promise<void> {
+  #judge(frame: Frame, now: number): void | Promise<void> {
     if (this.#isRaw(frame.isBinary)) return this.#emitRaw(frame)
     const verdict = receive(frame.bytes, frame.isBinary, this, now)
     return isThenable(verdict) ? verdict.then((ready) => this.#apply(ready)) : this.#apply(verdict)
@@ -337,10 +340,6 @@ class MessageSender implements Sender {
     this.#isRefused = true
     this.#receiving.outputRefused()
   }
-}
-
-function takeNow(receiving: Receiving, frame: Frame, now: number): void | Promise<void> {
-  return receiving.judge(frame, now)
 }
 
 function takeLate(receiving: Receiving, frame: Frame): void | Promise<void> {
