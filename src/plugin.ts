@@ -19,7 +19,6 @@ import type { Surroundings } from './connection/surroundings.ts'
 import { createSweep } from './connection/sweep.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
-import type { AsSender } from './inbound/inbound.ts'
 import { createReplayGuard } from './inbound/replay.ts'
 import { refuseSecondCopy } from './loading/copies.ts'
 import { lazyLoad } from './loading/lazy-load.ts'
@@ -98,10 +97,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
   const socketRoutes: string[] = []
-  let sanitizes = false
-  // Carrying the sender along costs a little with every message, so only where somebody asks for it.
-  const asSender: AsSender = (sender, work, ...given) =>
-    sanitizes ? sanitizer.as(sender, () => work(...given)) : work(...given)
+  /** They matter once a route declares HTML. */
+  const senders = { matter: false, as: sanitizer.as }
   const capacity = createCapacity(limits)
   const streams = new UpgradedStreams({
     deadline: limits.handshake,
@@ -123,7 +120,10 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     maxAge: settings.session.maxAge,
     revalidation,
     roomsPerSocket: limits.roomsPerSocket,
-    senders: { current: () => sanitizer.sender(), as: (name, work) => asSender({ name }, work) },
+    senders: {
+      current: () => sanitizer.sender(),
+      as: (name, work) => (senders.matter ? senders.as({ name }, work) : work()),
+    },
     sockets: () => sweep.items,
   })
   const { rooms } = node
@@ -197,7 +197,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     replayGuard,
     sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
     sanitizeOutput: (dirty) => sanitizer.sanitizeOutput(dirty),
-    asSender,
+    senders,
     warn: (text) => app.log.warn(text),
   }
   app.addHook('onRoute', (route) => {
@@ -222,7 +222,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     const policy = compileRoute(route.url, declared.secureWs, ofRoutes)
     routes.push(policy)
     socketRoutes.push(route.url)
-    sanitizes ||= policy.declaresHtml
+    senders.matter ||= policy.declaresHtml
     route.config = { ...route.config, [policyKey]: policy, [socketOnlyKey]: Boolean(declared.websocket) }
     early.declare(route.url, answersPlainly(route) ? policy : undefined)
     securityHeaders.onRoute(route)
@@ -313,7 +313,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     guards.start(socketRoutes)
     upgrades.lock()
     // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
-    if (sanitizes) await sanitizer.start()
+    if (senders.matter) await sanitizer.start()
     await node.start()
     metrics?.observe(() => instance.api.stats())
     warnOnce(app, audit, [

@@ -85,7 +85,12 @@ export class Dispatch {
     })
   }
 
-  sweep({ served }: Tick): void {
+  /** Listeners are waited for. */
+  get waits(): boolean {
+    return this.#call !== undefined
+  }
+
+  sweep({ served }: Pick<Tick, 'served'>): void {
     const call = this.#call
     if (call === undefined) return
     call.since ??= served

@@ -5,8 +5,13 @@ import type { Refusal } from './verdict.ts'
 import { refuse } from './verdict.ts'
 
 export type SanitizeHtml = (dirty: string) => string | Promise<string>
-/** Runs what a client has set off, so that the HTML that is sanitized in there counts as that sender's. */
-export type AsSender = <Given extends unknown[], T>(sender: Sender, work: (...given: Given) => T, ...given: Given) => T
+/** The clients for whom HTML is sanitized. */
+export interface Senders {
+  /** Whether anybody asks who the sender is: carrying it along costs a little with every message. */
+  readonly matter: boolean
+  /** Runs what a client has set off, so that the HTML that is sanitized in there counts as that sender's. */
+  as<T>(sender: Sender, work: () => T): T
+}
 
 /** The client whose message is dealt with. */
 export interface Sender {

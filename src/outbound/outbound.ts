@@ -3,6 +3,7 @@ import { type Bytes, copyOf, isBytes, viewOf } from './bytes.ts'
 import { Encoded, markupSerialized } from './encoded.ts'
 import { encodeHtml } from './html.ts'
 import { escapeJsonText, notEncodable, refuseLoss, serialize, stringify } from './json.ts'
+import { apartAtText } from './long-text.ts'
 import { encodeAroundMarkup } from './markup.ts'
 import {
   compileReply,
@@ -84,8 +85,8 @@ export function encodeOutgoing(
   }
   if (policy.declare !== undefined) {
     const declared = policy.declare(value)
-    if (!(declared instanceof Promise)) return { payload: encodeValue(declared, mode), binary: binary === true }
-    const made = declared.then((ready): Outgoing => ({ payload: encodeValue(ready, mode), binary: binary === true }))
+    if (!(declared instanceof Promise)) return { payload: encodeMessage(declared, mode), binary: binary === true }
+    const made = declared.then((ready): Outgoing => ({ payload: encodeMessage(ready, mode), binary: binary === true }))
     return underway(made, declared.bytes)
   }
   return { payload: encodeFreely(value, mode, policy), binary: binary === true }
@@ -103,7 +104,7 @@ export function encodeOption(
  * @throws SecureWsError SWS_NOT_ENCODABLE
  */
 export function encodeOwn(value: object, mode: EncodeMode): string {
-  return encodeValue(value, mode).toString()
+  return encodeMessage(value, mode).toString()
 }
 
 function encodeFreely(value: unknown, mode: EncodeMode, policy: OutboundPolicy): string | Buffer {
@@ -120,6 +121,21 @@ export function encodeText(text: string, mode: EncodeMode): string {
   const wellFormed = text.toWellFormed()
   if (mode === 'html') return encodeHtml(wellFormed)
   return mode === 'json' ? escapeJsonText(wellFormed) : wellFormed
+}
+
+/** Of our own making, so that its members may be read more than once. */
+function encodeMessage(message: object, mode: EncodeMode): string | Buffer {
+  const apart = mode === 'json' ? undefined : apartAtText(message)
+  if (apart === undefined) return encodeValue(message, mode)
+  const before = encodeMembers(apart.before, mode)
+  const after = encodeMembers(apart.after, mode)
+  const name = encodeValue(apart.name, mode)
+  return `{${before}${before && ','}${name}:"${apart.text}"${after && ','}${after}}`
+}
+
+/** Without the braces around them. */
+function encodeMembers(members: object, mode: EncodeMode): string {
+  return Object.keys(members).length === 0 ? '' : encodeValue(members, mode).toString().slice(1, -1)
 }
 
 function encodeValue(value: unknown, mode: EncodeMode): string | Buffer {
