@@ -43,7 +43,8 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
         styleSrc: ["'self'"],
         // `blob:` is a picture that came over the socket.
         imgSrc: ["'self'", 'blob:'],
-        connectSrc: [(request) => `${scheme.replace('http', 'ws')}://localhost:${request.socket.localPort}`],
+        // The socket, and the question why it was refused.
+        connectSrc: ["'self'", (request) => `${scheme.replace('http', 'ws')}://localhost:${request.socket.localPort}`],
         formAction: ["'self'"],
         baseUri: ["'none'"],
         frameAncestors: ["'none'"],

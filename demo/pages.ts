@@ -5,6 +5,7 @@ import type { Sessions } from './sessions.ts'
 
 const assets = [
   ['/chat.js', 'text/javascript; charset=utf-8'],
+  ['/client.js', 'text/javascript; charset=utf-8'],
   ['/chat.css', 'text/css; charset=utf-8'],
   ['/icon.svg', 'image/svg+xml'],
 ] as const
@@ -22,7 +23,7 @@ export async function addPages(app: FastifyInstance, options: PagesOptions): Pro
   const signInPage = await page('sign-in.html')
   const chatPage = await page('chat.html')
   for (const [path, type] of assets) {
-    const text = await page(path.slice(1))
+    const text = await (path === '/client.js' ? client() : page(path.slice(1)))
     app.get(path, (_request, reply) => reply.type(type).send(text))
   }
 
@@ -103,6 +104,11 @@ function nameIn(body: unknown): string | null {
 
 function isModerator(body: unknown): boolean {
   return body instanceof URLSearchParams && body.get('moderator') === 'yes'
+}
+
+/** As it is built: a page needs no bundler for it. */
+function client(): Promise<string> {
+  return readFile(new URL(import.meta.resolve('fastify-secure-ws/client')), 'utf8')
 }
 
 function page(file: string): Promise<string> {

@@ -109,7 +109,7 @@ export interface SecureWsInstance {
    * A one-time ticket for `new WebSocket(url, ['secure-ws', ticket.protocol])`, for the session and the origin of this
    * request and for one `route`. `ttl` is in ms, default 30,000, at most 300,000.
    * @throws SecureWsError `SWS_NO_SESSION` (401), `SWS_UNAVAILABLE` (503); `SWS_BAD_OPTION` without `ticket()` in
-   * `authenticate`, or for a `route` or a `ttl` that is none
+   * `authenticate`, or for a wrong `route` or `ttl`
    */
   issueTicket(
     request: FastifyRequest,

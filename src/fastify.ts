@@ -18,7 +18,7 @@ import type { AuthenticateOption } from './authentication/authentication.ts'
 import type { SendCallback, SendOptions } from './connection/port.ts'
 import type { RouteOverrides } from './options/options.ts'
 import type { Bytes } from './outbound/bytes.ts'
-import type { OrEncoded } from './outbound/encoded.ts'
+import type { Encoded, Given, OrEncoded } from './outbound/encoded.ts'
 import type { BroadcastOptions } from './rooms/audience.ts'
 import type { Grant } from './rooms/rooms.ts'
 import type { PlainMessage } from './schema/plain-message.ts'
@@ -88,11 +88,22 @@ export type SentMessage<Provider extends FastifyTypeProvider, Schema> = ReadAs<
   Schema
 >
 
+/**
+ * A value as it may be given to leave: markup where the schema says `contentMediaType: 'text/html'`. What a library infers does not
+ * tell where that is.
+ */
+type Sendable<Provider extends FastifyTypeProvider, Schema> =
+  Schema extends StandardTyped<infer Output>
+    ? OrEncoded<Output>
+    : unknown extends CallSerializerTypeProvider<Provider, Schema>
+      ? Given<PlainMessage<Schema, Encoded<'html'>>>
+      : OrEncoded<CallSerializerTypeProvider<Provider, Schema>>
+
 /** The return value of a listener: what its declared `reply` describes, at once or as a promise; anything where none is declared. */
 type ReplyOf<Provider extends FastifyTypeProvider, Replies, Type> = Type extends keyof Replies
   ? unknown extends Replies[Type]
     ? unknown
-    : OrPromise<OrEncoded<SentMessage<Provider, Replies[Type]>>>
+    : OrPromise<Sendable<Provider, Replies[Type]>>
   : unknown
 
 type OrPromise<T> = T | Promise<T>
@@ -106,7 +117,7 @@ export type OutgoingMessage<Provider extends FastifyTypeProvider, Sends> =
     ? unknown
     :
         | {
-            [Type in keyof Sends]: { readonly type: Type } & OrEncoded<OrAnything<SentMessage<Provider, Sends[Type]>>>
+            [Type in keyof Sends]: { readonly type: Type } & OrAnything<Sendable<Provider, Sends[Type]>>
           }[keyof Sends]
         | Bytes
         | Blob

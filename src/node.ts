@@ -124,7 +124,7 @@ export function createNode(options: NodeOptions) {
   }
 
   function hearNode(room: string, frame: string): void {
-    if (!remote.hear(room, frame)) throw new SecureWsError('SWS_INVALID_OUTPUT', 'an order or an answer that is none')
+    if (!remote.hear(room, frame)) throw new SecureWsError('SWS_INVALID_OUTPUT', 'not an order, and not an answer')
   }
 
   function rightsChanged({ kind, id }: Denial): void {
@@ -135,7 +135,7 @@ export function createNode(options: NodeOptions) {
 
   function hearBroadcast(frame: string): void {
     const broadcast = unpackBroadcast(frame)
-    if (broadcast === undefined) throw new SecureWsError('SWS_INVALID_OUTPUT', 'a broadcast that is none')
+    if (broadcast === undefined) throw new SecureWsError('SWS_INVALID_OUTPUT', 'not a broadcast')
     if (broadcast.rooms.length > 1) {
       if (seen.has(broadcast.id)) return
       seen.set(broadcast.id, true)
@@ -270,7 +270,7 @@ export function createNode(options: NodeOptions) {
       createAudience({ rooms, prepare }, names.map(roomName), except),
     /** @param since when the handshake began that showed this identity, on the clock that nobody can set */
     isDenied: (identity: Identity, since: number): boolean => relay.findDenial(identity, since) !== undefined,
-    isStale: (identity: Identity, since: number): boolean => reauthorized.isStale(identity.keys, since),
+    isStale: (identity: Identity, since: number): boolean => reauthorized.isStale(identity, since),
     async revoke(subject: Subject, until: number | undefined): Promise<Revoked> {
       const [kind, id] = checkSubject(subject)
       const at = now()

@@ -12,14 +12,13 @@ import { refuseTicketAlone } from './authentication/authentication.ts'
 import { createHttpSession } from './authentication/http-session.ts'
 import { createCapacity } from './capacity/capacity.ts'
 import { createCaps } from './capacity/identity-capacity.ts'
-import type { Surroundings } from './connection/admitted.ts'
 import { GuardedStream } from './connection/guarded-stream.ts'
 import type { Held } from './connection/held.ts'
 import { Scope } from './connection/scope.ts'
+import type { Surroundings } from './connection/surroundings.ts'
 import { createSweep } from './connection/sweep.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
-import type { AsSender } from './inbound/inbound.ts'
 import { createReplayGuard } from './inbound/replay.ts'
 import { refuseSecondCopy } from './loading/copies.ts'
 import { lazyLoad } from './loading/lazy-load.ts'
@@ -98,10 +97,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
   const socketRoutes: string[] = []
-  let sanitizes = false
-  // Carrying the sender along costs a little with every message, so only where somebody asks for it.
-  const asSender: AsSender = (sender, work, ...given) =>
-    sanitizes ? sanitizer.as(sender, () => work(...given)) : work(...given)
+  /** They matter once a route declares HTML. */
+  const senders = { matter: false, as: sanitizer.as }
   const capacity = createCapacity(limits)
   const streams = new UpgradedStreams({
     deadline: limits.handshake,
@@ -123,13 +120,17 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     maxAge: settings.session.maxAge,
     revalidation,
     roomsPerSocket: limits.roomsPerSocket,
-    senders: { current: () => sanitizer.sender(), as: (name, work) => asSender({ name }, work) },
+    senders: {
+      current: () => sanitizer.sender(),
+      as: (name, work) => (senders.matter ? senders.as({ name }, work) : work()),
+    },
     sockets: () => sweep.items,
   })
   const { rooms } = node
   const replayGuard = node.sharedReplayGuard(createReplayGuard())
   const scope = new Scope()
-  const expireGrants = () => {
+  const eachRound = () => {
+    identities.settle(settledEachRound)
     for (const { member, room } of rooms.expire(now())) {
       try {
         member.leftRoom(room)
@@ -138,7 +139,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       }
     }
   }
-  const sweep = createSweep<Held>(sweepEvery(limits, settings.session.revalidateEvery), uptime, expireGrants, (work) =>
+  const sweep = createSweep<Held>(sweepEvery(limits, settings.session.revalidateEvery), uptime, eachRound, (work) =>
     scope.run(work),
   )
   const caps = createCaps({ whenFull: settings.session.whenFull, identities, leases: node.leases })
@@ -187,7 +188,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     marker: neutralProtocol,
     credentialsOf: (request, offered) => policyOf(request)?.authentication.credentialProtocols(offered) ?? [],
     admitted: (stream) => streams.open(stream),
-    opened: (stream, admitted) => new GuardedStream(socketId(), stream, admitted, ofSockets),
+    opened: (stream, admitted) => new GuardedStream(socketId, stream, admitted, ofSockets),
     nobody: (request, reply) => nobodyBehind(request, reply),
   })
   const ofRoutes: RouteSurroundings = {
@@ -196,7 +197,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     replayGuard,
     sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
     sanitizeOutput: (dirty) => sanitizer.sanitizeOutput(dirty),
-    asSender,
+    senders,
     warn: (text) => app.log.warn(text),
   }
   app.addHook('onRoute', (route) => {
@@ -221,7 +222,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     const policy = compileRoute(route.url, declared.secureWs, ofRoutes)
     routes.push(policy)
     socketRoutes.push(route.url)
-    sanitizes ||= policy.declaresHtml
+    senders.matter ||= policy.declaresHtml
     route.config = { ...route.config, [policyKey]: policy, [socketOnlyKey]: Boolean(declared.websocket) }
     early.declare(route.url, answersPlainly(route) ? policy : undefined)
     securityHeaders.onRoute(route)
@@ -312,7 +313,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     guards.start(socketRoutes)
     upgrades.lock()
     // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
-    if (sanitizes) await sanitizer.start()
+    if (senders.matter) await sanitizer.start()
     await node.start()
     metrics?.observe(() => instance.api.stats())
     warnOnce(app, audit, [
@@ -359,6 +360,9 @@ function warnOnce(app: FastifyInstance, audit: Audit, loosened: readonly string[
   app.log.warn({ loosened }, `fastify-secure-ws: ${loosened.length} guard(s) loosened: ${loosened.join('; ')}`)
   for (const reason of loosened) audit({ type: 'options.loosened', reason })
 }
+
+/** Sockets whose ids are digested in one round of the sweep: some milliseconds of work. */
+const settledEachRound = 5_000
 
 /** Fine enough for the shortest limit, and once a second at most. */
 function sweepEvery(limits: Limits, revalidateEvery: number): number {

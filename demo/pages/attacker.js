@@ -4,7 +4,7 @@ const { url } = await (await fetch('/target')).json()
 const here = new URL(location.href)
 const sameSite = here.hostname === new URL(url).hostname
 document.querySelector('#origin').textContent = location.origin
-document.querySelector('#attempt').textContent = `new WebSocket('${url}')`
+document.querySelector('#attempt').textContent = `new WebSocket(\n  '${url}'\n)`
 document.querySelector('#cookie').textContent = sameSite
   ? "This origin has the chat's host name and another port. For cookies that is the same site, as a sibling sub-domain is: your browser sent the chat's session cookie along, SameSite=Strict or not. Only the Origin check stands in the way."
   : "This origin is another site. SameSite keeps the chat's cookie away from here too; the Origin check comes first."

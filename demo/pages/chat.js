@@ -1,3 +1,5 @@
+import { connect } from '/client.js'
+
 const messages = document.querySelector('#messages')
 const events = document.querySelector('#events')
 const state = document.querySelector('#state')
@@ -6,63 +8,58 @@ const how = document.querySelector('#how')
 const picture = document.querySelector('#picture')
 const present = document.querySelector('#present')
 
-/** What a close code means for this page (docs/protocol.md). Codes that are not here: try again later. */
+/** What it means for this page that the server has ended a connection for good (docs/protocol.md). */
 const endings = new Map([
-  [3000, 'You are logged out.'],
   [3003, 'You may not be here any more.'],
   [1008, 'Closed: too many refused messages.'],
   [1009, 'Closed: message too big.'],
-  [4429, 'Closed: too fast.'],
 ])
 
-let chat
 let nextPicture
 /** The last line of each kind of each list: the same again within ten seconds is counted there. */
 const recent = new Map()
 
-open('/chat', {
-  opened: (socket) => {
-    chat = socket
-    show('open', `connected over ${new URL(socket.url).protocol.slice(0, -1)}`)
+const chat = listen(connect('/chat', { bytes: showPicture, queue: 0 }), {
+  // Everything in a message comes HTML-encoded, so innerHTML shows it as text. That is what this page is here to show.
+  said: ({ by, text }) => add(messages, `<strong>${by}</strong> <span class="text">${text}</span>`),
+  // Markup that a user wrote, sanitized on its way out: bold stays bold, a script is gone.
+  posted: ({ by, html }) => add(messages, `<strong>${by}</strong> <span class="rich">${html}</span>`),
+  whispered: ({ by, text }) =>
+    add(messages, `<span class="badge">moderators</span> <strong>${by}</strong> <span class="text">${text}</span>`),
+  picture: ({ by }) => {
+    nextPicture = add(messages, `<strong>${by}</strong> sent a picture `)
   },
-  received: {
-    // Everything in a message comes HTML-encoded, so innerHTML shows it as text. That is what this page is here to show.
-    said: ({ by, text }) => add(messages, `<strong>${by}</strong> <span class="text">${text}</span>`),
-    // Markup that a user wrote, sanitized on its way out: bold stays bold, a script is gone.
-    posted: ({ by, html }) => add(messages, `<strong>${by}</strong> <span class="rich">${html}</span>`),
-    whispered: ({ by, text }) =>
-      add(messages, `<span class="badge">moderators</span> <strong>${by}</strong> <span class="text">${text}</span>`),
-    picture: ({ by }) => {
-      nextPicture = add(messages, `<strong>${by}</strong> sent a picture `)
-    },
-    kicked: ({ by }) => add(messages, `<em>You were put out of the lobby for a minute by ${by}</em>`, 'refused'),
-    joined: ({ by }) => add(messages, `<em>${by} came in</em>`, 'note'),
-    gone: ({ by }) => add(messages, `<em>${by} left</em>`, 'note'),
-    present: ({ names }) => {
-      present.innerHTML = names.join(', ')
-    },
-    error: ({ code }) => addOrCount(messages, `refused ${code}`, `<em>refused: <code>${code}</code></em>`, 'refused'),
+  kicked: ({ by }) => add(messages, `<em>You were put out of the lobby for a minute by ${by}</em>`, 'refused'),
+  joined: ({ by }) => add(messages, `<em>${by} came in</em>`, 'note'),
+  gone: ({ by }) => add(messages, `<em>${by} left</em>`, 'note'),
+  present: ({ names }) => {
+    present.innerHTML = names.join(', ')
   },
-  closed: (reason) => show('closed', reason),
+  error: ({ code }) => addOrCount(messages, `refused ${code}`, `<em>refused: <code>${code}</code></em>`, 'refused'),
 })
 
-open('/events', {
-  opened: () => {},
-  received: {
-    event: ({ says, kind, name, at, status, code, origin, user }) => {
-      const facts = [name, code, origin && origin !== location.origin && `from ${origin}`, user && `user ${user}`]
-        .filter(Boolean)
-        .join(' &middot; ')
-      const answer = status && `<span class="badge">HTTP ${status}</span>`
-      addOrCount(
-        events,
-        `${says} ${facts}`,
-        `<time>${at.slice(11, 19)}</time> <strong>${says}</strong> ${answer} <span class="facts">${facts}</span>`,
-        kind,
-      )
-    },
+chat.subscribe((now) => {
+  if (now.name === 'open') show('open', `connected over ${location.protocol.replace('http', 'ws').slice(0, -1)}`)
+  else if (now.name === 'waiting') show('closed', `${now.reason}, trying again`)
+  else if (now.name === 'closed') show('closed', endings.get(now.code) ?? now.reason)
+  else if (now.name === 'refused') show('closed', now.signIn ? 'You are logged out.' : `Refused: ${now.reason}`)
+  // The sign-in page is the way on.
+  if (now.name === 'refused') setTimeout(() => location.assign('/'), 1_500)
+})
+
+listen(connect('/events'), {
+  event: ({ says, kind, name, at, status, code, origin, user }) => {
+    const facts = [name, code, origin && origin !== location.origin && `from ${origin}`, user && `user ${user}`]
+      .filter(Boolean)
+      .join(' &middot; ')
+    const answer = status && `<span class="badge">HTTP ${status}</span>`
+    addOrCount(
+      events,
+      `${says} ${facts}`,
+      `<time>${at.slice(11, 19)}</time> <strong>${says}</strong> ${answer} <span class="facts">${facts}</span>`,
+      kind,
+    )
   },
-  closed: () => {},
 })
 
 document.querySelector('#say').addEventListener('submit', (submitted) => {
@@ -77,7 +74,7 @@ picture.addEventListener('change', () => {
   const [file] = picture.files
   // `limits.messageBytes`: the server closes the socket of who sends more.
   if (file?.size > 65_536) add(messages, '<em>not sent: the file is larger than 64 KiB</em>', 'refused')
-  else if (file !== undefined && chat?.readyState === WebSocket.OPEN) chat.send(file)
+  else if (file !== undefined && chat.state.name === 'open') chat.sendBytes(file)
   picture.value = ''
 })
 
@@ -106,35 +103,12 @@ function say(words) {
 }
 
 function send(message) {
-  if (chat?.readyState === WebSocket.OPEN) chat.send(JSON.stringify(message))
+  if (chat.state.name === 'open') chat.send(message)
 }
 
-function open(path, { opened, received, closed }) {
-  const listeners = new Map(Object.entries(received))
-  const socket = new WebSocket(`${location.protocol.replace('http', 'ws')}//${location.host}${path}`)
-  socket.binaryType = 'blob'
-  let wasOpen = false
-  socket.addEventListener('open', () => {
-    wasOpen = true
-    opened(socket)
-  })
-  socket.addEventListener('message', ({ data }) => {
-    if (data instanceof Blob) {
-      showPicture(data)
-      return
-    }
-    const message = JSON.parse(data)
-    listeners.get(message.type)?.(message)
-  })
-  socket.addEventListener('close', ({ code }) => {
-    const reason = endings.get(code)
-    closed(reason ?? 'Connection lost, trying again')
-    // A refused handshake (1006 before `open`) may be a session that has ended: the sign-in page is the way on.
-    if (code === 3000 || !wasOpen) setTimeout(() => location.assign('/'), 1_500)
-    // Everybody loses the socket at once when a server restarts; they must not all come back at once.
-    else if (reason === undefined)
-      setTimeout(() => open(path, { opened, received, closed }), 1_000 + Math.random() * 2_000)
-  })
+function listen(client, received) {
+  for (const [type, listener] of Object.entries(received)) client.on(type, listener)
+  return client
 }
 
 function add(list, html, kind = '') {
@@ -172,7 +146,7 @@ function showPicture(bytes) {
   const picture = document.createElement('img')
   picture.alt = 'a picture'
   picture.addEventListener('load', () => URL.revokeObjectURL(picture.src))
-  picture.src = URL.createObjectURL(bytes)
+  picture.src = URL.createObjectURL(new Blob([bytes]))
   nextPicture?.append(picture)
 }
 

@@ -1,4 +1,4 @@
-import { type Authority, parseHost, type Scheme, serializeHost } from './host.ts'
+import { type Authority, parseHost, type Scheme, serializeHost } from '../http/authority.ts'
 
 /** An http(s) origin in its one serialization. */
 export interface WebOrigin extends Authority {

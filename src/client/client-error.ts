@@ -1,6 +1,6 @@
 import type { HandshakeRefusalCode, MessageRefusalCode } from '../errors.ts'
 
-/** The codes of a request or a message that came to nothing: those of the server, and five of the client's own. */
+/** The codes of a request or a message that came to nothing: those of the server, and four of the client's own. */
 export type ClientErrorCode =
   | MessageRefusalCode
   | HandshakeRefusalCode

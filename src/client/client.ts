@@ -29,7 +29,7 @@ const held = 10_000
  *     const client = connect<MessagesOf<typeof chat>>('/chat')
  *
  * @param url of the socket; `/chat` is one of this page's server
- * @throws TypeError when the URL is none
+ * @throws TypeError when `url` is not a URL
  */
 export function connect<M extends Messages = AnyMessages>(
   url: string | URL,
@@ -57,6 +57,8 @@ export class Client<M extends Messages = AnyMessages> {
   #failures = 0
   /** A moment of `performance.now()` before which the server wants nobody back. */
   #notBefore = 0
+  /** When it tries again by itself, by the same clock. */
+  #retryAt = 0
   #openedAt: number | undefined
   #closedHere = false
   /** A new credential was tried after 3000, or somebody signed in, and no connection has held since. */
@@ -107,6 +109,17 @@ export class Client<M extends Messages = AnyMessages> {
    */
   send(message: Outgoing<M>): void {
     this.#send(JSON.stringify(message), undefined)
+  }
+
+  /**
+   * Sends a binary frame, of a route that has `binary`. None waits for a connection.
+   * @throws ClientError `SWS_NOT_OPEN` when there is none, `SWS_CLOSED` when there is not going to be one
+   */
+  sendBytes(bytes: ArrayBuffer | Blob): void {
+    const { name } = this.#state
+    if (name === 'refused' || name === 'closed') throw new ClientError('SWS_CLOSED')
+    if (name !== 'open') throw new ClientError('SWS_NOT_OPEN')
+    this.#socket?.send(bytes)
   }
 
   /** Every message that comes, from now on. Ends with the client, and throws when the handshake is refused. */
@@ -232,6 +245,11 @@ export class Client<M extends Messages = AnyMessages> {
   }
 
   #receive(data: unknown): void {
+    const { bytes } = this.#options
+    if (data instanceof ArrayBuffer) {
+      if (bytes !== undefined) callContained(bytes, data)
+      return
+    }
     const message = readMessage(data)
     if (message === undefined) return
     const { type } = message
@@ -323,6 +341,7 @@ export class Client<M extends Messages = AnyMessages> {
 
   #waitFor(reason: string, retryIn: number): void {
     this.#begin()
+    this.#retryAt = performance.now() + retryIn
     this.#timer = setTimeout(() => void this.#attempt(), retryIn)
     this.#set({ name: 'waiting', reason, retryIn })
   }
@@ -358,10 +377,10 @@ export class Client<M extends Messages = AnyMessages> {
     if (state.name === 'waiting') {
       if (news === 'offline') return
       // All at once is how a whole office comes back, too; and never before the server wants it.
-      const sooner =
-        Math.max(0, this.#notBefore - performance.now()) + Math.random() * (this.#options.pause?.first ?? 1_000)
+      const now = performance.now()
+      const sooner = Math.max(0, this.#notBefore - now) + Math.random() * (this.#options.pause?.first ?? 1_000)
       if (news === 'moved') this.#failures = 0
-      if (sooner < state.retryIn) this.#waitFor(state.reason, Math.round(sooner))
+      if (now + sooner < this.#retryAt) this.#waitFor(state.reason, Math.round(sooner))
     } else if (news !== 'seen' && (state.name === 'open' || state.name === 'connecting')) {
       this.#leave()?.close()
       this.#wait('connection lost')

@@ -23,6 +23,8 @@ export interface ConnectOptions<M extends Messages = AnyMessages> {
    * What it throws ends this connection, and another is tried later. Default none.
    */
   readonly join?: (direct: Direct<M>) => unknown
+  /** Gets the binary frames, of a route that sends some. Default none: they are dropped. */
+  readonly bytes?: (bytes: ArrayBuffer) => void
   /** Sub-protocols to offer beside a credential. Default `['secure-ws']` with a `token` or `protocol`, none without. */
   readonly protocols?: readonly string[]
   /** So many messages wait while there is no connection; beyond it, `send` throws. 0 refuses each. Default 100. */

@@ -5,7 +5,7 @@ export interface PlainSocket {
   onmessage: ((event: { readonly data: unknown }) => void) | null
   onclose: ((event: { readonly code: number; readonly reason: string }) => void) | null
   onerror: (() => void) | null
-  send(data: string): void
+  send(data: string | ArrayBuffer | Blob): void
   close(code?: number, reason?: string): void
 }
 

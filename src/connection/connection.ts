@@ -6,40 +6,51 @@ import { encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy, type Outg
 import { reasonOfRefused } from '../outbound/schema.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
+import type { SignedIn } from '../session/identity.ts'
 import { failureOf } from '../telemetry/thrown.ts'
-import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
+import type { Admitted, LifeWire } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
 import { ExpiryNotice } from './expiry-notice.ts'
 import { HeldSocket } from './held-socket.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
 import { containedCallback } from './listeners.ts'
+import { Listening } from './listening.ts'
 import { closed, closing, hasEnded, opened, opening, type Phase } from './phase.ts'
 import type { SendCallback, SendOptions } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
 import { closedError, Sending, type SendingHost } from './sending.ts'
+import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
 
 /** The life of one socket, from the 101 to the last byte. `SecureWebSocket` is its public face; this is its state. */
 export class Connection extends HeldSocket implements ReceivingHost, SendingHost {
   readonly socket: EventEmitter
   readonly wire: LifeWire
-  readonly #sending: Sending
-  readonly #receiving: Receiving
+  readonly listening = new Listening()
+  // Made by the first message either way: most sockets are idle.
+  #sending: Sending | undefined
+  #receiving: Receiving | undefined
   readonly #life: Life
   #phase: Phase = opening
+  /** The next visit of the sweep that has something to look at. */
+  #nextRound = 0
   /** Only where the session has an end. */
   #notice: ExpiryNotice | undefined
 
-  constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
-    super(id, admitted, surroundings)
+  constructor(
+    makeId: () => string,
+    socket: EventEmitter,
+    wire: LifeWire,
+    admitted: Admitted,
+    surroundings: Surroundings,
+  ) {
+    super(makeId, admitted, surroundings)
     this.socket = socket
     this.wire = wire
     wire.owner = this
     // Nothing is read while the handler is at work: early frames wait in the kernel, neither lost nor early (X-4).
     wire.block('opening')
-    this.#life = new Life(id)
-    this.#sending = new Sending(this, admitted.policy)
-    this.#receiving = new Receiving(this)
+    this.#life = new Life(this)
     this.begin()
   }
 
@@ -73,6 +84,16 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     return this.surroundings.rooms.of(this)
   }
 
+  get #in(): Receiving {
+    this.#receiving ??= new Receiving(this)
+    return this.#receiving
+  }
+
+  get #out(): Sending {
+    this.#sending ??= new Sending(this, this.admitted.policy)
+    return this.#sending
+  }
+
   // --- out ---
 
   /** @throws SecureWsError for what cannot be encoded, or is not declared: nothing of it is sent. */
@@ -83,7 +104,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
       return
     }
     const outgoing = this.#encoded(value, options)
-    this.#sending.send(outgoing, options, callback && this.contained(callback), key)
+    this.#out.send(outgoing, options, callback && this.contained(callback), key)
   }
 
   /** The application is told by what is thrown, which it may have caught; the operator, by an event. */
@@ -103,7 +124,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
 
   /** A payload that was encoded for all members of an audience. */
   deliver(frame: SharedFrame | Underway<SharedFrame | undefined>, key?: string): void {
-    if (!this.#isOver()) this.#sending.deliver(frame, key)
+    if (!this.#isOver()) this.#out.deliver(frame, key)
   }
 
   /** A reply, an error or a notice of our own. @throws SecureWsError for a value that cannot be encoded */
@@ -128,12 +149,12 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
 
   /** Bytes that were accepted and are not in the kernel. */
   get waiting(): number {
-    return this.wire.waiting + this.#sending.waiting
+    return this.wire.waiting + (this.#sending?.waiting ?? 0)
   }
 
   /** The close frame waits behind what was sent before it. */
   get finishing(): boolean {
-    return this.#sending.finishing
+    return this.#sending?.finishing === true
   }
 
   sent(): void {
@@ -159,7 +180,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     this.#life.received()
     this.wire.gather()
     try {
-      this.#receiving.frame(bytes, isBinary)
+      this.#in.frame(bytes, isBinary)
     } catch (error) {
       this.failed(error)
     } finally {
@@ -190,8 +211,8 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
         this.audit({ type: 'socket.failed', ...failureOf(args[0]) })
         this.admitted.log.debug({ err: args[0], socket: this.id }, 'fastify-secure-ws: a socket failed')
       } else if (this.ended) return
-      else if (event === 'ping') this.#receiving.controlFrame()
-      else if (event === 'pong' && !this.#life.answered(args[0] as Buffer)) this.#receiving.controlFrame()
+      else if (event === 'ping') this.#in.controlFrame()
+      else if (event === 'pong' && !this.#life.answered(args[0] as Buffer)) this.#in.controlFrame()
     } catch (error) {
       this.failed(error)
     }
@@ -206,12 +227,23 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   }
 
   listenerAdded(event: string): void {
-    this.admitted.policy.noteListener(event)
-    this.#receiving.listenerAdded(event)
+    const { types, binary, noteListener } = this.admitted.policy
+    noteListener(event)
+    const awaited = types === undefined ? event === 'message' : types.has(event)
+    if (awaited || (binary && event === 'binary')) this.open()
+    this.listening.wake()
   }
 
+  /**
+   * The handler has returned, or its promise has settled: of declared types, whoever did not listen by now is missing. Reading
+   * begins in any case, or a handler that only sends would not see its client go; raw frames wait here for a late listener.
+   */
   handlerSettled(): void {
-    for (const type of this.#receiving.handlerSettled()) this.report.deaf(type)
+    this.open()
+    this.listening.settled()
+    for (const type of this.admitted.policy.types ?? []) {
+      if (this.socket.listenerCount(type) === 0) this.report.deaf(type)
+    }
   }
 
   /** A listener that does not settle is the application's fault, and has broken nothing. */
@@ -241,12 +273,13 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   }
 
   sweep(tick: Tick): void {
+    if (tick.round < this.#nextRound) return
     const { limits } = this.admitted.policy
     if (this.ended) {
       // ws starts its closing clock with a close frame of ours. After the peer's FIN there is none: a peer that says it has
       // finished, and reads nothing, would keep the socket and its place for ever.
       if (!this.#life.outstayed(limits.writeTimeout, tick)) return
-      if (this.finishing) this.#sending.cut()
+      if (this.finishing) this.#sending?.cut()
       else this.wire.terminate()
       return
     }
@@ -254,11 +287,32 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     if (this.#isOver()) return
     const open = tick.uptime - this.since
     // A handler that never settles and never listens must still see the other side go.
-    if (open >= limits.handshake) this.#receiving.openAtLast()
+    if (open >= limits.handshake && !this.listening.late) {
+      this.open()
+      this.listening.timeIsUp()
+    }
     this.#tellExpiry()
     this.rights.sweep(tick.uptime)
-    this.#receiving.sweep(tick)
+    this.#receiving?.sweep(tick)
     this.#carryOut(checkLifetime(open, limits.lifetime) ?? this.#life.verdict(this.wire, limits, tick))
+    if (!this.ended) this.#nextRound = tick.round + Math.floor(this.#quiet(open, tick) / tick.every)
+  }
+
+  /** How long there is nothing to look at, in ms. */
+  #quiet(open: number, tick: Tick): number {
+    if (this.#receiving?.waits === true) return 0
+    const { limits } = this.admitted.policy
+    const untilLate = this.listening.late ? Number.POSITIVE_INFINITY : limits.handshake - open
+    const untilTold = this.#notice?.quiet(this.now()) ?? Number.POSITIVE_INFINITY
+    const ofSession = Math.min(untilTold, this.rights.quiet(tick.uptime))
+    const ofTime = Math.min(untilLate, limits.lifetime - open, limits.listener / 3, this.#life.quiet(limits, tick))
+    return Math.max(0, Math.min(ofSession, ofTime))
+  }
+
+  override replaceSession(signedIn: SignedIn): void {
+    super.replaceSession(signedIn)
+    // The new one may end sooner.
+    this.#nextRound = 0
   }
 
   /** A raw route speaks a protocol of its own, in which our JSON would be noise. */
@@ -283,10 +337,10 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   end(code: CloseCode, reason: string, how: { terminate?: boolean; retryAfter?: number } = {}): void {
     if (this.ended) {
       // Race: the application has closed, and what it had sent still waits. It does not wait for a right that is gone.
-      if (this.finishing) this.#sending.cut()
+      if (this.finishing) this.#sending?.cut()
       return
     }
-    this.report.closed(code, reason, this.uptime())
+    this.reportEnd(code, reason)
     this.gate(code)
     if (how.terminate === true) this.wire.terminate()
     else this.wire.closeFrame(code, closeReason(code, how.retryAfter))
@@ -295,7 +349,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   /** No listener is called and nothing is sent after this, however many frames are in flight (ws alone goes on for 30 s). */
   gate(code: number): void {
     this.#shut(code)
-    this.#sending.clear()
+    this.#sending?.clear()
   }
 
   /** As the application closes, or the peer: what was sent before leaves before the close frame does, within `writeTimeout`. */
@@ -306,14 +360,18 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
       return
     }
     this.#shut(code ?? noCode)
-    this.#sending.finish(() => this.wire.closeFrame(code, reason))
+    this.#out.finish(() => this.wire.closeFrame(code, reason))
   }
 
   #shut(code: number): void {
     this.#phase = closing(this.#phase, code)
-    this.#receiving.end()
+    this.#nextRound = 0
+    this.#receiving?.end()
+    this.listening.wake()
     // The peer's close frame has to be read, whoever had paused the reader.
-    for (const why of ['opening', 'queue', 'application'] as const) this.wire.unblock(why)
+    this.wire.unblock('opening')
+    this.wire.unblock('queue')
+    this.wire.unblock('application')
   }
 
   terminate(): void {
@@ -326,7 +384,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     this.gate(code)
     const end = closed(this.#phase, code)
     this.#phase = end
-    this.report.closed(end.code, undefined, this.uptime())
+    this.reportEnd(end.code, undefined)
     this.leave()
     this.surroundings.rooms.forget(this)
   }

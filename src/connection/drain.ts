@@ -47,11 +47,12 @@ export function createDrain({ limits, connections, report }: DrainOptions): Drai
   let cut = 0
 
   async function empty(): Promise<void> {
+    const spread = spreadOf(connections().size, limits)
     while (performance.now() < begunAt + deadline) {
       const open = [...connections()].filter(({ ended }) => !ended)
       for (const connection of open.slice(0, batch)) {
         closed++
-        connection.end(CloseCode.ServiceRestart, 'draining', { retryAfter: retryAfter(open.length, limits) })
+        connection.end(CloseCode.ServiceRestart, 'draining', { retryAfter: Math.random() * spread })
       }
       if (connections().size === 0) return
       // Between batches the pace is `every`; afterwards we only wait for the closing handshakes.
@@ -91,7 +92,11 @@ export function createDrain({ limits, connections, report }: DrainOptions): Drai
   }
 }
 
-/** Spread over as long as the drain itself takes, a second at least: thundering herds come from equal waits. */
-function retryAfter(open: number, { batch, every }: DrainOptions['limits']): number {
-  return Math.random() * Math.max(1_000, Math.ceil(open / batch) * every)
+/**
+ * The span from which every client is given its moment: as long as the whole drain takes, a second at least. The same for the last
+ * batch as for the first: then they come back at the pace at which they were sent away, and no faster. Were it what is left of the
+ * drain, those of the first batch, who wait longest, and those of the last, who hardly wait, would come together.
+ */
+function spreadOf(open: number, { batch, every }: DrainOptions['limits']): number {
+  return Math.max(1_000, Math.ceil(open / batch) * every)
 }

@@ -24,4 +24,9 @@ export class ExpiryNotice {
     this.#at = Number.POSITIVE_INFINITY
     return true
   }
+
+  /** How long nothing is to be told, in ms, of the end that was asked about last. */
+  quiet(now: number): number {
+    return this.#at - now
+  }
 }

@@ -1,7 +1,10 @@
 import { CloseCode } from '../errors.ts'
 import type { Tick } from './sweep.ts'
 
-/** The `limits` on silence and slowness, by the one timer of the server: it may be late by up to one of its rounds. */
+/**
+ * The `limits` on silence and slowness, by the one timer of the server. It may be late by one of its rounds, and by a third of what is
+ * allowed where it has to look whether something has begun.
+ */
 export interface LifeLimits {
   /**
    * A ping every `every` ms (default 25,000), whose pong must come within `timeout` ms (default 8,000), or the socket
@@ -22,6 +25,9 @@ export interface LifeLimits {
   /** How long what waits for a client at one moment may take to leave, in ms. Then 1013. Default 10,000. */
   readonly writeTimeout: number
 }
+
+/** Of a visit, what time is measured by. */
+type Visit = Pick<Tick, 'served' | 'late'>
 
 /** The judgement of time about a socket. */
 export type LifeVerdict =
@@ -59,7 +65,7 @@ export interface LifeState {
  * not count the time in which this process could not read: what a peer has sent then counts as sent.
  */
 export class Life {
-  readonly #id: string
+  readonly #socket: { readonly id: string }
   #active = true
   #activeAt = 0
   #pingedAt: number | undefined
@@ -69,9 +75,9 @@ export class Life {
   #mark: { readonly at: number; readonly position: number } | undefined
   #endedAt: number | undefined
 
-  /** @param id of the socket, not to be guessed from outside */
-  constructor(id: string) {
-    this.#id = id
+  /** @param socket has an id that nobody outside can guess; made when the first ping asks for it */
+  constructor(socket: { readonly id: string }) {
+    this.#socket = socket
   }
 
   /** A message went out. */
@@ -92,7 +98,7 @@ export class Life {
     return true
   }
 
-  verdict(progress: Progress, limits: LifeLimits, { served, late }: Tick): LifeVerdict | undefined {
+  verdict(progress: Progress, limits: LifeLimits, { served, late }: Visit): LifeVerdict | undefined {
     if (this.#active) {
       this.#active = false
       this.#activeAt = served
@@ -114,16 +120,30 @@ export class Life {
     return checkLife(state, limits, served) ?? this.#beat(limits.heartbeat.every, served)
   }
 
+  /**
+   * How long nothing has to be looked at, in ms, after a verdict: until something is due. Half a message and bytes that wait are
+   * only seen by looking; while they, or a pong, are awaited, every visit counts.
+   */
+  quiet(limits: LifeLimits, { served }: Pick<Tick, 'served'>): number {
+    if (this.#awaitedPong !== undefined || this.#partialSince !== undefined || this.#mark !== undefined) return 0
+    const untilPing = (this.#pingedAt ?? served) + limits.heartbeat.every - served
+    const untilIdle = this.#activeAt + limits.idle - served
+    return Math.min(untilPing, untilIdle, limits.partialMessage / 3, limits.writeTimeout / 3)
+  }
+
   /** After the end has begun: whether the peer has had its time. It has it once more for whatever is done then. */
-  outstayed(allowed: number, { served }: Tick): boolean {
+  outstayed(allowed: number, { served }: Pick<Tick, 'served'>): boolean {
     this.#endedAt ??= served
     if (served - this.#endedAt < allowed) return false
     this.#endedAt = served
     return true
   }
 
-  #measureWriting({ written, waiting }: Progress, served: number): void {
-    if (written === undefined || waiting === 0) this.#mark = undefined
+  #measureWriting(progress: Progress, served: number): void {
+    const { waiting } = progress
+    // Asked for only where something waits: Node adds it up anew each time.
+    const written = waiting === 0 ? undefined : progress.written
+    if (written === undefined) this.#mark = undefined
     else if (this.#mark === undefined || written >= this.#mark.position) {
       this.#mark = { at: served, position: written + waiting }
     }
@@ -133,7 +153,7 @@ export class Life {
   #beat(every: number, served: number): LifeVerdict | undefined {
     if (this.#awaitedPong !== undefined || served - (this.#pingedAt ?? served) < every) return undefined
     // Unpredictable enough: a pong that comes without its ping must not match the next one.
-    const payload = Buffer.from(`${this.#id.slice(0, 8)}${this.#pings++}`)
+    const payload = Buffer.from(`${this.#socket.id.slice(0, 8)}${this.#pings++}`)
     this.#pingedAt = served
     this.#awaitedPong = payload
     return { kind: 'ping', payload }

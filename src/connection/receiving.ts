@@ -18,9 +18,10 @@ import { type Underway, underway } from '../outbound/underway.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { isThenable } from '../thenable.ts'
-import { Dispatch, type Outcome } from './dispatch.ts'
+import { Dispatch, type ListenerLimits, type Outcome } from './dispatch.ts'
 import { type Frame, Inbox, type InboxBounds, type InboxHost } from './inbox.ts'
 import { emitContained } from './listeners.ts'
+import type { Listening } from './listening.ts'
 import type { Block } from './port.ts'
 import type { Tick } from './sweep.ts'
 
@@ -37,10 +38,9 @@ export interface ReceivingHost {
     readonly request: object
     readonly address?: string | undefined
   }
+  readonly listening: Listening
   /** Nothing is delivered to a listener any more. */
   readonly ended: boolean
-  /** Reading begins, if it has not. */
-  open(): void
   now(): number
   uptime(): number
   /** Runs work in a context of its own. */
@@ -77,23 +77,15 @@ export interface ReceivingPolicy {
   readonly limits: InboxBounds & ListenerLimits
 }
 
-export interface ListenerLimits {
-  /**
-   * How long the listeners of one message may take, in ms, where they are async. Then the client gets `SWS_TIMEOUT`, and the next
-   * message is read. Default 30,000.
-   */
-  readonly listener: number
-}
-
-/** The way in of one socket: serial, and shut for good by `end()` however many frames are still in flight. */
+/**
+ * The way in of one socket: serial, and shut for good by `end()` however many frames are still in flight. Made with the first
+ * frame: most sockets are idle, and many never say anything.
+ */
 export class Receiving implements InboxHost, InboundSocket {
   readonly #host: ReceivingHost
   readonly state: InboundState
   readonly #inbox: Inbox
   readonly #dispatch: Dispatch
-  #settled = false
-  #late = false
-  #waiters: (() => void)[] | undefined
 
   constructor(host: ReceivingHost) {
     const { inbound, limits } = host.admitted.policy
@@ -125,23 +117,8 @@ export class Receiving implements InboxHost, InboundSocket {
     if (refusal !== undefined) this.#host.refused(refusal)
   }
 
-  listenerAdded(event: string): void {
-    const { types, binary } = this.#policy
-    const awaited = types === undefined ? event === 'message' : types.has(event)
-    if (awaited || (binary && event === 'binary')) this.#host.open()
-    this.#wake()
-  }
-
-  /**
-   * The handler has returned, or its promise has settled: of declared types, whoever did not listen by now is missing. Reading
-   * begins in any case, or a handler that only sends would not see its client go; raw frames wait here for a late listener.
-   */
-  handlerSettled(): readonly string[] {
-    this.#settled = true
-    const { types } = this.#policy
-    this.#host.open()
-    this.#wake()
-    return types === undefined ? [] : [...types].filter((type) => this.#host.socket.listenerCount(type) === 0)
+  get waits(): boolean {
+    return this.#dispatch.waits
   }
 
   /** A listener that does not settle must not mute its socket. */
@@ -149,22 +126,16 @@ export class Receiving implements InboxHost, InboundSocket {
     this.#dispatch.sweep(tick)
   }
 
-  /** The time of the handshake is over: no listener is waited for any more, and what comes is read by whoever is there. */
-  openAtLast(): void {
-    if (this.#late) return
-    this.#late = true
-    this.#host.open()
-    this.#wake()
-  }
-
   /** The phase says it: what waits is let go. */
   end(): void {
     this.#inbox.clear()
-    this.#wake()
   }
 
   take(frame: Frame, now: number): void | Promise<void> {
-    if (!this.#host.ended) return this.policy.asSender(new MessageSender(this), takeNow, this, frame, now)
+    if (this.#host.ended) return
+    const { senders } = this.policy
+    if (!senders.matter) return this.#judge(frame, now)
+    return senders.as(new MessageSender(this), () => this.#judge(frame, now))
   }
 
   takeLater(frame: Frame): void | Promise<void> {
@@ -189,7 +160,7 @@ export class Receiving implements InboxHost, InboundSocket {
     })
   }
 
-  judge(frame: Frame, now: number): void | Promise<void> {
+  #judge(frame: Frame, now: number): void | Promise<void> {
     if (this.#isRaw(frame.isBinary)) return this.#emitRaw(frame)
     const verdict = receive(frame.bytes, frame.isBinary, this, now)
     return isThenable(verdict) ? verdict.then((ready) => this.#apply(ready)) : this.#apply(verdict)
@@ -242,8 +213,8 @@ export class Receiving implements InboxHost, InboundSocket {
   #emitRaw(frame: Frame): void | Promise<void> {
     if (this.#host.ended) return
     const { socket, wire } = this.#host
-    if (socket.listenerCount('message') === 0 && !this.#late)
-      return this.#someListener().then(() => this.#emitRaw(frame))
+    if (socket.listenerCount('message') === 0 && !this.#host.listening.late)
+      return this.#host.listening.next().then(() => this.#emitRaw(frame))
     const { bytes, isBinary } = frame
     emitContained(socket, 'message', [isBinary ? wire.shape(bytes) : bytes, isBinary], (error) =>
       this.#host.fault(error),
@@ -289,7 +260,7 @@ export class Receiving implements InboxHost, InboundSocket {
     args: readonly unknown[],
     message: DeliveredMessage | undefined,
   ): void | Promise<void> {
-    if (this.#settled || this.#late) {
+    if (this.#host.listening.over) {
       const tooMany = noteRefusal(this.state, this.policy, this.uptime())
       this.#refuse({
         kind: 'refuse',
@@ -301,20 +272,7 @@ export class Receiving implements InboxHost, InboundSocket {
       })
       return
     }
-    return this.#someListener().then(() => (this.#host.ended ? undefined : this.#call(event, args, message)))
-  }
-
-  /** Resolves when a listener was added, or when there is nothing left to wait for: look again. */
-  #someListener(): Promise<void> {
-    this.#waiters ??= []
-    const waiters = this.#waiters
-    return new Promise<void>((resolve) => waiters.push(resolve))
-  }
-
-  #wake(): void {
-    const waiters = this.#waiters
-    this.#waiters = undefined
-    for (const wake of waiters ?? []) wake()
+    return this.#host.listening.next().then(() => (this.#host.ended ? undefined : this.#call(event, args, message)))
   }
 
   /** A value that is not as declared, or cannot be encoded, is the listener's mistake, and is reported as one. */
@@ -374,10 +332,6 @@ class MessageSender implements Sender {
     this.#isRefused = true
     this.#receiving.outputRefused()
   }
-}
-
-function takeNow(receiving: Receiving, frame: Frame, now: number): void | Promise<void> {
-  return receiving.judge(frame, now)
 }
 
 function takeLate(receiving: Receiving, frame: Frame): void | Promise<void> {

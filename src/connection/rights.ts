@@ -5,8 +5,8 @@ import type { SignedIn } from '../session/identity.ts'
 import { answerWithin } from '../session/question.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
 import { nameOfThrown } from '../telemetry/thrown.ts'
-import type { Surroundings } from './admitted.ts'
 import type { Held } from './held.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** A socket whose rights are reviewed: the answers are carried out here. */
 export interface Reviewed extends Held {
@@ -31,6 +31,7 @@ export class Rights {
   readonly #connection: Reviewed
   readonly #surroundings: ReviewSurroundings
   #failures = 0
+  #isAsking = false
   /** When to ask again, on the clock that nobody can set. */
   #dueAt: number
   /** The `expiresAt` before which was asked already. */
@@ -51,6 +52,7 @@ export class Rights {
     const connection = this.#connection
     const { revalidation, uptime, isDenied } = this.#surroundings
     this.#dueAt = revalidation.dueAfter(uptime())
+    this.#isAsking = true
     let asked = '`revalidate`'
     try {
       const { signedIn, admitted } = connection
@@ -74,6 +76,8 @@ export class Rights {
       connection.askingFailed(error, asked)
       if (this.#failures < revalidationFailures) this.#dueAt = revalidation.retryAfter(uptime())
       else connection.end(CloseCode.TryAgainLater, `revalidation failed ${revalidationFailures} times in a row`)
+    } finally {
+      this.#isAsking = false
     }
   }
 
@@ -111,17 +115,30 @@ export class Rights {
   }
 
   sweep(uptime: number): void {
-    const { revalidation, now } = this.#surroundings
-    if (this.#isDueBeforeEnd(now())) revalidation.request(this.#connection, true)
+    const { revalidation } = this.#surroundings
+    if (this.#isDueBeforeEnd()) revalidation.request(this.#connection, true)
     else if (uptime >= this.#dueAt) revalidation.request(this.#connection)
   }
 
-  /** True once for each end of the session: it may have been renewed over HTTP, so it is asked about before it closes the socket. */
-  #isDueBeforeEnd(now: number): boolean {
+  /** How long nothing is due, in ms. */
+  quiet(uptime: number): number {
+    if (this.#isAsking || this.#failures > 0) return 0
+    return Math.min(this.#dueAt - uptime, this.#untilEnd())
+  }
+
+  #untilEnd(): number {
     const { signedIn, admitted } = this.#connection
     const expiresAt = signedIn?.identity.expiresAt
+    if (expiresAt === undefined) return Number.POSITIVE_INFINITY
+    return expiresAt - Math.min(beforeEnd, admitted.policy.limits.lookup) - this.#surroundings.now()
+  }
+
+  /** True once for each end of the session: it may have been renewed over HTTP, so it is asked about before it closes the socket. */
+  #isDueBeforeEnd(): boolean {
+    const { signedIn } = this.#connection
+    const expiresAt = signedIn?.identity.expiresAt
     if (expiresAt === undefined || signedIn?.askAgain === undefined || expiresAt === this.#askedBefore) return false
-    if (now < expiresAt - Math.min(beforeEnd, admitted.policy.limits.lookup)) return false
+    if (this.#untilEnd() > 0) return false
     this.#askedBefore = expiresAt
     return true
   }

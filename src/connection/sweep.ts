@@ -9,6 +9,10 @@ export interface Tick {
   readonly served: number
   /** The loop has just stood still: what came meanwhile is read after this visit, and before the next one. */
   readonly late: boolean
+  /** Its number: whoever has nothing due leaves some out. */
+  readonly round: number
+  /** Milliseconds between two of them. */
+  readonly every: number
 }
 
 /** An open connection, visited once a tick. */
@@ -49,6 +53,7 @@ export function createSweep<T extends Swept>(
   let visitedAt = 0
   let served = 0
   let late = false
+  let round = 0
 
   function visit(): void {
     const now = uptime()
@@ -58,7 +63,8 @@ export function createSweep<T extends Swept>(
     // Never twice in a row: on a machine that is always late, the dead would stay for ever. Between two visits there is always
     // one look at what has arrived.
     late = passed > pause * every && !late
-    const tick = { uptime: now, served, late }
+    round++
+    const tick = { uptime: now, served, late, round, every }
     for (const item of items) {
       try {
         item.sweep(tick)

@@ -1,12 +1,17 @@
 import { SecureWsError } from '../errors.ts'
-import type { Plan } from '../schema/cleaning-plan.ts'
+import type { Plan, PlanPart } from '../schema/cleaning-plan.ts'
 import type { MessageSchema } from './schema.ts'
 import type { Refusal } from './verdict.ts'
 import { refuse } from './verdict.ts'
 
 export type SanitizeHtml = (dirty: string) => string | Promise<string>
-/** Runs what a client has set off, so that the HTML that is sanitized in there counts as that sender's. */
-export type AsSender = <Given extends unknown[], T>(sender: Sender, work: (...given: Given) => T, ...given: Given) => T
+/** The clients for whom HTML is sanitized. */
+export interface Senders {
+  /** Whether anybody asks who the sender is: carrying it along costs a little with every message. */
+  readonly matter: boolean
+  /** Runs what a client has set off, so that the HTML that is sanitized in there counts as that sender's. */
+  as<T>(sender: Sender, work: () => T): T
+}
 
 /** The client whose message is dealt with. */
 export interface Sender {
@@ -87,10 +92,7 @@ function cleanValue(value: unknown, plans: readonly Plan[], outcome: Cleaned, re
 
 function cleanArray(items: unknown[], plans: readonly Plan[], outcome: Cleaned): void {
   for (const [index, item] of items.entries()) {
-    const below = plans.flatMap((plan) => [
-      ...plan.tuple.flatMap((tuple) => tuple[index] ?? []),
-      ...itemPlans(plan, index),
-    ])
+    const below = partsOf(plans).flatMap(({ tuple, items: rest }) => tuple[index] ?? rest ?? [])
     if (below.length === 0) continue
     cleanValue(item, below, outcome, (clean) => {
       items[index] = clean
@@ -98,13 +100,13 @@ function cleanArray(items: unknown[], plans: readonly Plan[], outcome: Cleaned):
   }
 }
 
-function itemPlans(plan: Plan, index: number): readonly Plan[] {
-  return plan.tuple.some((tuple) => index < tuple.length) ? [] : plan.items
+function partsOf(plans: readonly Plan[]): readonly PlanPart[] {
+  return plans.flatMap(({ parts }) => parts)
 }
 
 function cleanObject(value: Record<string, unknown>, plans: readonly Plan[], outcome: Cleaned): void {
   for (const key of Object.keys(value)) {
-    const below = plans.flatMap((plan) => memberPlans(plan, key))
+    const below = partsOf(plans).flatMap((part) => memberPlans(part, key))
     if (below.length === 0) continue
     cleanValue(value[key], below, outcome, (clean) => {
       value[key] = clean
@@ -112,9 +114,9 @@ function cleanObject(value: Record<string, unknown>, plans: readonly Plan[], out
   }
 }
 
-function memberPlans(plan: Plan, key: string): readonly Plan[] {
-  const named = plan.members.get(key)
-  const matched = plan.patterns.filter(([pattern]) => pattern.test(key)).map(([, member]) => member)
-  if (named === undefined && matched.length === 0) return plan.others
-  return [...(named ?? []), ...matched]
+function memberPlans({ members, patterns, others }: PlanPart, key: string): readonly Plan[] {
+  const named = members.get(key)
+  const matched = patterns.filter(([pattern]) => pattern.test(key)).map(([, member]) => member)
+  if (named === undefined && matched.length === 0) return others === undefined ? [] : [others]
+  return named === undefined ? matched : [named, ...matched]
 }

@@ -5,7 +5,7 @@ import type { Allowance, InboundState } from './allowance.ts'
 import { createInboundState, noteRefusal, refuseFast, refuseFastType } from './allowance.ts'
 import { refuseUnauthorized } from './authorize.ts'
 import { compileBinary, readBinary } from './binary.ts'
-import type { AsSender, SanitizeHtml } from './cleaning.ts'
+import type { SanitizeHtml, Sender, Senders } from './cleaning.ts'
 import { sanitizeMessage } from './cleaning.ts'
 import { refuseStaleSession } from './fresh-auth.ts'
 import { parseMessage, readText } from './parse.ts'
@@ -18,7 +18,7 @@ import { createReplayGuard, refuseReplay } from './replay.ts'
 import type { InboundVerdict, Refusal, RefusedMessage } from './verdict.ts'
 import { refuse } from './verdict.ts'
 
-export type { AsSender, InboundState, ReceiveRule }
+export type { InboundState, ReceiveRule, Senders }
 export { createInboundState, noteRefusal, refreshType }
 
 /** The `limits` on the messages of one socket. */
@@ -49,16 +49,22 @@ export interface InboundOptions {
   /** Where the route's options stand, for errors: everything below is `<path>.receives`, `<path>.limits` and so on. */
   readonly path: string
   readonly sanitizeHtml: SanitizeHtml
-  readonly asSender?: AsSender
+  readonly senders?: Senders
   /** Adds the one inbound type of our own: a new token for the open session. Only where an authenticator has tokens. */
   readonly refreshable?: boolean
   /** Shared by all routes of one plugin instance. Left out, the route has one of its own. */
   readonly replayGuard?: ReplayGuard
 }
 
+/** A declared type, and the steps that its messages pass. */
+interface Declared {
+  readonly rule: CompiledRule
+  readonly steps: readonly Step[]
+}
+
 /** What a route receives, as finished values. */
 export interface InboundPolicy extends Allowance {
-  readonly types: ReadonlyMap<string, CompiledRule> | undefined
+  readonly types: ReadonlyMap<string, Declared> | undefined
   readonly binary: ReadonlySet<string> | undefined
   readonly depth: number
   /** ms for a message's `authorize`. */
@@ -67,12 +73,12 @@ export interface InboundPolicy extends Allowance {
   readonly needsRequest: boolean
   readonly replayGuard: ReplayGuard
   readonly sanitizeHtml: SanitizeHtml
-  readonly asSender: AsSender
+  readonly senders: Senders
   /** The policy as plain values: for a written contract, and for tests. */
   explain(): object
 }
 
-const atOnce: AsSender = (_sender, work, ...given) => work(...given)
+const nobody: Senders = Object.freeze({ matter: false, as: <T>(_sender: Sender, work: () => T): T => work() })
 
 /** The socket as this folder sees it. */
 export interface InboundSocket {
@@ -88,9 +94,10 @@ export interface InboundSocket {
 
 /** @throws SWS_BAD_OPTION with the option's full path */
 export function compileInbound(options: InboundOptions): InboundPolicy {
-  const { receives, limits, path, sanitizeHtml, asSender = atOnce, replayGuard = createReplayGuard() } = options
-  const types = receives === undefined ? undefined : compileRules(receives, `${path}.receives`)
-  if (types !== undefined && options.refreshable === true) types.set(refreshType, refreshRule())
+  const { receives, limits, path, sanitizeHtml, senders = nobody, replayGuard = createReplayGuard() } = options
+  const rules = receives === undefined ? undefined : compileRules(receives, `${path}.receives`)
+  if (rules !== undefined && options.refreshable === true) rules.set(refreshType, refreshRule())
+  const types = rules && new Map(Array.from(rules, ([type, rule]) => [type, { rule, steps: stepsOf(rule) }]))
   const binary = compileBinary(options.binary, `${path}.binary`)
   const { messageDepth: depth } = limits
   if (!Number.isSafeInteger(depth) || depth < 1 || depth > 1000) {
@@ -101,15 +108,15 @@ export function compileInbound(options: InboundOptions): InboundPolicy {
     binary,
     depth,
     lookup: limits.lookup,
-    needsRequest: types !== undefined && [...types.values()].some(({ authorize }) => authorize !== undefined),
+    needsRequest: rules !== undefined && [...rules.values()].some(({ authorize }) => authorize !== undefined),
     messages: compileRate(limits.messages, `${path}.limits.messages`),
     bytes: compileRate(limits.bytes, `${path}.limits.bytes`),
     refusals: compilePerMinute(limits.refusals?.perMinute, `${path}.limits.refusals.perMinute`),
     replayGuard,
     sanitizeHtml,
-    asSender,
+    senders,
     explain: () => ({
-      receives: types && Object.fromEntries(Array.from(types, ([type, rule]) => [type, explainRule(rule)])),
+      receives: rules && Object.fromEntries(Array.from(rules, ([type, rule]) => [type, explainRule(rule)])),
       binary: binary && [...binary],
       limits,
     }),
@@ -130,17 +137,25 @@ interface Arrival {
 
 type Step = (arrival: Arrival) => Refusal | undefined | Promise<Refusal | undefined>
 
-/** What a message of a declared type passes, in this order: cheap before dear, and `authorize` sees what the listener will get. */
-const steps: readonly Step[] = [
-  ({ rule, socket, now }) => rule.pace && refuseFastType(rule.type, rule.pace, socket.state, now),
-  ({ rule, message }) => rule.schema.refuse(message),
-  refuseUsedNonce,
-  ({ rule, socket }) =>
-    rule.freshAuth === undefined ? undefined : refuseStaleSession(socket.session, rule.freshAuth, socket.clock.now()),
-  ({ rule, message, socket }) => sanitizeMessage(message, rule.schema, socket.policy.sanitizeHtml),
-  ({ rule, message, socket }) =>
-    rule.authorize && refuseUnauthorized(rule.authorize, socket.session, message, socket.request, socket.policy.lookup),
-]
+/**
+ * The steps that messages of a declared type pass, in this order: cheap before dear, and `authorize` sees what the listener will get.
+ * A type has those that it asks for.
+ */
+function stepsOf({ type, schema, pace, replayWindow, freshAuth, authorize }: CompiledRule): readonly Step[] {
+  const steps: (Step | undefined)[] = [
+    pace && (({ socket, now }) => refuseFastType(type, pace, socket.state, now)),
+    ({ message }) => schema.refuse(message),
+    replayWindow === undefined ? undefined : (arrival) => refuseUsedNonce(arrival, replayWindow),
+    freshAuth === undefined
+      ? undefined
+      : ({ socket }) => refuseStaleSession(socket.session, freshAuth, socket.clock.now()),
+    schema.cleaning && (({ message, socket }) => sanitizeMessage(message, schema, socket.policy.sanitizeHtml)),
+    authorize &&
+      (({ message, socket }) =>
+        refuseUnauthorized(authorize, socket.session, message, socket.request, socket.policy.lookup)),
+  ]
+  return steps.filter((step) => step !== undefined)
+}
 
 /**
  * One frame that was admitted in, one verdict out; a promise only where a declared step has to wait. Never throws nor rejects:
@@ -172,21 +187,22 @@ function receiveText(frame: Buffer, socket: InboundSocket, now: number): Inbound
   const parsed = parseMessage(text, depth)
   if ('code' in parsed) return refused(parsed, socket, now)
   const { type, id, body } = parsed
-  const rule = types.get(type)
-  if (rule === undefined) {
+  const declared = types.get(type)
+  if (declared === undefined) {
     return refused(refuse('SWS_UNKNOWN_TYPE', 'not a type this route receives'), socket, now, { id, messageType: type })
   }
-  return walk({ rule, id, body, message: withoutEnvelope(body, rule), socket, now }, 0)
+  const { rule, steps } = declared
+  return walk({ rule, id, body, message: withoutEnvelope(body, rule), socket, now }, steps, 0)
 }
 
 /** Takes the steps from `first` on; the rest of the way waits only behind a step that returned a promise. */
-function walk(arrival: Arrival, first: number): InboundVerdict | Promise<InboundVerdict> {
+function walk(arrival: Arrival, steps: readonly Step[], first: number): InboundVerdict | Promise<InboundVerdict> {
   for (let at = first; at < steps.length; at++) {
     const outcome = taken(steps[at], arrival)
     if (outcome === undefined) continue
     if (isThenable(outcome)) {
       return outcome.then(
-        (refusal) => (refusal === undefined ? walk(arrival, at + 1) : turnedAway(refusal, arrival)),
+        (refusal) => (refusal === undefined ? walk(arrival, steps, at + 1) : turnedAway(refusal, arrival)),
         (cause: unknown) => turnedAway(broken(cause), arrival),
       )
     }
@@ -211,13 +227,12 @@ function broken(cause: unknown): Refusal {
   return { ...refuse('SWS_INTERNAL', 'a check threw'), cause, isFault: true }
 }
 
-function refuseUsedNonce({ rule, body, socket, now: uptime }: Arrival): ReturnType<Step> {
-  if (rule.replayWindow === undefined) return undefined
+function refuseUsedNonce({ body, socket, now: uptime }: Arrival, window: number): ReturnType<Step> {
   // An anonymous socket is its own session: its state lives exactly as long.
   const owner = socket.owner ?? socket.state
   const { policy, clock } = socket
   const time = { now: clock.now(), uptime }
-  return refuseReplay({ nonce: body.nonce, at: body.at }, rule.replayWindow, owner, policy.replayGuard, time)
+  return refuseReplay({ nonce: body.nonce, at: body.at }, window, owner, policy.replayGuard, time)
 }
 
 function withoutEnvelope(body: Readonly<Record<string, unknown>>, rule: CompiledRule): object {

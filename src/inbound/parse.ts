@@ -40,11 +40,14 @@ export function parseMessage(text: string, depth: number): ParsedMessage | Refus
     return refuse('SWS_BAD_MESSAGE', 'parse: not JSON')
   }
   if (!isObject(value)) return refuse('SWS_BAD_MESSAGE', 'parse: not an object')
-  const census: Census = { members: 0, flaw: undefined, escapes: text.includes('\\u') }
+  const census: Census = { members: 0, flaw: undefined, backslash: false, escapes: text.includes('\\u') }
   inspectObject(value, census)
   if (census.flaw !== undefined) return refuse('SWS_BAD_MESSAGE', `parse: ${census.flaw}`)
   // Every member of the text became a member of the object, or one was written twice: exact, whatever the spelling.
   if (census.members !== written) return refuse('SWS_BAD_MESSAGE', 'parse: a member written twice')
+  if (census.backslash && !areNamesAsWritten(text, value)) {
+    return refuse('SWS_BAD_MESSAGE', 'parse: a member name that this version of Node misreads')
+  }
   return readEnvelope(value)
 }
 
@@ -107,9 +110,39 @@ function endOfString(text: string, from: number): number {
   return -1
 }
 
+/**
+ * Whether the names of all members are those of the text. V8 of Node 24 and 26 (nodejs/node issue 63785) takes a name with an escape
+ * for one that it has read before, when that is how the escape begins: after `{"h":[],"\\":0}` it reads `{"h":1,"\"":2}` as
+ * `{"h":1,"\\":2}`. Such a name always has a backslash, so others are not looked at. A string by itself is read as it is written.
+ */
+function areNamesAsWritten(text: string, value: object): boolean {
+  const written: string[] = []
+  for (let at = text.indexOf('"'); at >= 0; ) {
+    const end = endOfString(text, at)
+    const next = text.indexOf('"', end + 1)
+    // Between two strings there are at most a number, brackets, a comma and white space, or the colon of a name.
+    if (/^\s*:/.test(text.slice(end + 1, next < 0 ? undefined : next)))
+      written.push(JSON.parse(text.slice(at, end + 1)))
+    at = next
+  }
+  const read: string[] = []
+  collectNames(value, read)
+  read.sort()
+  return written.sort().every((name, index) => name === read[index])
+}
+
+function collectNames(value: object, names: string[]): void {
+  if (!Array.isArray(value)) for (const name of Object.keys(value)) names.push(name)
+  for (const member of Object.values(value)) {
+    if (typeof member === 'object' && member !== null) collectNames(member, names)
+  }
+}
+
 interface Census {
   members: number
   flaw: string | undefined
+  /** A member has a backslash in its name. */
+  backslash: boolean
   /** The text has `\u` escapes: the only way a lone surrogate, or NUL, gets through JSON.parse. */
   readonly escapes: boolean
 }
@@ -124,6 +157,7 @@ function inspectObject(value: Record<string, unknown>, census: Census): void {
     else if (key === 'constructor' && isObject(member) && Object.hasOwn(member, 'prototype')) {
       census.flaw = 'a member named constructor with a prototype'
     } else if (census.escapes) inspectText(key, census)
+    census.backslash ||= key.includes('\\')
     inspect(member, census)
   }
 }

@@ -3,7 +3,7 @@ import { type AdmissionPolicy, compileAdmission } from '../admission/policy.ts'
 import { type Authentication, compileAuthentication, refuseTicketAlone } from '../authentication/authentication.ts'
 import type { SocketPolicy } from '../connection/admitted.ts'
 import { badOption, SecureWsError } from '../errors.ts'
-import { type AsSender, compileInbound, type ReceiveRule } from '../inbound/inbound.ts'
+import { compileInbound, type ReceiveRule, type Senders } from '../inbound/inbound.ts'
 import type { ReplayGuard } from '../inbound/replay.ts'
 import { checkKeys, closest, isPlainObject } from '../option-checks.ts'
 import {
@@ -50,7 +50,7 @@ export interface RouteSurroundings {
   readonly sanitizeHtml: (dirty: string) => string | Promise<string>
   /** For what goes out: a refusal is told to whoever set it off. */
   readonly sanitizeOutput: (dirty: string) => string | Promise<string>
-  readonly asSender: AsSender
+  readonly senders: Senders
   readonly warn: (text: string) => void
 }
 
@@ -59,7 +59,7 @@ export interface RouteSurroundings {
  * @throws SecureWsError `SWS_BAD_OPTION`, `SWS_UNSAFE_OPTIONS`
  */
 export function compileRoute(url: string, given: unknown, surroundings: RouteSurroundings): RoutePolicy {
-  const { settings, now, replayGuard, sanitizeHtml, sanitizeOutput, asSender, warn } = surroundings
+  const { settings, now, replayGuard, sanitizeHtml, sanitizeOutput, senders, warn } = surroundings
   const path = `${url} secureWs`
   if (given !== undefined && !isPlainObject(given)) throw badOption(path, given, 'Write an object.')
   const options: Record<string, unknown> = given ?? {}
@@ -80,7 +80,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
   const protocols = listOf(options.protocols, `${path}.protocols`, "Write a list such as ['chat.v1'].")
   const authorize = checkAuthorize(options.authorize, `${path}.authorize`)
   const { refreshable } = authentication
-  const inbound = compileInbound({ receives, binary, limits, path, sanitizeHtml, asSender, replayGuard, refreshable })
+  const inbound = compileInbound({ receives, binary, limits, path, sanitizeHtml, senders, replayGuard, refreshable })
   const refusedHtml = oneOf(options.refusedHtml, ['refuse', 'mark'], 'refuse', `${path}.refusedHtml`)
   const forOutput = refusedHtml === 'mark' ? markingRefused(sanitizeOutput) : sanitizeOutput
   const outbound = compileOutbound({
@@ -217,7 +217,7 @@ function compileReplies({ receives, path, undeclared, sanitizeHtml, warn }: Repl
   const declared = new Map<string, DeclaredReply>()
   for (const [type, rule] of Object.entries(receives ?? {})) {
     if (rule.reply !== undefined) {
-      declared.set(type, compileReply(type, rule.reply, `${path}.receives.${type}.reply`, sanitizeHtml))
+      declared.set(type, compileReply(type, rule.reply, `${path}.receives.${type}.reply`, sanitizeHtml, warn))
     }
   }
   const warned = new Set<string>()

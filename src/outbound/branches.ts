@@ -17,17 +17,25 @@ export function keepDeclared(
   place: Place | undefined,
   notes: Notes,
   work: Work,
-): { readonly copy: unknown; readonly specials: readonly Special[] } | undefined {
+): Kept | undefined {
   if (!holds(root, copy, work)) return undefined
-  const keeper: Keeper = { notes, work, specials: [] }
+  const keeper: Keeper = { notes, work, specials: [], dropped: 0 }
   const kept = keep(copy, [root], place, { holder: noHolder, key: place?.key ?? '' }, keeper)
-  return { copy: kept, specials: keeper.specials }
+  return { copy: kept, specials: keeper.specials, dropped: keeper.dropped }
+}
+
+interface Kept {
+  readonly copy: unknown
+  readonly specials: readonly Special[]
+  /** The members that were left out of what was given here. */
+  readonly dropped: number
 }
 
 interface Keeper {
   readonly notes: Notes
   readonly work: Work
   readonly specials: Special[]
+  dropped: number
 }
 
 interface Origin {
@@ -54,7 +62,10 @@ function keep(
   const closed = isClosed(nodes)
   for (const [key, member] of Object.entries(value)) {
     const below = memberNodes(parts, key, value, keeper.work)
-    if (below === undefined && closed) continue
+    if (below === undefined && closed) {
+      keeper.dropped += 1
+      continue
+    }
     kept[key] = keep(member, below ?? [], { above: place, key }, { holder: value, key }, keeper)
   }
   return kept
@@ -73,17 +84,19 @@ function keepText(
     ...(parts.some(({ url }) => url) ? ['url' as const] : []),
   ]
   if (place !== undefined) {
-    for (const kind of kinds) specials.push({ kind, place, given: notes.markup?.get(holder)?.get(key) ?? text })
+    const markup = notes.markup?.get(holder)?.get(key)
+    if (markup !== undefined && !kinds.includes('html')) notes.shown ??= place
+    for (const kind of kinds) specials.push({ kind, place, given: markup ?? text })
   }
   return text
 }
 
 function chosenParts(value: object, nodes: readonly SchemaNode[], { notes, work }: Keeper): readonly SchemaNode[] {
   if (!nodes.some(({ composed }) => composed)) return nodes
+  const first = () => [...new Set(nodes.flatMap((node) => firstParts(node, value, work)))]
+  if (notes.partial?.has(value) === true) return first()
   const all = [...new Set(nodes.flatMap((node) => partsThatHold(node, value, work)))]
-  const whole =
-    notes.partial?.has(value) !== true && Object.keys(value).every((name) => isDeclaredBy(all, name, value, work))
-  return whole ? all : [...new Set(nodes.flatMap((node) => firstParts(node, value, work)))]
+  return Object.keys(value).every((name) => isDeclaredBy(all, name, value, work)) ? all : first()
 }
 
 function isDeclaredBy(parts: readonly SchemaNode[], name: string, value: object, work: Work): boolean {

@@ -1,6 +1,6 @@
 import { LocationMap } from '../schema/location.ts'
 import type { PlainSchema } from '../schema/plain-schema.ts'
-import { checkValue, compilePlain } from '../schema/schema.ts'
+import { checkValue, checkWith, compilePlain } from '../schema/schema.ts'
 import type { Fault } from '../schema/work.ts'
 import { exhausted, tooMuchWork, Work } from '../schema/work.ts'
 import { keepDeclared } from './branches.ts'
@@ -11,6 +11,8 @@ export interface Projected {
   readonly copy: unknown
   readonly specials: readonly Special[]
   readonly fault: Fault | undefined
+  /** Where markup was given for a text, if it was. */
+  readonly shown: Place | undefined
   /** Looks of schemas at the value, its members and their names: at most in proportion to its size. */
   readonly visits: number
 }
@@ -28,22 +30,29 @@ export function compileProjection(plain: PlainSchema, path: string): Projection 
   const location = new LocationMap().at([tree.root])
   const namesType = location.names('type')
 
-  function projected(value: unknown, place: Place | undefined, type: unknown, notes: Notes): Projected {
+  function projected(value: unknown, place: Place | undefined, type: unknown, notes: Notes): Omit<Projected, 'shown'> {
     const draft = value === undefined ? undefined : copyDeclared(value, location, place, notes)
     if (place === undefined && namesType && typeof draft === 'object') Object.assign(draft ?? {}, { type })
-    const found = checkValue(tree, draft)
-    notes.visits += found.visits
-    if (!tree.branches) return { copy: draft, specials: notes.specials, fault: found.fault, visits: notes.visits }
-    // A value that fits as it is stays as it is.
-    const work = new Work(draft, found.fault !== undefined)
+    const strict = new Work(draft, false)
+    const found = checkWith(tree, draft, strict)
+    const fits = found.fault === undefined
+    // Where nothing was dropped and no branch says how a text is treated, a value that fits as it is stays as it is.
+    if (!tree.branches || (fits && notes.partial === undefined && notes.specials.length === 0)) {
+      return { copy: draft, specials: notes.specials, fault: found.fault, visits: notes.visits + found.visits }
+    }
+    if (!fits) notes.visits += found.visits
+    // So does one that a branch which holds declares all of: only members that would be refused may be missing.
+    const work = fits ? strict : new Work(draft, true)
     try {
       const kept = keepDeclared(tree.root, draft, place, notes, work)
       if (kept === undefined) {
         return { copy: draft, specials: [], fault: work.toFault(), visits: notes.visits + work.visits }
       }
+      const { copy, specials } = kept
+      if (fits && kept.dropped === 0) return { copy, specials, fault: undefined, visits: notes.visits + work.visits }
       // Without what was dropped, another branch may hold, or none: what is sent is what would be received.
-      const { fault, visits } = checkValue(tree, kept.copy)
-      return { ...kept, fault, visits: notes.visits + work.visits + visits }
+      const { fault, visits } = checkValue(tree, copy)
+      return { copy, specials, fault, visits: notes.visits + work.visits + visits }
     } catch (cause) {
       notes.visits += work.visits
       throw cause
@@ -53,10 +62,11 @@ export function compileProjection(plain: PlainSchema, path: string): Projection 
   return (value, place, type) => {
     const notes = emptyNotes()
     try {
-      return projected(value, place, type, notes)
+      const found = projected(value, place, type, notes)
+      return { ...found, shown: notes.shown }
     } catch (cause) {
       if (cause !== exhausted) throw cause
-      return { copy: undefined, specials: [], fault: tooMuchWork, visits: notes.visits }
+      return { copy: undefined, specials: [], fault: tooMuchWork, shown: undefined, visits: notes.visits }
     }
   }
 }

@@ -102,7 +102,16 @@ export function isMarkupText(member: object): boolean {
   return MarkupText.is(member)
 }
 
-/** A string of a declared output may also come as finished markup. */
+/** A value as it may be given to `send`: its lists may be read-only. */
+export type Given<T> = T extends string | Encoded
+  ? T
+  : T extends readonly unknown[]
+    ? { readonly [Index in keyof T]: Given<T[Index]> }
+    : T extends object
+      ? { [Key in keyof T]: Given<T[Key]> }
+      : T
+
+/** As `Given`, with markup for any string: where the type does not tell which strings are markup. A wrong one is warned of. */
 export type OrEncoded<T> = T extends string
   ? string extends T
     ? T | Encoded<'html'>

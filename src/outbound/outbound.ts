@@ -4,6 +4,7 @@ import { Encoded, markupSerialized } from './encoded.ts'
 import { type EncodedTwice, lookForTwice } from './encoded-twice.ts'
 import { encodeHtml } from './html.ts'
 import { escapeJsonText, notEncodable, refuseLoss, serialize, stringify } from './json.ts'
+import { apartAtText } from './long-text.ts'
 import { encodeAroundMarkup } from './markup.ts'
 import {
   compileReply,
@@ -49,7 +50,7 @@ export function compileOutbound(options: OutboundOptions): OutboundPolicy {
   const development = process.env.NODE_ENV !== 'production'
   return {
     mode: checkedMode(encode, `${path}.encode`),
-    declare: sends === undefined ? undefined : compileSends(sends, `${path}.sends`, sanitizeHtml),
+    declare: sends === undefined ? undefined : compileSends(sends, `${path}.sends`, sanitizeHtml, warn),
     noteText: development ? warnOnceOfJson(path, warn) : () => {},
     twice: development ? lookForTwice(path, warn) : undefined,
   }
@@ -90,9 +91,9 @@ export function encodeOutgoing(
   if (policy.declare !== undefined) {
     const declared = policy.declare(value)
     if (!(declared instanceof Promise))
-      return { payload: encodeValue(declared, mode, policy.twice), binary: binary === true }
+      return { payload: encodeMessage(declared, mode, policy.twice), binary: binary === true }
     const made = declared.then(
-      (ready): Outgoing => ({ payload: encodeValue(ready, mode, policy.twice), binary: binary === true }),
+      (ready): Outgoing => ({ payload: encodeMessage(ready, mode, policy.twice), binary: binary === true }),
     )
     return underway(made, declared.bytes)
   }
@@ -111,7 +112,7 @@ export function encodeOption(
  * @throws SecureWsError SWS_NOT_ENCODABLE
  */
 export function encodeOwn(value: object, mode: EncodeMode): string {
-  return encodeValue(value, mode).toString()
+  return encodeMessage(value, mode).toString()
 }
 
 function encodeFreely(value: unknown, mode: EncodeMode, policy: OutboundPolicy): string | Buffer {
@@ -131,6 +132,21 @@ export function encodeText(text: string, mode: EncodeMode): string {
   const wellFormed = text.toWellFormed()
   if (mode === 'html') return encodeHtml(wellFormed)
   return mode === 'json' ? escapeJsonText(wellFormed) : wellFormed
+}
+
+/** Of our own making, so that its members may be read more than once. */
+function encodeMessage(message: object, mode: EncodeMode, twice?: EncodedTwice): string | Buffer {
+  const apart = mode === 'json' ? undefined : apartAtText(message)
+  if (apart === undefined) return encodeValue(message, mode, twice)
+  const before = encodeMembers(apart.before, mode, twice)
+  const after = encodeMembers(apart.after, mode, twice)
+  const name = encodeValue(apart.name, mode)
+  return `{${before}${before && ','}${name}:"${apart.text}"${after && ','}${after}}`
+}
+
+/** Without the braces around them. */
+function encodeMembers(members: object, mode: EncodeMode, twice?: EncodedTwice): string {
+  return Object.keys(members).length === 0 ? '' : encodeValue(members, mode, twice).toString().slice(1, -1)
 }
 
 function encodeValue(value: unknown, mode: EncodeMode, twice?: EncodedTwice): string | Buffer {

@@ -25,10 +25,12 @@ export type Notes = {
   partial: Set<object> | undefined
   /** Markup that stands for a text: by its holder, then its name. */
   markup: Map<object, Map<string | number, Encoded<'html'>>> | undefined
+  /** Where markup stands that is text, and is encoded as such. */
+  shown: Place | undefined
 }
 
 export function emptyNotes(): Notes {
-  return { visits: 0, weight: 0, specials: [], partial: undefined, markup: undefined }
+  return { visits: 0, weight: 0, specials: [], partial: undefined, markup: undefined, shown: undefined }
 }
 
 /** @throws exhausted when names are looked up in more schemas than the value so far is worth */
@@ -73,6 +75,7 @@ function copyText(
     notes.markup ??= new Map()
     const ofHolder = notes.markup.get(holder) ?? new Map<string | number, Encoded<'html'>>()
     notes.markup.set(holder, ofHolder.set(place?.key ?? '', given))
+    if (!html) notes.shown ??= place
   }
   if (place === undefined) return text
   if (html) specials.push({ kind: 'html', place, given: Encoded.is(given, 'html') ? given : text })

@@ -32,10 +32,16 @@ export type SanitizeHtml = (dirty: string) => string | Encoded<'html'> | Promise
  * @throws SecureWsError SWS_BAD_OPTION here; on sending SWS_UNDECLARED_TYPE, SWS_INVALID_OUTPUT, SWS_UNSAFE_URL,
  *   SWS_NOT_ENCODABLE, and whatever the sanitizer throws
  */
-export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeHtml): DeclaredOutput {
+export function compileSends(
+  sends: Sends,
+  path: string,
+  sanitizeHtml: SanitizeHtml,
+  warn: (text: string) => void,
+): DeclaredOutput {
   if (!isSchema(sends)) throw badOption(path, sends, 'Write { said: { schema: Type.Object({ ... }) } }.')
   const declared = new Map<unknown, Projection>()
   for (const [type, declaration] of Object.entries(sends)) declared.set(type, compileType(type, declaration, path))
+  const warnOnce = warnOfMarkup(path, warn)
   const names = [...declared.keys()].join(', ') || 'none'
   return (value) => {
     let type: unknown
@@ -50,7 +56,7 @@ export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeH
     } catch (cause) {
       throw notEncodable(cause)
     }
-    const { copy, specials } = checked(projected, `message "${type}"`)
+    const { copy, specials } = checked(projected, `message "${type}"`, warnOnce)
     return withMarkup({ type, ...Object(copy) }, specials, sanitizeHtml)
   }
 }
@@ -62,9 +68,16 @@ export function compileSends(sends: Sends, path: string, sanitizeHtml: SanitizeH
  * @param type of the message that is replied to, for errors
  * @throws SecureWsError as `compileSends` does
  */
-export function compileReply(type: string, schema: unknown, path: string, sanitizeHtml: SanitizeHtml): DeclaredReply {
+export function compileReply(
+  type: string,
+  schema: unknown,
+  path: string,
+  sanitizeHtml: SanitizeHtml,
+  warn: (text: string) => void,
+): DeclaredReply {
   if (!isSchema(schema)) throw badOption(path, schema, 'Write a schema, of any kind of value.')
   const output = compileProjection(copySchema(schema, path, true), path)
+  const warnOnce = warnOfMarkup(path, warn)
   const place: Place = { above: undefined, key: 'value' }
   return (value) => {
     let projected: Projected
@@ -73,17 +86,34 @@ export function compileReply(type: string, schema: unknown, path: string, saniti
     } catch (cause) {
       throw notEncodable(cause)
     }
-    const { copy, specials } = checked(projected, `reply to "${type}"`)
+    const { copy, specials } = checked(projected, `reply to "${type}"`, warnOnce)
     return withMarkup({ value: copy }, specials, sanitizeHtml)
   }
 }
 
-function checked({ copy, specials, fault }: Projected, name: string): Pick<Projected, 'copy' | 'specials'> {
+/** Markup of the application's in a text: no attack, and seldom meant. The types refuse it where they can tell. */
+function warnOfMarkup(path: string, warn: (text: string) => void): (name: string) => void {
+  const warned = new Set<string>()
+  return (name) => {
+    if (warned.has(name)) return
+    warned.add(name)
+    warn(
+      `fastify-secure-ws: ${path}: the ${name} has markup (an Encoded<'html'>) where a text is declared: it is encoded as text, and its tags are shown. Write \`contentMediaType: 'text/html'\` in the schema of that member, or send the text.`,
+    )
+  }
+}
+
+function checked(
+  { copy, specials, fault, shown }: Projected,
+  name: string,
+  warn: (name: string) => void,
+): Pick<Projected, 'copy' | 'specials'> {
   if (fault !== undefined) throw invalid(name, fault)
   for (const special of specials) {
     if (special.kind !== 'url' || isSafeUrl(String(special.given))) continue
     throw unsafeUrl(`${nameOf(special.place)} of the ${name}`)
   }
+  if (shown !== undefined) warn(name)
   return { copy, specials }
 }
 

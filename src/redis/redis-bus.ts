@@ -128,7 +128,7 @@ export function connectRedisBus(
     leaseTtl,
     commands,
     stores: {
-      denials: redisDenials(commands, channel),
+      denials: redisDenials(commands, channel, secret),
       counters: redisCounters(commands, channel),
       presence: redisPresence(commands, channel),
     },

@@ -1,5 +1,6 @@
-import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { type Denial, denialKinds } from '../session/denials.ts'
+import { isSigned, sign } from './signature.ts'
 
 /** What nodes tell each other. */
 export type RelayMessage =
@@ -35,7 +36,7 @@ const version = 'sws1'
 
 /**
  * `sws1.<signature>.<header JSON>\n<frame>`. The frame stays outside the JSON, so that it is not escaped a second time.
- * HMAC-SHA-256 covers the topic and everything behind the signature: an envelope cannot be moved to another room (BR-04).
+ * The signature covers the topic and everything behind the signature: an envelope cannot be moved to another room (BR-04).
  */
 export function sealEnvelope(
   topic: string,
@@ -45,7 +46,7 @@ export function sealEnvelope(
   const { frame, ...header } = message.kind === 'room' ? message : { ...message, frame: '' }
   const body = `${JSON.stringify({ node, sequence, at, ...header })}\n${frame}`
   const key = keys?.[0]
-  const signature = key === undefined ? '' : sign(key, topic, body).toString('base64url')
+  const signature = key === undefined ? '' : sign(key, topic, body)
   return `${version}.${signature}.${body}`
 }
 
@@ -65,17 +66,6 @@ export function openEnvelope(
   const end = body.indexOf('\n')
   if (end === -1 || end > headerLimit) return 'malformed'
   return parse(body.slice(0, end), body.slice(end + 1)) ?? 'malformed'
-}
-
-function sign(key: KeyObject, topic: string, body: string): Buffer {
-  // A topic holds no line break (`isTopic`), so where it ends cannot be argued about.
-  return createHmac('sha256', key).update(topic).update('\n').update(body).digest()
-}
-
-function isSigned(signature: string, topic: string, body: string, keys: readonly KeyObject[]): boolean {
-  const given = Buffer.from(signature, 'base64url')
-  if (given.length !== 32) return false
-  return keys.some((key) => timingSafeEqual(sign(key, topic, body), given))
 }
 
 function parse(header: string, frame: string): Envelope | undefined {

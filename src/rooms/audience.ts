@@ -1,5 +1,5 @@
 import type { Bytes } from '../outbound/bytes.ts'
-import type { OrEncoded } from '../outbound/encoded.ts'
+import type { Given } from '../outbound/encoded.ts'
 import { latestOption } from '../outbound/latest.ts'
 import { type EncodeMode, encodeOption, encodeOutgoing, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
@@ -36,7 +36,7 @@ export interface BroadcastOptions {
 
 /**
  * The messages that are broadcast, by type, each without its `type`. Empty, anything may be. Declare them once, and `send` of
- * every audience knows them:
+ * every audience knows them. A member that is markup, `contentMediaType: 'text/html'` in `sends`, is `string | Encoded<'html'>`:
  *
  *     declare module 'fastify-secure-ws' {
  *       interface BroadcastMessages { said: { by: string; text: string } }
@@ -50,7 +50,7 @@ export type Broadcastable = keyof BroadcastMessages extends never
   ? unknown
   :
       | {
-          [Type in keyof BroadcastMessages]: { readonly type: Type } & OrEncoded<BroadcastMessages[Type]>
+          [Type in keyof BroadcastMessages]: { readonly type: Type } & Given<BroadcastMessages[Type]>
         }[keyof BroadcastMessages]
       | Bytes
 

@@ -6,7 +6,7 @@ import type { Member } from './rooms.ts'
 export interface RoomMember {
   /** `socket.id`. */
   readonly socket: string
-  /** The user of its session; `undefined` where the session names none, or there is none. */
+  /** The user of its session; `undefined` without a session, or where the session names no user. */
   readonly userId: string | undefined
 }
 

@@ -4,15 +4,20 @@ import type { PlainSchema } from './plain-schema.ts'
 import { inPlace, isSchema } from './plain-schema.ts'
 import { textSteps } from './sanitize-text.ts'
 
-/** What to clean in a value of one schema. Cycles of `$ref` are cycles here. */
+/** The cleaning of a value, by all schemas about it. Cycles of `$ref` are cycles here. */
 export interface Plan {
   steps: ((text: string) => string)[]
   html: boolean
-  members: Map<string, Plan[]>
-  patterns: [RegExp, Plan][]
-  others: Plan[]
-  items: Plan[]
-  tuple: Plan[][]
+  readonly parts: PlanPart[]
+}
+
+/** The cleaning of members and items by one schema: `others` are the members that this one does not name, whoever else does. */
+export interface PlanPart {
+  readonly members: ReadonlyMap<string, Plan>
+  readonly patterns: readonly (readonly [RegExp, Plan])[]
+  readonly others: Plan | undefined
+  readonly tuple: readonly Plan[]
+  readonly items: Plan | undefined
 }
 
 /**
@@ -71,7 +76,7 @@ function collect(schema: PlainSchema, wanted: Set<PlainSchema>): void {
 function planFor(schema: PlainSchema, draft: Draft): Plan {
   const known = draft.plans.get(schema)
   if (known !== undefined) return known
-  const plan: Plan = { steps: [], html: false, members: new Map(), patterns: [], others: [], items: [], tuple: [] }
+  const plan: Plan = { steps: [], html: false, parts: [] }
   // Before descending: a cycle finds the plan it is part of.
   draft.plans.set(schema, plan)
   fill(plan, schema, draft, new Set())
@@ -90,18 +95,18 @@ function fill(plan: Plan, schema: PlainSchema, draft: Draft, seen: Set<PlainSche
     }
     plan.html ||= schema.contentMediaType === 'text/html'
   }
-  for (const [name, member] of entries(schema.properties)) {
-    plan.members.set(name, [...(plan.members.get(name) ?? []), planFor(member, draft)])
-  }
-  for (const [pattern, member] of entries(schema.patternProperties)) {
-    plan.patterns.push([new RegExp(pattern, 'u'), planFor(member, draft)])
-  }
-  if (isSchema(schema.additionalProperties)) plan.others.push(planFor(schema.additionalProperties, draft))
-  if (isSchema(schema.items)) plan.items.push(planFor(schema.items, draft))
-  else if (Array.isArray(schema.items)) {
-    plan.tuple.push(schema.items.map((item) => planFor(isSchema(item) ? item : {}, draft)))
-    if (isSchema(schema.additionalItems)) plan.items.push(planFor(schema.additionalItems, draft))
-  }
+  const below = (given: unknown) => (isSchema(given) ? planFor(given, draft) : undefined)
+  const tuple = Array.isArray(schema.items) ? schema.items : undefined
+  plan.parts.push({
+    members: new Map(entries(schema.properties).map(([name, member]) => [name, planFor(member, draft)])),
+    patterns: entries(schema.patternProperties).map(([pattern, member]) => [
+      new RegExp(pattern, 'u'),
+      planFor(member, draft),
+    ]),
+    others: below(schema.additionalProperties),
+    tuple: (tuple ?? []).map((item) => planFor(isSchema(item) ? item : {}, draft)),
+    items: below(tuple === undefined ? schema.items : schema.additionalItems),
+  })
   for (const keyword of ['anyOf', 'oneOf']) checkCertain(schema[keyword], draft)
   for (const keyword of ['allOf', 'anyOf', 'oneOf', '$ref']) {
     if (keyword in schema)
@@ -110,9 +115,8 @@ function fill(plan: Plan, schema: PlainSchema, draft: Draft, seen: Set<PlainSche
 }
 
 function entries(value: unknown): [string, PlainSchema][] {
-  return isSchema(value)
-    ? Object.entries(value).filter((entry): entry is [string, PlainSchema] => isSchema(entry[1]))
-    : []
+  // A name with `true` is named as well: what cleans the other members does not clean this one.
+  return isSchema(value) ? Object.entries(value).map(([name, each]) => [name, isSchema(each) ? each : {}]) : []
 }
 
 /** Branches of a union may clean only if the kind of a value tells which branch it is in. */

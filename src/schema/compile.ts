@@ -1,10 +1,11 @@
+import { badOption } from '../errors.ts'
 import { numberFormat, textFormat } from './formats.ts'
 import { everyKind, kindBits, kindOf } from './kind.ts'
-import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules, ValueSet } from './node.ts'
+import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules, Union, ValueSet } from './node.ts'
 import { describesObjects } from './node.ts'
+import { degreeOf } from './pattern.ts'
 import type { PlainSchema } from './plain-schema.ts'
 import { followRef, isSchema, urlFormats } from './plain-schema.ts'
-import type { Union } from './union.ts'
 import { unionOf } from './union.ts'
 import { canonicalOf } from './unique-items.ts'
 
@@ -29,12 +30,12 @@ interface Draft {
 /**
  * Compiles a copied schema (`copySchema`).
  *
- * @throws Error for a schema that is one of its own parts: to ask it would never end
+ * @throws SWS_BAD_OPTION for a schema that is one of its own parts: to ask it would never end
  */
-export function compileTree(root: PlainSchema, skipUrls: boolean): SchemaTree {
+export function compileTree(root: PlainSchema, path: string, skipUrls: boolean): SchemaTree {
   const draft: Draft = { root, nodes: new Map(), slots: 0, branches: false, skipUrls }
   const compiled = nodeAt(root, '#', true, draft)
-  refuseCircles(draft)
+  refuseCircles(draft, path)
   return { root: compiled, branches: draft.branches }
 }
 
@@ -147,9 +148,9 @@ function valuesOf(schema: PlainSchema): ValueSet | undefined {
   const scalars = new Set(values.filter((value) => typeof value !== 'object' || value === null))
   const others = new Set(values.filter((value) => !scalars.has(value)).map(canonicalOf))
   return {
-    has: (value) =>
+    has: (value, work) =>
       typeof value === 'object' && value !== null
-        ? others.size > 0 && others.has(canonicalOf(value))
+        ? others.size > 0 && others.has(work.canonical(value))
         : scalars.has(value),
     kinds: values.reduce((mask: number, value) => mask | kindOf(value), 0),
     scalars: others.size === 0 ? scalars : undefined,
@@ -165,6 +166,7 @@ function textRules(schema: PlainSchema, draft: Draft): TextRules | undefined {
     minLength: numberOr(minLength, 0),
     maxLength: numberOr(maxLength, Number.POSITIVE_INFINITY),
     pattern: typeof pattern === 'string' ? new RegExp(pattern, 'u') : undefined,
+    degree: typeof pattern === 'string' ? degreeOf(pattern) : 1,
     format: draft.skipUrls && urlFormats.has(format) ? undefined : textFormat(format),
   }
 }
@@ -240,18 +242,33 @@ function memberRules(schema: PlainSchema, pointer: string, sole: boolean, draft:
   }
 }
 
+/** A pointer as the path of an option: an author looks for what was written. */
+export function pathOf(pointer: string): string {
+  return pointer
+    .split('/')
+    .map((step) => decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~'))
+    .join('.')
+    .replace('#', '')
+}
+
 /** One step of a JSON pointer, as a URI fragment (RFC 6901 section 6). */
 function stepTo(name: string): string {
   return encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'))
 }
 
 /** A schema that asks itself about the same value, in whatever way, asks for ever. */
-function refuseCircles({ nodes }: Draft): void {
+function refuseCircles({ nodes }: Draft, path: string): void {
   const done = new Set<SchemaNode>()
   const open = new Set<SchemaNode>()
   function visit(node: SchemaNode): void {
     if (done.has(node)) return
-    if (open.has(node)) throw new Error(`the schema at ${node.pointer} is one of its own parts`)
+    if (open.has(node)) {
+      throw badOption(
+        `${path}${pathOf(node.pointer)}`,
+        '(a schema)',
+        'It is one of its own parts, and to ask it would never end: refer to it from a member or an item.',
+      )
+    }
     open.add(node)
     const { ref, allOf, anyOf, oneOf, members } = node
     const same = [ref, ...allOf, ...(anyOf?.branches ?? []), ...(oneOf?.branches ?? []), node.not, node.condition]

@@ -1,10 +1,12 @@
 import { kindBits, kindOf } from './kind.ts'
 import { countCodePoints } from './length.ts'
 import { isMultipleOf } from './multiple-of.ts'
-import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules } from './node.ts'
-import type { Union } from './union.ts'
+import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules, Union } from './node.ts'
 import { areUnique } from './unique-items.ts'
 import type { Work } from './work.ts'
+
+/** An answer that took fewer visits is found again sooner than it is remembered. */
+const cheap = 8
 
 /**
  * Whether a schema holds for a value, as JSON Schema has it; a sealed one also refuses members that it does not declare. What it said
@@ -14,12 +16,13 @@ import type { Work } from './work.ts'
  */
 export function holds(node: SchemaNode, value: unknown, work: Work): boolean {
   work.spend(1)
-  if (node.slot === undefined || typeof value !== 'object' || value === null) return check(node, value, work)
-  const answers = work.answersOf(node.slot)
-  const said = answers.get(value)
+  const { slot } = node
+  if (slot === undefined || typeof value !== 'object' || value === null) return check(node, value, work)
+  const said = work.remembered(slot, value)
   if (said !== undefined) return said || work.refuse('$ref', node.pointer, 'is refused')
+  const before = work.visits
   const answer = check(node, value, work)
-  answers.set(value, answer)
+  if (work.visits - before > cheap) work.remember(slot, value, answer)
   return answer
 }
 
@@ -36,7 +39,7 @@ function check(node: SchemaNode, value: unknown, work: Work): boolean {
   if ((node.kinds & kind) === 0 || (node.whole && kind === kindBits.number && !Number.isInteger(value))) {
     return work.refuse('type', node.pointer, `must be ${node.typeNames}`)
   }
-  if (node.values !== undefined && !node.values.has(value)) {
+  if (node.values !== undefined && !node.values.has(value, work)) {
     return work.refuse('enum', node.pointer, 'must be one of the allowed values')
   }
   // Scalars first, and what tells branches apart before what is deep.
@@ -56,7 +59,7 @@ function check(node: SchemaNode, value: unknown, work: Work): boolean {
 function checkText(rules: TextRules, text: string, { pointer }: SchemaNode, work: Work): boolean {
   const { length } = text
   work.spend(length >> 7)
-  const { minLength, maxLength, pattern, format } = rules
+  const { minLength, maxLength, pattern, degree, format } = rules
   // A text has at most as many code points as units and at least half as many, so it is seldom read.
   if (length > maxLength && (length > 2 * maxLength || countCodePoints(text) > maxLength)) {
     return work.refuse('maxLength', pointer, `must NOT have more than ${maxLength} characters`)
@@ -64,6 +67,7 @@ function checkText(rules: TextRules, text: string, { pointer }: SchemaNode, work
   if (length < 2 * minLength && (length < minLength || countCodePoints(text) < minLength)) {
     return work.refuse('minLength', pointer, `must NOT have fewer than ${minLength} characters`)
   }
+  if (pattern !== undefined || format !== undefined) work.spend(Math.floor(length ** degree / 64))
   if (pattern !== undefined && !pattern.test(text)) return work.refuse('pattern', pointer, 'must match its pattern')
   return format === undefined || format(text) || work.refuse('format', pointer, 'must match its format')
 }
@@ -104,7 +108,10 @@ function checkList(rules: ListRules, list: readonly unknown[], { pointer }: Sche
   }
   if (!rules.unique) return true
   work.spend(length)
-  return areUnique(list) || work.refuse('uniqueItems', pointer, 'must NOT have duplicate items')
+  return (
+    areUnique(list, (item) => work.canonical(item)) ||
+    work.refuse('uniqueItems', pointer, 'must NOT have duplicate items')
+  )
 }
 
 function checkSealed(node: SchemaNode, value: object, work: Work): boolean {

@@ -31,7 +31,7 @@ export const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
     'format',
     {
       about: 'string',
-      inward: 'one of the formats below',
+      inward: 'a format of the list below',
       outward:
         '`uri`, `uri-reference`, `iri`, `iri-reference`, `url`: http, https, mailto or relative; others: the same',
     },
@@ -80,12 +80,12 @@ export const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
   ['maxProperties', { about: 'object', inward: 'members, at most', outward: 'of what is left' }],
   ['dependentRequired', { about: 'object', inward: 'where the one is, the others are' }],
   ['dependentSchemas', { about: 'object', role: 'dependents', inward: 'where the member is, this holds as well' }],
-  ['allOf', { role: 'list', inward: 'all of them hold; what any of them declares is declared' }],
+  ['allOf', { role: 'list', inward: 'all of them hold; a member that any of them declares is declared' }],
   [
     'anyOf',
     {
       role: 'list',
-      inward: 'one of them holds, or more; what those declare is declared',
+      inward: 'one of them holds, or more; a member that these declare is declared',
       outward: 'the same; where something has to be dropped, the first that holds decides',
     },
   ],
@@ -93,12 +93,12 @@ export const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
     'oneOf',
     {
       role: 'list',
-      inward: 'exactly one of them holds; what it declares is declared',
-      outward: 'the first that holds decides; what is left fits exactly one',
+      inward: 'exactly one of them holds; a member that it declares is declared',
+      outward: 'the first that holds decides; the remainder fits exactly one',
     },
   ],
   ['not', { role: 'question', inward: 'does not hold' }],
-  ['if', { role: 'question', inward: 'where this holds, what it declares is declared' }],
+  ['if', { role: 'question', inward: 'where this holds, its members are declared' }],
   ['then', { role: 'branch', inward: 'holds where `if` does' }],
   ['else', { role: 'branch', inward: 'holds where `if` does not' }],
   ['$ref', { inward: 'the schema at this place: `#/$defs/Name`, or the `$id` of a definition' }],

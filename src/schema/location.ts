@@ -3,6 +3,9 @@ import { kindBits } from './kind.ts'
 import type { SchemaNode } from './node.ts'
 import { inPlaceOf } from './node.ts'
 
+/** Of twenty patterns a name may match a million combinations, and it is a client who tries them. */
+const mostKept = 4_096
+
 /**
  * Where a value stands, for whom it is not known yet which branches hold: every schema that may say something of it. What none of
  * them declares cannot be declared, whatever the value is.
@@ -13,11 +16,14 @@ export class Location {
   readonly closed: boolean
   readonly html: boolean
   readonly url: boolean
-  /** The looks that one name takes: at each schema, and with each of its patterns. */
+  /** The looks that one name takes: one for each pattern, once it is known where they lead. */
   readonly cost: number
   readonly #map: LocationMap
-  readonly #members = new Map<string, Location>()
-  readonly #others: readonly SchemaNode[]
+  readonly #names: ReadonlySet<string>
+  /** By names that the schema has: those of a record are chosen by whoever wrote it. */
+  readonly #members = new Map<string, Location | undefined>()
+  readonly #patterns: readonly RegExp[]
+  readonly #others = new Map<string, Location | undefined>()
   readonly #lists: boolean
   readonly #first: (Location | undefined)[] = []
   #items: Location | undefined
@@ -28,26 +34,42 @@ export class Location {
     this.closed = closed
     this.html = nodes.some(({ html }) => html)
     this.url = nodes.some(({ url }) => url)
-    this.cost = nodes.reduce((sum, { members }) => sum + 1 + (members?.patterns.length ?? 0), 0)
     this.#lists = nodes.some(({ list }) => list !== undefined)
-    this.#others = nodes.filter(
-      ({ members }) =>
-        members !== undefined &&
-        (members.patterns.length > 0 || isGiven(members.additional) || isGiven(members.unevaluated)),
+    this.#names = new Set(nodes.flatMap(({ members }) => [...(members?.properties.keys() ?? [])]))
+    const patterns = new Map(
+      nodes.flatMap(({ members }) => (members?.patterns ?? []).map(([each]) => [each.source, each])),
     )
+    this.#patterns = [...patterns.values()]
+    this.cost = 1 + patterns.size
   }
 
   /** Whether a member of this name is declared as a property, and not only as one of many. */
   names(name: string): boolean {
-    return this.nodes.some(({ members }) => members?.properties.has(name) === true)
+    return this.#names.has(name)
   }
 
   /** `undefined`: no branch declares it. */
   member(name: string): Location | undefined {
+    if (!this.#names.has(name)) return this.#unnamed(name)
     const known = this.#members.get(name)
-    if (known !== undefined) return known
-    const named = this.names(name)
-    if (!named && this.#others.length === 0) return this.closed ? undefined : this.#map.at([])
+    if (known !== undefined || this.#members.has(name)) return known
+    const location = this.#find(name)
+    this.#members.set(name, location)
+    return location
+  }
+
+  /** A member that no schema names: where it stands depends on the patterns that match, and on nothing else of its name. */
+  #unnamed(name: string): Location | undefined {
+    let matches = ''
+    for (const pattern of this.#patterns) matches += pattern.test(name) ? '1' : '0'
+    const known = this.#others.get(matches)
+    if (known !== undefined || this.#others.has(matches)) return known
+    const location = this.#find(name)
+    if (this.#others.size < mostKept) this.#others.set(matches, location)
+    return location
+  }
+
+  #find(name: string): Location | undefined {
     const found: SchemaNode[] = []
     let declared = false
     for (const { members } of this.nodes) {
@@ -64,10 +86,7 @@ export class Location {
       }
     }
     if (!declared) return this.closed ? undefined : this.#map.at([])
-    const location = this.#map.at(found, !this.closed)
-    // Only names that the schema has: what is in a record is named by whoever wrote it.
-    if (named) this.#members.set(name, location)
-    return location
+    return this.#map.at(found, !this.closed)
   }
 
   item(index: number): Location {
@@ -103,7 +122,7 @@ export class LocationMap {
     const known = this.#known.get(key)
     if (known !== undefined) return known
     const location = new Location(list, closed, this)
-    this.#known.set(key, location)
+    if (this.#known.size < mostKept) this.#known.set(key, location)
     return location
   }
 }

@@ -1,5 +1,5 @@
 import { kindBits } from './kind.ts'
-import type { Union } from './union.ts'
+import type { Work } from './work.ts'
 
 /** A finished schema: its demands on a value of each kind, and the others that speak of the same value. */
 export interface SchemaNode {
@@ -39,7 +39,8 @@ export interface SchemaNode {
 
 /** The values that `const` or `enum` takes. */
 export interface ValueSet {
-  has(value: unknown): boolean
+  /** @throws exhausted */
+  has(value: unknown, work: Work): boolean
   /** When all of them are of these kinds. */
   readonly kinds: number
   /** `undefined` when one is an object or a list. */
@@ -50,6 +51,8 @@ export interface TextRules {
   readonly minLength: number
   readonly maxLength: number
   readonly pattern: RegExp | undefined
+  /** Of the time that the pattern takes: 1 where it grows with the length. */
+  readonly degree: number
   readonly format: ((text: string) => boolean) | undefined
 }
 
@@ -112,4 +115,11 @@ export function describesObjects(node: SchemaNode, seen: Set<SchemaNode> = new S
       members.additional !== undefined ||
       members.unevaluated !== undefined)
   return declares || inPlaceOf(node).some((same) => describesObjects(same, seen))
+}
+
+/** The branches of an `anyOf` or `oneOf`, and which of them a value can fit at all. */
+export interface Union {
+  readonly branches: readonly SchemaNode[]
+  /** The branches worth asking: of its kind, and with its tag where every branch for objects has one. */
+  candidates(value: unknown): readonly SchemaNode[]
 }

@@ -64,6 +64,12 @@ export function checkPattern(pattern: unknown, longest: unknown, path: string): 
   }
 }
 
+/** The power to which the time of a pattern grows with the length, for one that `checkPattern` has admitted. */
+export function degreeOf(pattern: string): number {
+  const judgement = judged.get(pattern)
+  return judgement?.kind === 'polynomial' ? judgement.degree : 1
+}
+
 function judge(pattern: string): Judgement {
   const known = judged.get(pattern)
   if (known !== undefined) return known

@@ -5,18 +5,22 @@
  *
  * Members are looked up by name, not with `Schema extends { type: infer Type }`: TypeScript 5.9 takes a schema written in
  * place for a fresh literal even there, and one keyword more than in the pattern makes it another type.
+ *
+ * `Markup` is what a string with `contentMediaType: 'text/html'` may be besides: on the way out, finished markup.
  */
-export type PlainMessage<Schema> = Schema extends unknown
+export type PlainMessage<Schema, Markup = never> = Schema extends unknown
   ? 'const' extends keyof Schema
     ? Keyword<Schema, 'const'>
     : 'enum' extends keyof Schema
       ? EachOf<Keyword<Schema, 'enum'>>
       : 'type' extends keyof Schema
-        ? OfType<EachOf<Keyword<Schema, 'type'>>, Schema> | (Keyword<Schema, 'nullable'> extends true ? null : never)
+        ?
+            | OfType<EachOf<Keyword<Schema, 'type'>>, Schema, Markup>
+            | (Keyword<Schema, 'nullable'> extends true ? null : never)
         : 'anyOf' extends keyof Schema
-          ? PlainMessage<EachOf<Keyword<Schema, 'anyOf'>>>
+          ? PlainMessage<EachOf<Keyword<Schema, 'anyOf'>>, Markup>
           : 'oneOf' extends keyof Schema
-            ? PlainMessage<EachOf<Keyword<Schema, 'oneOf'>>>
+            ? PlainMessage<EachOf<Keyword<Schema, 'oneOf'>>, Markup>
             : unknown
   : never
 
@@ -24,8 +28,8 @@ type Keyword<Schema, Name, Unsaid = undefined> = Name extends keyof Schema ? Sch
 
 type EachOf<List> = List extends readonly (infer Each)[] ? Each : List
 
-type OfType<Type, Schema> = Type extends 'string'
-  ? string
+type OfType<Type, Schema, Markup> = Type extends 'string'
+  ? string | (Keyword<Schema, 'contentMediaType'> extends 'text/html' ? Markup : never)
   : Type extends 'number' | 'integer'
     ? number
     : Type extends 'boolean'
@@ -34,11 +38,11 @@ type OfType<Type, Schema> = Type extends 'string'
         ? null
         : Type extends 'array'
           ? 'items' extends keyof Schema
-            ? PlainMessage<Keyword<Schema, 'items'>>[]
+            ? PlainMessage<Keyword<Schema, 'items'>, Markup>[]
             : unknown[]
           : Type extends 'object'
             ? Flat<
-                Properties<Keyword<Schema, 'properties', object>, RequiredName<Keyword<Schema, 'required'>>> &
+                Properties<Keyword<Schema, 'properties', object>, RequiredName<Keyword<Schema, 'required'>>, Markup> &
                   Others<Schema>
               >
             : unknown
@@ -46,10 +50,10 @@ type OfType<Type, Schema> = Type extends 'string'
 /** A list that was widened to `string[]` names nobody: then everything may be missing. */
 type RequiredName<List> = List extends readonly (infer Name)[] ? (string extends Name ? never : Name) : never
 
-type Properties<Each, Required> = {
-  -readonly [Name in keyof Each as Name extends Required ? Name : never]: PlainMessage<Each[Name]>
+type Properties<Each, Required, Markup> = {
+  -readonly [Name in keyof Each as Name extends Required ? Name : never]: PlainMessage<Each[Name], Markup>
 } & {
-  -readonly [Name in keyof Each as Name extends Required ? never : Name]?: PlainMessage<Each[Name]>
+  -readonly [Name in keyof Each as Name extends Required ? never : Name]?: PlainMessage<Each[Name], Markup>
 }
 
 /** Keywords that let in, or may let in, properties that are not in `properties`. */

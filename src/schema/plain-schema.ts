@@ -1,5 +1,6 @@
 import { badOption } from '../errors.ts'
 import { closest } from '../option-checks.ts'
+import { checkBeside, checkKeywordValue } from './keyword-value.ts'
 import { type Keyword, keywords, refusedKeywords } from './keywords.ts'
 import { checkPattern } from './pattern.ts'
 import { textSteps } from './sanitize-text.ts'
@@ -74,6 +75,7 @@ function copyOne(schema: PlainSchema, at: Position): PlainSchema {
   if (Array.isArray(schema.items) && schema.additionalItems === undefined) {
     throw badOption(`${at.path}.items`, '(a list)', 'Say what may follow: `additionalItems: false`, or a schema.')
   }
+  checkBeside(schema, at.path)
   const copy: [string, unknown][] = []
   for (const [keyword, value] of Object.entries(schema)) {
     const below = step(here, keyword)
@@ -87,6 +89,7 @@ function copyOne(schema: PlainSchema, at: Position): PlainSchema {
 /** `undefined`: the keyword has done its work and is not copied. */
 function copyKeyword(keyword: string, value: unknown, schema: PlainSchema, at: Position): unknown {
   const { role } = keywordOf(keyword, value, at)
+  checkKeywordValue(keyword, value, schema, at.path)
   if (role !== undefined) return copyRole(role, keyword, value, at)
   switch (keyword) {
     case '$id':
@@ -140,7 +143,8 @@ function copyRole(role: string, keyword: string, value: unknown, at: Position): 
       }),
     )
   }
-  if (Array.isArray(value)) return value.map((each, index) => copyEither(each, step(inside, String(index))))
+  if (Array.isArray(value) && (role === 'list' || keyword === 'items'))
+    return value.map((each, index) => copyEither(each, step(inside, String(index))))
   return copyEither(value, inside)
 }
 

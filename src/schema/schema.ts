@@ -1,4 +1,3 @@
-import { badOption } from '../errors.ts'
 import { isDeclared } from './account.ts'
 import type { SchemaTree } from './compile.ts'
 import { compileTree } from './compile.ts'
@@ -21,18 +20,18 @@ export interface Finding {
  * @throws SWS_BAD_OPTION
  */
 export function compilePlain(plain: PlainSchema, path: string, outward: boolean): SchemaTree {
+  const tree = compileTree(plain, path, outward)
   refuseLoose(plain, path)
-  try {
-    return compileTree(plain, outward)
-  } catch (cause) {
-    const problem = cause instanceof Error ? cause.message : String(cause)
-    throw badOption(path, plain, `It does not compile: ${problem}.`)
-  }
+  return tree
 }
 
 /** Checks a value: a schema that holds, every member declared, and no more work than the value weighs. */
-export function checkValue({ root, branches }: SchemaTree, value: unknown): Finding {
-  const work = new Work(value, false)
+export function checkValue(tree: SchemaTree, value: unknown): Finding {
+  return checkWith(tree, value, new Work(value, false))
+}
+
+/** As `checkValue`, with answers that are wanted again: `work` is a strict one of this value. */
+export function checkWith({ root, branches }: SchemaTree, value: unknown, work: Work): Finding {
   try {
     const valid = holds(root, value, work) && (!branches || isDeclared(value, [root], work))
     return { fault: valid ? undefined : work.toFault(), visits: work.visits }

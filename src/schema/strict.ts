@@ -1,6 +1,7 @@
 import type { Ajv2019 } from 'ajv/dist/2019.js'
 import { badOption, type SecureWsError } from '../errors.ts'
 import { lazyLoad } from '../loading/lazy-load.ts'
+import { pathOf } from './compile.ts'
 import { formatKinds } from './formats.ts'
 import { keywords } from './keywords.ts'
 import type { PlainSchema } from './plain-schema.ts'
@@ -31,14 +32,23 @@ export function refuseLoose(schema: PlainSchema, path: string): void {
 /** Ajv tells the place as a pointer into a schema that it prints whole: an author looks for the option that was written. */
 function objectionTo(schema: PlainSchema, path: string, problem: string): SecureWsError {
   const [, keyword = '', pointer] = /missing type "[^"]*" for keyword "([^"]+)" at "#([^"]*)"/.exec(problem) ?? []
-  if (pointer === undefined) return badOption(path, schema, `It does not compile: ${problem}.`)
-  const steps = pointer.split('/').map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
-  const about = keywords.get(keyword)?.about ?? 'string'
-  return badOption(
-    `${path}${steps.join('.')}.${keyword}`,
-    '(without a type)',
-    `It is about one type, and a value of any other would pass whole: write \`type: '${about}'\` beside it.`,
-  )
+  if (pointer !== undefined) {
+    const about = keywords.get(keyword)?.about ?? 'string'
+    return badOption(
+      `${path}${pathOf(pointer)}.${keyword}`,
+      '(without a type)',
+      `It is about one type, and a value of any other would pass whole: write \`type: '${about}'\` beside it.`,
+    )
+  }
+  const [, type, context, inside] = /type "([^"]+)" not allowed by context "([^"]*)" at "#([^"]*)"/.exec(problem) ?? []
+  if (inside !== undefined) {
+    return badOption(
+      `${path}${pathOf(inside)}.type`,
+      type,
+      `What it stands in says \`type: '${context}'\`, so no value can be both: write the same type, or one in the other place.`,
+    )
+  }
+  return badOption(path, schema, `It does not compile: ${problem}.`)
 }
 
 function strictAjv(): Ajv2019 {
@@ -48,6 +58,8 @@ function strictAjv(): Ajv2019 {
     // Asked of a tuple is only what follows it (`copySchema`).
     strictTuples: false,
     allowUnionTypes: true,
+    // A member with a name of its own that matches a pattern has both schemas.
+    allowMatchingProperties: true,
     // Would refuse `required` beside `if`, where the property is described elsewhere.
     strictRequired: false,
     // Ours are checked before, and tell more.

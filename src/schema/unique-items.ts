@@ -2,13 +2,11 @@
  * Tells whether no two items are equal as JSON Schema has it: `1` is not `"1"`, and the order of members says nothing. Each item is
  * looked at once, and no name of an item is ever a key of an object (ajv loses `__proto__` that way).
  */
-export function areUnique(items: readonly unknown[]): boolean {
+export function areUnique(items: readonly unknown[], canonical: (item: object) => string = canonicalOf): boolean {
   const seen = new Set<unknown>()
   for (const item of items) {
     // Among the keys, a string of the message must not be taken for the text of an object.
-    seen.add(
-      typeof item === 'string' ? `s${item}` : typeof item === 'object' && item !== null ? canonicalOf(item) : item,
-    )
+    seen.add(typeof item === 'string' ? `s${item}` : typeof item === 'object' && item !== null ? canonical(item) : item)
   }
   return seen.size === items.length
 }

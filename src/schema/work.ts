@@ -1,6 +1,11 @@
-/** Visits that every value may take, and those for each unit of its weight: a message of 64 KiB then ends within some 50 ms. */
+import { canonicalOf } from './unique-items.ts'
+
+/**
+ * Visits that every value may take, and those for each unit of its weight. A visit takes some 50 ns, so the dearest schema there is
+ * ends with a message of 64 KiB within some 80 ms; random recursive ones take a half of the visits (`bench/schema.ts`).
+ */
 const free = 2_000
-const eachUnit = 32
+const eachUnit = 24
 
 /** The visits that a value of this weight may take. */
 export function budgetOf(weight: number): number {
@@ -29,9 +34,17 @@ export class Work {
   visits = 0
   /** Members that no branch declares are on their way out, so nobody is refused for them. */
   readonly lenient: boolean
-  fault: Omit<Fault, 'place'> = refused
-  // Most values are fine, and few schemas are reached in more than one way: neither is made before it is needed.
-  #memo: Map<object, boolean>[] | undefined
+  // Most values are fine, and few schemas are reached in more than one way: no list is made before it is needed.
+  /** The answers on each object and list: twice the slot of the schema, and one more for a yes. */
+  #answers: Map<object, number[]> | undefined
+  #texts: Map<object, string> | undefined
+  // The branches of a union are asked one after the other.
+  #last: object | undefined
+  #ofLast: number[] | undefined
+  // Written for every branch that fails, and read for the message that is refused: so nothing is made of them before.
+  #keyword = 'refused'
+  #pointer = '#'
+  #problem = 'is refused'
   #trail: (string | number)[] | undefined
   readonly #value: unknown
   #limit = free
@@ -54,12 +67,42 @@ export class Work {
     throw exhausted
   }
 
-  /** The answers of a schema that more than one way leads to, about each object and list. */
-  answersOf(slot: number): Map<object, boolean> {
-    this.#memo ??= []
-    const answers = this.#memo[slot] ?? new Map<object, boolean>()
-    this.#memo[slot] = answers
-    return answers
+  /** The answer of a schema on an object or list that was dear to find; `undefined`: it has not been asked, or is asked again. */
+  remembered(slot: number, value: object): boolean | undefined {
+    const answers = this.#of(value)
+    if (answers === undefined) return undefined
+    for (const answer of answers) if (answer >> 1 === slot) return (answer & 1) === 1
+    return undefined
+  }
+
+  remember(slot: number, value: object, answer: boolean): void {
+    let answers = this.#of(value)
+    if (answers === undefined) {
+      answers = []
+      this.#answers ??= new Map()
+      this.#answers.set(value, answers)
+      this.#ofLast = answers
+    }
+    answers.push(2 * slot + Number(answer))
+  }
+
+  #of(value: object): number[] | undefined {
+    if (this.#last !== value) {
+      this.#last = value
+      this.#ofLast = this.#answers?.get(value)
+    }
+    return this.#ofLast
+  }
+
+  /** The text that equal values share, made once for each. @throws exhausted */
+  canonical(value: object): string {
+    const known = this.#texts?.get(value)
+    if (known !== undefined) return known
+    const text = canonicalOf(value)
+    this.#texts ??= new Map()
+    this.#texts.set(value, text)
+    this.spend(text.length >> 2)
+    return text
   }
 
   /** Notes a step to the member that was refused: the last step first, on the way up. */
@@ -75,16 +118,17 @@ export class Work {
 
   /** Says no, and why. */
   refuse(keyword: string, pointer: string, problem: string): false {
-    this.fault = { keyword, schemaPath: `${pointer}/${keyword}`, problem }
+    this.#keyword = keyword
+    this.#pointer = pointer
+    this.#problem = problem
     return false
   }
 
   toFault(): Fault {
-    return { ...this.fault, place: this.#trail?.toReversed() ?? [] }
+    const schemaPath = `${this.#pointer}/${this.#keyword}`
+    return { keyword: this.#keyword, schemaPath, problem: this.#problem, place: this.#trail?.toReversed() ?? [] }
   }
 }
-
-const refused: Omit<Fault, 'place'> = Object.freeze({ keyword: 'refused', schemaPath: '#', problem: 'is refused' })
 
 /** About as many units as the value has when it is written as JSON. */
 function weightOf(value: unknown): number {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
-import type { Admitted, Surroundings } from '../connection/admitted.ts'
+import type { Admitted } from '../connection/admitted.ts'
 import { type BinaryType, binaryTypes } from '../connection/binary-type.ts'
 import { closeReasonBytes, controlBytes, isSendableCloseCode } from '../connection/close.ts'
 import { Connection } from '../connection/connection.ts'
@@ -8,6 +8,7 @@ import { controlText } from '../connection/control-text.ts'
 import { emitContained } from '../connection/listeners.ts'
 import { joinRoom, leaveRoom } from '../connection/membership.ts'
 import type { SendCallback, SendOptions } from '../connection/port.ts'
+import type { Surroundings } from '../connection/surroundings.ts'
 import type { Audience } from '../rooms/audience.ts'
 import type { Grant } from '../rooms/rooms.ts'
 import type { Session } from '../session/session.ts'
@@ -43,7 +44,7 @@ export function secureSockets(source: SocketSource): SecureSockets {
     static {
       connectionOf = (socket) => {
         // Whoever replaces the class of ws finds no connection, and no socket of ours.
-        if (!(#connection in socket)) throw new TypeError('This socket is none of this server.')
+        if (!(#connection in socket)) throw new TypeError('This socket is not of this server.')
         return (socket as SecureWebSocket).#opened
       }
       // ws hands `binaryType` on to its receiver, and then frames come as something without a `length`: the byte rate would
@@ -87,7 +88,7 @@ export function secureSockets(source: SocketSource): SecureSockets {
       setSocket.call(this, stream, head, { ...options, maxPayload: messageBytes })
       releaseResponse(stream)
       const wire = new WebSocketWire(this as WebSocket as WsSocket, stream, turn)
-      this.#connection = new Connection(socketId(), this, wire, admitted, source.surroundings)
+      this.#connection = new Connection(socketId, this, wire, admitted, source.surroundings)
     }
 
     /** 128 random bits: names this socket in events and in `sockets()`. */
@@ -243,7 +244,7 @@ function emitApart(socket: WebSocket, connection: Connection, event: string, arg
 }
 
 function unopened(): never {
-  throw new TypeError('This socket is none of this server.')
+  throw new TypeError('This socket is not of this server.')
 }
 
 /** Emitted by ws on an open socket of a server. */

@@ -1,5 +1,5 @@
 import { test } from 'node:test'
-import { Random } from '../schema/random-schemas.ts'
+import { Random } from '../harness/random.ts'
 import { startRandomConnections, tryRandomConnections } from './random-connections.ts'
 
 // `npm run fuzz:connections` tries more of them; `node test/attacks/random-connections.test.ts 1 4711` tries the seed 4711.

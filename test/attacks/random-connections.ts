@@ -4,10 +4,10 @@ import type { TestContext } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Clocks, takeClocks } from '../harness/clocks.ts'
 import { json, text } from '../harness/frames.ts'
+import type { Random } from '../harness/random.ts'
 import type { RawPeer } from '../harness/raw-peer.ts'
 import { startServer, type TestServer } from '../harness/server.ts'
 import { until } from '../harness/until.ts'
-import type { Random } from '../schema/random-schemas.ts'
 
 interface Message {
   readonly by: string

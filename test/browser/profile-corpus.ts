@@ -7,7 +7,7 @@ import type { Browser, Page } from 'playwright-core'
 import { createCleaner } from '../../src/sanitizing/cleaner.ts'
 import { compileProfile, type Profile } from '../../src/sanitizing/profile.ts'
 import { startBrowser } from '../harness/browser.ts'
-import { randomFrom } from '../outbound/random-templates.ts'
+import { Random } from '../harness/random.ts'
 import { documentsOf, randomProfile, widening } from '../sanitizing/random-profiles.ts'
 
 export interface Found {
@@ -48,7 +48,7 @@ export async function tryProfiles(browser: Browser, count: number, everyNth = 1,
 
 /** Random ones that are taken; of those that are refused, nothing is to be tried. */
 function* randomProfiles(count: number, seed: number): Iterable<{ profile: Profile; given: Record<string, unknown> }> {
-  const random = randomFrom(seed)
+  const random = new Random(seed)
   for (let taken = 0; taken < count; ) {
     const given = randomProfile(random)
     try {

@@ -5,11 +5,11 @@
  *     node test/browser/template-corpus.ts 100000
  */
 import { startBrowser } from '../harness/browser.ts'
+import { Random } from '../harness/random.ts'
 import {
   agrees,
   breakOuts,
   type Found,
-  randomFrom,
   randomTemplate,
   renderBoth,
   renderMarked,
@@ -17,7 +17,7 @@ import {
 
 const count = Number(process.argv[2] ?? 100_000)
 const seed = Number(process.argv[3] ?? 1)
-const random = randomFrom(seed)
+const random = new Random(seed)
 const browser = await startBrowser()
 try {
   const page = await browser.newPage()

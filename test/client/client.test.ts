@@ -100,6 +100,24 @@ test('a value that is no JSON rejects its request and leaves no other waiting', 
   assert.equal(await client.request('add', { left: 2, right: 2 }), 4)
 })
 
+test('bytes go both ways, and none waits for a connection', async (t) => {
+  const png = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')
+  const server = await startServer(t, {}, (app) =>
+    app.get('/ws', { websocket: true, secureWs: { binary: ['image/png'] } }, (socket) => {
+      socket.on('binary', (bytes) => socket.send(bytes))
+    }),
+  )
+  const got: ArrayBuffer[] = []
+  const { client, reach } = watch(t, server.port, { bytes: (bytes) => void got.push(bytes) })
+  assert.throws(() => client.sendBytes(new Blob([png])), isError('SWS_NOT_OPEN'))
+  await reach('open')
+  client.sendBytes(new Blob([png]))
+  await until(() => got.length === 1, 'they came back')
+  assert.deepEqual(Buffer.from(got[0] ?? new ArrayBuffer()), png)
+  await client.close()
+  assert.throws(() => client.sendBytes(new Blob([png])), isError('SWS_CLOSED'))
+})
+
 test('closing ends everything: requests, loops, the queue and the connection', async (t) => {
   const { client, server, states, reach } = await open(t)
   await reach('open')

@@ -44,6 +44,17 @@ test('a batch at a time, each told a time of its own to return', async () => {
   assert.ok(new Set(told).size > 1)
 })
 
+test('they come back no faster than they were sent away', async () => {
+  const { open, told } = connections(400, false)
+  const limits = { batch: 40, every: 200, deadline: 10_000 }
+  await createDrain({ limits, connections: () => open, report() {} }).start()
+  const back = told.map((ms, index) => Math.floor(index / limits.batch) * limits.every + ms).sort((a, b) => a - b)
+  const within = (from: number) => back.filter((at) => at >= from && at < from + 1_000).length
+  // 200 a second go; moments are drawn, so that a second may get a few more. With the span of what is left, it would be 320.
+  const worst = Math.max(...back.map(within))
+  assert.ok(worst < 250, `${worst} within a second`)
+})
+
 test('RS-10 who is still there at the deadline is cut, told once only', async () => {
   const { open, told, cut } = connections(5, true)
   await createDrain({ limits: { batch: 10, every: 10, deadline: 50 }, connections: () => open, report() {} }).start()

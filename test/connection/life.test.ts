@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { exceedsOutbound } from '../../src/connection/backpressure.ts'
 import { checkLife, checkLifetime, Life, type LifeState, type Progress } from '../../src/connection/life.ts'
 
@@ -46,11 +47,11 @@ const idleStream: Progress = { reading: true, midMessage: false, waiting: 0, wri
 
 /** One socket, visited by hand. */
 function visited() {
-  const life = new Life('0123456789abcdef')
+  const life = new Life({ id: '0123456789abcdef' })
   return {
     life,
     visit: (served: number, change: Partial<Progress> = {}, late = false, limit: Partial<typeof limits> = {}) =>
-      life.verdict({ ...idleStream, ...change }, { ...limits, ...limit }, { uptime: 0, served, late }),
+      life.verdict({ ...idleStream, ...change }, { ...limits, ...limit }, { served, late }),
   }
 }
 
@@ -122,7 +123,7 @@ test('C6 a visit right after a pause condemns nobody, the one after it does', ()
 
 test('after the close frame a peer has its time', () => {
   const { life } = visited()
-  const after = (served: number) => life.outstayed(40, { uptime: 0, served, late: false })
+  const after = (served: number) => life.outstayed(40, { served })
   assert.deepEqual([after(100), after(139), after(140)], [false, false, true])
 })
 
@@ -145,4 +146,49 @@ test('RS-09 bytes are counted, not characters, and only when the length alone do
   assert.equal(exceedsOutbound(0, '\u{1f600}', 4), false)
   assert.equal(exceedsOutbound(5, { byteLength: 5 }, 10), false)
   assert.equal(exceedsOutbound(6, { byteLength: 5 }, 10), true)
+})
+
+test('nothing is looked at while nothing can be due, and every visit counts while something is awaited', () => {
+  const { life, visit } = visited()
+  const quiet = (served: number) => life.quiet(limits, { served })
+  visit(0)
+  // Half a message and bytes that wait are seen by looking only.
+  assert.equal(quiet(0), limits.partialMessage / 3)
+  visit(95)
+  assert.equal(quiet(95), 5)
+  visit(96, { midMessage: true })
+  assert.equal(quiet(96), 0)
+  visit(97, { waiting: 1 })
+  assert.equal(quiet(97), 0)
+  visit(98)
+  assert.equal(quiet(98), 2)
+  assert.equal(visit(100)?.kind, 'ping')
+  assert.equal(quiet(100), 0)
+})
+
+test('RS-14 whoever is looked at only when that is over ends as one who always is, later by a third at the most', () => {
+  const [every, rounds] = [2, 700]
+  const change = fc.record({ from: fc.nat(rounds), midMessage: fc.boolean(), waiting: fc.constantFrom(0, 9) })
+  fc.assert(
+    // What has begun stays so: half a message that is completed before anybody looks was no fault.
+    fc.property(change, fc.boolean(), ({ from, midMessage, waiting }, answers) => {
+      const ends = [true, false].map((isLazy) => {
+        const { life, visit } = visited()
+        let next = 0
+        for (let round = 0; round < rounds; round++) {
+          if (isLazy && round < next) continue
+          const found = visit(round * every, round < from ? {} : { midMessage, waiting })
+          if (found?.kind === 'ping' && answers) life.answered(found.payload)
+          else if (found !== undefined && found.kind !== 'ping') return { at: round * every, kind: found.kind }
+          next = round + Math.floor(life.quiet(limits, { served: round * every }) / every)
+        }
+        return undefined
+      })
+      const [lazy, always] = ends
+      assert.equal(lazy === undefined, always === undefined)
+      if (lazy === undefined || always === undefined) return
+      assert.ok(lazy.at - always.at <= limits.partialMessage / 3 + every, `${lazy.kind} ${lazy.at}, ${always.at}`)
+    }),
+    { numRuns: 300 },
+  )
 })

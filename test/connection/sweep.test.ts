@@ -112,7 +112,7 @@ test('the time in which there was nobody to visit is no pause', (t) => {
   sweep.add(item)
   uptime += 100
   t.mock.timers.tick(100)
-  assert.deepEqual(ticks, [{ uptime, served: 100, late: false }])
+  assert.deepEqual(ticks, [{ uptime, served: 100, late: false, round: 1, every: 100 }])
 })
 
 // From a timer nobody catches it: the process would end, and every socket behind this one would miss its visit.

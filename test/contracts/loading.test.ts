@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cp, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { build } from 'esbuild'
+import { root, textOf } from '../house/source-files.ts'
 import { createStranger, run, type Stranger } from './stranger.ts'
 
 // One state, however the package is loaded: a private field, a class of errors and a set of guarded servers that exist twice
@@ -131,6 +134,52 @@ describe('inside a bundle', () => {
       const { failed } = await bundled(name, options, ['rich'])
       assert.match(failed, /^SWS_BUNDLED .*`--external:fastify-secure-ws`/)
       assert.deepEqual(await bundled(name, options, ['sanitize']), { ...works, sanitized: 'SWS_BUNDLED' })
+    }
+  })
+
+  // The examples wait at their top level, which CommonJS cannot: a line without a format failed with every one of them.
+  describe('by the lines of docs/deploying.md', () => {
+    const section = textOf('docs/deploying.md').split('## Bundled\n')[1]?.split('\n## ')[0] ?? ''
+    const [outside = '', inside = ''] = [...section.matchAll(/^```sh\nnpx esbuild (.*)\n```$/gm)].map(
+      ([, line]) => line,
+    )
+    const inTheFolder = '--outfile=server.mjs'
+
+    for (const [name, example, line, outfile] of [
+      ['packages left outside, an example with HTML starts', 'rich-text.ts', outside, 'server.mjs'],
+      ['everything inside, the first example starts without node_modules', 'chat.mjs', inside, '../bare/server.mjs'],
+      [
+        'this package outside, an example with HTML starts',
+        'rich-text.ts',
+        `${inside} --external:fastify-secure-ws`,
+        'server.mjs',
+      ],
+    ] as const) {
+      test(name, async () => {
+        assert.match(line, /^chat\.mjs --bundle .*--outfile=server\.mjs/)
+        await mkdir(join(stranger.folder, '../bare'), { recursive: true })
+        const code = textOf(`examples/${example}`).replace('port: 3000', "port: 0, host: '127.0.0.1'")
+        await writeFile(join(stranger.folder, example), code)
+        const command = line.replace('chat.mjs', example).replace(inTheFolder, `--outfile=${outfile}`)
+        await run('bash', ['-c', `"$0" ${command} --log-level=error`, join(root, 'node_modules/.bin/esbuild')], {
+          cwd: stranger.folder,
+        })
+        const server = spawn(process.execPath, [join(stranger.folder, outfile)], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        })
+        const ended = once(server, 'exit')
+        try {
+          let said = ''
+          for await (const part of server.stdout) {
+            said += part
+            if (said.includes('Server listening')) break
+          }
+          assert.match(said, /Server listening/)
+        } finally {
+          server.kill()
+          await ended
+        }
+      })
     }
   })
 

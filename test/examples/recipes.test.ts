@@ -66,7 +66,18 @@ test('cookie-session.ts: signed in, signed out, and the same session on plain ro
 })
 
 test('fastify-session.ts: a session of @fastify/session', async (t) => {
-  await cookieRecipe(await startExample(t, 'fastify-session.ts', { COOKIE_SECRET: secret() }))
+  const example = await startExample(t, 'fastify-session.ts', { COOKIE_SECRET: secret() })
+  await cookieRecipe(example)
+  // Signed in once more: the session before is destroyed by `regenerate`, and nobody has to say so to the sockets.
+  const { url } = example
+  const [first, other] = [await post(`${url}/sign-in`, { name: 'Ada' }), await post(`${url}/sign-in`, { name: 'Ada' })]
+  const [client, bystander] = await Promise.all(
+    [first, other].map(({ cookie }) => openSocket(socketOf(url), { headers: { origin: url, cookie } })),
+  )
+  await post(`${url}/sign-in`, { name: 'Ada' }, { cookie: first.cookie })
+  assert.equal(await client?.closed, 3000)
+  assert.equal(bystander?.code, undefined)
+  await bystander?.close()
 })
 
 test('fastify-secure-session.ts: a session of @fastify/secure-session, ended by a list', async (t) => {

@@ -51,6 +51,11 @@ test('no docstring begins with a question word or a pronoun', () => {
     docs.filter(([, doc]) => /^(?:What|Who|One|It) /.test(doc)).map(([name]) => name),
     [],
   )
+  assert.deepEqual(
+    docs.filter(([, doc]) => /\b(?:is|are) none\b/.test(doc)).map(([name]) => name),
+    [],
+    'says of a thing that it is none',
+  )
 })
 
 // A word with an `@` in front is a tag to an editor: it, and what follows, is not shown where it was written.

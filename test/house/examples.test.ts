@@ -49,3 +49,31 @@ test('the first example is short', () => {
     .filter((line) => line.trim() !== '')
   assert.ok(lines.length < 25, `${lines.length} lines`)
 })
+
+/** Packages that the examples of a page import and no `npm install` of the page names: pasted, the example does not start. */
+function uninstalledOn(page: string, read: (path: string) => string = textOf): string[] {
+  // getting-started.md, the page before all others, installs these two.
+  const installed = new Set(['fastify', 'fastify-secure-ws'])
+  for (const [, names = ''] of page.matchAll(/^npm install (.+)$/gm))
+    for (const name of names.split(' ')) installed.add(name)
+  const needed = examplesOf(page)
+    .flatMap((path) => importsOf(read(path)).map(({ specifier }) => specifier))
+    .filter((specifier) => !/^(?:node:|\.)/.test(specifier))
+    .map((specifier) => /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier)
+  return [...new Set(needed)].filter((name) => !installed.has(name))
+}
+
+for (const path of pages) {
+  test(`${path} says what to install for its examples`, () => {
+    assert.deepEqual(uninstalledOn(textOf(path)), [])
+  })
+}
+
+test('a package that a page does not install is seen; those of Node, of the first page and of the page are none', () => {
+  const page = '```sh\nnpm install zod @a/b\n```\n\n<!-- example: a.ts -->\n```ts\n```\n'
+  const read = () =>
+    ['node:fs', './b.ts', 'fastify', 'fastify-secure-ws/testing', 'zod/v4', '@a/b/c', '@a/d', 'left']
+      .map((name) => `import {} from '${name}'`)
+      .join('\n')
+  assert.deepEqual(uninstalledOn(page, read), ['@a/d', 'left'])
+})

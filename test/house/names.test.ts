@@ -99,8 +99,9 @@ const rules: readonly Rule[] = [
   },
 ]
 
-/** Names in inline code that belong to others: helmet and socket.io, Kubernetes, browsers, Fastify, Node, zod. */
+/** Names in inline code that belong to others: helmet and socket.io, Kubernetes, browsers, Fastify, Node, zod, Svelte. */
 const ofOthers = [
+  'onDestroy',
   'allowRequest',
   'disconnectSockets',
   'fetchSockets',
@@ -112,6 +113,7 @@ const ofOthers = [
   'preValidation',
   'connectionsCheckingInterval',
   'forwardedHeaders',
+  'includeSubDomains',
 ]
 const samples = ['examples', 'docs/examples']
   .flatMap((folder) => filesBelow(folder, ['.ts', '.mjs', '.js']))

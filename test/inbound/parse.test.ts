@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { parseMessage, readText } from '../../src/inbound/parse.ts'
 
@@ -131,6 +132,38 @@ describe('parseMessage', () => {
     refuses('{"text":"a"}', /`type` is not/)
   })
 
+  // nodejs/node issue 63785: whoever reads a name as another one lets a member past whatever was to look at it.
+  it('MS-05 delivers no member under another name than was written', () => {
+    const poisons = ['"\\\\"', '"a\\\\"', '"typ\\\\"', '"\\\\u00"']
+    const names = ['"\\""', '"\\n"', '"a\\n"', '"a\\u0062"', '"typ\\u0065"', '"\\u0061"', '"\\/"', '"\\u0000\\u0000"']
+    let misread = 0
+    for (const poison of poisons) {
+      for (const name of names) {
+        for (const first of ['"h":[],', '"type":"a",', '']) {
+          JSON.parse(`{${first}${poison}:0}`)
+          const text = `{${first}${name}:"b"${first.includes('type') || name.includes('typ') ? '' : ',"type":"a"'}}`
+          const written: unknown = JSON.parse(name)
+          if (!Object.keys(JSON.parse(text)).includes(String(written))) misread++
+          const outcome = parseMessage(text, 32)
+          if ('body' in outcome) assert.equal(Reflect.get(outcome.body, String(written)), 'b', text)
+          else assert.match(outcome.reason, /misreads|NUL|written twice/, text)
+        }
+      }
+    }
+    // Otherwise nothing of this was attacked. Node 22 reads all of them, and so will one that is mended.
+    if (process.version === 'v24.21.0') assert.ok(misread > 0)
+  })
+
+  it('MS-05 takes names with backslashes that are read as they are written, and escapes beside them', () => {
+    accepts('{"type":"a","\\\\":1,"\\\\\\\\":{"c\\\\d":[{"\\u005ce":1}]},"text":"\\\\\\": "}')
+    accepts('{"type" : "a", "x\\\\" : "y:z" , "\\u0062" : {"k" : 1}}')
+    // The name of the misread member stands in the text, as a value and as a name elsewhere.
+    JSON.parse('{"q":[],"\\\\":0}')
+    const outcome = parseMessage('{"q":1,"\\"":2,"type":"a","o":{"x":"\\\\"}}', 32)
+    if ('body' in outcome) assert.deepEqual(Object.keys(outcome.body), ['q', '"', 'type', 'o'])
+    else assert.match(outcome.reason, /misreads/)
+  })
+
   it('MS-05 finds every repeated member of generated objects, however it is escaped', () => {
     const name = fc.string({ maxLength: 4 }).filter((key) => key !== '__proto__' && key !== 'constructor')
     const escaped = (key: string) =>
@@ -140,7 +173,8 @@ describe('parseMessage', () => {
         const body = { ...extra, type: 'a' }
         const text = JSON.stringify(body)
         const sane = !/\\u0000|__proto__|constructor/.test(text) && !Object.hasOwn(extra, 'id')
-        fc.pre(sane)
+        // Node 24 and 26 misread some names with an escape: see below.
+        fc.pre(sane && isDeepStrictEqual(JSON.parse(text), body))
         accepts(text)
         const keys = Object.keys(body)
         const twice = keys[pick % keys.length] ?? 'type'

@@ -121,6 +121,23 @@ test('a nonce for the policy is there when the handler is', async (t) => {
   assert.ok(headers[name]?.includes(`'nonce-${script}'`), headers[name])
 })
 
+// A browser keeps HSTS for the host and, so said, for every name below it: of all these headers it alone reaches other routes.
+test('HSTS can leave the names below this one out, or be left out itself; the other headers stay', async (t) => {
+  const usual = (await (await startJourney(t, {}, { routes: everyKind })).ask(evil)).headers
+  assert.equal(usual['strict-transport-security'], 'max-age=31536000; includeSubDomains')
+  for (const [hsts, expected] of [
+    [{ includeSubDomains: false }, 'max-age=31536000'],
+    [false, undefined],
+  ] as const) {
+    const { ask } = await startJourney(t, { helmet: { hsts } }, { routes: everyKind })
+    for (const asked of [evil, noUpgrade, { ...evil, target: '/nowhere' }]) {
+      const { headers } = await ask(asked)
+      assert.equal(headers['strict-transport-security'], expected)
+      assert.match(headers[name] ?? '', /frame-ancestors/)
+    }
+  }
+})
+
 test('helmet: false leaves every header out', async (t) => {
   const { ask } = await startJourney(t, { helmet: false }, { routes: everyKind })
   assert.equal((await ask(evil)).headers[name], undefined)

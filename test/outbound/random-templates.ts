@@ -2,6 +2,7 @@ import { SecureWsError } from '../../src/errors.ts'
 import { html } from '../../src/outbound/template.ts'
 import { planTemplate, type TemplatePlan } from '../../src/outbound/template-plan.ts'
 import { attributeKind, contentOf } from '../../src/outbound/template-position.ts'
+import type { Random } from '../harness/random.ts'
 
 /** Whatever somebody might take for a space, and what browsers do. */
 export const separators = [
@@ -103,37 +104,26 @@ export const breakOuts = [
   '&quot;><svg onload=owned()>',
 ]
 
-/** The same numbers for the same seed (mulberry32). */
-export function randomFrom(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296) * below)
-  }
-}
-
-export function randomTemplate(random: (below: number) => number): readonly string[] {
-  const one = (list: readonly string[]) => list[random(list.length)] ?? ''
-  const space = () => (random(3) === 0 ? one(separators) : ' ')
-  const value = () => (random(2) === 0 ? hole : one(texts))
+export function randomTemplate(random: Random): readonly string[] {
+  const one = (list: readonly string[]) => random.pick(list)
+  const space = () => (random.below(3) === 0 ? one(separators) : ' ')
+  const value = () => (random.below(2) === 0 ? hole : one(texts))
   const attribute = () => {
     const quote = one(['"', '"', '"', "'", ''])
-    return `${space()}${one(attributes)}${random(4) === 0 ? space() : ''}=${random(6) === 0 ? space() : ''}${quote}${value()}${quote}`
+    return `${space()}${one(attributes)}${random.below(4) === 0 ? space() : ''}=${random.below(6) === 0 ? space() : ''}${quote}${value()}${quote}`
   }
   let text = ''
   const open: string[] = []
-  for (let n = 1 + random(5); n > 0; n--) {
-    const what = random(8)
+  for (let n = 1 + random.below(5); n > 0; n--) {
+    const what = random.below(8)
     if (what < 4) {
       const name = one(names)
-      text += `<${name}${Array.from({ length: random(3) }, attribute).join('')}${random(8) === 0 ? space() : ''}>`
+      text += `<${name}${Array.from({ length: random.below(3) }, attribute).join('')}${random.below(8) === 0 ? space() : ''}>`
       open.push(name)
-    } else if (what === 4) text += `</${open.pop() ?? one(names)}${random(6) === 0 ? space() : ''}>`
-    else text += random(2) === 0 ? hole : one(texts)
+    } else if (what === 4) text += `</${open.pop() ?? one(names)}${random.below(6) === 0 ? space() : ''}>`
+    else text += random.below(2) === 0 ? hole : one(texts)
   }
-  while (open.length > 0 && random(8) !== 0) text += `</${open.pop()}>`
+  while (open.length > 0 && random.below(8) !== 0) text += `</${open.pop()}>`
   return text.split(hole)
 }
 

@@ -8,7 +8,7 @@ import { compileOutbound, compileReply, encodeOutgoing, encodeOwn } from '../../
 const sanitizeHtml = (dirty: string) => `[${dirty}]`
 
 function replied(schema: object, value: unknown): unknown {
-  const members = compileReply('ask', schema, 'secureWs.receives.ask.reply', sanitizeHtml)(value)
+  const members = compileReply('ask', schema, 'secureWs.receives.ask.reply', sanitizeHtml, () => {})(value)
   assert.ok(!(members instanceof Promise), 'waits')
   return JSON.parse(encodeOwn(members, 'html'))
 }
@@ -57,7 +57,10 @@ test('a wrong declaration fails the start by name', () => {
     [[], '[]'],
   ] as const) {
     const message = `fastify-secure-ws: option \`at.reply\` is ${value}. Write a schema, of any kind of value.`
-    assert.throws(() => compileReply('ask', schema, 'at.reply', sanitizeHtml), { code: 'SWS_BAD_OPTION', message })
+    assert.throws(() => compileReply('ask', schema, 'at.reply', sanitizeHtml, () => {}), {
+      code: 'SWS_BAD_OPTION',
+      message,
+    })
   }
 })
 

@@ -6,13 +6,16 @@ import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { redisSource } from '../../src/redis/client.ts'
 import { redisCommands } from '../../src/redis/commands.ts'
+import { writeFact } from '../../src/redis/denial-fact.ts'
 import { compileRedisBus } from '../../src/redis/options.ts'
 import { connectRedisBus, type RedisBus, type RedisBusOptions, redisBus } from '../../src/redis/redis-bus.ts'
 import { redisTickets } from '../../src/redis/ticket-store.ts'
 import { roomTopic } from '../../src/relay/bus.ts'
 import { sealEnvelope } from '../../src/relay/envelope.ts'
 import type { RelayOptions } from '../../src/relay/relay.ts'
+import { denialMark } from '../../src/session/denial-ledger.ts'
 import { denialOf } from '../../src/session/denials.ts'
+import { isDenied } from '../harness/denials.ts'
 import { type RedisServer, startRedis } from '../harness/redis.ts'
 import { until } from '../harness/until.ts'
 import { type Listening, listening } from '../relay/two-nodes.ts'
@@ -168,8 +171,105 @@ describe('published by somebody who can reach Redis, but has no secret', () => {
     const name = `session:${denialOf('session', 's', 1, 2).id}`
     await redis.cli('HSET', 'app:{app:denials}:facts', name, 'garbage', 'epoch', 'e', 'newest', '1')
     await redis.cli('ZADD', 'app:{app:denials}:log', '1', name)
-    assert.equal(await bus.stores?.denials.isDenied({ sessionId: 's' }), true)
+    assert.equal(await isDenied(bus.stores?.denials, { sessionId: 's' }), false)
     assert.deepEqual((await bus.stores?.denials.since(undefined))?.denials, [])
+  })
+})
+
+/**
+ * Who has Redis, but no secret, writes what a revocation says. It closes and refuses nobody, shortens nothing, keeps nothing
+ * out, and is said; what a node knows better stands there again.
+ */
+describe('a stored revocation that nobody signed', () => {
+  const facts = 'app:{app:denials}:facts'
+  const name = (id: string) => `session:${denialOf('session', id, 1, 2).id}`
+  const soon = () => Date.now() + 600_000
+  const signed = (id: string, node: { bus: RedisBus }, at: number, end: number) =>
+    writeFact(denialOf('session', id, at, end), node.bus.secret ?? [])[1]
+  const isRefused = (node: Listening) =>
+    until(
+      () => node.failures.some(({ reason }) => /^\d+ stored revocations refused: bad signature$/.test(reason)),
+      'it was refused',
+    )
+  async function write(id: string, fact: string): Promise<void> {
+    // As one script, as a node does it: no look falls in between.
+    const script = `redis.call('HSET', KEYS[3], ARGV[1], ARGV[2]) redis.call('ZADD', KEYS[2], ARGV[3], ARGV[1])
+      redis.call('ZADD', KEYS[1], redis.call('HINCRBY', KEYS[3], 'newest', 1), ARGV[1])`
+    const keys = ['log', 'until', 'facts'].map((key) => `app:{app:denials}:${key}`)
+    await redis.cli('EVAL', script, '3', ...keys, name(id), fact, String(soon()))
+  }
+
+  for (const [what, forge] of [
+    ['without a signature', () => `1:${soon()}`],
+    [
+      'with one of another secret',
+      () => {
+        const other = redisBus({ url: redis.url, channel: 'app', secret: 'b'.repeat(32) })
+        return signed('victim', { bus: other }, 1, soon())
+      },
+    ],
+    ['signed for another session', (node) => signed('somebody', node, 1, soon())],
+    ['signed for another end', (node) => signed('victim', node, 1, soon()).replace(/:\d+:/, ':9999999999999:')],
+    ['of three', (node) => Array.from({ length: 3 }, () => signed('victim', node, 1, soon())).join(' ')],
+  ] satisfies [string, (node: { bus: RedisBus }) => string][]) {
+    test(`${what} hits nobody, neither where it is read as news nor at a start`, async () => {
+      const node = await start({}, { catchUpEvery: 20 })
+      const at = Date.now()
+      await node.relay.deny(denialOf('session', 'known', at, at + 60_000))
+      await write('victim', forge(node))
+      await isRefused(node)
+      const fresh = await start()
+      await isRefused(fresh)
+      for (const { relay } of [node, fresh]) {
+        assert.equal(relay.findDenial({ sessionId: 'victim' }), undefined)
+        assert.ok(relay.findDenial({ sessionId: 'known' }))
+        assert.equal(relay.ready, true)
+      }
+      // The near miss: the same entry, signed.
+      await write('victim', signed('victim', node, 1, soon()))
+      await until(() => node.relay.findDenial({ sessionId: 'victim' }) !== undefined, 'the real one was read')
+    })
+  }
+
+  test('in the place of a real one: the session stays revoked, and a node that starts learns it from those that know', async () => {
+    const node = await start({}, { catchUpEvery: 20 })
+    const end = soon()
+    await node.relay.deny(denialOf('session', 'revoked', 5, end))
+    const [before] = [await redis.cli('HGET', facts, name('revoked'))]
+    // Without a number, count and digest: nobody is told.
+    await redis.cli('HSET', facts, name('revoked'), `5:${end}:${'A'.repeat(43)}`)
+    await sleep(100)
+    assert.ok(node.relay.findDenial({ sessionId: 'revoked' }))
+    const fresh = await start({}, { catchUpEvery: 20 })
+    await until(() => fresh.relay.findDenial({ sessionId: 'revoked' }) !== undefined, 'it had learnt of it')
+    assert.equal(await redis.cli('HGET', facts, name('revoked')), before)
+  })
+
+  test('in the place of one that is to come, with a far end: it makes way', async () => {
+    const node = await start()
+    await node.relay.deny(denialOf('session', 'known', 5, soon()))
+    await redis.cli('HSET', facts, name('next'), `9999999999999:9999999999999:${'A'.repeat(43)}`)
+    const end = soon()
+    assert.equal(await node.relay.deny(denialOf('session', 'next', 7, end)), true)
+    assert.equal(await redis.cli('HGET', facts, name('next')), signed('next', node, 7, end))
+  })
+
+  test('beside a real one of another node: it goes, and the real one stays', async () => {
+    const node = await start()
+    const end = soon()
+    await redis.cli('HSET', facts, name('s'), `${signed('s', node, 900, end)} 5:9999999999999:${'A'.repeat(43)}`)
+    assert.equal(await node.relay.deny(denialOf('session', 's', 7, end + 9)), true)
+    assert.equal(await redis.cli('HGET', facts, name('s')), signed('s', node, 900, end + 9))
+  })
+
+  test('what is later and what lasts longer, of two nodes, both stand there, and hold', async () => {
+    const node = await start()
+    const [late, lasting] = [denialOf('user', 'u', 900, soon()), denialOf('user', 'u', 7, soon() + 9_000)]
+    await node.bus.stores?.denials.deny(late)
+    await node.bus.stores?.denials.deny(lasting)
+    const fresh = await start()
+    assert.deepEqual(fresh.relay.findDenial({ userId: 'u', authenticatedAt: 900 })?.until, lasting.until)
+    assert.deepEqual(fresh.failures, [])
   })
 })
 
@@ -196,7 +296,7 @@ describe('two applications on one Redis', () => {
     await until(() => two.failures.length === 1, 'what was carried over was refused')
     assert.deepEqual(two.failures, [{ stage: 'delivery', reason: 'envelope refused: bad signature' }])
     assert.deepEqual([two.heard, sub.heard], [[], []])
-    assert.equal(await two.bus.stores?.denials.isDenied({ userId: 'u' }), false)
+    assert.equal(await isDenied(two.bus.stores?.denials, { userId: 'u' }), false)
     assert.equal(await one.bus.stores?.counters.acquire('k', 'h', 1, 60_000), true)
     assert.equal(await two.bus.stores?.counters.acquire('k', 'h2', 1, 60_000), true)
     await redisTickets(one.bus).put('h'.repeat(43), { sessionId: 's', origin: null, route: '/', expiresAt: 1 }, 60_000)
@@ -255,6 +355,83 @@ describe('SE-08: Redis goes away', () => {
     assert.equal(node.relay.ready, true)
   })
 
+  for (const key of ['log', 'until', 'facts']) {
+    test(`S7 the key \`${key}\` alone is evicted: who starts then knows every revocation, and all keys are whole again`, async () => {
+      const node = await start({}, { catchUpEvery: 20 })
+      const at = Date.now()
+      const denials = Array.from({ length: 1_200 }, (_, index) => denialOf('session', `s${index}`, at, at + 60_000))
+      assert.equal(await node.relay.deny(...denials), true)
+      await redis.cli('DEL', `app:{app:denials}:${key}`)
+      const sizes = () =>
+        Promise.all([
+          redis.cli('ZCARD', 'app:{app:denials}:log'),
+          redis.cli('ZCARD', 'app:{app:denials}:until'),
+          redis.cli('HLEN', 'app:{app:denials}:facts'),
+        ])
+      await until(async () => (await sizes()).join() === '1200,1200,1203', 'all keys were whole')
+      const fresh = await start()
+      await until(() => fresh.relay.findDenial({ sessionId: 's1199' }) !== undefined, 'the last one was known')
+      for (const index of [0, 1, 499, 500, 777]) assert.ok(fresh.relay.findDenial({ sessionId: `s${index}` }))
+      assert.equal(fresh.relay.findDenial({ sessionId: 's1200' }), undefined)
+      assert.deepEqual([node.failures, fresh.failures], [[], []])
+    })
+  }
+
+  test('S7 a fail-over that lost one revocation and numbered another in its place: the digest shows it', async () => {
+    const node = await start({}, { catchUpEvery: 20 })
+    const at = Date.now()
+    const [kept, lost, other] = ['kept', 'lost', 'other'].map((id) => denialOf('session', id, at, at + 60_000))
+    assert.ok(kept && lost && other)
+    await node.relay.deny(kept, lost)
+    await until(async () => (await redis.cli('HGET', 'app:{app:denials}:facts', 'newest')) === '2', 'both were stored')
+    // As one script, so that no look falls in between: what `deny` leaves behind when it does not know of the second.
+    const digest = [kept, other]
+      .map(({ kind, id, until: ends }) => denialMark(`${kind}:${id}`, at, ends))
+      .reduce(([one, two], [more, most]) => [one ^ more, two ^ most])
+      .join(' ')
+    const script = `redis.call('ZREM', KEYS[1], ARGV[1]) redis.call('ZREM', KEYS[2], ARGV[1]) redis.call('HDEL', KEYS[3], ARGV[1])
+      redis.call('ZADD', KEYS[1], 2, ARGV[2]) redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
+      redis.call('HSET', KEYS[3], ARGV[2], ARGV[4], 'digest', ARGV[5])`
+    const [, fact] = writeFact(other, node.bus.secret ?? [])
+    const keys = ['log', 'until', 'facts'].map((name) => `app:{app:denials}:${name}`)
+    const names = [`session:${lost.id}`, `session:${other.id}`]
+    await redis.cli('EVAL', script, '3', ...keys, ...names, String(other.until), fact, digest)
+    await until(async () => (await redis.cli('HEXISTS', keys[2] ?? '', names[0] ?? '')) === '1', 'it was put back')
+    await until(() => node.relay.findDenial({ sessionId: 'other' }) !== undefined, 'the other one was read')
+  })
+
+  test('S7 an entry that nobody can read is said once, and what is lost beside it is still put back', async () => {
+    const node = await start({}, { catchUpEvery: 20 })
+    const at = Date.now()
+    const [kept, lost] = ['kept', 'lost'].map((id) => denialOf('session', id, at, at + 60_000))
+    assert.ok(kept && lost)
+    await node.relay.deny(kept, lost)
+    const facts = 'app:{app:denials}:facts'
+    await redis.cli('HSET', facts, 'session:nobody', 'garbage')
+    await until(() => node.failures.some(({ reason }) => /cannot be read/.test(reason)), 'it was said')
+    const scans = async () => /cmdstat_hscan:calls=(\d+)/.exec(await redis.cli('INFO', 'commandstats'))?.[1]
+    const before = await scans()
+    await sleep(300)
+    assert.equal(await scans(), before)
+    const reasons = node.failures.map(({ reason }) => reason)
+    assert.deepEqual(reasons.filter((reason) => /something that cannot be read/.test(reason)).length, 1)
+    assert.ok(reasons.includes('1 stored revocations refused: bad signature'))
+    await redis.cli('HDEL', facts, `session:${lost.id}`)
+    await until(async () => (await redis.cli('HEXISTS', facts, `session:${lost.id}`)) === '1', 'it was put back')
+    assert.equal(node.relay.ready, true)
+  })
+
+  test('S7 who starts while another node puts back what Redis lost hears of it within a second or so', async () => {
+    const node = await start({}, { catchUpEvery: 20 })
+    const at = Date.now()
+    await node.relay.deny(denialOf('session', 'first', at, at + 60_000))
+    const fresh = await start({}, { catchUpEvery: 60_000 })
+    assert.ok(fresh.relay.findDenial({ sessionId: 'first' }))
+    // Put there by a node that tells nobody, as one does that puts back what was lost.
+    await node.bus.stores?.denials.deny(denialOf('session', 'second', at, at + 60_000))
+    await until(() => fresh.relay.findDenial({ sessionId: 'second' }) !== undefined, 'it was read')
+  })
+
   test('away from the beginning: started, not ready, and ready once it is there', async () => {
     await redis.stop()
     const node = await start()
@@ -301,7 +478,7 @@ describe('SE-08: Redis goes away', () => {
       process.kill(redis.pid, 'SIGCONT')
     }
     await until(() => node.relay.ready, 'it was ready again')
-    assert.equal(await node.bus.stores?.denials.isDenied({ sessionId: 's' }), true)
+    assert.equal(await isDenied(node.bus.stores?.denials, { sessionId: 's' }), true)
   })
 
   test('13.2.6: it stops answering while nobody asks it anything: noticed by its missing PONG', async () => {

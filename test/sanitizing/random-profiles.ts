@@ -1,4 +1,5 @@
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parseFragment } from 'parse5'
+import type { Random } from '../harness/random.ts'
 
 const urls = [
   'javascript:alert(1)',
@@ -69,7 +70,7 @@ export const widening: readonly string[] = [
 ]
 
 /** Every option that a profile has, set to what widens it. Not all of these are taken. */
-export function randomProfile(random: (below: number) => number): Record<string, unknown> {
+export function randomProfile(random: Random): Record<string, unknown> {
   const tags = [
     'a',
     'img',
@@ -86,7 +87,7 @@ export function randomProfile(random: (below: number) => number): Record<string,
     'source',
   ]
   const more = ['track', 'x-card', 'template', 'table', 'td', 'q', 'text', 'mtext']
-  const some = (list: readonly string[]) => list.filter(() => random(3) > 0)
+  const some = (list: readonly string[]) => list.filter(() => random.below(3) > 0)
   const options: Record<string, () => unknown> = {
     ALLOWED_TAGS: () => some([...tags, ...more, '#text']),
     ADD_TAGS: () => some([...tags, ...more]),
@@ -97,14 +98,14 @@ export function randomProfile(random: (below: number) => number): Record<string,
     FORBID_CONTENTS: () => [],
     ALLOW_ARIA_ATTR: () => true,
     ALLOW_DATA_ATTR: () => true,
-    ALLOW_SELF_CLOSE_IN_ATTR: () => random(2) === 0,
-    KEEP_CONTENT: () => random(2) === 0,
-    SANITIZE_NAMED_PROPS: () => random(2) === 0,
+    ALLOW_SELF_CLOSE_IN_ATTR: () => random.below(2) === 0,
+    KEEP_CONTENT: () => random.below(2) === 0,
+    SANITIZE_NAMED_PROPS: () => random.below(2) === 0,
     ALLOWED_URI_REGEXP: () =>
-      [/ftp:/, /#fine$/, /tel:|ftp:/, /^(?!javascript:alert|vbscript|data:text)/i, /1/][random(5)],
+      [/ftp:/, /#fine$/, /tel:|ftp:/, /^(?!javascript:alert|vbscript|data:text)/i, /1/][random.below(5)],
     USE_PROFILES: () => ({ html: true, svg: true, svgFilters: true, mathMl: true }),
   }
-  const chosen = Object.entries(options).filter(() => random(2) === 0)
+  const chosen = Object.entries(options).filter(() => random.below(2) === 0)
   return Object.fromEntries(chosen.map(([key, make]) => [key, make()]))
 }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createCleaner } from '../../src/sanitizing/cleaner.ts'
 import { compileProfile } from '../../src/sanitizing/profile.ts'
 import { holdsRunningUrl } from '../../src/sanitizing/running-url.ts'
-import { randomFrom } from '../outbound/random-templates.ts'
+import { Random } from '../harness/random.ts'
 import { documentsOf, randomProfile, runningIn } from './random-profiles.ts'
 
 test('what runs is found however it is written, and what only speaks of it is not', () => {
@@ -58,7 +58,7 @@ test('a form cannot put its own elements in the place of the test', () => {
 const count = Number(process.env.PROFILES ?? 12)
 
 test('OU-11 whatever a profile admits, nothing leaves that runs', () => {
-  const random = randomFrom(7)
+  const random = new Random(7)
   const documents = documentsOf()
   assert.ok(documents.length >= 1_000, `${documents.length}`)
   for (let made = 0; made < count; ) {

@@ -5,8 +5,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { compileSchema } from '../../src/inbound/schema.ts'
 import { compileOutbound, encodeOutgoing } from '../../src/outbound/outbound.ts'
+import { Random } from '../harness/random.ts'
 import { Oracle } from './oracle.ts'
-import { Random, randomSchema, randomValue, type Schema } from './random-schemas.ts'
+import { randomSchema, randomValue, type Schema } from './random-schemas.ts'
 
 export interface Outcome {
   pairs: number

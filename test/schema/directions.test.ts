@@ -163,7 +163,7 @@ function sent(schema: object, value: object): string {
 }
 
 function replied(schema: object, value: object): string {
-  const project = compiledOr(() => compileReply('m', schema, 'm.reply', sanitizeHtml))
+  const project = compiledOr(() => compileReply('m', schema, 'm.reply', sanitizeHtml, assert.fail))
   if (project === undefined) return 'no schema'
   return leaving(() => {
     const answer = JSON.stringify(project(value), (_name, each) => (Encoded.is(each) ? String(each) : each))

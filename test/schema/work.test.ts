@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { copySchema } from '../../src/schema/plain-schema.ts'
 import { checkValue, compilePlain } from '../../src/schema/schema.ts'
-import { Random, randomSchema, randomValue } from './random-schemas.ts'
+import { Random } from '../harness/random.ts'
+import { randomSchema, randomValue } from './random-schemas.ts'
 
 function finder(schema: object) {
   const tree = compilePlain(copySchema(schema, 'schema', false), 'schema', false)
@@ -31,7 +32,8 @@ describe('MS-09 the work of a message', () => {
       const find = finder(object({ tree: node }, { $defs: { node: { [keyword]: containers } } }))
       const [short, long] = [find({ tree: nested(8) }), find({ tree: nested(31) })]
       assert.ok(long.visits < 4 * short.visits + 100, `${keyword}: ${short.visits} and ${long.visits}`)
-      assert.ok(long.visits < 2_500, `${keyword}: ${long.visits}`)
+      // An answer that was cheap to find is looked for again, so there are more looks than there are answers.
+      assert.ok(long.visits < 4_500, `${keyword}: ${long.visits}`)
     }
   })
 
@@ -68,9 +70,24 @@ describe('MS-09 the work of a message', () => {
       const find = finder(object({ l: { type: 'array', ...rules } }))
       const { fault, visits } = find({ l: Array.from({ length: 16_000 }, () => ({})) })
       assert.equal(fault?.keyword, 'too much work')
-      assert.ok(visits < 32 * 4 * 16_001, `${visits}`)
+      assert.ok(visits < 24 * 4 * 16_001, `${visits}`)
       assert.notEqual(find({ l: [{}] }).fault?.keyword, 'too much work')
     }
+  })
+
+  // Each of these was one visit, however large the value.
+  it('counts what is compared, and what a pattern of a higher degree looks at, by what it takes', () => {
+    const branches = Array.from({ length: 40 }, (_, n) => ({ const: { n } }))
+    const large = { l: Array.from({ length: 8_000 }, (_, n) => n) }
+    const compared = finder(object({ o: { anyOf: branches } }))({ o: large })
+    // Written once for all forty.
+    assert.ok(compared.visits > 8_000 && compared.visits < 16_000, `${compared.visits}`)
+    const unique = finder(object({ l: { type: 'array', maxItems: 9, uniqueItems: true } }))({ l: [large, {}] })
+    assert.ok(unique.visits > 8_000 && unique.visits < 16_000, `${unique.visits}`)
+    const text = (pattern: string) => object({ t: { type: 'string', maxLength: 512, pattern } })
+    const [linear, square] = ['^ *$', ' *x*$'].map((pattern) => finder(text(pattern))({ t: ' '.repeat(512) }).visits)
+    assert.ok(linear !== undefined && linear < 20, `${linear}`)
+    assert.ok(square !== undefined && square > 4_000, `${square}`)
   })
 
   it('is a few visits for each value, whatever the schema', () => {

@@ -4,7 +4,7 @@ import type { AuditEvent } from '../../src/telemetry/audit.ts'
 import { auditChain } from '../../src/telemetry/audit-chain.ts'
 import { chainKey, lineOf, readRecord } from '../../src/telemetry/audit-record.ts'
 import { readHead, verifyAudit } from '../../src/telemetry/verify-audit.ts'
-import { randomFrom } from '../outbound/random-templates.ts'
+import { Random } from '../harness/random.ts'
 
 const secret = 'a key of the chain, kept elsewhere'
 const key = chainKey(secret)
@@ -110,21 +110,21 @@ test('without a key, a record that was written anew breaks the chain, and a chai
 })
 
 test('random changes: whatever differs from what was written is found', async () => {
-  const below = randomFrom(20_261)
+  const random = new Random(20_261)
   const { lines, head } = written(12, { key: secret })
   let changes = 0
   for (let round = 0; round < 3_000; round++) {
     const changed = [...lines]
-    for (let change = 0; change <= below(3); change++) {
-      const index = below(changed.length)
+    for (let change = 0; change <= random.below(3); change++) {
+      const index = random.below(changed.length)
       const line = changed[index] ?? ''
-      const at = below(line.length + 1)
-      const letter = String.fromCharCode(32 + below(95))
-      const way = below(5)
-      if (way === 0) changed[index] = line.slice(0, at) + letter + line.slice(at + below(2))
+      const at = random.below(line.length + 1)
+      const letter = String.fromCharCode(32 + random.below(95))
+      const way = random.below(5)
+      if (way === 0) changed[index] = line.slice(0, at) + letter + line.slice(at + random.below(2))
       if (way === 1) changed.splice(index, 1)
-      if (way === 2) changed.splice(below(changed.length), 0, line)
-      if (way === 3) changed.splice(index, 1, changed[below(changed.length)] ?? '')
+      if (way === 2) changed.splice(random.below(changed.length), 0, line)
+      if (way === 3) changed.splice(index, 1, changed[random.below(changed.length)] ?? '')
       if (way === 4) changed.length = Math.max(1, index)
     }
     const same = changed.join('\n') === lines.join('\n')

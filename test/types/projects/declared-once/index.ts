@@ -1,13 +1,20 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify from 'fastify'
-import secureWs, { fromRequest, type MessagesOf, type Session, socketRoute } from 'fastify-secure-ws'
+import secureWs, {
+  type Encoded,
+  fromRequest,
+  html,
+  type MessagesOf,
+  type Session,
+  socketRoute,
+} from 'fastify-secure-ws'
 import { Type } from 'typebox'
 import { is } from './expect.ts'
 
 declare module 'fastify-secure-ws' {
   interface BroadcastMessages {
     said: { by: string; text: string }
-    gone: { by: string }
+    gone: { by: string; note?: string | Encoded<'html'> }
   }
   interface RegisteredOptions {
     authenticate: false
@@ -64,6 +71,9 @@ app.get('/chat', { websocket: true, secureWs: chat }, (socket) => {
   // What is broadcast is declared once, for every audience of the application.
   app.secureWs.to('lobby').send({ type: 'said', by: 'Ada', text: 'hello' })
   app.secureWs.to('lobby').send(new Uint8Array(1))
+  app.secureWs.to('lobby').send({ type: 'gone', by: 'Ada', note: html`<b>` })
+  // @ts-expect-error TS2345: declared as text.
+  app.secureWs.to('lobby').send({ type: 'gone', by: html`Ada` })
   // @ts-expect-error TS2353
   app.secureWs.to('lobby').send({ type: 'gone', whom: 'Ada' })
   // @ts-expect-error TS2322

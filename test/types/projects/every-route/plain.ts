@@ -1,5 +1,5 @@
 import Fastify, { type FastifyRequest } from 'fastify'
-import secureWs, { type Session } from 'fastify-secure-ws'
+import secureWs, { type Encoded, encodeFor, html, type Session } from 'fastify-secure-ws'
 import { Type } from 'typebox'
 import { is } from './expect.ts'
 
@@ -63,6 +63,20 @@ app.get(
       },
       sends: {
         said: { schema: { type: 'object', properties: { by: { type: 'string' } }, required: ['by'] } },
+        posted: {
+          schema: {
+            type: 'object',
+            properties: {
+              body: { type: 'string', contentMediaType: 'text/html' },
+              by: { type: 'string', maxLength: 9 },
+              parts: {
+                type: 'array',
+                items: { anyOf: [{ type: 'null' }, { type: 'string', contentMediaType: 'text/html' }] },
+              },
+            },
+            required: ['body'],
+          },
+        },
         widened: { schema: widened },
       },
     },
@@ -106,6 +120,16 @@ app.get(
     socket.send({ type: 'said', by: 1 })
     // @ts-expect-error TS2353
     socket.send({ type: 'shouted', by: 'ada' })
+    // Markup stays markup where the schema says so, and nowhere else.
+    const parts: readonly (Encoded<'html'> | string | null)[] = [html`<b>`, 'dirty', null]
+    socket.send({ type: 'posted', body: html`<b>${'ada'}</b>`, by: 'ada', parts })
+    socket.send({ type: 'posted', body: 'dirty' })
+    // @ts-expect-error TS2345
+    socket.send({ type: 'posted', body: 'x', by: html`<b>ada</b>` })
+    // @ts-expect-error TS2345
+    socket.to('room').send({ type: 'said', by: html`ada` })
+    // @ts-expect-error TS2345
+    socket.send({ type: 'posted', body: encodeFor.url('ada') })
   },
 )
 

@@ -22,6 +22,17 @@ plain.get(
       receives: {
         one: { schema: ask, reply: user },
         count: { schema: ask, reply: { type: 'number' } },
+        rich: {
+          schema: ask,
+          reply: {
+            type: 'object',
+            properties: {
+              parts: { type: 'array', items: { type: 'string', contentMediaType: 'text/html' } },
+              by: { type: 'string' },
+            },
+            required: ['parts', 'by'],
+          },
+        },
         undeclared: { schema: ask },
         guarded: { schema: ask, reply: user, authorize: (_session, message) => message.id > 0 },
       },
@@ -32,7 +43,11 @@ plain.get(
     // More than is declared: a reply is cut to its declaration.
     socket.on('one', ({ id }) => ({ ...row, id }))
     socket.on('one', async () => row)
+    // @ts-expect-error TS2769: a name is text, and markup in it would show its tags.
     socket.on('one', () => ({ id: 1, name: markup }))
+    socket.on('rich', () => ({ parts: [markup, 'dirty'] as const, by: 'Ada' }))
+    // @ts-expect-error TS2769
+    socket.on('rich', () => ({ parts: [markup], by: markup }))
     // @ts-expect-error TS2769
     socket.on('one', () => ({ id: 1 }))
     // @ts-expect-error TS2769
