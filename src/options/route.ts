@@ -140,6 +140,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       authorize: authorize !== undefined,
       protocols: protocols ?? [],
       encode,
+      ...(outbound.twice?.seen === true && { encodedTwice: true }),
       refusedHtml,
       ...inbound.explain(),
       sends: sends === undefined ? 'anything' : Object.keys(sends),

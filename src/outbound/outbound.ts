@@ -1,6 +1,7 @@
 import { badOption } from '../errors.ts'
 import { type Bytes, copyOf, isBytes, viewOf } from './bytes.ts'
 import { Encoded, markupSerialized } from './encoded.ts'
+import { type EncodedTwice, lookForTwice } from './encoded-twice.ts'
 import { encodeHtml } from './html.ts'
 import { escapeJsonText, notEncodable, refuseLoss, serialize, stringify } from './json.ts'
 import { apartAtText } from './long-text.ts'
@@ -39,15 +40,19 @@ export type OutboundPolicy = {
   readonly declare: DeclaredOutput | undefined
   /** Looks at text that is about to be encoded, until it has warned once. */
   readonly noteText: (text: string) => void
+  /** Looks, in development, for text that was encoded before. */
+  readonly twice: EncodedTwice | undefined
 }
 
 /** @throws SecureWsError SWS_BAD_OPTION */
 export function compileOutbound(options: OutboundOptions): OutboundPolicy {
   const { encode, sends, path, sanitizeHtml, warn } = options
+  const development = process.env.NODE_ENV !== 'production'
   return {
     mode: checkedMode(encode, `${path}.encode`),
     declare: sends === undefined ? undefined : compileSends(sends, `${path}.sends`, sanitizeHtml, warn),
-    noteText: process.env.NODE_ENV === 'production' ? () => {} : warnOnceOfJson(path, warn),
+    noteText: development ? warnOnceOfJson(path, warn) : () => {},
+    twice: development ? lookForTwice(path, warn) : undefined,
   }
 }
 
@@ -85,8 +90,11 @@ export function encodeOutgoing(
   }
   if (policy.declare !== undefined) {
     const declared = policy.declare(value)
-    if (!(declared instanceof Promise)) return { payload: encodeMessage(declared, mode), binary: binary === true }
-    const made = declared.then((ready): Outgoing => ({ payload: encodeMessage(ready, mode), binary: binary === true }))
+    if (!(declared instanceof Promise))
+      return { payload: encodeMessage(declared, mode, policy.twice), binary: binary === true }
+    const made = declared.then(
+      (ready): Outgoing => ({ payload: encodeMessage(ready, mode, policy.twice), binary: binary === true }),
+    )
     return underway(made, declared.bytes)
   }
   return { payload: encodeFreely(value, mode, policy), binary: binary === true }
@@ -109,10 +117,13 @@ export function encodeOwn(value: object, mode: EncodeMode): string {
 
 function encodeFreely(value: unknown, mode: EncodeMode, policy: OutboundPolicy): string | Buffer {
   if (typeof value === 'string') {
-    if (mode === 'html') policy.noteText(value)
+    if (mode === 'html') {
+      policy.noteText(value)
+      policy.twice?.note(value)
+    }
     return encodeText(value, mode)
   }
-  if (!Encoded.is(value)) return encodeValue(value, mode)
+  if (!Encoded.is(value)) return encodeValue(value, mode, policy.twice)
   return Encoded.is(value, mode) ? String(value).toWellFormed() : encodeText(String(value), mode)
 }
 
@@ -124,28 +135,31 @@ export function encodeText(text: string, mode: EncodeMode): string {
 }
 
 /** Of our own making, so that its members may be read more than once. */
-function encodeMessage(message: object, mode: EncodeMode): string | Buffer {
+function encodeMessage(message: object, mode: EncodeMode, twice?: EncodedTwice): string | Buffer {
   const apart = mode === 'json' ? undefined : apartAtText(message)
-  if (apart === undefined) return encodeValue(message, mode)
-  const before = encodeMembers(apart.before, mode)
-  const after = encodeMembers(apart.after, mode)
+  if (apart === undefined) return encodeValue(message, mode, twice)
+  const before = encodeMembers(apart.before, mode, twice)
+  const after = encodeMembers(apart.after, mode, twice)
   const name = encodeValue(apart.name, mode)
   return `{${before}${before && ','}${name}:"${apart.text}"${after && ','}${after}}`
 }
 
 /** Without the braces around them. */
-function encodeMembers(members: object, mode: EncodeMode): string {
-  return Object.keys(members).length === 0 ? '' : encodeValue(members, mode).toString().slice(1, -1)
+function encodeMembers(members: object, mode: EncodeMode, twice?: EncodedTwice): string {
+  return Object.keys(members).length === 0 ? '' : encodeValue(members, mode, twice).toString().slice(1, -1)
 }
 
-function encodeValue(value: unknown, mode: EncodeMode): string | Buffer {
+function encodeValue(value: unknown, mode: EncodeMode, twice?: EncodedTwice): string | Buffer {
   if (mode === 'none') return serialize(value)
   if (mode === 'json') return escapeJsonText(serialize(value))
   const before = markupSerialized()
   const json = stringify(value)
   if (!isSuspect(json)) return json
   refuseLoss(value, json)
-  return markupSerialized() === before ? encodeSerialized(json) : encodeAroundMarkup(value)
+  // What is markup holds character references by right.
+  if (markupSerialized() !== before) return encodeAroundMarkup(value)
+  twice?.note(json)
+  return encodeSerialized(json)
 }
 
 // Not TextDecoder, which drops a byte order mark and so changes the text. Invalid UTF-8 becomes U+FFFD.

@@ -1,5 +1,7 @@
 import { SecureWsError } from '../../src/errors.ts'
 import { html } from '../../src/outbound/template.ts'
+import { planTemplate, type TemplatePlan } from '../../src/outbound/template-plan.ts'
+import { attributeKind, contentOf } from '../../src/outbound/template-position.ts'
 import type { Random } from '../harness/random.ts'
 
 /** Whatever somebody might take for a space, and what browsers do. */
@@ -130,7 +132,7 @@ export function renderBoth(
   parts: readonly string[],
   hostile: string,
 ): { harmless: string; hostile: string } | undefined {
-  const strings = Object.freeze(Object.assign([...parts], { raw: Object.freeze([...parts]) })) as TemplateStringsArray
+  const strings = templateOf(parts)
   const render = (value: string) => String(html(strings, ...parts.slice(1).map(() => value)))
   try {
     return { harmless: render('harmless'), hostile: render(hostile) }
@@ -138,4 +140,38 @@ export function renderBoth(
     if (error instanceof SecureWsError) return undefined
     throw error
   }
+}
+
+function templateOf(parts: readonly string[]): TemplateStringsArray {
+  return Object.freeze(Object.assign([...parts], { raw: Object.freeze([...parts]) })) as TemplateStringsArray
+}
+
+/** An admitted template with a value in each hole that says which one it is, and what the planner takes the holes for. */
+export function renderMarked(parts: readonly string[]): { text: string; holes: TemplatePlan['holes'] } {
+  const { holes } = planTemplate(parts)
+  return { text: String(html(templateOf(parts), ...holes.map((_hole, index) => `hole${index}end`))), holes }
+}
+
+/** A place where a parser has found the value of a hole. */
+export interface Found {
+  readonly hole: number
+  readonly element: string
+  /** The name of the attribute, or nothing: it is text. */
+  readonly attribute: string | undefined
+}
+
+/** Every value of a hole that is in a text. */
+export function holesIn(text: string): number[] {
+  return [...text.matchAll(/hole(\d+)end/g)].map(([, index]) => Number(index))
+}
+
+/** Whether what a parser has found is what the planner took it for. */
+export function agrees(holes: TemplatePlan['holes'], { hole, element, attribute }: Found): boolean {
+  const planned = holes[hole]
+  if (planned === undefined) return false
+  if (attribute === undefined) {
+    // Text with entities and without tags is encoded like an attribute.
+    return planned.kind === { markup: 'text', text: 'attribute', raw: undefined }[contentOf(element)]
+  }
+  return planned.kind === 'url' ? planned.name === attribute : planned.kind === attributeKind(element, attribute)
 }

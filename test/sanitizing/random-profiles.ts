@@ -48,6 +48,27 @@ export function documentsOf(): readonly string[] {
   )
 }
 
+/** Every option of a profile that admits more, or stops to look. */
+export const widening: readonly string[] = [
+  ...[
+    'ALLOWED_TAGS',
+    'ADD_TAGS',
+    'ALLOWED_ATTR',
+    'ADD_ATTR',
+    'ADD_URI_SAFE_ATTR',
+    'FORBID_CONTENTS',
+    'ALLOWED_URI_REGEXP',
+  ],
+  ...[
+    'ALLOW_ARIA_ATTR',
+    'ALLOW_DATA_ATTR',
+    'ALLOW_SELF_CLOSE_IN_ATTR',
+    'KEEP_CONTENT',
+    'SANITIZE_NAMED_PROPS',
+    'USE_PROFILES',
+  ],
+]
+
 /** Every option that a profile has, set to what widens it. Not all of these are taken. */
 export function randomProfile(random: Random): Record<string, unknown> {
   const tags = [
