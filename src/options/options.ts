@@ -58,6 +58,11 @@ export interface SecureWsOptions extends Partial<AdmissionOptions> {
   /** Handed to `@fastify/websocket`; what would weaken a guard fails registration. Default `{}`. */
   readonly websocket?: WebsocketPluginOptions
   /**
+   * Fail the start over a route, a guarded path or a type in `receives` that has no `authorize`. `anySession` says that
+   * everybody who is signed in may. Default `false`.
+   */
+  readonly denyByDefault?: boolean
+  /**
    * Called with each event, before the log line of it. What it throws is logged and harms nobody. Default: none; events
    * go to the log and to the diagnostics channel `fastify-secure-ws:audit`.
    */
@@ -117,6 +122,7 @@ export interface Settings {
   readonly cookie: FastifyCookieOptions
   readonly helmet: FastifyHelmetOptions | false
   readonly websocket: WebsocketPluginOptions
+  readonly denyByDefault: boolean
   readonly audit: ((event: AuditEvent) => void) | undefined
   readonly dangerouslyAllowAmbientCredentials: boolean
   readonly dangerouslyLeaveUpgrades: readonly string[]
@@ -145,6 +151,7 @@ const keys = [
   'cookie',
   'helmet',
   'websocket',
+  'denyByDefault',
   'audit',
   'dangerouslyAllowAmbientCredentials',
   'dangerouslyLeaveUpgrades',
@@ -200,6 +207,7 @@ export function resolveOptions(options: unknown, now: number): Settings {
     cookie: objectOr(given.cookie, 'cookie', 'Write the options of @fastify/cookie.'),
     helmet: checkHelmet(given.helmet),
     websocket: checkWebsocket(given.websocket),
+    denyByDefault: boolean(given.denyByDefault, false, 'denyByDefault'),
     audit: checkAudit(given.audit),
     dangerouslyLeaveUpgrades: prefixes(given.dangerouslyLeaveUpgrades, 'dangerouslyLeaveUpgrades'),
     dangerouslyAllowAmbientCredentials: boolean(

@@ -81,6 +81,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
   const authorize = checkAuthorize(options.authorize, `${path}.authorize`)
   const { refreshable } = authentication
   const inbound = compileInbound({ receives, binary, limits, path, sanitizeHtml, senders, replayGuard, refreshable })
+  if (settings.denyByDefault) refuseUndecided(authorize, receives, path)
   const refusedHtml = oneOf(options.refusedHtml, ['refuse', 'mark'], 'refuse', `${path}.refusedHtml`)
   const forOutput = refusedHtml === 'mark' ? markingRefused(sanitizeOutput) : sanitizeOutput
   const outbound = compileOutbound({
@@ -146,6 +147,20 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       sends: sends === undefined ? 'anything' : Object.keys(sends),
       limits: structuredClone(limits),
     }),
+  }
+}
+
+/** With `denyByDefault` silence is no right: who may is said of the route and of each message type. */
+function refuseUndecided(
+  authorize: Authorize | undefined,
+  receives: Readonly<Record<string, ReceiveRule>> | undefined,
+  path: string,
+): void {
+  const advice =
+    '`denyByDefault` wants to know who may: write a function that answers true or false, or `anySession` for everybody who is signed in.'
+  if (authorize === undefined) throw badOption(`${path}.authorize`, undefined, advice)
+  for (const [type, rule] of Object.entries(receives ?? {})) {
+    if (rule.authorize === undefined) throw badOption(`${path}.receives.${type}.authorize`, undefined, advice)
   }
 }
 

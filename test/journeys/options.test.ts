@@ -3,7 +3,8 @@ import { after, test } from 'node:test'
 import websocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { WebSocket } from 'ws'
-import secureWs, { basic, bearer, cookieSession, SecureWsError, ticket } from '../../src/index.ts'
+import secureWs, { anySession, basic, bearer, cookieSession, SecureWsError, ticket } from '../../src/index.ts'
+import { startJourney } from './journey.ts'
 
 // Every wrong option fails registration, and says three things: which option, what it was, and what to write instead.
 
@@ -72,6 +73,7 @@ const rows: readonly Row[] = [
   [{ origins: ['file://'] }, 'origins', '"file://"', /dangerouslyAllowFileOrigin/],
   [{ allowInsecureTransport: 1 }, 'allowInsecureTransport', '1', /true or false/],
   [{ dangerouslyAllowAmbientCredentials: 'true' }, 'dangerouslyAllowAmbientCredentials', '"true"', /true or false/],
+  [{ denyByDefault: 'true' }, 'denyByDefault', '"true"', /true or false/],
   // names
   [{ orgins: ['https://app.example'] }, 'orgins', '["https://app.example"]', /Did you mean `origins`\?/],
   [{ authentication: false }, 'authentication', 'false', /Did you mean `authenticate`\?/],
@@ -225,6 +227,54 @@ for (const [given, path, shown, advice] of routeRows) {
     assert.match(error.message.slice(start.length), advice)
   })
 }
+
+const say = { schema: { type: 'object', properties: {} } }
+const may = { authorize: () => true }
+const undecidedRows: readonly (readonly [object, string])[] = [
+  [{ websocket: true }, '/ws secureWs.authorize'],
+  [route({ receives: { say: { ...say, ...may } } }), '/ws secureWs.authorize'],
+  [route({ ...may, receives: { say: { ...say, ...may }, shout: say } }), '/ws secureWs.receives.shout.authorize'],
+  [route({ ...may, receives: { constructor: say } }), '/ws secureWs.receives.constructor.authorize'],
+]
+
+for (const [given, path] of undecidedRows) {
+  test(`denyByDefault: a route with ${JSON.stringify(given)} fails: ${path}; without it, it does not`, async () => {
+    const app = await register({ authenticate: false, denyByDefault: true })
+    const error = await failureOf(() => app.get('/ws', given, () => {}))
+    assert.equal(error.code, 'SWS_BAD_OPTION')
+    assert.ok(error.message.startsWith(`fastify-secure-ws: option \`${path}\` is missing. `))
+    assert.match(error.message, /anySession/)
+    const lenient = await register({ authenticate: false })
+    lenient.get('/ws', given, () => {})
+  })
+}
+
+test('denyByDefault: a guarded path has to say who may, too, and what is decided starts', async () => {
+  const app = await register({ authenticate: false, denyByDefault: true })
+  const other = await register({ authenticate: false, denyByDefault: true })
+  const error = await failureOf(() => other.secureWs.guard('/other'))
+  assert.match(error.message, /anySession/)
+  app.secureWs.guard('/decided', { authorize: anySession })
+  app.get('/ws', route({ authorize: anySession, receives: { say: { ...say, authorize: anySession } } }), () => {})
+  app.get('/plain', async () => 'not a socket')
+  await app.ready()
+})
+
+test('anySession lets in who is signed in, and nobody else', async (t) => {
+  const authenticate = () => ({ id: 's' })
+  const { ask } = await startJourney(
+    t,
+    { authenticate: false, denyByDefault: true },
+    {
+      routes: (app) => {
+        app.get('/visitors', route({ authorize: anySession }), () => {})
+        app.get('/users', route({ authorize: anySession, authenticate }), () => {})
+      },
+    },
+  )
+  assert.equal((await ask({ target: '/visitors' })).status, 403)
+  assert.equal((await ask({ target: '/users' })).status, 101)
+})
 
 test('secureWs on a route that is none for sockets fails: it would defend nothing', async () => {
   const app = await register({ authenticate: false })

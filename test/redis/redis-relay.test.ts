@@ -235,10 +235,13 @@ describe('a stored revocation that nobody signed', () => {
     const node = await start({}, { catchUpEvery: 20 })
     const end = soon()
     await node.relay.deny(denialOf('session', 'revoked', 5, end))
-    const [before] = [await redis.cli('HGET', facts, name('revoked'))]
-    // Without a number, count and digest: nobody is told.
-    await redis.cli('HSET', facts, name('revoked'), `5:${end}:${'A'.repeat(43)}`)
-    await sleep(100)
+    const before = await redis.cli('HGET', facts, name('revoked'))
+    // After the next look, and without a number, count and digest: nobody is told.
+    await sleep(200)
+    const forged = `5:${end}:${'A'.repeat(43)}`
+    await redis.cli('HSET', facts, name('revoked'), forged)
+    await sleep(200)
+    assert.equal(await redis.cli('HGET', facts, name('revoked')), forged)
     assert.ok(node.relay.findDenial({ sessionId: 'revoked' }))
     const fresh = await start({}, { catchUpEvery: 20 })
     await until(() => fresh.relay.findDenial({ sessionId: 'revoked' }) !== undefined, 'it had learnt of it')
