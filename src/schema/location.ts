@@ -7,8 +7,8 @@ import { inPlaceOf } from './node.ts'
 const mostKept = 4_096
 
 /**
- * Where a value stands, for whom it is not known yet which branches hold: every schema that may say something of it. What none of
- * them declares cannot be declared, whatever the value is.
+ * The place of a value of which it is not known yet which branches hold: every schema that may say something of it. A member that
+ * none of them declares cannot be declared, whatever the value is.
  */
 export class Location {
   readonly nodes: readonly SchemaNode[]

@@ -31,7 +31,7 @@ export interface SchemaNode {
   readonly whenNo: SchemaNode | undefined
   /** The only schema about its value, and one that describes objects: what it does not declare is refused at once. */
   readonly sealed: boolean
-  /** Where what it said of an object is kept, where several ways lead to it. */
+  /** The number of its answers about objects in `Work`, where several ways lead to it. */
   readonly slot: number | undefined
   /** The treatment of a text on the way: see `cleaning-plan.ts` and `outbound/projection.ts`. */
   readonly html: boolean
@@ -42,7 +42,7 @@ export interface SchemaNode {
 export interface ValueSet {
   /** @throws exhausted */
   has(value: unknown, work: Work): boolean
-  /** When all of them are of these kinds. */
+  /** The kinds of all of them. */
   readonly kinds: number
   /** `undefined` when one is an object or a list. */
   readonly scalars: ReadonlySet<unknown> | undefined
