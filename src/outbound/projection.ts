@@ -98,7 +98,13 @@ function copyMembers(given: object, location: Location, place: Place | undefined
       continue
     }
     const member = settled(Reflect.get(given, name), name)
-    if (member !== undefined) copy[name] = copyDeclared(member, below, { above: place, key: name }, notes, copy)
+    if (member === undefined) continue
+    if (typeof member === 'string' && !below.html && !below.url) {
+      copy[name] = member
+      notes.weight += member.length
+    } else if (typeof member === 'object' || typeof member === 'string') {
+      copy[name] = copyDeclared(member, below, { above: place, key: name }, notes, copy)
+    } else copy[name] = member
   }
   return copy
 }

@@ -50,9 +50,10 @@ export class Location {
 
   /** `undefined`: no branch declares it. */
   member(name: string): Location | undefined {
-    if (!this.#names.has(name)) return this.#unnamed(name)
     const known = this.#members.get(name)
-    if (known !== undefined || this.#members.has(name)) return known
+    if (known !== undefined) return known
+    if (!this.#names.has(name)) return this.#unnamed(name)
+    if (this.#members.has(name)) return undefined
     const location = this.#find(name)
     this.#members.set(name, location)
     return location
