@@ -1,7 +1,10 @@
 import { badOption } from '../errors.ts'
 import { closest } from '../option-checks.ts'
 import { formatKinds } from './formats.ts'
-import type { PlainSchema } from './plain-schema.ts'
+
+interface Keywords {
+  readonly [keyword: string]: unknown
+}
 
 interface Shape {
   fits(value: unknown): boolean
@@ -56,7 +59,7 @@ function of(shape: Shape): (keyword: string) => [string, Shape] {
 const types = ['string', 'number', 'integer', 'boolean', 'null', 'array', 'object']
 
 /** @throws SWS_BAD_OPTION for a value that the keyword cannot have */
-export function checkKeywordValue(keyword: string, value: unknown, schema: PlainSchema, path: string): void {
+export function checkKeywordValue(keyword: string, value: unknown, schema: Keywords, path: string): void {
   const shape = shapes.get(keyword)
   if (shape !== undefined && !shape.fits(value)) throw badOption(path, value, shape.advice)
   if (keyword === 'type') checkType(value, path)
@@ -74,7 +77,7 @@ function checkType(value: unknown, path: string): void {
 }
 
 /** A format of another type asks nothing. */
-function checkFormat(value: unknown, { type }: PlainSchema, path: string): void {
+function checkFormat(value: unknown, { type }: Keywords, path: string): void {
   const kind = formatKinds.get(String(value))
   if (kind === undefined) {
     const known = [...formatKinds.keys()]
@@ -105,7 +108,7 @@ const needs: readonly (readonly [keyword: string, others: readonly string[], adv
 ]
 
 /** @throws SWS_BAD_OPTION for a keyword that would not be asked, for want of another one beside it */
-export function checkBeside(schema: PlainSchema, path: string): void {
+export function checkBeside(schema: Keywords, path: string): void {
   for (const [keyword, others, advice] of needs) {
     if (!(keyword in schema) || others.some((other) => other in schema)) continue
     throw badOption(`${path}.${keyword}`, '(alone)', advice)

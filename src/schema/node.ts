@@ -1,6 +1,5 @@
 import { kindBits } from './kind.ts'
 import type { Union } from './union.ts'
-import type { Work } from './work.ts'
 
 /** A finished schema: its demands on a value of each kind, and the others that speak of the same value. */
 export interface SchemaNode {
@@ -40,8 +39,8 @@ export interface SchemaNode {
 
 /** The values that `const` or `enum` takes. */
 export interface ValueSet {
-  /** @throws exhausted */
-  has(value: unknown, work: Work): boolean
+  /** @param work gives an object the text that equal ones share. @throws exhausted */
+  has(value: unknown, work: { canonical(value: object): string }): boolean
   /** The kinds of all of them. */
   readonly kinds: number
   /** `undefined` when one is an object or a list. */
