@@ -2,10 +2,6 @@ import { badOption } from '../errors.ts'
 import { closest } from '../option-checks.ts'
 import { formatKinds } from './formats.ts'
 
-interface Keywords {
-  readonly [keyword: string]: unknown
-}
-
 interface Shape {
   fits(value: unknown): boolean
   readonly advice: string
@@ -59,7 +55,12 @@ function of(shape: Shape): (keyword: string) => [string, Shape] {
 const types = ['string', 'number', 'integer', 'boolean', 'null', 'array', 'object']
 
 /** @throws SWS_BAD_OPTION for a value that the keyword cannot have */
-export function checkKeywordValue(keyword: string, value: unknown, schema: Keywords, path: string): void {
+export function checkKeywordValue(
+  keyword: string,
+  value: unknown,
+  schema: Readonly<Record<string, unknown>>,
+  path: string,
+): void {
   const shape = shapes.get(keyword)
   if (shape !== undefined && !shape.fits(value)) throw badOption(path, value, shape.advice)
   if (keyword === 'type') checkType(value, path)
@@ -77,7 +78,7 @@ function checkType(value: unknown, path: string): void {
 }
 
 /** A format of another type asks nothing. */
-function checkFormat(value: unknown, { type }: Keywords, path: string): void {
+function checkFormat(value: unknown, { type }: Readonly<Record<string, unknown>>, path: string): void {
   const kind = formatKinds.get(String(value))
   if (kind === undefined) {
     const known = [...formatKinds.keys()]
@@ -108,7 +109,7 @@ const needs: readonly (readonly [keyword: string, others: readonly string[], adv
 ]
 
 /** @throws SWS_BAD_OPTION for a keyword that would not be asked, for want of another one beside it */
-export function checkBeside(schema: Keywords, path: string): void {
+export function checkBeside(schema: Readonly<Record<string, unknown>>, path: string): void {
   for (const [keyword, others, advice] of needs) {
     if (!(keyword in schema) || others.some((other) => other in schema)) continue
     throw badOption(`${path}.${keyword}`, '(alone)', advice)
