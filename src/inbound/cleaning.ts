@@ -56,13 +56,13 @@ async function cleanHtml(places: readonly HtmlPlace[], sanitizeHtml: SanitizeHtm
   }
 }
 
-/** One string that is to be sanitized as HTML, and where to put the outcome. */
+/** A string that is to be sanitized as HTML, and the place of the outcome. */
 interface HtmlPlace {
   readonly dirty: string
   readonly replace: (clean: string) => void
 }
 
-/** What the synchronous steps did. */
+/** The outcome of the synchronous steps. */
 interface Cleaned {
   changed: boolean
   /** Strings that still have to go through the HTML sanitizer. */

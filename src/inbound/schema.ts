@@ -10,7 +10,7 @@ import { refuse } from './verdict.ts'
 /** A schema ready for messages. */
 export interface MessageSchema {
   refuse(message: object): Refusal | undefined
-  /** What to sanitize once the schema has said yes; `undefined` when nothing is to be sanitized. */
+  /** The cleaning of a message that the schema has admitted; `undefined` when nothing is to be sanitized. */
   readonly cleaning: Plan | undefined
 }
 

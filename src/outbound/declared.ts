@@ -11,7 +11,7 @@ export interface Projected {
   readonly copy: unknown
   readonly specials: readonly Special[]
   readonly fault: Fault | undefined
-  /** Where markup was given for a text, if it was. */
+  /** The place of markup that was given for a text. */
   readonly shown: Place | undefined
   /** Looks of schemas at the value, its members and their names: at most in proportion to its size. */
   readonly visits: number

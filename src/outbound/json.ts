@@ -82,7 +82,7 @@ export function escapeJsonText(json: string): string {
   return unsafeInScript.test(json) ? json.replace(everyUnsafeInScript, (char) => escapes[char] ?? '') : json
 }
 
-/** What a member threw while it was read, as the one error a caller of `send` has to know. */
+/** Tells of what a member threw while it was read, as the one error a caller of `send` has to know. */
 export function notEncodable(cause: unknown): SecureWsError {
   if (cause instanceof SecureWsError) return cause
   const reason = cause instanceof Error ? String(cause.message).split('\n')[0] : 'a member threw'

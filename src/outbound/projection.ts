@@ -25,7 +25,7 @@ export type Notes = {
   partial: Set<object> | undefined
   /** Markup that stands for a text: by its holder, then its name. */
   markup: Map<object, Map<string | number, Encoded<'html'>>> | undefined
-  /** Where markup stands that is text, and is encoded as such. */
+  /** The place of markup that stands for a text, and is encoded as one. */
   shown: Place | undefined
 }
 
@@ -40,7 +40,7 @@ function spend(notes: Notes, visits: number, weight: number): void {
   if (notes.visits > budgetOf(notes.weight)) throw exhausted
 }
 
-/** In the place of the holder of a value that is no member of anything. */
+/** Stands for the holder of a value that is no member of anything. */
 export const noHolder: object = Object.freeze({})
 
 /**
@@ -98,7 +98,13 @@ function copyMembers(given: object, location: Location, place: Place | undefined
       continue
     }
     const member = settled(Reflect.get(given, name), name)
-    if (member !== undefined) copy[name] = copyDeclared(member, below, { above: place, key: name }, notes, copy)
+    if (member === undefined) continue
+    if (typeof member === 'string' && !below.html && !below.url) {
+      copy[name] = member
+      notes.weight += member.length
+    } else if (typeof member === 'object' || typeof member === 'string') {
+      copy[name] = copyDeclared(member, below, { above: place, key: name }, notes, copy)
+    } else copy[name] = member
   }
   return copy
 }
@@ -114,7 +120,7 @@ function copyList(given: readonly unknown[], location: Location, place: Place | 
   return copy
 }
 
-/** What JSON.stringify goes on with in place of `given`: `toJSON` is asked once, and what it returns is not asked. */
+/** The value that JSON.stringify goes on with in place of `given`: `toJSON` is asked once, and what it returns is not asked. */
 export function askedToJson(given: unknown, key: string): unknown {
   // Of the primitives, JSON asks only a BigInt, which programs teach it. An `Encoded` is what it is.
   if (typeof given !== 'object' && typeof given !== 'function' && typeof given !== 'bigint') return given

@@ -11,7 +11,7 @@ import { askedToJson, type Place, type Special, settled } from './projection.ts'
 import { type Underway, underway } from './underway.ts'
 import { isSafeUrl, unsafeUrl } from './url.ts'
 
-/** What a route declares under `secureWs.sends`: the schema of each message it may send, without its `type`. */
+/** The declarations of a route under `secureWs.sends`: the schema of each message it may send, without its `type`. */
 export type Sends = { readonly [type: string]: { readonly schema: object } }
 
 /** A message with only what is declared, checked, its markup fields `Encoded`. Waits only for the sanitizer. */

@@ -24,17 +24,25 @@ export function isDeclared(value: unknown, nodes: readonly SchemaNode[], work: W
   }
   const closed = isClosed(nodes)
   for (const name of Object.keys(value)) {
+    const member: unknown = Reflect.get(value, name)
+    if ((typeof member !== 'object' || member === null) && isNamed(parts, name, work)) continue
     const below = memberNodes(parts, name, value, work)
     if (below === undefined) {
       if (!closed) continue
       // The name is the client's: nothing is told of it.
       return work.refuse('additionalProperties', nodes[0]?.pointer ?? '#', 'must NOT have additional properties')
     }
-    if (isDeclared(Reflect.get(value, name), below, work)) continue
+    if (isDeclared(member, below, work)) continue
     work.cameFrom(name)
     return false
   }
   return true
+}
+
+/** Whether a part declares a member by itself: for a member without members that is all there is to ask. */
+function isNamed(parts: readonly SchemaNode[], name: string, work: Work): boolean {
+  for (const part of parts) if (declare(part, name, undefined, work)) return true
+  return false
 }
 
 /** The nodes, and all about the same value that hold with them, each once. */

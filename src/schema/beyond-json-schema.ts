@@ -1,7 +1,7 @@
 /** A part of a schema that JSON Schema does not carry. */
 export interface Beyond {
   readonly kind: 'refinement' | 'transform' | 'default'
-  /** Where, from the message down: `.author.name`. Empty where the library does not say. */
+  /** The path from the message down: `.author.name`. Empty where the library does not say. */
   readonly at: string
 }
 

@@ -251,7 +251,7 @@ export function pathOf(pointer: string): string {
     .replace('#', '')
 }
 
-/** One step of a JSON pointer, as a URI fragment (RFC 6901 section 6). */
+/** Writes a name as a step of a JSON pointer, as a URI fragment (RFC 6901 section 6). */
 function stepTo(name: string): string {
   return encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'))
 }

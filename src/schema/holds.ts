@@ -244,6 +244,8 @@ export function partsThatHold(node: SchemaNode, value: unknown, work: Work, firs
   return found
 }
 
+const none: readonly SchemaNode[] = []
+
 interface Search {
   readonly value: unknown
   readonly work: Work
@@ -260,8 +262,10 @@ function collectParts(node: SchemaNode, search: Search): void {
   if (node.ref !== undefined) collectParts(node.ref, search)
   for (const part of node.allOf) collectParts(part, search)
   for (const union of [node.anyOf, node.oneOf]) {
-    for (const branch of union?.candidates(value) ?? []) {
-      if (!asks(branch, value, work)) continue
+    const candidates = union?.candidates(value) ?? none
+    for (const branch of candidates) {
+      // The union holds, so the only branch that may is the one that does.
+      if (candidates.length > 1 && !asks(branch, value, work)) continue
       collectParts(branch, search)
       if (search.first) break
     }

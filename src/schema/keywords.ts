@@ -113,7 +113,7 @@ export const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
 const whole = 'A message is validated synchronously, by one schema that is whole: leave this keyword out.'
 const notChecked = 'It would not be checked. For base64 write `format: "byte"`.'
 
-/** What JSON Schema has and is refused here, with what to write instead. */
+/** The keywords of JSON Schema that are refused here, with what to write instead. */
 export const refusedKeywords: ReadonlyMap<string, string> = new Map([
   ['prefixItems', 'Write `items` with the list of schemas, and `additionalItems` for what follows.'],
   ['unevaluatedItems', 'Write `additionalItems` beside a list of `items`, or `items` for all of them.'],

@@ -1,4 +1,4 @@
-/** What JSON Schema counts as the length of a text: a pair of surrogates is one. */
+/** Counts the length of a text as JSON Schema has it: a pair of surrogates is one. */
 export function countCodePoints(text: string): number {
   let count = text.length
   for (let at = 1; at < text.length; at++) {

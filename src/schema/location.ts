@@ -7,8 +7,8 @@ import { inPlaceOf } from './node.ts'
 const mostKept = 4_096
 
 /**
- * Where a value stands, for whom it is not known yet which branches hold: every schema that may say something of it. What none of
- * them declares cannot be declared, whatever the value is.
+ * The place of a value of which it is not known yet which branches hold: every schema that may say something of it. A member that
+ * none of them declares cannot be declared, whatever the value is.
  */
 export class Location {
   readonly nodes: readonly SchemaNode[]
@@ -50,9 +50,10 @@ export class Location {
 
   /** `undefined`: no branch declares it. */
   member(name: string): Location | undefined {
-    if (!this.#names.has(name)) return this.#unnamed(name)
     const known = this.#members.get(name)
-    if (known !== undefined || this.#members.has(name)) return known
+    if (known !== undefined) return known
+    if (!this.#names.has(name)) return this.#unnamed(name)
+    if (this.#members.has(name)) return undefined
     const location = this.#find(name)
     this.#members.set(name, location)
     return location

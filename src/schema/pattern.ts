@@ -10,7 +10,7 @@ const longestCheck = 10_000
 /** Steps for each character of the text that a pattern may take: a message of 64 KiB is then some 30 ms. */
 const mostSteps = 512
 
-/** How a pattern may be used. */
+/** The time that a pattern takes, and so the use that may be made of it. */
 type Judgement =
   | { readonly kind: 'linear' }
   | { readonly kind: 'polynomial'; readonly degree: number; readonly attack: string }

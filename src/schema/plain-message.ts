@@ -1,5 +1,5 @@
 /**
- * What a plain JSON Schema admits, for instances without a type provider: `type`, `properties`, `required`, `items`,
+ * The type of a value that a plain JSON Schema admits, for instances without a type provider: `type`, `properties`, `required`, `items`,
  * `enum`, `const`, `nullable`, `anyOf` and `oneOf` are read. Whatever else it says only narrows that, so the type is never
  * too narrow; it is `unknown` for a schema that was widened (`const schema = { type: 'string' }` without `as const`).
  *
@@ -75,5 +75,5 @@ type Others<Schema> =
       ? unknown
       : Record<string, unknown>
 
-/** One object type instead of an intersection: what an editor shows. */
+/** The members of an intersection as one object type, which an editor shows better. */
 type Flat<T> = { [Name in keyof T]: T[Name] }

@@ -16,7 +16,7 @@ export const urlFormats: ReadonlySet<unknown> = new Set(['uri', 'uri-reference',
 const knownDrafts = /^https?:\/\/json-schema\.org\/(?:draft-0[67]|draft\/2019-09|draft\/2020-12)\/schema#?$/
 const deepest = 64
 
-/** Where the copying has got to. */
+/** The place that the copying has got to. */
 interface Position {
   /** For the error: the option's path. */
   readonly path: string
@@ -200,7 +200,7 @@ function pointerOf(ref: unknown, at: Position): string {
   )
 }
 
-/** What a pointer of `copySchema` points at, or nothing. */
+/** The schema that a pointer of `copySchema` points at, or nothing. */
 export function followRef(ref: unknown, root: PlainSchema): PlainSchema | undefined {
   if (typeof ref !== 'string') return undefined
   let found: unknown = root

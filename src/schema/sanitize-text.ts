@@ -1,4 +1,4 @@
-/** What a received string may ask for, besides `contentMediaType: 'text/html'`. Each is linear in the text and idempotent. */
+/** The steps that a received string may ask for, besides `contentMediaType: 'text/html'`. Each is linear in the text and idempotent. */
 export const textSteps: ReadonlyMap<string, (text: string) => string> = new Map([
   ['strip-tags', stripTags],
   ['one-line', oneLine],

@@ -15,7 +15,7 @@ export function budgetOf(weight: number): number {
 /** Ends a validation that has used up its budget, from wherever it is: inside a `not`, a mere no would become a yes. */
 export const exhausted = new Error('too much work')
 
-/** Where and why a value was refused. */
+/** The reason for which a value was refused, and its places. */
 export interface Fault {
   readonly keyword: string
   /** JSON pointer into the schema. */

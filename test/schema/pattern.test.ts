@@ -46,6 +46,8 @@ it('refuses what is no pattern, and what cannot be judged', () => {
   assert.match(objectionTo('(') ?? '', /no regular expression/)
   assert.match(objectionTo('\\-') ?? '', /no regular expression with the flag `u`/)
   assert.match(objectionTo(/a/) ?? '', /as a string/)
+  // One of recheck's own tests; without the flag `u` it is a regular expression.
+  assert.match(objectionTo('^(fiz{2}|buz{2){1,2}$') ?? '', /no regular expression with the flag `u`/)
 })
 
 it('MS-09 asks in both directions, of patterns and of property patterns', () => {

@@ -22,6 +22,8 @@ export const exponential: readonly string[] = [
   '^(a|b|ab)*$',
   '^(aa|b|aab)*$',
   '^(a?){50}a{50}$',
+  // There with the flag `s`; without it a line feed makes it fail.
+  '^(?:.|.)*$',
   // Of the wild.
   '^(\\w+\\s?)*$',
   '^([a-z]+)*$',
@@ -52,6 +54,7 @@ export const polynomial: readonly string[] = [
   '^.*a.*a.*a$',
   '^(.*)(.*)(.*)$',
   '^((?:a|b)*)\\1$',
+  '^(.+?)aa\\b[^@]*@',
   '^[^\\s@]+@[^\\s@]+\\.[^\\s@]+$',
 ]
 
@@ -76,6 +79,9 @@ export const ordinary: readonly string[] = [
   '^(a()*a)*$',
   '^(a(\\b)*:)*$',
   '^(?:a|a){3}$',
+  '.',
+  // There with the flag `i`.
+  '^(a|B|Ab)*$',
   // Mail.
   '^[a-zA-Z0-9._%+-]+@[a-zA-Z0-9.-]+\\.[a-zA-Z]{2,}$',
   '^[^@\\s]+@[^@\\s]+$',
