@@ -207,14 +207,14 @@ test('revoked: one more handshake, one question, and then it stays where it is',
 
 test('about to expire: it renews, and its connection is the first one still', async (t) => {
   const world = new World(t)
-  world.session = { id: 's1', expiresAt: Date.now() + 4_000 }
+  world.session = { id: 's1', expiresAt: Date.now() + 8_000 }
   await world.start()
   const watched = await world.open(
     `{ credential: () => states.length > 1 ? fetch('/renew', { method: 'POST' }).then(() => {}) : undefined }`,
   )
   await watched.reach('open')
   await until(() => world.renewals === 1, 'it was renewed')
-  await sleep(1_500)
+  await sleep(2_500)
   assert.deepEqual(
     (await watched.states()).map(({ name }) => name),
     ['connecting', 'open'],
