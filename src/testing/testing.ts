@@ -60,7 +60,12 @@ export async function injectSecureWS(
     ...(origin !== null && { origin }),
   })
   const { promise, resolve, reject } = Promise.withResolvers<WebSocket>()
-  socket.once('open', () => resolve(socket))
+  socket.once('open', () => {
+    // What the server sends at once came together with the 101: it is read when the caller has had time to listen.
+    socket.pause()
+    setImmediate(() => socket.resume())
+    resolve(socket)
+  })
   socket.once('error', reject)
   socket.once('unexpected-response', (request, response) => {
     let body = ''
