@@ -6,13 +6,11 @@ import type { Rooms } from '../rooms/rooms.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { Audit, AuditLogger } from '../telemetry/audit.ts'
-import type { BinaryType } from './binary-type.ts'
 import type { Connection } from './connection.ts'
 import type { Held } from './held.ts'
 import type { InboxBounds } from './inbox.ts'
-import type { LifeLimits, Progress } from './life.ts'
-import type { Wire } from './port.ts'
-import type { ListenerLimits, ReceivingPolicy, ReceivingWire } from './receiving.ts'
+import type { LifeLimits } from './life.ts'
+import type { ListenerLimits, ReceivingPolicy } from './receiving.ts'
 import type { Scope } from './scope.ts'
 import type { Sweep } from './sweep.ts'
 
@@ -88,28 +86,4 @@ export interface Surroundings {
   readonly revalidation: Revalidation
   /** Were this identity's rights changed since a handshake began at `since`? */
   readonly isStale: (identity: Identity, since: number) => boolean
-}
-
-/** A listener that must hear that its socket was closed behind its back. */
-export interface WireOwner {
-  /** Shuts the way in and the way out. */
-  gate(code: number): void
-}
-
-/** The rest of what a connection needs of a WebSocket. */
-export interface LifeWire extends Wire, ReceivingWire, Progress {
-  /** Told of a close frame that did not come through the connection: ws's own `close`, called on a socket of ours. */
-  owner: WireOwner | undefined
-  /** Before and after a frame is dealt with. */
-  gather(): void
-  gathered(): void
-  /** What a raw route's listener gets for a binary frame. */
-  binaryType: BinaryType
-  ping(payload: Buffer | string, callback?: (error: Error) => void): void
-  pong(payload: Buffer | string, callback?: (error: Error) => void): void
-  /** True while a call comes from here, and not from whoever holds the socket. */
-  readonly passing: boolean
-  /** Starts the closing handshake; ends by itself, answered or not, after ws's `closeTimeout`. */
-  closeFrame(code?: number, reason?: string): void
-  terminate(): void
 }
