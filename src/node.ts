@@ -270,7 +270,7 @@ export function createNode(options: NodeOptions) {
       createAudience({ rooms, prepare }, names.map(roomName), except),
     /** @param since when the handshake began that showed this identity, on the clock that nobody can set */
     isDenied: (identity: Identity, since: number): boolean => relay.findDenial(identity, since) !== undefined,
-    isStale: (identity: Identity, since: number): boolean => reauthorized.isStale(identity.keys, since),
+    isStale: (identity: Identity, since: number): boolean => reauthorized.isStale(identity, since),
     async revoke(subject: Subject, until: number | undefined): Promise<Revoked> {
       const [kind, id] = checkSubject(subject)
       const at = now()

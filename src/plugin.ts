@@ -12,10 +12,10 @@ import { refuseTicketAlone } from './authentication/authentication.ts'
 import { createHttpSession } from './authentication/http-session.ts'
 import { createCapacity } from './capacity/capacity.ts'
 import { createCaps } from './capacity/identity-capacity.ts'
-import type { Surroundings } from './connection/admitted.ts'
 import { GuardedStream } from './connection/guarded-stream.ts'
 import type { Held } from './connection/held.ts'
 import { Scope } from './connection/scope.ts'
+import type { Surroundings } from './connection/surroundings.ts'
 import { createSweep } from './connection/sweep.ts'
 import { createInstance } from './decorator.ts'
 import { SecureWsError } from './errors.ts'
@@ -129,7 +129,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const { rooms } = node
   const replayGuard = node.sharedReplayGuard(createReplayGuard())
   const scope = new Scope()
-  const expireGrants = () => {
+  const eachRound = () => {
+    identities.settle(settledEachRound)
     for (const { member, room } of rooms.expire(now())) {
       try {
         member.leftRoom(room)
@@ -138,7 +139,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       }
     }
   }
-  const sweep = createSweep<Held>(sweepEvery(limits, settings.session.revalidateEvery), uptime, expireGrants, (work) =>
+  const sweep = createSweep<Held>(sweepEvery(limits, settings.session.revalidateEvery), uptime, eachRound, (work) =>
     scope.run(work),
   )
   const caps = createCaps({ whenFull: settings.session.whenFull, identities, leases: node.leases })
@@ -187,7 +188,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     marker: neutralProtocol,
     credentialsOf: (request, offered) => policyOf(request)?.authentication.credentialProtocols(offered) ?? [],
     admitted: (stream) => streams.open(stream),
-    opened: (stream, admitted) => new GuardedStream(socketId(), stream, admitted, ofSockets),
+    opened: (stream, admitted) => new GuardedStream(socketId, stream, admitted, ofSockets),
     nobody: (request, reply) => nobodyBehind(request, reply),
   })
   const ofRoutes: RouteSurroundings = {
@@ -359,6 +360,9 @@ function warnOnce(app: FastifyInstance, audit: Audit, loosened: readonly string[
   app.log.warn({ loosened }, `fastify-secure-ws: ${loosened.length} guard(s) loosened: ${loosened.join('; ')}`)
   for (const reason of loosened) audit({ type: 'options.loosened', reason })
 }
+
+/** Sockets whose ids are digested in one round of the sweep: some milliseconds of work. */
+const settledEachRound = 5_000
 
 /** Fine enough for the shortest limit, and once a second at most. */
 function sweepEvery(limits: Limits, revalidateEvery: number): number {

@@ -9,7 +9,8 @@ export type {
   IssuedTicket,
 } from './authentication/authentication.ts'
 export { type BasicOptions, basic } from './authentication/basic.ts'
-export { type BearerOptions, bearer } from './authentication/bearer.ts'
+export { bearer } from './authentication/bearer.ts'
+export type { BearerOptions } from './authentication/bearer-options.ts'
 export { type ClientCertificateOptions, clientCertificate } from './authentication/client-certificate.ts'
 export { type CookieSession, type CookieSessionOptions, cookieSession } from './authentication/cookie-session.ts'
 export { type FromRequestOptions, fromRequest } from './authentication/from-request.ts'

@@ -7,7 +7,7 @@ import { Ajv } from 'ajv'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Server as SocketIo } from 'socket.io'
 import { type WebSocket, WebSocketServer } from 'ws'
-import secureWs, { cookieSession } from '../../src/index.ts'
+import secureWs, { cookieSession, type SecureWsOptions } from '../../src/index.ts'
 import { cookieName, origin, secret, sessionId } from './credentials.ts'
 
 export interface Peer {
@@ -40,6 +40,11 @@ export const peers = {
   /** The same without a room, which is no part of a handshake. */
   async 'ours, alone'(given: Heartbeats): Promise<Peer> {
     return secured(given, () => {})
+  },
+
+  /** The same with every refusal left to the hook, where there is a request of Fastify's. */
+  async 'ours, by the hook'(given: Heartbeats): Promise<Peer> {
+    return secured(given, () => {}, { earlyRefusal: false })
   },
 
   /** ws, and nothing else: frames go back as they came. */
@@ -141,6 +146,7 @@ export type PeerName = keyof typeof peers
 async function secured(
   { heartbeats }: Heartbeats,
   opened: (socket: { join(room: string): unknown }) => void,
+  options: Partial<SecureWsOptions> = {},
 ): Promise<Peer> {
   const app = Fastify()
   const sessions = new Map([[sessionId, { id: sessionId, userId: 'ada' }]])
@@ -161,6 +167,7 @@ async function secured(
       outboundBytes: 16_777_216,
       heartbeat: heartbeats ? beat : { every: many, timeout: many },
     },
+    ...options,
   })
   const declared = { receives: { say: { schema: sayText } }, sends: { said: { schema: sayText } } }
   app.get('/', { websocket: true, secureWs: declared }, (socket) => {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { causeOf } from '../authentication/authentication.ts'
+import { causeOf } from '../authentication/asking.ts'
 import type { Capacity } from '../capacity/capacity.ts'
 import type { Caps, IdentityPlace } from '../capacity/identity-capacity.ts'
 import type { Places } from '../capacity/places.ts'
@@ -18,7 +18,7 @@ import { askOrigins, checkOrigin } from './origin.ts'
 import type { AdmissionPolicy } from './policy.ts'
 import { type Reached, reachedBy } from './reached.ts'
 import { away, failed, permit, unanswered, verified } from './refusals.ts'
-import { checkRouteSchema } from './route-schema.ts'
+import { checkRouteSchema, hasRouteSchema } from './route-schema.ts'
 import { chooseProtocol } from './sub-protocol.ts'
 import { checkTransport } from './transport.ts'
 import type { VerifyClient } from './verify-client.ts'
@@ -133,8 +133,8 @@ export const said: readonly (Pick<Step, 'name' | 'rule'> & { readonly check: (re
   {
     name: 'fetch metadata',
     rule: 'fetchMetadata',
-    check: ({ facts, reached: { own }, policy: { admission } }) =>
-      checkFetchMetadata(facts, admission.origins.sameOrigin, own),
+    check: ({ facts, reached, policy: { admission } }) =>
+      checkFetchMetadata(facts, admission.origins.sameOrigin, reached),
   },
 ]
 
@@ -212,7 +212,7 @@ export function takeThrough(
   steps: readonly Step[],
   reported: Reported,
 ): Verdict | Promise<Verdict> {
-  return through(handshake, means, steps, take, reported, 0)
+  return through(handshake, means, steps, { ask: take, reported }, 0)
 }
 
 /** Asks what `takeThrough` would answer now, and leaves everything as it is. `comesTo` is told of each step before it is asked. */
@@ -226,7 +226,7 @@ export function askThrough(
     comesTo(step.name)
     return step.check(question, means)
   }
-  return through(question, means, steps, ask, () => {}, 0)
+  return through(question, means, steps, { ask, reported() {} }, 0)
 }
 
 type Reported = (handshake: Handshake, refusal: Refusal) => void
@@ -241,35 +241,51 @@ type Ask<Q extends Question> = (step: Step, question: Q, means: Means) => Verdic
 const take: Ask<Handshake> = (step, handshake, means) =>
   step.take === undefined ? step.check(handshake, means) : step.take(handshake, means)
 
+/** The way through the list. */
+interface Way<Q extends Question> {
+  readonly ask: Ask<Q>
+  /** Told of each refusal that does not stand. */
+  readonly reported: (question: Q, refusal: Refusal) => void
+}
+
 function through<Q extends Question>(
   question: Q,
   means: Means,
   steps: readonly Step[],
-  ask: Ask<Q>,
-  reported: (question: Q, refusal: Refusal) => void,
+  way: Way<Q>,
   from: number,
 ): Verdict | Promise<Verdict> {
   for (let index = from; index < steps.length; index++) {
     const step = steps[index] as Step
-    const verdict = ask(step, question, means)
+    const verdict = way.ask(step, question, means)
     if (verdict === undefined) continue
-    if (!isThenable(verdict)) {
-      if (stands(step, question.policy)) return verdict
-      reported(question, verdict)
-      continue
-    }
-    return after(verdict, (late) => {
-      if (question.isOver) return undefined
-      if (late !== undefined && stands(step, question.policy)) return late
-      if (late !== undefined) reported(question, late)
-      return through(question, means, steps, ask, reported, index + 1)
-    })
+    if (isThenable(verdict)) return throughLater(verdict, question, means, steps, way, index)
+    if (stands(step, question.policy)) return verdict
+    way.reported(question, verdict)
   }
   return undefined
 }
 
-function listedOrigin({ facts, reached: { own }, policy: { admission } }: Said): Verdict {
+/** Goes on behind a step that has to be waited for. A function of its own: its closure would be made for every step. */
+function throughLater<Q extends Question>(
+  late: PromiseLike<Verdict>,
+  question: Q,
+  means: Means,
+  steps: readonly Step[],
+  way: Way<Q>,
+  at: number,
+): Verdict | Promise<Verdict> {
+  return after(late, (verdict) => {
+    if (question.isOver) return undefined
+    if (verdict !== undefined && stands(steps[at] as Step, question.policy)) return verdict
+    if (verdict !== undefined) way.reported(question, verdict)
+    return through(question, means, steps, way, at + 1)
+  })
+}
+
+function listedOrigin({ facts, reached, policy: { admission } }: Said): Verdict {
   if (facts.originRepeated) return refuse('SWS_ORIGIN_REFUSED', 'more than one Origin header')
+  const own = admission.origins.sameOrigin ? reached.own : undefined
   return checkOrigin({ value: facts.origin, fromBrowser: facts.fromBrowser, own }, admission.origins)
 }
 
@@ -325,6 +341,8 @@ function reserveSession(handshake: Handshake, { caps }: Means): Verdict | Promis
 function selectProtocol(question: Question, { tell }: Means): Verdict {
   const { facts, policy } = question
   const offered = facts.protocols ?? []
+  // Nothing to choose from: most pages offer nothing, and most routes speak nothing.
+  if (offered.length === 0 && policy.protocols === undefined) return undefined
   const credentials = policy.authentication.credentialProtocols(offered)
   const others = offered.filter((name) => !credentials.includes(name))
   const chosen = chooseProtocol(others, policy.protocols)
@@ -339,6 +357,7 @@ function selectProtocol(question: Question, { tell }: Means): Verdict {
 }
 
 function validate(question: Question): Verdict | Promise<Verdict> {
+  if (!hasRouteSchema(question.request)) return undefined
   return after(checkRouteSchema(question.request), ({ refusal, restore }): Verdict => {
     question.restoreRequest = restore
     return refusal

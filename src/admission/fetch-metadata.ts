@@ -1,17 +1,18 @@
 import { type Refusal, refuse } from '../http/refusal.ts'
 import type { HandshakeFacts } from './handshake-request.ts'
+import type { Reached } from './reached.ts'
 import { isFileOrigin } from './web-origin.ts'
 
 const sites = new Set(['same-origin', 'same-site', 'cross-site', 'none'])
 
 /**
  * Only ever one more reason to refuse: Chromium sends no Sec-Fetch-* with a WebSocket handshake, Firefox and Safari do.
- * What a browser says about the request must fit what Origin says about the page. `own` is the origin connected to.
+ * What a browser says about the request must fit what Origin says about the page. `reached` is what was connected to.
  */
 export function checkFetchMetadata(
   facts: HandshakeFacts,
   sameOriginOnly: boolean,
-  own: string | undefined,
+  reached: Pick<Reached, 'own'>,
 ): Refusal | undefined {
   const { fetchMode, fetchSite } = facts
   if (fetchMode !== undefined && fetchMode !== 'websocket') return refused(`Sec-Fetch-Mode ${fetchMode}`)
@@ -22,7 +23,7 @@ export function checkFetchMetadata(
   if (sameOriginOnly && fetchSite !== 'same-origin' && !opaque) {
     return refused(`Sec-Fetch-Site ${fetchSite} where only the same origin may connect`)
   }
-  if (facts.origin === own && fetchSite === 'cross-site') {
+  if (fetchSite === 'cross-site' && facts.origin === reached.own) {
     return refused('Origin says same origin, Sec-Fetch-Site says cross-site')
   }
   return undefined

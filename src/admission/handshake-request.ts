@@ -1,6 +1,6 @@
+import { parseHost } from '../http/authority.ts'
 import { listElements } from '../http/header-list.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
-import { parseHost } from './host.ts'
 
 /** The part of node:http's `IncomingMessage` that is read, once, by `readHandshake`. */
 export interface RawHandshake {
@@ -58,69 +58,107 @@ export interface HandshakeFacts {
 }
 
 /** How each header that is read may occur: once, as a list over several lines, or only noticed. All others are skipped. */
-const occurrence: ReadonlyMap<string, 'once' | 'list' | 'noticed'> = new Map([
-  ['host', 'once'],
-  ['origin', 'once'],
-  ['upgrade', 'once'],
-  ['connection', 'list'],
-  ['sec-websocket-version', 'once'],
-  ['sec-websocket-key', 'once'],
-  ['sec-websocket-protocol', 'list'],
-  ['content-length', 'once'],
-  ['transfer-encoding', 'once'],
-  ['sec-fetch-mode', 'once'],
-  ['sec-fetch-site', 'once'],
-  ['forwarded', 'noticed'],
-  ['x-forwarded-for', 'noticed'],
-  ['x-forwarded-proto', 'list'],
-  ['x-forwarded-host', 'list'],
-])
+const occurrence = {
+  Host: 'once',
+  Origin: 'once',
+  Upgrade: 'once',
+  Connection: 'list',
+  'Sec-WebSocket-Version': 'once',
+  'Sec-WebSocket-Key': 'once',
+  'Sec-WebSocket-Protocol': 'list',
+  'Content-Length': 'once',
+  'Transfer-Encoding': 'once',
+  'Sec-Fetch-Mode': 'once',
+  'Sec-Fetch-Site': 'once',
+  Forwarded: 'noticed',
+  'X-Forwarded-For': 'noticed',
+  'X-Forwarded-Proto': 'list',
+  'X-Forwarded-Host': 'list',
+} as const
 
-const proxyHeaders = ['forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host']
+type Read = keyof typeof occurrence
+
+interface ReadHeader {
+  readonly name: string
+  readonly may: 'once' | 'list' | 'noticed'
+  /** Its place among the values. */
+  readonly at: number
+}
+
+const headers: readonly ReadHeader[] = Object.entries(occurrence).map(([name, may], at) => {
+  return { name: name.toLowerCase(), may, at }
+})
+/** By both common spellings: lower case is made of a name only where it is spelt otherwise, and as long as one of these. */
+const bySpelling = new Map(
+  Object.keys(occurrence).flatMap((name, at) =>
+    [name, name.toLowerCase()].map((spelt) => [spelt, headers[at] as ReadHeader] as const),
+  ),
+)
+const lengths = new Set(headers.map(({ name }) => name.length))
+const places = Object.fromEntries(Object.keys(occurrence).map((name, at) => [name, at])) as Record<Read, number>
+const unsaid = headers.map((): string | undefined => undefined)
+
+function readHeader(name: string): ReadHeader | undefined {
+  const spelt = bySpelling.get(name)
+  return spelt === undefined && lengths.has(name.length) ? bySpelling.get(name.toLowerCase()) : spelt
+}
+
+const fetchMetadata = 'sec-fetch-'
+
+/** Any header that only a browser sends. Node's own `WebSocket` says its mode as well; no page can take the others out. */
+function isOfBrowser(name: string, value: string | undefined): boolean {
+  if (name.length <= fetchMetadata.length || name.charCodeAt(3) !== 0x2d) return false
+  const lower = name.toLowerCase()
+  return lower.startsWith(fetchMetadata) && (lower !== 'sec-fetch-mode' || value !== 'websocket')
+}
 
 /**
  * Reads the facts from `rawHeaders`: `headers` joins two `Origin` lines, keeps the first of two `Host` lines, and inherits
  * from a polluted Object.prototype. Only `injectWS` requests, which no client can make, fall back to it, own members only.
  */
 export function readHandshake(raw: RawHandshake, peer: Peer): HandshakeFacts {
-  const said = new Map<string, string>()
+  const said = unsaid.slice()
   let repeated: string | undefined
   let originRepeated = false
   let fromBrowser = false
   const lines = raw.rawHeaders ?? linesOf(raw.headers)
   for (let index = 0; index + 1 < lines.length; index += 2) {
-    const name = (lines[index] ?? '').toLowerCase()
-    const may = occurrence.get(name)
-    // Node's own `WebSocket` says its mode as well. Browsers say more than that, and no page can take it out.
-    if (name.startsWith('sec-fetch-') && (name !== 'sec-fetch-mode' || lines[index + 1] !== 'websocket'))
-      fromBrowser = true
-    if (may === undefined) continue
+    const name = lines[index] ?? ''
     const value = lines[index + 1] ?? ''
-    const before = said.get(name)
-    if (before === undefined) said.set(name, value)
-    else if (may === 'list') said.set(name, `${before}, ${value}`)
-    else if (name === 'origin') originRepeated = true
-    else if (may === 'once') repeated ??= name
+    fromBrowser ||= isOfBrowser(name, value)
+    const header = readHeader(name)
+    if (header === undefined) continue
+    const before = said[header.at]
+    if (before === undefined) said[header.at] = value
+    else if (header.may === 'list') said[header.at] = `${before}, ${value}`
+    else if (header.at === places.Origin) originRepeated = true
+    else if (header.may === 'once') repeated ??= header.name
   }
+  const forwardedProto = said[places['X-Forwarded-Proto']]
+  const forwardedHost = said[places['X-Forwarded-Host']]
   return {
     method: raw.method,
     httpVersion: raw.httpVersion,
     target: raw.url,
-    host: said.get('host'),
-    origin: said.get('origin'),
-    upgrade: said.get('upgrade'),
-    connection: said.get('connection'),
-    version: said.get('sec-websocket-version'),
-    key: said.get('sec-websocket-key'),
-    protocols: readProtocols(said.get('sec-websocket-protocol')),
-    contentLength: said.get('content-length'),
-    transferEncoding: said.get('transfer-encoding'),
-    fetchMode: said.get('sec-fetch-mode'),
-    fetchSite: said.get('sec-fetch-site'),
+    host: said[places.Host],
+    origin: said[places.Origin],
+    upgrade: said[places.Upgrade],
+    connection: said[places.Connection],
+    version: said[places['Sec-WebSocket-Version']],
+    key: said[places['Sec-WebSocket-Key']],
+    protocols: readProtocols(said[places['Sec-WebSocket-Protocol']]),
+    contentLength: said[places['Content-Length']],
+    transferEncoding: said[places['Transfer-Encoding']],
+    fetchMode: said[places['Sec-Fetch-Mode']],
+    fetchSite: said[places['Sec-Fetch-Site']],
     fromBrowser,
-    forwarded: proxyHeaders.some((name) => said.has(name)),
-    forwardedProto: peer.trusted ? said.get('x-forwarded-proto') : undefined,
-    forwardedHost: peer.trusted ? said.get('x-forwarded-host') : undefined,
+    forwarded:
+      forwardedProto !== undefined ||
+      forwardedHost !== undefined ||
+      said[places.Forwarded] !== undefined ||
+      said[places['X-Forwarded-For']] !== undefined,
+    forwardedProto: peer.trusted ? forwardedProto : undefined,
+    forwardedHost: peer.trusted ? forwardedHost : undefined,
     repeated,
     originRepeated,
     encrypted: isTls(raw.socket),
@@ -138,7 +176,8 @@ export function checkHandshakeShape(facts: HandshakeFacts): Refusal | undefined 
   if (facts.repeated !== undefined) return bad(`more than one ${facts.repeated} header`)
   if (facts.host === undefined) return bad('no Host header')
   if (parseHost(facts.host) === undefined) return bad(`malformed Host ${facts.host}`)
-  if (facts.upgrade?.toLowerCase() !== 'websocket') return bad('Upgrade is not websocket')
+  if (facts.upgrade !== 'websocket' && facts.upgrade?.toLowerCase() !== 'websocket')
+    return bad('Upgrade is not websocket')
   if (!hasToken(facts.connection, 'upgrade')) return bad('Connection does not name Upgrade')
   // Exactly these two characters: ws compares by number and so takes 013, 0xd and 1.3e1.
   if (facts.version !== '13') return otherVersion(facts.version)
@@ -175,19 +214,22 @@ function linesOf(headers: object): string[] {
 
 /** Own property, as TLSSocket sets it: a polluted Object.prototype must not turn every connection into an encrypted one. */
 function isTls(socket: object | null | undefined): boolean {
-  return socket != null && Object.getOwnPropertyDescriptor(socket, 'encrypted')?.value === true
+  return socket != null && Object.hasOwn(socket, 'encrypted') && Reflect.get(socket, 'encrypted') === true
 }
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
+const none: readonly string[] = []
+
 /** Linear in the length of the header: one split and one single-class expression per element (CVE-2021-32640 was not). */
 function readProtocols(header: string | undefined): readonly string[] | undefined {
-  if (header === undefined) return []
+  if (header === undefined) return none
   const names = listElements(header)
   if (new Set(names).size !== names.length) return undefined
   return names.every((name) => token.test(name)) ? names : undefined
 }
 
 function hasToken(header: string | undefined, wanted: string): boolean {
-  return header !== undefined && listElements(header).some((element) => element.toLowerCase() === wanted)
+  if (header === undefined || header.toLowerCase() === wanted) return header !== undefined
+  return listElements(header).some((element) => element.toLowerCase() === wanted)
 }

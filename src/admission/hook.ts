@@ -143,16 +143,26 @@ export function createGuard(surroundings: GuardSurroundings) {
       return
     }
     const handshake = new Handshake(request, reply, upgraded, facts, policy, since)
-    const stopped = (error: unknown) => conclude(handshake, upgraded, failed(error), done)
     try {
       const verdict = takeThrough(handshake, surroundings, stepsOf(policy), reported)
-      if (!isThenable(verdict)) conclude(handshake, upgraded, verdict, done)
-      else void after(verdict, (late) => conclude(handshake, upgraded, late, done), stopped)
+      if (isThenable(verdict)) concludeLater(handshake, upgraded, verdict, done)
+      else conclude(handshake, upgraded, verdict, done)
     } catch (error) {
-      stopped(error)
+      conclude(handshake, upgraded, failed(error), done)
     }
-    if (upgraded.state === 'socket') return
-    // What waits from here on may be a step of the list or a hook that comes after this one: the deadline is for both.
+    if (upgraded.state !== 'socket') wait(handshake, upgraded)
+  }
+
+  // The closures of what waits are made in functions of their own: where they stand, each handshake would pay for them.
+
+  function concludeLater(handshake: Handshake, upgraded: UpgradedStream, late: PromiseLike<Verdict>, done: () => void) {
+    const stopped = (error: unknown) => conclude(handshake, upgraded, failed(error), done)
+    void after(late, (verdict) => conclude(handshake, upgraded, verdict, done), stopped)
+  }
+
+  /** For a step of the list, or for a hook that comes after this one: the deadline is for both. */
+  function wait(handshake: Handshake, upgraded: UpgradedStream): void {
+    const { request, reply, facts, policy } = handshake
     const timeout = policy.limits.handshake
     const expire = () => {
       // The reply was taken over by something that then did nothing with it: there is nobody left to answer.

@@ -1,5 +1,5 @@
 import { badOption } from '../errors.ts'
-import { readConfiguredHost, serializeHost } from './host.ts'
+import { readConfiguredHost, serializeHost } from '../http/authority.ts'
 import { dangerouslyAllowAnyOrigin, type OriginFunction, type OriginPolicy } from './origin.ts'
 import { isOtherOrigin, readOrigin } from './web-origin.ts'
 

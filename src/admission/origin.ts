@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
+import { serializeHost } from '../http/authority.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
-import { isThenable, promiseOf } from '../thenable.ts'
-import { serializeHost } from './host.ts'
+import { after } from '../thenable.ts'
 import { isFileOrigin, isOtherOrigin, readOrigin, type WebOrigin } from './web-origin.ts'
 
 /** Admits every page of the web. A symbol, so that no configuration file and no environment variable can say it. */
@@ -30,7 +30,7 @@ export interface OriginQuestion {
   /** The header, or `undefined` when there was none. */
   readonly value: string | undefined
   readonly fromBrowser: boolean
-  /** The origin that the client connected to. */
+  /** The origin that the client connected to; asked for where the same origin may connect, and nowhere else. */
   readonly own: string | undefined
 }
 
@@ -103,17 +103,8 @@ export function askOrigins(
   const origin = readOrigin(value)?.text ?? (isOtherOrigin(value) ? value : undefined)
   if (origin === undefined) return refused(`Origin ${value} is no origin`)
   try {
-    const answer: unknown = ask(origin, request)
-    if (isThenable(answer)) return settle(origin, answer)
-    return verdict(origin, answer)
-  } catch (error) {
-    return threw(origin, error)
-  }
-}
-
-async function settle(origin: string, answer: PromiseLike<unknown>): Promise<Refusal | undefined> {
-  try {
-    return verdict(origin, await promiseOf(answer))
+    const answered = (answer: unknown) => verdict(origin, answer)
+    return after<unknown, Refusal | undefined>(ask(origin, request), answered, (error) => threw(origin, error))
   } catch (error) {
     return threw(origin, error)
   }

@@ -1,5 +1,6 @@
 import { badOption } from '../errors.ts'
-import { compileHosts, type HostPolicy, isLoopbackHost } from './host.ts'
+import { isLoopbackHost } from '../http/authority.ts'
+import { compileHosts, type HostPolicy } from './host.ts'
 import type { dangerouslyAllowAnyOrigin, OriginFunction, OriginPolicy } from './origin.ts'
 import { type CompiledOrigins, compileOrigins, hostsOf } from './origin-list.ts'
 import { isFileOrigin } from './web-origin.ts'

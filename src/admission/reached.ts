@@ -1,5 +1,6 @@
+import { type Authority, type Scheme, serializeHost } from '../http/authority.ts'
 import type { HandshakeFacts } from './handshake-request.ts'
-import { type Authority, effectiveHost, type Scheme, serializeHost } from './host.ts'
+import { effectiveHost } from './host.ts'
 import { effectiveScheme } from './transport.ts'
 
 /** The address that a client connected to, as far as it and the proxies that are trusted say. */
@@ -11,7 +12,20 @@ export interface Reached {
 }
 
 export function reachedBy(facts: HandshakeFacts): Reached {
-  const scheme = effectiveScheme(facts)
-  const host = effectiveHost(facts)
-  return { scheme, host, own: host === undefined ? undefined : `${scheme}://${serializeHost(host, scheme)}` }
+  return new ReachedAddress(effectiveScheme(facts), effectiveHost(facts))
+}
+
+class ReachedAddress implements Reached {
+  readonly scheme: Scheme
+  readonly host: Authority | undefined
+
+  constructor(scheme: Scheme, host: Authority | undefined) {
+    this.scheme = scheme
+    this.host = host
+  }
+
+  /** Most lists of origins have no use for it. */
+  get own(): string | undefined {
+    return this.host === undefined ? undefined : `${this.scheme}://${serializeHost(this.host, this.scheme)}`
+  }
 }

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { type Refusal, type RefusalCause, refuse } from '../http/refusal.ts'
-import { isThenable, promiseOf } from '../thenable.ts'
+import { after, isThenable } from '../thenable.ts'
 
 export interface SchemaVerdict {
   readonly refusal: Refusal | undefined
@@ -15,6 +15,11 @@ const parts = [
 ] as const
 
 const unchanged = () => {}
+
+/** Whether there is anything to check: most routes of sockets say nothing of their params, query or headers. */
+export function hasRouteSchema(request: FastifyRequest): boolean {
+  return parts.some(({ part }) => request.getValidationFunction(part) !== undefined)
+}
 
 /**
  * Fastify validates after its `onRequest` hooks, which is after us, and answers with what the schema wanted. A handshake is
@@ -46,7 +51,8 @@ export function checkRouteSchema(request: FastifyRequest): SchemaVerdict | Promi
     }
     // What an async validator resolves with is the client's text, not a verdict: that it resolved is.
     if (isThenable(answer)) {
-      return promiseOf(answer).then(
+      return after(
+        answer,
         (late: unknown) => (late === false ? misfit : checkFrom(index + 1, restore)),
         () => misfit,
       )

@@ -1,8 +1,8 @@
 import { isLoopbackAddress } from '../http/address.ts'
+import { type Authority, isLoopbackHost, type Scheme } from '../http/authority.ts'
 import { listElements } from '../http/header-list.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
 import type { HandshakeFacts } from './handshake-request.ts'
-import { type Authority, isLoopbackHost, type Scheme } from './host.ts'
 
 /**
  * How the client reached us. A trusted proxy's `X-Forwarded-Proto` decides, also against TLS on this leg; if any hop of it

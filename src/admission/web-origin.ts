@@ -1,4 +1,4 @@
-import { type Authority, parseHost, type Scheme, serializeHost } from './host.ts'
+import { type Authority, parseHost, type Scheme, serializeHost } from '../http/authority.ts'
 
 /** An http(s) origin in its one serialization. */
 export interface WebOrigin extends Authority {
@@ -9,6 +9,9 @@ export interface WebOrigin extends Authority {
 /** `https://`, a DNS name with its last dot, a port: six kilobytes of origin are not worth parsing. */
 const longest = 8 + 254 + 6
 
+/** The one that was asked for last: a page of strangers has its visitors' browsers send the same one all day. */
+let lately: { readonly value: string; readonly origin: WebOrigin | undefined } = { value: '', origin: undefined }
+
 /**
  * Reads an Origin header, or says that it is none. `new URL(value).origin` is no check: it repairs `https:/h`, backslashes,
  * tabs, escapes and `127.1`, and calls every unknown scheme "null". So the value must be what `URL` would write (RFC 6454
@@ -16,6 +19,11 @@ const longest = 8 + 254 + 6
  */
 export function readOrigin(value: string): WebOrigin | undefined {
   if (value.length > longest) return undefined
+  if (lately.value !== value) lately = { value, origin: parseOrigin(value) }
+  return lately.origin
+}
+
+function parseOrigin(value: string): WebOrigin | undefined {
   const [, scheme, rest = ''] = /^(https?):\/\/(.*)$/i.exec(value) ?? []
   if (scheme === undefined) return undefined
   const authority = parseHost(rest)

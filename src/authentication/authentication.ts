@@ -1,18 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { badOption } from '../errors.ts'
-import { type AskAgain, isSameIdentity, type SignedIn } from '../session/identity.ts'
+import { isSameIdentity, type SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
-import { isThenable, promiseOf } from '../thenable.ts'
-import {
-  type AuthenticateFunction,
-  type Authenticator,
-  factories,
-  type IssuedTicket,
-  type TicketRequest,
-} from './authenticator.ts'
+import { type AuthenticationVerdict, authenticateBy, nobody, peekAt, type Refused } from './asking.ts'
+import type { AuthenticateFunction, Authenticator, IssuedTicket, TicketRequest } from './authenticator.ts'
 import { checkedSession, continuedAsItWas } from './checked-session.ts'
-import { isRefusedCredential } from './credential.ts'
-import { shapeOf } from './known-options.ts'
+import { askAgainBy, type Step, stepsOf } from './steps.ts'
 
 export type { AuthenticateFunction, Authenticator, IssuedTicket, TicketRequest } from './authenticator.ts'
 
@@ -22,36 +15,6 @@ export type AuthenticateOption =
   | AuthenticateFunction
   | readonly (Authenticator | AuthenticateFunction)[]
   | false
-
-export interface Refused {
-  readonly refused: true
-  /** For the operator, in our own words: no piece of a credential. */
-  readonly reason: string
-  /** True when a look-up failed, so that nobody knows whether the credential is good: our fault, not the client's. */
-  readonly fault: boolean
-  /** The error of the look-up, for the server's log alone. */
-  readonly cause?: unknown
-  /** Which authenticator refused; left out when none recognised the request. */
-  readonly method?: string
-  /** The authenticator whose credential was good, of a session that its store does not know. */
-  readonly forgottenBy?: string
-}
-
-/** The failed look-up, and the function that failed as a developer would call it. */
-export function causeOf({ method, cause }: Refused): { readonly by: string; readonly error: unknown } {
-  return { by: method === undefined ? '`authenticate`' : `the authenticator ${method}`, error: cause }
-}
-
-/** `session` is `null` only when the route is anonymous. `method` names the authenticator that knew the session. */
-export interface Authenticated {
-  readonly refused?: never
-  readonly session: Session | null
-  /** The same session with our copy of who it is, and how to ask about it again. */
-  readonly signedIn: SignedIn | null
-  readonly method: string
-}
-
-export type AuthenticationVerdict = Authenticated | Refused
 
 /** What a compiled `authenticate` option is about, for the report at startup. */
 export interface AuthenticationPlan {
@@ -89,11 +52,6 @@ export interface Authentication {
   credentialProtocols(offered: readonly string[]): readonly string[]
   install(app: FastifyInstance): Promise<void>
   explain(): AuthenticationPlan
-}
-
-interface Step {
-  readonly method: string
-  readonly authenticator: Authenticator
 }
 
 /**
@@ -167,91 +125,6 @@ function asAccepted({ session, identity }: SignedIn): Session {
   return Object.create(session, { id: own(id), userId: own(userId), tokenId: own(tokenId) })
 }
 
-const nobody: Authenticated = { session: null, signedIn: null, method: 'none' }
-
-type Ask = (authenticator: Authenticator, request: FastifyRequest) => ReturnType<Authenticator['authenticate']>
-
-const askBy: Ask = (authenticator, request) => authenticator.authenticate(request)
-const peekAt: Ask = (authenticator, request) =>
-  authenticator.peek === undefined ? authenticator.authenticate(request) : authenticator.peek(request)
-
-function authenticateBy(
-  steps: readonly Step[],
-  request: FastifyRequest,
-  now: () => number,
-  ask: Ask = askBy,
-  asked: readonly Step[] = steps,
-): AuthenticationVerdict | Promise<AuthenticationVerdict> {
-  for (const [at, { method, authenticator }] of steps.entries()) {
-    try {
-      const found = ask(authenticator, request)
-      if (isThenable(found)) {
-        return promiseOf(found).then(
-          (session) =>
-            verdictOn(session, method, authenticator, now()) ??
-            authenticateBy(steps.slice(at + 1), request, now, ask, asked),
-          (error: unknown) => refusedBy(error, method),
-        )
-      }
-      const verdict = verdictOn(found, method, authenticator, now())
-      if (verdict !== undefined) return verdict
-    } catch (error) {
-      return refusedBy(error, method)
-    }
-  }
-  return nobodyFound(asked, request)
-}
-
-function nobodyFound(steps: readonly Step[], request: FastifyRequest): Refused {
-  const nobody = { refused: true, reason: 'no known credential', fault: false } as const
-  const known = steps.find(({ authenticator }) => recognises(authenticator, request))
-  return known === undefined ? nobody : { ...nobody, forgottenBy: known.method }
-}
-
-function recognises(authenticator: Authenticator, request: FastifyRequest): boolean {
-  try {
-    return authenticator.recognises?.(request) === true
-  } catch {
-    return false
-  }
-}
-
-function verdictOn(
-  found: unknown,
-  method: string,
-  authenticator: Authenticator,
-  now: number,
-): AuthenticationVerdict | undefined {
-  try {
-    const signedIn = checkedSession(found, now, askAgainBy(authenticator))
-    return signedIn === null ? undefined : { session: signedIn.session, signedIn, method }
-  } catch (error) {
-    return refusedBy(error, method)
-  }
-}
-
-/** Of a foreign error only the class and code are told: its message may quote the credential. */
-function refusedBy(error: unknown, method: string): Refused {
-  if (isRefusedCredential(error)) return { refused: true, reason: `${method}: ${error.message}`, fault: false, method }
-  return { refused: true, reason: `${method}: threw ${shownKind(error)}`, fault: true, cause: error, method }
-}
-
-/** The name of something thrown, which may throw again when somebody looks at it (MS-15). */
-function shownKind(error: unknown): string {
-  try {
-    const kind = error instanceof Error && /^[A-Za-z]\w{0,63}$/.test(error.name) ? error.name : 'something'
-    const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
-    return /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? `${kind} (${code})` : kind
-  } catch {
-    return 'something'
-  }
-}
-
-function askAgainBy(authenticator: Authenticator): AskAgain | undefined {
-  if (authenticator.revalidate === undefined) return undefined
-  return (session) => authenticator.revalidate?.(session)
-}
-
 function isAskedAgain({ revalidate, asksAgain }: Authenticator): boolean {
   return revalidate !== undefined || asksAgain === true
 }
@@ -272,7 +145,7 @@ function ticketIssuer(steps: readonly Step[], now: () => number): Authentication
   const askers =
     issueFor === undefined
       ? steps.filter(({ authenticator }) => authenticator.issue === undefined)
-      : [{ method: issueFor.name, authenticator: issueFor }]
+      : [{ method: issueFor.name, authenticator: issueFor, askAgain: askAgainBy(issueFor) }]
   const issue = tickets.issue.bind(tickets)
   return async (request, ask) => {
     const verdict = await authenticateBy(askers, request, now)
@@ -280,63 +153,4 @@ function ticketIssuer(steps: readonly Step[], now: () => number): Authentication
     if (verdict.signedIn === null) return { refused: true, reason: 'a ticket needs a session', fault: false }
     return issue(verdict.signedIn.session, ask, verdict.signedIn)
   }
-}
-
-const threeWays =
-  'There is no default, because a socket that anybody may open is a decision. Write one of: ' +
-  '`authenticate: cookieSession({ secret, load })` for browsers, ' +
-  '`authenticate: bearer({ jwks, algorithms, issuer, audience })` for JSON Web Tokens, ' +
-  'or `authenticate: false` to let everybody in without a session.'
-
-function stepsOf(option: unknown, path: string): readonly Step[] {
-  if (option === undefined) throw badOption(path, option, threeWays)
-  if (!Array.isArray(option)) return [stepOf(option, path, new Set())]
-  if (option.length === 0) throw badOption(path, option, `An empty list lets nobody in. ${threeWays}`)
-  const taken = new Set<string>()
-  return option.map((member, at) => stepOf(member, `${path}[${at}]`, taken))
-}
-
-function stepOf(member: unknown, path: string, taken: Set<string>): Step {
-  const call = factories.get(member)
-  if (call !== undefined) {
-    throw badOption(
-      path,
-      `the function that makes an authenticator`,
-      `Call it: \`${path.startsWith('authenticate') ? 'authenticate: ' : ''}${call}\`.`,
-    )
-  }
-  const authenticator = isAuthenticateFunction(member) ? byFunction(member) : member
-  if (!isAuthenticator(authenticator)) throw badOption(path, shapeOf(member), adviceFor(member))
-  let method = authenticator.name
-  // Two of one kind (two issuers, say) are told apart, or a session would be revalidated by the wrong one.
-  for (let count = 2; taken.has(method); count++) method = `${authenticator.name}#${count}`
-  taken.add(method)
-  return { method, authenticator }
-}
-
-/**
- * Where a function takes its credential from is unknown. It does not fail the start together with open origins, because it
- * may well read a header that no browser attaches; the warning about these origins names it.
- */
-function byFunction(authenticate: AuthenticateFunction): Authenticator {
-  return { name: 'function', ambient: false, authenticate }
-}
-
-function isAuthenticateFunction(member: unknown): member is AuthenticateFunction {
-  return typeof member === 'function'
-}
-
-function isAuthenticator(member: unknown): member is Authenticator {
-  if (typeof member !== 'object' || member === null) return false
-  if (!('name' in member) || typeof member.name !== 'string' || !/^[A-Za-z][\w.-]{0,63}$/.test(member.name))
-    return false
-  if (!('ambient' in member) || typeof member.ambient !== 'boolean') return false
-  return 'authenticate' in member && typeof member.authenticate === 'function'
-}
-
-function adviceFor(member: unknown): string {
-  if (member === false)
-    return 'In a list `false` would let in everybody whom the others do not know. Write `authenticate: false` alone.'
-  if (member === true) return `True says nothing about who may enter. ${threeWays}`
-  return 'Write an authenticator (`cookieSession(...)`, `bearer(...)`, ...), or a function `(request) => Session | null`.'
 }

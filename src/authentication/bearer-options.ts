@@ -1,11 +1,54 @@
 import type { KeyObject } from 'node:crypto'
-import type { JWTVerifyGetKey, JWTVerifyOptions } from 'jose'
+import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from 'jose'
 import { badOption } from '../errors.ts'
+import type { Session } from '../session/session.ts'
 import { isSymmetric, knownAlgorithms } from './algorithms.ts'
-import type { BearerOptions } from './bearer.ts'
-import { keySet } from './key-set.ts'
+import type { FoundSession } from './authenticator.ts'
+import { type KeySet, keySet } from './key-set.ts'
 import { refuseNoFunction, refuseUnknownOptions, shapeOf } from './known-options.ts'
-import { verificationKey } from './verification-key.ts'
+import { type VerificationKey, verificationKey } from './verification-key.ts'
+
+/** Options of `bearer`. */
+export interface BearerOptions {
+  /** The key, or several while one replaces the other. No default: give either `key` or `jwks`. */
+  readonly key?: VerificationKey | readonly VerificationKey[]
+  /**
+   * The key set of the issuer, by URL or as it is. A set from a URL is fetched when it is first needed, again after 10
+   * minutes, and for an unknown `kid` at most every 30 seconds. No default: give either `key` or `jwks`.
+   */
+  readonly jwks?: KeySet
+  /**
+   * The JWS algorithms that count, for example `['RS256']` (RFC 8725 section 3.1). Required. Never taken from the
+   * token, never HS* together with others.
+   */
+  readonly algorithms: readonly string[]
+  /** The value, or one of the values, that `iss` must have. Required. */
+  readonly issuer: string | readonly string[]
+  /** The value, or one of the values, that `aud` must be or hold. Required. */
+  readonly audience: string | readonly string[]
+  /** Seconds that clocks may differ, default 5, at most 300. */
+  readonly clockTolerance?: number
+  /** The header's `typ`, for example `'at+jwt'`, so that an ID token is not taken for an access token. Default: any. */
+  readonly typ?: string
+  /** Default both: `Authorization: Bearer <token>`, and `Sec-WebSocket-Protocol: chat, bearer.<token>` for browsers. */
+  readonly from?: readonly ('authorization' | 'protocol')[]
+  /**
+   * The name of a query parameter that may carry the token. URLs end up in logs of proxies, of Fastify, of everybody.
+   * Default: none.
+   */
+  readonly dangerouslyAllowQueryToken?: string
+  /**
+   * The session of verified claims. Default: `userId` is `<iss>|<sub>`, `id` is made of `sid` or `jti` or, without
+   * both, a digest of the token, `expiresAt` is `exp` and the tolerance, `authenticatedAt` is `auth_time`, `tokenId` is
+   * `jti`.
+   */
+  readonly session?: (claims: JWTPayload) => FoundSession | Promise<FoundSession>
+  /**
+   * Asked again while a socket is open, each `session.revalidateEvery`: `false`, `null` or `undefined` ends the
+   * session, `true` keeps it, a session takes its place. Default: the token counts until `expiresAt`.
+   */
+  readonly revalidate?: (session: Session) => boolean | FoundSession | Promise<boolean | FoundSession>
+}
 
 /** The options of `bearer` as finished values. */
 export interface BearerPlan {

@@ -13,12 +13,13 @@ import { KnownSession } from './known-session.ts'
  */
 export function checkedSession(found: unknown, now: number, askAgain?: AskAgain, issuedAt?: number): SignedIn | null {
   if (found === null || found === undefined) return null
-  const [session, facts] = found instanceof KnownSession ? [found.session, found.facts] : [found, {}]
-  const identity = readIdentity(session, facts.issuedAt ?? issuedAt)
+  const facts = found instanceof KnownSession ? found.facts : undefined
+  const session = found instanceof KnownSession ? found.session : found
+  const identity = readIdentity(session, facts?.issuedAt ?? issuedAt)
   if (typeof identity === 'string') throw new RefusedCredential(`what was returned is no session: ${identity}`)
   if (isExpired(identity, now)) throw new RefusedCredential('the session has expired (`expiresAt` is in milliseconds)')
   // `readIdentity` has looked at every member that the type promises.
-  return { session: session as Session, identity, askAgain: facts.askAgain ?? askAgain }
+  return { session: session as Session, identity, askAgain: facts?.askAgain ?? askAgain }
 }
 
 /**

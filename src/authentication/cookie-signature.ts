@@ -18,16 +18,23 @@ export function cookieSignature(secrets: readonly Buffer[]): CookieSignature {
   const macs = secrets.map(hmac)
   const [signing] = macs
   if (signing === undefined) throw new TypeError('a signature needs a secret')
+  // Kept, as all of this is one turn: a Buffer for each comparison was more than the comparison.
+  const given = Buffer.alloc(4 * signatureLength)
+  const givenBytes = given.subarray(0, signatureLength)
+  const expected = Buffer.alloc(signatureLength)
   return {
     sign: (value) => `${value}.${signing(value)}`,
     verify(signed) {
       const dot = signed.lastIndexOf('.')
-      if (dot === -1) return undefined
+      // As text: base64 can be written in more than one way, and only one of them was signed. Of other than ASCII, as many
+      // characters are more bytes.
+      if (dot === -1 || signed.length - dot - 1 !== signatureLength) return undefined
+      if (given.write(signed.slice(dot + 1)) !== signatureLength) return undefined
       const value = signed.slice(0, dot)
-      const given = Buffer.from(signed.slice(dot + 1))
-      // As text: base64 can be written in more than one way, and only one of them was signed.
-      if (given.length !== signatureLength) return undefined
-      const isRight = macs.some((mac) => timingSafeEqual(given, Buffer.from(mac(value))))
+      const isRight = macs.some((mac) => {
+        expected.write(mac(value), 'latin1')
+        return timingSafeEqual(givenBytes, expected)
+      })
       return isRight ? value : undefined
     },
   }
@@ -35,6 +42,8 @@ export function cookieSignature(secrets: readonly Buffer[]): CookieSignature {
 
 const blockBytes = 64
 const digestBytes = 32
+/** Longer texts are hashed in a buffer of their own. */
+const keptBytes = 1_024
 
 /**
  * HMAC-SHA-256 as RFC 2104 section 2 has it, as two calls of the one-shot hash: H(K ^ opad, H(K ^ ipad, text)). OpenSSL 3
@@ -45,14 +54,15 @@ function hmac(secret: Buffer): (text: string) => string {
   const key = Buffer.alloc(blockBytes)
   if (secret.length > blockBytes) key.set(hash('sha256', secret, 'buffer'))
   else key.set(secret)
-  const inner = key.map((byte) => byte ^ 0x36)
+  const inner = Buffer.alloc(blockBytes + keptBytes)
+  inner.set(key.map((byte) => byte ^ 0x36))
   const outer = Buffer.alloc(blockBytes + digestBytes)
   outer.set(key.map((byte) => byte ^ 0x5c))
   return (text) => {
-    const bytes = Buffer.allocUnsafe(blockBytes + Buffer.byteLength(text))
-    bytes.set(inner)
+    const length = Buffer.byteLength(text)
+    const bytes = length <= keptBytes ? inner : Buffer.concat([inner], blockBytes + length)
     bytes.write(text, blockBytes)
-    outer.set(hash('sha256', bytes, 'buffer'), blockBytes)
+    outer.write(hash('sha256', bytes.subarray(0, blockBytes + length), 'binary'), blockBytes, 'latin1')
     return hash('sha256', outer, 'base64').slice(0, signatureLength)
   }
 }

@@ -26,18 +26,28 @@ export function isRefusedCredential(error: unknown): error is RefusedCredential 
  * `name` is in lower case. A request without `rawHeaders` (injectWS) is read from the own properties of `headers`.
  */
 export function headerLines(request: Pick<FastifyRequest, 'raw'>, name: string): readonly string[] {
-  const lines: string[] = []
+  let lines: string[] | undefined
   const { rawHeaders, headers } = request.raw
   if (Array.isArray(rawHeaders)) {
     for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
       const value = rawHeaders[at + 1]
       const key = rawHeaders[at]
-      if (value !== undefined && key?.length === name.length && key.toLowerCase() === name) lines.push(value)
+      if (value === undefined || key?.length !== name.length || !isSameName(key, name)) continue
+      // A list of one: one that grows has room for seventeen.
+      if (lines === undefined) lines = [value]
+      else lines.push(value)
     }
-    return lines
+    return lines ?? none
   }
   const value = Object.hasOwn(headers, name) ? headers[name] : undefined
   return value === undefined ? [] : [value].flat()
+}
+
+const none: readonly string[] = []
+
+/** Lower case is made of a name only when its first letter is the right one. */
+function isSameName(key: string, name: string): boolean {
+  return (key.charCodeAt(0) | 0x20) === name.charCodeAt(0) && key.toLowerCase() === name
 }
 
 /** The one line of a header; `undefined` when there is none. Two are refused: which of them counts is what smuggling is about. */

@@ -1,5 +1,6 @@
 import type { AskAgain } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
+import { after } from '../thenable.ts'
 
 /** Facts that an authenticator knows about a session besides its members. */
 export interface KnownFacts {
@@ -29,19 +30,12 @@ export function known(
   found: Found | PromiseLike<Found>,
   facts: KnownFacts,
 ): KnownSession | null | Promise<KnownSession | null> {
-  if (isPromise(found)) return Promise.resolve(found).then((session) => wrapped(session, facts))
-  return wrapped(found, facts)
+  return after(found, (session) =>
+    session === null || session === undefined ? null : new KnownSession(session, facts),
+  )
 }
 
 /** The session inside an answer of any authenticator. */
 export function bareSession(found: KnownSession | Found): Found {
   return found instanceof KnownSession ? found.session : found
-}
-
-function wrapped(found: Found, facts: KnownFacts): KnownSession | null {
-  return found === null || found === undefined ? null : new KnownSession(found, facts)
-}
-
-function isPromise(found: Found | PromiseLike<Found>): found is PromiseLike<Found> {
-  return typeof found === 'object' && found !== null && 'then' in found && typeof found.then === 'function'
 }

@@ -50,7 +50,7 @@ export function createHandshakeRate(perMinute: number): HandshakeRate {
     },
   }
 
-  function waitOf(places: readonly number[], now: number): number | undefined {
+  function waitOf(places: Uint32Array, now: number): number | undefined {
     // The window before fades out while this one runs: no burst of twice the limit across the boundary. A clock that was
     // set back counts as the beginning of the window.
     const elapsed = Math.max(0, now - window * minute)
@@ -58,11 +58,14 @@ export function createHandshakeRate(perMinute: number): HandshakeRate {
     return least(current, places) + fading + 1 > perMinute ? minute - elapsed : undefined
   }
 
-  function count(counters: Uint32Array, places: readonly number[], by: 1 | -1): void {
+  function count(counters: Uint32Array, places: Uint32Array, by: 1 | -1): void {
     if (counters === current) total += by
     else totalBefore += by
     // Never below zero: a clock that was set back may have counted in another window than it says now.
-    for (const place of places) counters[place] = Math.max(0, (counters[place] ?? 0) + by)
+    for (let row = 0; row < rows; row++) {
+      const place = places[row] ?? 0
+      counters[place] = Math.max(0, (counters[place] ?? 0) + by)
+    }
   }
 
   function turnTo(next: number): void {
@@ -76,20 +79,22 @@ export function createHandshakeRate(perMinute: number): HandshakeRate {
   }
 }
 
+/** The place of an address in each row, until the next one is asked for: kept, as all of this is one turn. */
+const placesNow = new Uint32Array(rows)
+
 /** Fourteen bits of the hash for each row. */
-function placesOf(address: string, key: HashKey): readonly number[] {
-  const [first, second] = halfSipHash(address, key)
+function placesOf(address: string, key: HashKey): Uint32Array {
+  const { first, second } = halfSipHash(address, key)
   const mask = columns - 1
-  return [
-    first & mask,
-    columns + ((first >>> 14) & mask),
-    2 * columns + (second & mask),
-    3 * columns + ((second >>> 14) & mask),
-  ]
+  placesNow[0] = first & mask
+  placesNow[1] = columns + ((first >>> 14) & mask)
+  placesNow[2] = 2 * columns + (second & mask)
+  placesNow[3] = 3 * columns + ((second >>> 14) & mask)
+  return placesNow
 }
 
-function least(counters: Uint32Array, places: readonly number[]): number {
+function least(counters: Uint32Array, places: Uint32Array): number {
   let smallest = Number.POSITIVE_INFINITY
-  for (const place of places) smallest = Math.min(smallest, counters[place] ?? 0)
+  for (let row = 0; row < rows; row++) smallest = Math.min(smallest, counters[places[row] ?? 0] ?? 0)
   return smallest
 }

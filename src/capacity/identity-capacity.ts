@@ -50,17 +50,22 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
   const leaving = new Set<Held>()
 
   function reserve(identity: Identity, limits: CapLimits): IdentityReservation | Promise<IdentityReservation> {
-    const caps = capsOf(identity, limits)
+    const { sessionId, userId } = identity
     const place = new Place(leaving)
-    for (const [kind, id, limit] of caps) {
-      const { slot, refusal } = reserveHere(kind, id, limit, place)
-      if (slot === undefined) {
-        place.release()
-        return { refusal }
-      }
-      place.push(slot)
+    const refusal =
+      holdHere('session', sessionId, limits.connectionsPerSession, place) ??
+      (userId === undefined ? undefined : holdHere('user', userId, limits.connectionsPerUser, place))
+    if (refusal !== undefined) {
+      place.release()
+      return { refusal }
     }
-    return leases === undefined ? { place } : reserveEverywhere(caps, place, leases)
+    return leases === undefined ? { place } : reserveEverywhere(capsOf(identity, limits), place, leases)
+  }
+
+  function holdHere(kind: 'session' | 'user', id: string, limit: number, place: Place): Refusal | undefined {
+    const { slot, refusal } = reserveHere(kind, id, limit, place)
+    if (slot !== undefined) place.push(slot)
+    return refusal
   }
 
   function reserveHere(kind: 'session' | 'user', id: string, limit: number, place: Place): Reservation {
@@ -148,6 +153,8 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
 
 export type Caps = ReturnType<typeof createCaps>
 
+const none: readonly Held[] = []
+
 class Place extends Slots implements IdentityPlace {
   readonly #leaving: Set<Held>
   #claimed: Held[] | undefined
@@ -165,7 +172,7 @@ class Place extends Slots implements IdentityPlace {
 
   /** Their places are free in this turn; their TCP connections go when the closing handshake is over. */
   open(): void {
-    for (const connection of this.#claimed ?? []) {
+    for (const connection of this.#claimed ?? none) {
       this.#leaving.delete(connection)
       if (!connection.ended) connection.end(CloseCode.PolicyViolation, 'a newer connection took this place')
       connection.admitted.place?.release()
@@ -174,7 +181,7 @@ class Place extends Slots implements IdentityPlace {
   }
 
   override release(): void {
-    for (const connection of this.#claimed ?? []) this.#leaving.delete(connection)
+    for (const connection of this.#claimed ?? none) this.#leaving.delete(connection)
     this.#claimed = undefined
     super.release()
   }

@@ -1,18 +1,12 @@
 import type { Slot } from '../capacity/capacity.ts'
 import type { EncodeMode, OutboundPolicy } from '../outbound/outbound.ts'
-import type { Identities } from '../revocation/identities.ts'
-import type { Revalidation } from '../revocation/revalidation.ts'
-import type { Rooms } from '../rooms/rooms.ts'
-import type { Identity, SignedIn } from '../session/identity.ts'
+import type { SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
-import type { Audit, AuditLogger } from '../telemetry/audit.ts'
-import type { Connection } from './connection.ts'
-import type { Held } from './held.ts'
+import type { AuditLogger } from '../telemetry/audit.ts'
+import type { ListenerLimits } from './dispatch.ts'
 import type { InboxBounds } from './inbox.ts'
 import type { LifeLimits } from './life.ts'
-import type { ListenerLimits, ReceivingPolicy } from './receiving.ts'
-import type { Scope } from './scope.ts'
-import type { Sweep } from './sweep.ts'
+import type { ReceivingPolicy } from './receiving.ts'
 
 /** The `limits` on the life of one socket. */
 export interface ConnectionLimits extends LifeLimits, InboxBounds, ListenerLimits {
@@ -64,26 +58,4 @@ export interface Admitted {
   readonly since: number
   /** What counts towards this session and user: can be given back before the TCP connection has gone. */
   readonly place: (Slot & { open(): void }) | undefined
-}
-
-/** What the sockets of one server share. */
-export interface Surroundings {
-  /** Milliseconds since the epoch: for what others date (`expiresAt`, `at`, `authenticatedAt`), and for nothing else. It can be set. */
-  readonly now: () => number
-  /** Milliseconds on a clock that nobody can set: for every duration, and for what came before what in this process. */
-  readonly uptime: () => number
-  /** The async context of whatever ws, a stream or a timer makes this package do. */
-  readonly scope: Scope
-  readonly audit: Audit
-  /** Whether anybody hears events: a join must not make one for nobody. */
-  readonly isHeard: () => boolean
-  readonly expiryGrace: number
-  readonly rooms: Rooms<Connection>
-  readonly identities: Identities<Held>
-  readonly sweep: Sweep<Held>
-  /** Asked after the identity rooms were joined: a revocation from during the handshake, which began at `since`, is found here. */
-  readonly isDenied: (identity: Identity, since: number) => boolean
-  readonly revalidation: Revalidation
-  /** Were this identity's rights changed since a handshake began at `since`? */
-  readonly isStale: (identity: Identity, since: number) => boolean
 }

@@ -8,7 +8,7 @@ import { SharedFrame } from '../outbound/shared-frame.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
 import type { SignedIn } from '../session/identity.ts'
 import { failureOf } from '../telemetry/thrown.ts'
-import type { Admitted, Surroundings } from './admitted.ts'
+import type { Admitted } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
 import { ExpiryNotice } from './expiry-notice.ts'
 import { HeldSocket } from './held-socket.ts'
@@ -19,6 +19,7 @@ import { closed, closing, hasEnded, opened, opening, type Phase } from './phase.
 import type { Port, SendCallback, SendOptions } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
 import { closedError, Sending, type SendingHost } from './sending.ts'
+import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
 
 /** The life of one socket, from the 101 to the last byte. `SecureWebSocket` is its public face; this is its state. */
@@ -36,14 +37,14 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   /** Only where the session has an end. */
   #notice: ExpiryNotice | undefined
 
-  constructor(id: string, socket: EventEmitter, wire: Port, admitted: Admitted, surroundings: Surroundings) {
-    super(id, admitted, surroundings)
+  constructor(makeId: () => string, socket: EventEmitter, wire: Port, admitted: Admitted, surroundings: Surroundings) {
+    super(makeId, admitted, surroundings)
     this.socket = socket
     this.wire = wire
     wire.owner = this
     // Nothing is read while the handler is at work: early frames wait in the kernel, neither lost nor early (X-4).
     wire.block('opening')
-    this.#life = new Life(id)
+    this.#life = new Life(this)
     this.begin()
   }
 
@@ -333,7 +334,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
       if (this.finishing) this.#sending?.cut()
       return
     }
-    this.report.closed(code, reason, this.uptime())
+    this.reportEnd(code, reason)
     this.gate(code)
     if (how.terminate === true) this.wire.terminate()
     else this.wire.closeFrame(code, closeReason(code, how.retryAfter))
@@ -362,7 +363,9 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     this.#receiving?.end()
     this.listening.wake()
     // The peer's close frame has to be read, whoever had paused the reader.
-    for (const why of ['opening', 'queue', 'application'] as const) this.wire.unblock(why)
+    this.wire.unblock('opening')
+    this.wire.unblock('queue')
+    this.wire.unblock('application')
   }
 
   terminate(): void {
@@ -375,7 +378,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     this.gate(code)
     const end = closed(this.#phase, code)
     this.#phase = end
-    this.report.closed(end.code, undefined, this.uptime())
+    this.reportEnd(end.code, undefined)
     this.leave()
     this.surroundings.rooms.forget(this)
   }

@@ -3,6 +3,14 @@ import { isThenable } from '../thenable.ts'
 import { type Caller, callListeners } from './listeners.ts'
 import type { Tick } from './sweep.ts'
 
+export interface ListenerLimits {
+  /**
+   * How long the listeners of one message may take, in ms, where they are async. Then the client gets `SWS_TIMEOUT`, and the next
+   * message is read. Default 30,000.
+   */
+  readonly listener: number
+}
+
 /** The way a call of listeners ended. */
 export type Outcome =
   | { readonly kind: 'returned'; readonly value: unknown }

@@ -1,8 +1,9 @@
 import { CloseCode } from '../errors.ts'
-import type { Admitted, Surroundings } from './admitted.ts'
+import type { Admitted } from './admitted.ts'
 import { noCode } from './close.ts'
 import { HeldSocket } from './held-socket.ts'
 import { checkLifetime } from './life.ts'
+import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
 
 /** The stream of another server's socket, as far as it is needed: its bytes are not ours. */
@@ -24,8 +25,8 @@ export class GuardedStream extends HeldSocket {
   #silentAt: number | undefined
   #ended = false
 
-  constructor(id: string, stream: OtherStream, admitted: Admitted, surroundings: Surroundings) {
-    super(id, admitted, surroundings)
+  constructor(makeId: () => string, stream: OtherStream, admitted: Admitted, surroundings: Surroundings) {
+    super(makeId, admitted, surroundings)
     this.#stream = stream
     this.#silentAt = stream.bytesWritten
     stream.once('close', () => this.#closed())
@@ -78,6 +79,6 @@ export class GuardedStream extends HeldSocket {
 
   #over(code: number, reason: string): void {
     this.#ended = true
-    this.report.closed(code, reason, this.surroundings.uptime())
+    this.reportEnd(code, reason)
   }
 }

@@ -2,14 +2,14 @@ import { CloseCode } from '../errors.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
-import type { Admitted, Surroundings } from './admitted.ts'
+import type { Admitted } from './admitted.ts'
 import { Report, wholeMs } from './report.ts'
 import { type Reviewed, Rights } from './rights.ts'
+import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
 
 /** An open socket without its frames: whose it is, since when, and how that ends. The same for ours and for one behind a guard. */
 export abstract class HeldSocket implements Reviewed {
-  readonly id: string
   readonly admitted: Admitted
   /** In ms since the epoch: what other machines say about a session is compared with it. */
   readonly openedAt: number
@@ -18,18 +18,37 @@ export abstract class HeldSocket implements Reviewed {
   /** Replaced as a whole when the session is asked about again; its `identity` is the copy that everything here goes by. */
   signedIn: SignedIn | null
   protected readonly surroundings: Surroundings
-  protected readonly report: Report
-  protected readonly rights: Rights
+  #report: Report | undefined
+  #rights: Rights | undefined
 
-  constructor(id: string, admitted: Admitted, surroundings: Surroundings) {
-    this.id = id
+  readonly #makeId: () => string
+  #id: string | undefined
+
+  constructor(makeId: () => string, admitted: Admitted, surroundings: Surroundings) {
+    this.#makeId = makeId
     this.admitted = admitted
     this.signedIn = admitted.signedIn
     this.surroundings = surroundings
     this.openedAt = surroundings.now()
     this.since = surroundings.uptime()
-    this.report = new Report(this, surroundings)
-    this.rights = new Rights(this, surroundings)
+  }
+
+  /** Made for whoever asks first: an event that somebody hears, a room, the application. */
+  get id(): string {
+    this.#id ??= this.#makeId()
+    return this.#id
+  }
+
+  /** Made with the first event that somebody hears. */
+  protected get report(): Report {
+    this.#report ??= new Report(this, this.surroundings)
+    return this.#report
+  }
+
+  /** Made with the first visit of the sweep, or the first question. */
+  protected get rights(): Rights {
+    this.#rights ??= new Rights(this, this.surroundings)
+    return this.#rights
   }
 
   /** Nothing is delivered to anybody any more. */
@@ -58,7 +77,9 @@ export abstract class HeldSocket implements Reviewed {
     surroundings.sweep.add(this)
     surroundings.identities.enter(this)
     const { method, since } = admitted
-    this.audit({ type: 'handshake.accepted', durationMs: wholeMs(this.since - since), method })
+    if (surroundings.isHeard()) {
+      this.report.event({ type: 'handshake.accepted', durationMs: wholeMs(this.since - since), method })
+    }
     // Race: revoked while the handshake ran. The identity rooms are joined, so a later revocation finds this socket;
     // an earlier one is found now. Both in one turn: there is no gap between them.
     if (signedIn === null) return
@@ -121,6 +142,11 @@ export abstract class HeldSocket implements Reviewed {
   }
 
   audit(entry: AuditEntry): void {
-    this.report.event(entry)
+    if (this.surroundings.isHeard()) this.report.event(entry)
+  }
+
+  /** The end has begun, by whomever: told once. */
+  protected reportEnd(code: number, reason: string | undefined): void {
+    if (this.surroundings.isHeard()) this.report.closed(code, reason, this.surroundings.uptime())
   }
 }

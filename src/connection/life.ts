@@ -65,7 +65,7 @@ export interface LifeState {
  * not count the time in which this process could not read: what a peer has sent then counts as sent.
  */
 export class Life {
-  readonly #id: string
+  readonly #socket: { readonly id: string }
   #active = true
   #activeAt = 0
   #pingedAt: number | undefined
@@ -75,9 +75,9 @@ export class Life {
   #mark: { readonly at: number; readonly position: number } | undefined
   #endedAt: number | undefined
 
-  /** @param id of the socket, not to be guessed from outside */
-  constructor(id: string) {
-    this.#id = id
+  /** @param socket has an id that nobody outside can guess; made when the first ping asks for it */
+  constructor(socket: { readonly id: string }) {
+    this.#socket = socket
   }
 
   /** A message went out. */
@@ -153,7 +153,7 @@ export class Life {
   #beat(every: number, served: number): LifeVerdict | undefined {
     if (this.#awaitedPong !== undefined || served - (this.#pingedAt ?? served) < every) return undefined
     // Unpredictable enough: a pong that comes without its ping must not match the next one.
-    const payload = Buffer.from(`${this.#id.slice(0, 8)}${this.#pings++}`)
+    const payload = Buffer.from(`${this.#socket.id.slice(0, 8)}${this.#pings++}`)
     this.#pingedAt = served
     this.#awaitedPong = payload
     return { kind: 'ping', payload }

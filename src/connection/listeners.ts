@@ -44,6 +44,15 @@ export function emitContained(
   return listeners.length > 0
 }
 
+/** The events that nobody listens to. */
+export function unheard(emitter: EventEmitter, events: Iterable<string>): readonly string[] {
+  let found: readonly string[] = none
+  for (const event of events) if (emitter.listenerCount(event) === 0) found = [...found, event]
+  return found
+}
+
+const none: readonly string[] = []
+
 /** The callback, without its failures: each goes to `onFault`. */
 export function containedCallback<E>(
   callback: (error: E) => unknown,

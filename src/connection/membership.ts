@@ -1,9 +1,10 @@
 import { badOption, SecureWsError } from '../errors.ts'
+import type { Recipient } from '../rooms/audience.ts'
 import type { Grant, Reservation, Rooms } from '../rooms/rooms.ts'
 import { checkUntil } from '../session/until.ts'
-import type { Surroundings } from './admitted.ts'
 import type { Connection } from './connection.ts'
 import { permits } from './rights.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** So often a question is asked again because what it was about has changed meanwhile; then the answer is no. */
 const mostAsked = 3
@@ -38,12 +39,12 @@ export function joinRoom(
 }
 
 /** Takes a socket out of a room, or lets it not come in. @throws SecureWsError `SWS_BAD_ROOM` */
-export function leaveRoom(connection: Connection, rooms: Rooms<Connection>, room: string): void {
+export function leaveRoom(connection: Connection, rooms: Pick<Rooms<Recipient>, 'leave'>, room: string): void {
   if (rooms.leave(connection, room)) connection.audit({ type: 'room.left', room })
 }
 
 /** Takes a socket out of a room because somebody says so. False: it was not there; it does not come in if it was about to. */
-export function kickFrom(connection: Connection, rooms: Rooms<Connection>, room: string): boolean {
+export function kickFrom(connection: Connection, rooms: Pick<Rooms<Recipient>, 'leave'>, room: string): boolean {
   if (!rooms.leave(connection, room)) return false
   connection.leftRoom(room, 'kicked')
   return true

@@ -18,7 +18,7 @@ import { type Underway, underway } from '../outbound/underway.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { isThenable } from '../thenable.ts'
-import { Dispatch, type Outcome } from './dispatch.ts'
+import { Dispatch, type ListenerLimits, type Outcome } from './dispatch.ts'
 import { type Frame, Inbox, type InboxBounds, type InboxHost } from './inbox.ts'
 import { emitContained } from './listeners.ts'
 import type { Listening } from './listening.ts'
@@ -70,30 +70,24 @@ export interface ReceivingPolicy {
   readonly limits: InboxBounds & ListenerLimits
 }
 
-export interface ListenerLimits {
-  /**
-   * How long the listeners of one message may take, in ms, where they are async. Then the client gets `SWS_TIMEOUT`, and the next
-   * message is read. Default 30,000.
-   */
-  readonly listener: number
-}
-
 /**
  * The way in of one socket: serial, and shut for good by `end()` however many frames are still in flight. Made with the first
  * frame: most sockets are idle, and many never say anything.
  */
 export class Receiving implements InboxHost, InboundSocket {
   readonly #host: ReceivingHost
-  readonly state: InboundState
-  readonly #inbox: Inbox
-  readonly #dispatch: Dispatch
+  #state: InboundState | undefined
+  #inbox: Inbox | undefined
+  #dispatch: Dispatch | undefined
 
   constructor(host: ReceivingHost) {
-    const { inbound, limits } = host.admitted.policy
     this.#host = host
-    this.state = createInboundState(inbound, host.uptime())
-    this.#inbox = new Inbox(this, limits)
-    this.#dispatch = new Dispatch(limits.listener)
+  }
+
+  /** Full budgets, from the first frame on: a socket that says nothing has none, and neither queue nor dispatch. */
+  get state(): InboundState {
+    this.#state ??= createInboundState(this.policy, this.#host.uptime())
+    return this.#state
   }
 
   frame(bytes: Buffer, isBinary: boolean): void {
@@ -101,7 +95,7 @@ export class Receiving implements InboxHost, InboundSocket {
     const now = this.#host.uptime()
     const tooFast = admitFrame(bytes.length, this.#isRaw(isBinary), this, now)
     if (tooFast !== undefined) this.#refuse(tooFast)
-    else if (this.#inbox.push({ bytes, isBinary }, now) === 'over') {
+    else if (this.#queue.push({ bytes, isBinary }, now) === 'over') {
       const reason = 'more waits for a listener than one read can bring (limits.messageBytes)'
       this.#refuse({ kind: 'refuse', code: 'SWS_TOO_FAST', reason, close: CloseCode.TooFast })
     }
@@ -119,17 +113,17 @@ export class Receiving implements InboxHost, InboundSocket {
   }
 
   get waits(): boolean {
-    return this.#dispatch.waits
+    return this.#dispatch?.waits === true
   }
 
   /** A listener that does not settle must not mute its socket. */
   sweep(tick: Tick): void {
-    this.#dispatch.sweep(tick)
+    this.#dispatch?.sweep(tick)
   }
 
   /** The phase says it: what waits is let go. */
   end(): void {
-    this.#inbox.clear()
+    this.#inbox?.clear()
   }
 
   take(frame: Frame, now: number): void | Promise<void> {
@@ -201,6 +195,11 @@ export class Receiving implements InboxHost, InboundSocket {
     this.#host.wire.unblock('queue')
   }
 
+  get #queue(): Inbox {
+    this.#inbox ??= new Inbox(this, this.#policy.limits)
+    return this.#inbox
+  }
+
   get #policy(): ReceivingPolicy {
     return this.#host.admitted.policy
   }
@@ -241,6 +240,7 @@ export class Receiving implements InboxHost, InboundSocket {
   #call(event: string, args: readonly unknown[], message: DeliveredMessage | undefined): void | Promise<void> {
     const { socket } = this.#host
     if (socket.listenerCount(event) === 0) return this.#withoutListener(event, args, message)
+    this.#dispatch ??= new Dispatch(this.#policy.limits.listener)
     const outcome = this.#dispatch.call(socket, event, args, this.#host)
     if (isThenable(outcome)) return outcome.then((settled) => this.#conclude(settled, event, message))
     return this.#conclude(outcome, event, message)

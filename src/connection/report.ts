@@ -1,7 +1,8 @@
 import type { SignedIn } from '../session/identity.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
 import { logThrown, nameOfThrown } from '../telemetry/thrown.ts'
-import type { Admitted, Surroundings } from './admitted.ts'
+import type { Admitted } from './admitted.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** So many faults within a minute are no accident any more. */
 const faultsPerMinute = 5
@@ -28,7 +29,6 @@ export class Report {
   }
 
   event(entry: AuditEntry): void {
-    if (!this.#surroundings.isHeard()) return
     const { id, admitted, signedIn } = this.#socket
     this.#surroundings.audit(
       {

@@ -5,8 +5,8 @@ import type { SignedIn } from '../session/identity.ts'
 import { answerWithin } from '../session/question.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
 import { nameOfThrown } from '../telemetry/thrown.ts'
-import type { Surroundings } from './admitted.ts'
 import type { Held } from './held.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** A socket whose rights are reviewed: the answers are carried out here. */
 export interface Reviewed extends Held {

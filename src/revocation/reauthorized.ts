@@ -2,7 +2,7 @@
 export interface Reauthorized {
   note(key: string, now: number): void
   /** @param since when the handshake began */
-  isStale(keys: readonly string[], since: number): boolean
+  isStale(identity: { readonly keys: readonly string[] }, since: number): boolean
 }
 
 /** Longer than any handshake takes, in ms. */
@@ -23,7 +23,11 @@ export function createReauthorized(most = 50_000): Reauthorized {
         noted.delete(oldest)
       }
     },
-    isStale: (keys, since) =>
-      since <= everybodySince || keys.some((key) => since <= (noted.get(key) ?? Number.NEGATIVE_INFINITY)),
+    isStale(identity, since) {
+      if (since <= everybodySince) return true
+      // Nearly always: then no id has to be digested.
+      if (noted.size === 0) return false
+      return identity.keys.some((key) => since <= (noted.get(key) ?? Number.NEGATIVE_INFINITY))
+    },
   }
 }

@@ -155,7 +155,8 @@ export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
     },
     forget(member) {
       awaited.delete(member)
-      for (const room of [...(grantsOf.get(member)?.keys() ?? [])]) leave(member, room)
+      const grants = grantsOf.get(member)
+      if (grants !== undefined) for (const room of [...grants.keys()]) leave(member, room)
     },
     of: (member) => new Set(grantsOf.get(member)?.keys() ?? []),
     grants: (member) => grantsOf.get(member) ?? nowhere,

@@ -1,10 +1,9 @@
 import { numberFormat, textFormat } from './formats.ts'
 import { everyKind, kindBits, kindOf } from './kind.ts'
-import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules, ValueSet } from './node.ts'
+import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules, Union, ValueSet } from './node.ts'
 import { describesObjects } from './node.ts'
 import type { PlainSchema } from './plain-schema.ts'
 import { followRef, isSchema, urlFormats } from './plain-schema.ts'
-import type { Union } from './union.ts'
 import { unionOf } from './union.ts'
 import { canonicalOf } from './unique-items.ts'
 

@@ -1,8 +1,7 @@
 import { kindBits, kindOf } from './kind.ts'
 import { countCodePoints } from './length.ts'
 import { isMultipleOf } from './multiple-of.ts'
-import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules } from './node.ts'
-import type { Union } from './union.ts'
+import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules, Union } from './node.ts'
 import { areUnique } from './unique-items.ts'
 import type { Work } from './work.ts'
 

@@ -1,5 +1,4 @@
 import { kindBits } from './kind.ts'
-import type { Union } from './union.ts'
 
 /** A finished schema: its demands on a value of each kind, and the others that speak of the same value. */
 export interface SchemaNode {
@@ -112,4 +111,11 @@ export function describesObjects(node: SchemaNode, seen: Set<SchemaNode> = new S
       members.additional !== undefined ||
       members.unevaluated !== undefined)
   return declares || inPlaceOf(node).some((same) => describesObjects(same, seen))
+}
+
+/** The branches of an `anyOf` or `oneOf`, and which of them a value can fit at all. */
+export interface Union {
+  readonly branches: readonly SchemaNode[]
+  /** The branches worth asking: of its kind, and with its tag where every branch for objects has one. */
+  candidates(value: unknown): readonly SchemaNode[]
 }

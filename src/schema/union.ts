@@ -1,12 +1,5 @@
 import { everyKind, kindBits, kindOf } from './kind.ts'
-import type { SchemaNode } from './node.ts'
-
-/** The branches of an `anyOf` or `oneOf`, and which of them a value can fit at all. */
-export interface Union {
-  readonly branches: readonly SchemaNode[]
-  /** The branches worth asking: of its kind, and with its tag where every branch for objects has one. */
-  candidates(value: unknown): readonly SchemaNode[]
-}
+import type { SchemaNode, Union } from './node.ts'
 
 const none: readonly SchemaNode[] = []
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Session } from './session.ts'
+import type { Session, SessionMembers } from './session.ts'
 
 export const identityKinds = ['session', 'user', 'token'] as const
 /** The three names that a session has. */
@@ -23,10 +23,10 @@ export interface Identity {
   /** A time at which the credential already existed (a JWT's `iat`, a ticket's issue), ms since the epoch. */
   readonly issuedAt: number | undefined
   /** `session:<digest>`, then `user:<digest>` and `token:<digest>` where there are any. */
-  readonly keys: readonly [session: string, ...others: string[]]
-  /** `user:<digest>` */
-  readonly userKey: string | undefined
+  readonly keys: IdentityKeys
 }
+
+type IdentityKeys = readonly [session: string, ...others: string[]]
 
 /** Asks whoever knew the session whether it still stands: `false`, `null` or `undefined` end it. */
 export type AskAgain = (session: Session) => unknown
@@ -67,26 +67,42 @@ export function readIdentity(found: unknown, issuedAt?: number): Identity | stri
   if (expiresAt !== undefined && !isTime(expiresAt)) return '`expiresAt` is not a number of milliseconds'
   if (authenticatedAt !== undefined && !isTime(authenticatedAt))
     return '`authenticatedAt` is not a number of milliseconds'
-  const sessionKey = identityKey('session', id)
-  const userKey = userId === undefined ? undefined : identityKey('user', userId)
-  const tokenKey = tokenId === undefined ? undefined : identityKey('token', tokenId)
-  return {
-    sessionId: id,
-    userId,
-    tokenId,
-    expiresAt,
-    authenticatedAt,
-    issuedAt,
-    keys: keysOf(sessionKey, userKey, tokenKey),
-    userKey,
+  return new CopiedIdentity({ id, userId, tokenId, expiresAt, authenticatedAt }, issuedAt)
+}
+
+class CopiedIdentity implements Identity {
+  readonly sessionId: string
+  readonly userId: string | undefined
+  readonly tokenId: string | undefined
+  readonly expiresAt: number | undefined
+  readonly authenticatedAt: number | undefined
+  readonly issuedAt: number | undefined
+  #keys: IdentityKeys | undefined
+
+  constructor({ id, userId, tokenId, expiresAt, authenticatedAt }: Members, issuedAt: number | undefined) {
+    this.sessionId = id
+    this.userId = userId
+    this.tokenId = tokenId
+    this.expiresAt = expiresAt
+    this.authenticatedAt = authenticatedAt
+    this.issuedAt = issuedAt
+  }
+
+  /** Made when somebody asks: while nobody is revoked, a handshake that is soon over has no use for digests. */
+  get keys(): IdentityKeys {
+    this.#keys ??= this.#made()
+    return this.#keys
+  }
+
+  #made(): IdentityKeys {
+    const others: string[] = []
+    if (this.userId !== undefined) others.push(identityKey('user', this.userId))
+    if (this.tokenId !== undefined) others.push(identityKey('token', this.tokenId))
+    return [identityKey('session', this.sessionId), ...others]
   }
 }
 
-/** Written out: an array that grows has room for 17, for as long as the socket is open. */
-function keysOf(session: string, user: string | undefined, token: string | undefined): Identity['keys'] {
-  if (user === undefined) return token === undefined ? [session] : [session, token]
-  return token === undefined ? [session, user] : [session, user, token]
-}
+type Members = { readonly [Key in keyof SessionMembers]-?: SessionMembers[Key] | undefined } & { readonly id: string }
 
 /**
  * May `next` take the place of `current` on an open socket? Only as the same person in the same session. The token may be

@@ -1,4 +1,4 @@
-import type { AuditLogger } from './audit.ts'
+import type { AuditLogger } from './events.ts'
 import { createPace } from './pace.ts'
 import { quoted } from './quoted.ts'
 

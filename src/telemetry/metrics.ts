@@ -1,7 +1,7 @@
 import type { Attributes, Meter } from '@opentelemetry/api'
 import { CloseCode } from '../errors.ts'
 import { lazyLoad } from '../loading/lazy-load.ts'
-import type { AuditEntry } from './audit.ts'
+import type { AuditEntry } from './events.ts'
 
 const api = lazyLoad<Pick<typeof import('@opentelemetry/api'), 'metrics' | 'createNoopMeter'>>('@opentelemetry/api')
 

@@ -1,5 +1,5 @@
 import { isNativeError } from 'node:util/types'
-import type { AuditLogger } from './audit.ts'
+import type { AuditLogger } from './events.ts'
 import { createPace } from './pace.ts'
 import { redactedError } from './redacted.ts'
 

@@ -19,29 +19,37 @@ export function attended(
     const connection = connectionOf(socket)
     // @fastify/websocket has just attached a listener for the application's `errorHandler`. Without one it has nothing to say,
     // and would keep the request and the reply in memory for as long as the socket is open.
-    const ofFramework = socket.listeners('error').at(-1)
-    if (!hasErrorHandler && ofFramework !== undefined) socket.off('error', ofFramework as () => void)
+    if (!hasErrorHandler) withoutLast(socket, 'error')
     try {
       const result = handler.call(this, socket, request)
-      if (!isThenable(result)) {
-        connection.handlerSettled()
-        return result
-      }
-      return promiseOf(result).then(
-        () => connection.handlerSettled(),
-        (error: unknown) => {
-          endAfterwards(error)
-          throw error
-        },
-      )
+      if (isThenable(result)) return settledLater(connection, result)
+      connection.handlerSettled()
+      return result
     } catch (error) {
-      endAfterwards(error)
+      endAfterwards(connection, error)
       throw error
     }
-
-    /** An error thrown on goes to the `websocket.errorHandler` of the application, which may end the socket its own way. */
-    function endAfterwards(error: unknown): void {
-      process.nextTick(() => connection.handlerFailed(error))
-    }
   }
+}
+
+type Connection = ReturnType<SecureSockets['connectionOf']>
+
+function withoutLast(socket: WebSocket, event: string): void {
+  const last = socket.rawListeners(event).at(-1)
+  if (last !== undefined) socket.off(event, last as () => void)
+}
+
+function settledLater(connection: Connection, result: PromiseLike<unknown>): Promise<void> {
+  return promiseOf(result).then(
+    () => connection.handlerSettled(),
+    (error: unknown) => {
+      endAfterwards(connection, error)
+      throw error
+    },
+  )
+}
+
+/** An error thrown on goes to the `websocket.errorHandler` of the application, which may end the socket its own way. */
+function endAfterwards(connection: Connection, error: unknown): void {
+  process.nextTick(() => connection.handlerFailed(error))
 }

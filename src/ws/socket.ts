@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
-import type { Admitted, Surroundings } from '../connection/admitted.ts'
+import type { Admitted } from '../connection/admitted.ts'
 import { type BinaryType, binaryTypes } from '../connection/binary-type.ts'
 import { closeReasonBytes, controlBytes, isSendableCloseCode } from '../connection/close.ts'
 import { Connection } from '../connection/connection.ts'
@@ -8,6 +8,7 @@ import { controlText } from '../connection/control-text.ts'
 import { emitContained } from '../connection/listeners.ts'
 import { joinRoom, leaveRoom } from '../connection/membership.ts'
 import type { SendCallback, SendOptions } from '../connection/port.ts'
+import type { Surroundings } from '../connection/surroundings.ts'
 import type { Audience } from '../rooms/audience.ts'
 import type { Grant } from '../rooms/rooms.ts'
 import type { Session } from '../session/session.ts'
@@ -87,7 +88,7 @@ export function secureSockets(source: SocketSource): SecureSockets {
       setSocket.call(this, stream, head, { ...options, maxPayload: messageBytes })
       releaseResponse(stream)
       const wire = new WebSocketWire(this as WebSocket as WsSocket, stream, turn)
-      this.#connection = new Connection(socketId(), this, wire, admitted, source.surroundings)
+      this.#connection = new Connection(socketId, this, wire, admitted, source.surroundings)
     }
 
     /** 128 random bits: names this socket in events and in `sockets()`. */

@@ -6,7 +6,7 @@ import { factsOf } from './facts.ts'
 const own = 'https://app.example'
 
 function check(headers: Readonly<Record<string, string>>, sameOriginOnly: boolean) {
-  return checkFetchMetadata(factsOf({ headers }), sameOriginOnly, own)
+  return checkFetchMetadata(factsOf({ headers }), sameOriginOnly, { own })
 }
 
 for (const sameOriginOnly of [true, false]) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checkHost, compileHosts, effectiveHost, isLoopbackHost, parseHost } from '../../src/admission/host.ts'
+import { checkHost, compileHosts, effectiveHost } from '../../src/admission/host.ts'
+import { isLoopbackHost, parseHost } from '../../src/http/authority.ts'
 import { factsOf } from './facts.ts'
 
 const policy = compileHosts(['app.example', 'admin.example:8443', 'plain.example:443'], 'hosts')

@@ -3,7 +3,8 @@ import { createHmac, createPublicKey, generateKeyPairSync, randomBytes } from 'n
 import { createServer } from 'node:http'
 import { after, type TestContext, test } from 'node:test'
 import { exportJWK, SignJWT } from 'jose'
-import { type BearerOptions, bearer } from '../../src/authentication/bearer.ts'
+import { bearer } from '../../src/authentication/bearer.ts'
+import type { BearerOptions } from '../../src/authentication/bearer-options.ts'
 import { startAsking } from './asking.ts'
 
 const issuer = 'https://login.example/'

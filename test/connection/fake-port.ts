@@ -1,10 +1,11 @@
 import { EventEmitter } from 'node:events'
-import type { Admitted, Surroundings } from '../../src/connection/admitted.ts'
+import type { Admitted } from '../../src/connection/admitted.ts'
 import type { BinaryType } from '../../src/connection/binary-type.ts'
 import { Connection } from '../../src/connection/connection.ts'
 import type { Held } from '../../src/connection/held.ts'
 import type { Block, FrameOptions, Port, PortOwner, SendCallback } from '../../src/connection/port.ts'
 import { Scope } from '../../src/connection/scope.ts'
+import type { Surroundings } from '../../src/connection/surroundings.ts'
 import { createSweep } from '../../src/connection/sweep.ts'
 import { createReplayGuard } from '../../src/inbound/replay.ts'
 import { resolveOptions } from '../../src/options/options.ts'
@@ -126,7 +127,7 @@ export function connectionOn(port: FakePort, route: object = {}) {
     place: undefined,
   }
   const emitter = new EventEmitter()
-  const connection = new Connection('0123456789abcdefghijkl', emitter, port, admitted, surroundings)
+  const connection = new Connection(() => '0123456789abcdefghijkl', emitter, port, admitted, surroundings)
   let round = 0
   return {
     connection,

@@ -47,7 +47,7 @@ const idleStream: Progress = { reading: true, midMessage: false, waiting: 0, wri
 
 /** One socket, visited by hand. */
 function visited() {
-  const life = new Life('0123456789abcdef')
+  const life = new Life({ id: '0123456789abcdef' })
   return {
     life,
     visit: (served: number, change: Partial<Progress> = {}, late = false, limit: Partial<typeof limits> = {}) =>

@@ -189,16 +189,16 @@ test('answerWithin: an answer in time, a throw, a rejection, silence', async () 
 test('whose rights changed is remembered within bounds, and forgetting errs to asking once more', () => {
   const reauthorized = createReauthorized(3)
   reauthorized.note('user:a', 100)
-  assert.equal(reauthorized.isStale(['session:x', 'user:a'], 100), true)
-  assert.equal(reauthorized.isStale(['session:x', 'user:a'], 101), false)
-  assert.equal(reauthorized.isStale(['user:b'], 50), false)
+  assert.equal(reauthorized.isStale({ keys: ['session:x', 'user:a'] }, 100), true)
+  assert.equal(reauthorized.isStale({ keys: ['session:x', 'user:a'] }, 101), false)
+  assert.equal(reauthorized.isStale({ keys: ['user:b'] }, 50), false)
   for (const [at, name] of ['b', 'c', 'd'].entries()) reauthorized.note(`user:${name}`, 200 + at)
   assert.equal(
-    reauthorized.isStale(['user:a'], 100),
+    reauthorized.isStale({ keys: ['user:a'] }, 100),
     true,
     'forgotten for want of room: everybody from then asks again',
   )
-  assert.equal(reauthorized.isStale(['user:zoe'], 101), false)
+  assert.equal(reauthorized.isStale({ keys: ['user:zoe'] }, 101), false)
   reauthorized.note('user:e', 1_000_000)
-  assert.equal(reauthorized.isStale(['user:d'], 202), false, 'no handshake is that old')
+  assert.equal(reauthorized.isStale({ keys: ['user:d'] }, 202), false, 'no handshake is that old')
 })
