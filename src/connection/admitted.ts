@@ -3,12 +3,10 @@ import type { EncodeMode, OutboundPolicy } from '../outbound/outbound.ts'
 import type { SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditLogger } from '../telemetry/audit.ts'
-import type { BinaryType } from './binary-type.ts'
 import type { ListenerLimits } from './dispatch.ts'
 import type { InboxBounds } from './inbox.ts'
-import type { LifeLimits, Progress } from './life.ts'
-import type { Wire } from './port.ts'
-import type { ReceivingPolicy, ReceivingWire } from './receiving.ts'
+import type { LifeLimits } from './life.ts'
+import type { ReceivingPolicy } from './receiving.ts'
 
 /** The `limits` on the life of one socket. */
 export interface ConnectionLimits extends LifeLimits, InboxBounds, ListenerLimits {
@@ -60,28 +58,4 @@ export interface Admitted {
   readonly since: number
   /** What counts towards this session and user: can be given back before the TCP connection has gone. */
   readonly place: (Slot & { open(): void }) | undefined
-}
-
-/** A listener that must hear that its socket was closed behind its back. */
-export interface WireOwner {
-  /** Shuts the way in and the way out. */
-  gate(code: number): void
-}
-
-/** The rest of what a connection needs of a WebSocket. */
-export interface LifeWire extends Wire, ReceivingWire, Progress {
-  /** Told of a close frame that did not come through the connection: ws's own `close`, called on a socket of ours. */
-  owner: WireOwner | undefined
-  /** Before and after a frame is dealt with. */
-  gather(): void
-  gathered(): void
-  /** What a raw route's listener gets for a binary frame. */
-  binaryType: BinaryType
-  ping(payload: Buffer | string, callback?: (error: Error) => void): void
-  pong(payload: Buffer | string, callback?: (error: Error) => void): void
-  /** True while a call comes from here, and not from whoever holds the socket. */
-  readonly passing: boolean
-  /** Starts the closing handshake; ends by itself, answered or not, after ws's `closeTimeout`. */
-  closeFrame(code?: number, reason?: string): void
-  terminate(): void
 }

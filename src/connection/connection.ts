@@ -8,7 +8,7 @@ import { SharedFrame } from '../outbound/shared-frame.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
 import type { SignedIn } from '../session/identity.ts'
 import { failureOf } from '../telemetry/thrown.ts'
-import type { Admitted, LifeWire } from './admitted.ts'
+import type { Admitted } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
 import { ExpiryNotice } from './expiry-notice.ts'
 import { HeldSocket } from './held-socket.ts'
@@ -16,7 +16,7 @@ import { checkLifetime, Life, type LifeVerdict } from './life.ts'
 import { containedCallback } from './listeners.ts'
 import { Listening } from './listening.ts'
 import { closed, closing, hasEnded, opened, opening, type Phase } from './phase.ts'
-import type { SendCallback, SendOptions } from './port.ts'
+import type { Port, SendCallback, SendOptions } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
 import { closedError, Sending, type SendingHost } from './sending.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -25,7 +25,7 @@ import type { Tick } from './sweep.ts'
 /** The life of one socket, from the 101 to the last byte. `SecureWebSocket` is its public face; this is its state. */
 export class Connection extends HeldSocket implements ReceivingHost, SendingHost {
   readonly socket: EventEmitter
-  readonly wire: LifeWire
+  readonly wire: Port
   readonly listening = new Listening()
   // Made by the first message either way: most sockets are idle.
   #sending: Sending | undefined
@@ -37,13 +37,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   /** Only where the session has an end. */
   #notice: ExpiryNotice | undefined
 
-  constructor(
-    makeId: () => string,
-    socket: EventEmitter,
-    wire: LifeWire,
-    admitted: Admitted,
-    surroundings: Surroundings,
-  ) {
+  constructor(makeId: () => string, socket: EventEmitter, wire: Port, admitted: Admitted, surroundings: Surroundings) {
     super(makeId, admitted, surroundings)
     this.socket = socket
     this.wire = wire

@@ -1,5 +1,7 @@
 import type { EncodeMode, Outgoing } from '../outbound/outbound.ts'
 import type { SharedFrame } from '../outbound/shared-frame.ts'
+import type { BinaryType } from './binary-type.ts'
+import type { Progress } from './life.ts'
 
 /** Called when the frame was handed to the kernel, or with the error that kept it from there. */
 export type SendCallback = (error?: Error) => void
@@ -36,16 +38,42 @@ export interface SendOptions extends FrameOptions {
  */
 export type Block = 'opening' | 'queue' | 'application'
 
-/** The part of a WebSocket that sending needs. */
-export interface Wire {
+/** A listener that must hear that its socket was closed behind its back. */
+export interface PortOwner {
+  /** Shuts the way in and the way out. */
+  gate(code: number): void
+}
+
+/**
+ * A WebSocket as its connection needs it: all that `connection/` knows of one. `ws/` has the real one; a connection runs on any
+ * other, without a server.
+ */
+export interface Port extends Progress {
+  /** Told of a close frame that did not come through the connection: ws's own `close`, called on a socket of ours. */
+  owner: PortOwner | undefined
   readonly open: boolean
-  /** Bytes handed over and not yet in the kernel. */
-  readonly waiting: number
   /** The client is behind: the kernel has not taken all that it was given. */
   readonly behind: boolean
+  /** True while a call comes from here, and not from whoever holds the socket. */
+  readonly passing: boolean
+
   /** Calls back once, when the kernel has taken all that it has been given so far; never, when it will not. */
   whenTaken(callback: () => void): void
   write(outgoing: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void
   /** Writes finished bytes; `false` when something (compression) is in front of them and `write` must be used. */
   writeFrame(frame: SharedFrame): boolean
+  ping(payload: Buffer | string, callback?: (error: Error) => void): void
+  pong(payload: Buffer | string, callback?: (error: Error) => void): void
+  /** Starts the closing handshake; ends by itself, answered or not, after ws's `closeTimeout`. */
+  closeFrame(code?: number, reason?: string): void
+  terminate(): void
+
+  block(why: Block): void
+  unblock(why: Block): void
+  /** Before and after a frame is dealt with. */
+  gather(): void
+  gathered(): void
+  /** The form in which a raw route's listener gets a binary frame. */
+  binaryType: BinaryType
+  shape(bytes: Buffer): unknown
 }

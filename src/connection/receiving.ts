@@ -22,14 +22,14 @@ import { Dispatch, type ListenerLimits, type Outcome } from './dispatch.ts'
 import { type Frame, Inbox, type InboxBounds, type InboxHost } from './inbox.ts'
 import { emitContained } from './listeners.ts'
 import type { Listening } from './listening.ts'
-import type { Block } from './port.ts'
+import type { Port } from './port.ts'
 import type { Tick } from './sweep.ts'
 
 /** The socket that receives, as this sees it. */
 export interface ReceivingHost {
   /** Whose listeners are called. */
   readonly socket: EventEmitter
-  readonly wire: ReceivingWire
+  readonly wire: Port
   /** Read anew for each message: it may have been revalidated or refreshed meanwhile. */
   readonly session: Session | null
   readonly identity: Identity | null
@@ -57,13 +57,6 @@ export interface ReceivingHost {
   failed(error: unknown): void
   /** The listeners of this event took longer than they may. */
   silent(event: string): void
-}
-
-export interface ReceivingWire {
-  /** A binary frame as a raw route's listener wants it. */
-  shape(bytes: Buffer): unknown
-  block(why: Block): void
-  unblock(why: Block): void
 }
 
 export interface ReceivingPolicy {

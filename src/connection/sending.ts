@@ -5,11 +5,11 @@ import type { Underway } from '../outbound/underway.ts'
 import { isThenable } from '../thenable.ts'
 import { exceedsOutbound } from './backpressure.ts'
 import { isLast, Outbox, Waiting } from './outbox.ts'
-import type { FrameOptions, SendCallback, Wire } from './port.ts'
+import type { FrameOptions, Port, SendCallback } from './port.ts'
 
 /** The socket that sends, as this sees it. */
 export interface SendingHost {
-  readonly wire: Wire
+  readonly wire: Port
   /** Asked before what has waited is written: the right to it may have ended meanwhile, and then so has the socket. */
   isExpired(): boolean
   sent(): void

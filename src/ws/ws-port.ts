@@ -1,9 +1,8 @@
 import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
-import type { LifeWire, WireOwner } from '../connection/admitted.ts'
 import { type BinaryType, shapeBytes } from '../connection/binary-type.ts'
 import { noCode } from '../connection/close.ts'
-import type { Block, FrameOptions, SendCallback } from '../connection/port.ts'
+import type { Block, FrameOptions, Port, PortOwner, SendCallback } from '../connection/port.ts'
 import type { Outgoing } from '../outbound/outbound.ts'
 import { frameOf, type SharedFrame } from '../outbound/shared-frame.ts'
 import type { Turn, WriteCallback } from './coalescer.ts'
@@ -18,10 +17,10 @@ const bitOf: Readonly<Record<Block, number>> = { opening: 1, queue: 2, applicati
  * What a connection needs of an open WebSocket beyond its public methods. It calls those of ws itself, because the socket's own
  * lead back here.
  */
-export class WebSocketWire implements LifeWire, Exit {
+export class WebSocketWire implements Port, Exit {
   binaryType: BinaryType = 'nodebuffer'
   passing = false
-  owner: WireOwner | undefined
+  owner: PortOwner | undefined
   readonly #socket: WsSocket
   readonly #below: SenderStream
   /** Whether an extension was agreed on, which ws then applies to each frame. */

@@ -51,6 +51,8 @@ const encodedWhole = (value: unknown): unknown => {
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [encoded(key), encodedWhole(member)]))
 }
 
+const escapeOf = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+
 const unit = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom('', 'a', '\u00e9', '\u{1f600}') },
   { weight: 1, arbitrary: fc.constantFrom('&', '<', '"', '\\', '\n', '\u0000', '\ud800', '\u2028') },
@@ -78,13 +80,17 @@ test('OU-01 whatever is long in a message, it is what serializing and encoding m
       const message = Object.fromEntries([['type', 'said'], ...members.filter(([key]) => key !== 'type')])
       assert.equal(encodeOwn(message, 'html'), JSON.stringify(encodedWhole(message)))
       assert.equal(encodeOwn(message, 'none'), JSON.stringify(message))
-      for (const mode of ['html', 'none', 'json'] as const) {
+      // Compared as text: JSON.parse of V8 13.6 takes a name that is written `\u0026` for one that is a backslash.
+      const whole = { html: JSON.stringify(encodedWhole(message)), none: JSON.stringify(message) }
+      const json = whole.none.replace(/[<>&\u2028\u2029]/g, escapeOf)
+      for (const [mode, expected] of [
+        ['html', whole.html] as const,
+        ['none', whole.none] as const,
+        ['json', json] as const,
+      ]) {
         const sent = encodeOutgoing(message, policy(mode))
         assert.ok('payload' in sent)
-        assert.deepEqual(
-          JSON.parse(String(sent.payload)),
-          JSON.parse(JSON.stringify(mode === 'html' ? encodedWhole(message) : message)),
-        )
+        assert.equal(String(sent.payload), expected)
       }
     }),
     { numRuns: 500 },

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { connectionOn, FakePort } from './fake-port.ts'
+
+// A connection knows nothing of ws but its port: here it runs on one that leads nowhere, without a server.
+
+const text = { schema: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] } } as const
+
+test('a message is read once somebody listens, delivered, and answered', async () => {
+  const port = new FakePort()
+  const { on, receive } = connectionOn(port, { receives: { say: text } })
+  assert.deepEqual([...port.blocks], ['opening'])
+  on('say', (message: { text: string }) => message.text.length)
+  assert.deepEqual([...port.blocks], [])
+  receive('{"type":"say","id":1,"text":"hello"}')
+  receive('{"type":"say","id":2,"text":5}')
+  assert.deepEqual(port.done, [
+    '{"type":"reply","id":1,"value":5}',
+    '{"type":"error","code":"SWS_INVALID_MESSAGE","id":2}',
+  ])
+})
+
+test('SE-05 after the end nothing is delivered, nothing is sent, and the reader reads on for the close frame', () => {
+  const port = new FakePort()
+  const { connection, on, receive, heard } = connectionOn(port, { receives: { say: text } })
+  let calls = 0
+  on('say', () => calls++)
+  port.block('application')
+  connection.end(1008, 'enough')
+  receive('{"type":"say","text":"late"}')
+  connection.send({ type: 'said' }, undefined)
+  connection.end(1011, 'and once more')
+  assert.deepEqual(port.done, ['close 1008'])
+  assert.deepEqual([calls, port.blocks.size], [0, 0])
+  assert.equal(heard.filter(({ type }) => type === 'socket.closed').length, 1)
+})
+
+test('the close frame of the application stands behind what it sent before, and nothing behind the close frame', async () => {
+  const port = new FakePort()
+  const { connection } = connectionOn(port)
+  const said: unknown[] = []
+  connection.send(new Blob(['last words']), undefined, (error) => said.push(error?.message))
+  connection.close(1000, undefined)
+  connection.send('too late', undefined, (error) => said.push(error?.message))
+  assert.deepEqual(port.done, [])
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  assert.equal(port.done.at(-1), 'close 1000')
+  assert.equal(port.done.length, 2)
+  assert.equal(said.filter((error) => error === undefined).length, 1)
+})
+
+test('RS-03 an idle connection is asked for a sign of life on time, and ended without one', () => {
+  const port = new FakePort()
+  const { connection, limits, visit, heard } = connectionOn(port)
+  connection.handlerSettled()
+  for (let second = 0; second * 1_000 < limits.heartbeat.every; second++) visit()
+  assert.deepEqual(port.done, [])
+  visit()
+  assert.deepEqual(port.done, ['ping'])
+  for (let second = 0; second * 1_000 < limits.heartbeat.timeout; second++) visit()
+  assert.deepEqual(port.done, ['ping', 'terminate'])
+  assert.equal(heard.at(-1)?.code, 3008)
+})
+
+test('RS-14 half a message is seen within a third of its time, and not outlived', () => {
+  const port = new FakePort()
+  const { connection, limits, visit } = connectionOn(port)
+  connection.handlerSettled()
+  // Past the time of the handshake, when nothing is due for a while.
+  for (let second = 0; second < 12; second++) visit()
+  port.midMessage = true
+  let seconds = 0
+  while (port.done.length === 0 && seconds < 60) {
+    visit()
+    seconds++
+  }
+  assert.deepEqual(port.done, ['close 3008'])
+  assert.ok(seconds * 1_000 <= limits.partialMessage * (4 / 3) + 2_000, `${seconds} s`)
+})
