@@ -15,6 +15,7 @@ import { createCaps } from './capacity/identity-capacity.ts'
 import type { Surroundings } from './connection/admitted.ts'
 import { GuardedStream } from './connection/guarded-stream.ts'
 import type { Held } from './connection/held.ts'
+import { MemoryBudget } from './connection/memory.ts'
 import { Scope } from './connection/scope.ts'
 import { createSweep } from './connection/sweep.ts'
 import { createInstance } from './decorator.ts'
@@ -129,6 +130,19 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const { rooms } = node
   const replayGuard = node.sharedReplayGuard(createReplayGuard())
   const scope = new Scope()
+  const memory = new MemoryBudget({
+    limit: limits.memoryBytes,
+    keepers: () => sweep.items,
+    uptime,
+    overloaded(count, bytes) {
+      const reason = `${bytes} of ${limits.memoryBytes} bytes waited (limits.memoryBytes): the largest were closed`
+      audit({ type: 'server.overloaded', count, reason })
+    },
+  })
+  const everyTick = () => {
+    memory.measure()
+    expireGrants()
+  }
   const expireGrants = () => {
     for (const { member, room } of rooms.expire(now())) {
       try {
@@ -138,7 +152,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       }
     }
   }
-  const sweep = createSweep<Held>(sweepEvery(limits, settings.session.revalidateEvery), uptime, expireGrants, (work) =>
+  const sweep = createSweep<Held>(sweepEvery(limits, settings.session.revalidateEvery), uptime, everyTick, (work) =>
     scope.run(work),
   )
   const caps = createCaps({ whenFull: settings.session.whenFull, identities, leases: node.leases })
@@ -153,6 +167,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const instance = createInstance({
     node,
     sweep,
+    memory,
     capacity,
     caps,
     routes,
@@ -247,6 +262,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     rooms,
     identities,
     sweep,
+    memory,
     isDenied: node.isDenied,
     isStale: node.isStale,
     revalidation,

@@ -11,6 +11,7 @@ import type { Connection } from './connection.ts'
 import type { Held } from './held.ts'
 import type { InboxBounds } from './inbox.ts'
 import type { LifeLimits, Progress } from './life.ts'
+import type { MemoryBudget } from './memory.ts'
 import type { Wire } from './port.ts'
 import type { ListenerLimits, ReceivingPolicy, ReceivingWire } from './receiving.ts'
 import type { Scope } from './scope.ts'
@@ -83,6 +84,8 @@ export interface Surroundings {
   readonly rooms: Rooms<Connection>
   readonly identities: Identities<Held>
   readonly sweep: Sweep<Held>
+  /** Told of every byte that stays. */
+  readonly memory: Pick<MemoryBudget, 'add'>
   /** Asked after the identity rooms were joined: a revocation from during the handshake, which began at `since`, is found here. */
   readonly isDenied: (identity: Identity, since: number) => boolean
   readonly revalidation: Revalidation

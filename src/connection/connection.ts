@@ -128,6 +128,18 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     return this.wire.waiting + this.#sending.waiting
   }
 
+  get inWire(): number {
+    return this.wire.waiting
+  }
+
+  get queued(): number {
+    return this.#sending.waiting + this.#receiving.waiting
+  }
+
+  kept(bytes: number): void {
+    this.surroundings.memory.add(bytes)
+  }
+
   /** The close frame waits behind what was sent before it. */
   get finishing(): boolean {
     return this.#sending.finishing

@@ -28,6 +28,8 @@ export interface InboxHost {
   failed(error: unknown): void
   hold(): void
   release(): void
+  /** Told of bytes that wait from now on. */
+  kept(bytes: number): void
 }
 
 /**
@@ -50,6 +52,11 @@ export class Inbox {
     this.#bounds = bounds
   }
 
+  /** Bytes that wait. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** Says `over` when more would wait than any uncompressed stream can bring: the frame is not kept. */
   push(frame: Frame, now: number): 'over' | undefined {
     if (!this.#busy) {
@@ -64,6 +71,7 @@ export class Inbox {
     this.#queue ??= []
     this.#queue.push(frame)
     this.#bytes += frame.bytes.length
+    this.#host.kept(frame.bytes.length)
     if (!this.#holding && (this.#queue.length >= inboundQueue || this.#bytes >= messageBytes)) {
       this.#holding = true
       this.#host.hold()

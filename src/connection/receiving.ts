@@ -57,6 +57,8 @@ export interface ReceivingHost {
   failed(error: unknown): void
   /** The listeners of this event took longer than they may. */
   silent(event: string): void
+  /** Told of bytes that wait for a listener from now on. */
+  kept(bytes: number): void
 }
 
 export interface ReceivingWire {
@@ -227,6 +229,15 @@ export class Receiving implements InboxHost, InboundSocket {
 
   release(): void {
     this.#host.wire.unblock('queue')
+  }
+
+  /** Bytes that were read and wait for a listener. */
+  get waiting(): number {
+    return this.#inbox.bytes
+  }
+
+  kept(bytes: number): void {
+    this.#host.kept(bytes)
   }
 
   get #policy(): ReceivingPolicy {

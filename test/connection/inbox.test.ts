@@ -6,6 +6,7 @@ import { type Frame, Inbox, type InboxBounds, type InboxHost } from '../../src/c
 function inbox(bounds: Partial<InboxBounds> = {}) {
   const done: string[] = []
   const waiting: (() => void)[] = []
+  const kept: number[] = []
   const take = ({ bytes }: Frame) => {
     done.push(`take ${String(bytes)}`)
     return String(bytes).startsWith('now') ? undefined : new Promise<void>((resolve) => waiting.push(resolve))
@@ -15,6 +16,7 @@ function inbox(bounds: Partial<InboxBounds> = {}) {
     takeLater: take,
     hold: () => done.push('hold'),
     release: () => done.push('release'),
+    kept: (bytes) => void kept.push(bytes),
     failed: (error) => done.push(`failed ${String(error)}`),
   }
   const box = new Inbox(host, { inboundQueue: 3, messageBytes: 100, ...bounds })
