@@ -81,7 +81,7 @@ function badHandshake({ reason, advice }: Refused, { facts, peerIsTrusted }: Sit
   return `This is no handshake as RFC 6455 section 4.2.1 has it: ${quoted(reason, 120)}.`
 }
 
-const hostLines = 'nginx needs `proxy_set_header Host $host;`; others may send `X-Forwarded-Host`.'
+const hostLines = 'nginx needs `proxy_set_header Host $http_host;`; others may send `X-Forwarded-Host`.'
 
 function insecureTransport(_refused: Refused, situation: Situation): string {
   const { facts, peerIsTrusted, unixSocket, methods } = situation
@@ -139,7 +139,7 @@ function tooMany({ reason, code, status }: Refused, { facts, peerIsTrusted, hasF
   const peer = facts.peerAddress ?? 'unknown'
   const perAddress = code === 'SWS_TOO_MANY_HANDSHAKES' || /address/.test(reason)
   if (perAddress && peerIsTrusted && !hasForwardedFor) {
-    return `The proxy at ${peer} is trusted and sends no \`X-Forwarded-For\`, so all of its clients count as one address. nginx needs \`proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\`.`
+    return `The proxy at ${peer} is trusted and sends no \`X-Forwarded-For\`, so all of its clients count as one address. nginx needs \`proxy_set_header X-Forwarded-For $remote_addr;\`.`
   }
   if (perAddress && facts.forwarded && !peerIsTrusted) {
     return `A proxy at ${peer} passed this on, and \`trustProxy\` does not trust it, so all of its clients count as one address. Write \`Fastify({ trustProxy: '${peer}' })\`.`

@@ -37,11 +37,11 @@ export interface ProtocolMessages {
 /** Any message that may be sent. */
 export type Outgoing<M extends Messages> = M['receives'][keyof M['receives']]
 
-/** A message that comes in, by its type; one of the route's own goes before the protocol's. */
-export type IncomingOf<M extends Messages, Type> = Type extends keyof M['sends']
-  ? M['sends'][Type]
-  : Type extends keyof ProtocolMessages
-    ? ProtocolMessages[Type]
+/** A message that comes in, by its type. No route can declare a name of the protocol's. */
+export type IncomingOf<M extends Messages, Type> = Type extends keyof ProtocolMessages
+  ? ProtocolMessages[Type]
+  : Type extends keyof M['sends']
+    ? M['sends'][Type]
     : never
 
 /** Types of the messages that come in. */

@@ -9,6 +9,7 @@ import { type Underway, underway } from '../outbound/underway.ts'
 import { failureOf } from '../telemetry/thrown.ts'
 import type { Admitted, LifeWire, Surroundings } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
+import { ExpiryNotice } from './expiry-notice.ts'
 import { HeldSocket } from './held-socket.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
 import { containedCallback } from './listeners.ts'
@@ -26,6 +27,8 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   readonly #receiving: Receiving
   readonly #life: Life
   #phase: Phase = opening
+  /** Only where the session has an end. */
+  #notice: ExpiryNotice | undefined
 
   constructor(id: string, socket: EventEmitter, wire: LifeWire, admitted: Admitted, surroundings: Surroundings) {
     super(id, admitted, surroundings)
@@ -264,9 +267,20 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     const open = tick.uptime - this.since
     // A handler that never settles and never listens must still see the other side go.
     if (open >= limits.handshake) this.#receiving.openAtLast()
+    this.#tellExpiry()
     this.rights.sweep(tick.uptime)
     this.#receiving.sweep(tick)
     this.#carryOut(checkLifetime(open, limits.lifetime) ?? this.#life.verdict(this.wire, limits, tick))
+  }
+
+  /** A raw route speaks a protocol of its own, in which our JSON would be noise. */
+  #tellExpiry(): void {
+    const expiresAt = this.identity?.expiresAt
+    if (expiresAt === undefined || this.admitted.policy.types === undefined) return
+    this.#notice ??= new ExpiryNotice()
+    const now = this.now()
+    if (!this.#notice.isDue(expiresAt, now)) return
+    this.answer({ type: 'expiring', in: Math.max(0, Math.round(expiresAt + this.surroundings.expiryGrace - now)) })
   }
 
   #carryOut(verdict: LifeVerdict | undefined): void {

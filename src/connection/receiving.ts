@@ -359,7 +359,10 @@ export class Receiving implements InboxHost, InboundSocket {
 
   #refuse(refusal: RefusedMessage): void {
     // Raw routes speak a protocol of their own, in which our JSON would be noise: there the close code is the answer.
-    if (this.#policy.types !== undefined) this.#host.answer({ type: 'error', code: refusal.code, ...idOf(refusal) })
+    if (this.#policy.types !== undefined) {
+      const { code, retryAfter } = refusal
+      this.#host.answer({ type: 'error', code, ...idOf(refusal), ...(retryAfter !== undefined && { retryAfter }) })
+    }
     this.#host.refused(refusal)
   }
 }

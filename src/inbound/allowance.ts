@@ -1,5 +1,5 @@
 import type { Bucket, Pace } from './rate.ts'
-import { fullBucket, take } from './rate.ts'
+import { fullBucket, take, waitFor } from './rate.ts'
 import type { Refusal } from './verdict.ts'
 import { refuse } from './verdict.ts'
 
@@ -30,9 +30,17 @@ export function createInboundState(policy: Allowance, now: number): InboundState
 
 /** A frame costs one message and its bytes (RS-08, RS-13). An empty one costs a message all the same. */
 export function refuseFast(bytes: number, policy: Allowance, state: InboundState, now: number): Refusal | undefined {
-  if (!take(state.messages, policy.messages, 1, now)) return refuse('SWS_TOO_FAST', 'rate: limits.messages')
-  if (!take(state.bytes, policy.bytes, bytes, now)) return refuse('SWS_TOO_FAST', 'rate: limits.bytes')
+  if (!take(state.messages, policy.messages, 1, now)) {
+    return tooFast('rate: limits.messages', waitFor(state.messages, policy.messages, 1))
+  }
+  if (!take(state.bytes, policy.bytes, bytes, now)) {
+    return tooFast('rate: limits.bytes', waitFor(state.bytes, policy.bytes, bytes))
+  }
   return undefined
+}
+
+function tooFast(reason: string, retryAfter: number | undefined): Refusal {
+  return { ...refuse('SWS_TOO_FAST', reason), ...(retryAfter !== undefined && { retryAfter }) }
 }
 
 /** The pace of one declared type. `type` is a declared name, so a client cannot make the map grow. */
@@ -43,7 +51,7 @@ export function refuseFastType(type: string, pace: Pace, state: InboundState, no
     bucket = fullBucket(pace, now)
     state.types.set(type, bucket)
   }
-  return take(bucket, pace, 1, now) ? undefined : refuse('SWS_TOO_FAST', 'rate: of the message type')
+  return take(bucket, pace, 1, now) ? undefined : tooFast('rate: of the message type', waitFor(bucket, pace, 1))
 }
 
 /**

@@ -61,6 +61,11 @@ export function take(bucket: Bucket, pace: Pace, cost: number, now: number): boo
   return true
 }
 
+/** The ms until a bucket that has just said no says yes to the same; `undefined` where it never will. */
+export function waitFor(bucket: Bucket, pace: Pace, cost: number): number | undefined {
+  return cost > pace.burst ? undefined : Math.ceil((cost - bucket.tokens) / pace.perMillisecond)
+}
+
 function positive(value: unknown, path: string): number {
   if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value
   throw badOption(path, value, 'Write a positive, finite number.')

@@ -33,6 +33,8 @@ export interface RefusedMessage {
   readonly messageType?: string
   /** Set when the socket must end with this refusal: 1003, 1007, 1008 or 4429. */
   readonly close?: CloseCode
+  /** `SWS_TOO_FAST`: the ms after which the same passes, if nothing else comes first. Goes to the client. */
+  readonly retryAfter?: number
   /** What one of our own functions threw (`SWS_INTERNAL`): for the log, never for the client. */
   readonly cause?: unknown
   /** The cause is ours, and nobody's answer: it counts among the faults of the socket. */
@@ -46,6 +48,7 @@ export interface Refusal {
   readonly code: MessageRefusalCode
   readonly reason: string
   readonly close?: CloseCode
+  readonly retryAfter?: number
   readonly cause?: unknown
   readonly isFault?: boolean
 }

@@ -115,7 +115,7 @@ export function reasonOfRefused(error: unknown): string | undefined {
 function compileType(type: string, declaration: unknown, path: string): Projection {
   const at = `${path}.${type}`
   if (type === '' || answerTypes.has(type))
-    throw badOption(at, type, 'Use another name: replies, errors and `left` are answers of this package.')
+    throw badOption(at, type, 'Use another name: replies, errors, `left` and `expiring` are messages of this package.')
   if (!isSchema(declaration) || !isSchema(declaration.schema)) {
     throw badOption(`${at}.schema`, isSchema(declaration) ? declaration.schema : declaration, 'Write a schema.')
   }

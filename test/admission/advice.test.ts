@@ -97,14 +97,14 @@ const rows: readonly Row[] = [
         'X-Forwarded-For': '203.0.113.7',
       },
     },
-    says: /passes on `Host: 127\.0\.0\.1` instead.*proxy_set_header Host \$host/,
+    says: /passes on `Host: 127\.0\.0\.1` instead.*proxy_set_header Host \$http_host/,
   },
   {
     name: 'a proxy that replaces Host with the name of a container',
     options: { origins: ['https://app.example'] },
     surroundings: behindProxy(),
     asked: { headers: { Host: 'app:3000', Origin: 'https://app.example', 'X-Forwarded-Proto': 'https' } },
-    says: /replaced the `Host`.*proxy_set_header Host \$host.*add "app:3000" to `hosts`/,
+    says: /replaced the `Host`.*proxy_set_header Host \$http_host.*add "app:3000" to `hosts`/,
   },
   {
     name: 'a host that is not configured, without a proxy',
@@ -256,7 +256,7 @@ test('advice on a trusted proxy that drops Host altogether', () => {
     { code: 'SWS_BAD_HANDSHAKE', status: 400, reason: 'no Host header' },
     situation({ headers: {}, peerIsTrusted: true }),
   )
-  assert.match(text, /The proxy in front dropped the `Host` header.*proxy_set_header Host \$host/)
+  assert.match(text, /The proxy in front dropped the `Host` header.*proxy_set_header Host \$http_host/)
 })
 
 // No second machine is at hand: the peer of a published port of a container, as the kernel shows it.

@@ -57,3 +57,15 @@ test('a dead link, a file that is not packed and a heading that went are seen; c
     'docs/a.md: docs/a.md has no #gone',
   ])
 })
+
+test('each page of the reading order ends with a link to the next one', () => {
+  const order = [...textOf('docs/README.md').matchAll(/^\d+\. \[[^\]]+\]\(([\w-]+\.md)\)/gm)].map(
+    ([, page = '']) => page,
+  )
+  assert.ok(order.length > 10)
+  const next = order.slice(0, -1).map((page) => textOf(`docs/${page}`).trimEnd().split('\n').at(-1))
+  assert.deepEqual(
+    next,
+    order.slice(1).map((page) => `Next: [${page}](${page}).`),
+  )
+})

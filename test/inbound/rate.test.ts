@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { compilePerMinute, compileRate, fullBucket, take } from '../../src/inbound/rate.ts'
+import { compilePerMinute, compileRate, fullBucket, take, waitFor } from '../../src/inbound/rate.ts'
 
 describe('take', () => {
   const pace = compileRate({ perSecond: 5, burst: 10 }, 'rate')
@@ -20,6 +20,23 @@ describe('take', () => {
     assert.equal(take(bucket, pace, 1, 200), false)
     assert.equal(take(bucket, pace, 11, 1e9), false)
     assert.equal(take(bucket, pace, 10, 1e9), true)
+  })
+
+  it('says how long to wait: then it passes, and not a millisecond before', () => {
+    const perSecond = fc.double({ min: 0.01, max: 1_000, noNaN: true })
+    fc.assert(
+      fc.property(perSecond, fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 50 }), (each, burst, cost) => {
+        const measured = compileRate({ perSecond: each, burst }, 'rate')
+        const bucket = fullBucket(measured, 0)
+        while (take(bucket, measured, 1, 0));
+        const wait = waitFor(bucket, measured, cost)
+        assert.equal(wait === undefined, cost > burst)
+        if (wait === undefined) return
+        assert.equal(take({ ...bucket }, measured, cost, wait - 1), false)
+        // Adding up fractions of a token may lose the last bit of one.
+        assert.equal(take({ ...bucket }, measured, cost - 1e-9, wait), true)
+      }),
+    )
   })
 
   it('takes nothing when it refuses', () => {

@@ -13,7 +13,7 @@ function wrong(receives: unknown, message: RegExp): void {
 describe('compileRules', () => {
   // `{ "type": "close" }` must not become `socket.emit('close', ...)`.
   it('CS-18 refuses the names of events that the socket or this package emits itself', () => {
-    const ours = ['binary', 'reply', 'left', 'refresh', 'sws.anything', 'SWS.anything', 'sws.']
+    const ours = ['binary', 'reply', 'left', 'expiring', 'refresh', 'sws.anything', 'SWS.anything', 'sws.']
     const theirs = [
       'message',
       'close',

@@ -9,6 +9,7 @@ import { testCertificate } from '../harness/certificate.ts'
 import { handshakeText, type RawAnswer, rawConnect, rawHandshake } from '../harness/raw-client.ts'
 import { requireTool, tools } from '../harness/tools.ts'
 import { until } from '../harness/until.ts'
+import { textOf } from '../house/source-files.ts'
 import { assertRefused, startJourney } from './journey.ts'
 
 // CS-4, 4.1.3, 15.3.4: a real nginx ends TLS on loopback and passes on. What it says counts; what a client says in its place does not.
@@ -41,9 +42,6 @@ async function startNginx(t: TestContext, upstream: number, location: string): P
          ssl_certificate ${folder}/cert.pem; ssl_certificate_key ${folder}/key.pem;
          location / {
            proxy_pass http://127.0.0.1:${upstream};
-           proxy_http_version 1.1;
-           proxy_set_header Upgrade $http_upgrade;
-           proxy_set_header Connection "upgrade";
            ${location}
          }
        }
@@ -69,12 +67,13 @@ async function startNginx(t: TestContext, upstream: number, location: string): P
   return port
 }
 
-/** As the page on proxies says it: every forwarded header is set, so that none of the client's own gets through. */
-const asDocumented = `
-  proxy_set_header Host $http_host;
-  proxy_set_header X-Forwarded-Proto $scheme;
-  proxy_set_header X-Forwarded-For $remote_addr;
-  proxy_set_header X-Forwarded-Host "";`
+/** The lines of docs/deploying.md: every forwarded header is set, so that none of the client's own gets through. */
+const asDocumented = (/^```nginx\n([\s\S]*?)^```$/m.exec(textOf('docs/deploying.md'))?.[1] ?? '')
+  .split('\n')
+  .filter((line) => /^\s+proxy_(?!pass)/.test(line))
+  .join('\n')
+
+const upgrade = 'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
 
 const options = {
   origins: ['https://app.example'],
@@ -151,11 +150,32 @@ for (const trustProxy of [true, ['127.0.0.1'], '127.0.0.0/8', (address: string) 
   })
 }
 
+// `$host` has no port: behind a proxy on another port than 443 no origin is the same, and no listed host is meant.
+test('behind nginx on a port of its own the documented `Host` is admitted, and one without the port is not', async (t) => {
+  const own = { Host: 'app.example:8443', Origin: 'https://app.example:8443' }
+  const journey = await startJourney(t, { ...options, origins: [own.Origin] }, { server: { trustProxy: '127.0.0.1' } })
+  assert.equal((await through(await startNginx(t, journey.port, asDocumented), own)).status, 101)
+  const withoutPort = asDocumented.replace('$http_host', '$host')
+  refusedWith(await through(await startNginx(t, journey.port, withoutPort), own), 421, 'SWS_HOST_REFUSED')
+})
+
+test('every line for nginx that the advice and the pages name is one of docs/deploying.md', () => {
+  assert.equal(asDocumented.split('\n').length, 7)
+  const named = ['src/admission/advice.ts', 'docs/troubleshooting.md'].flatMap((path) =>
+    [...textOf(path).matchAll(/proxy_(?:set_header|http_version) [^;`]+;/g)].map(([line]) => line),
+  )
+  assert.ok(named.length > 6)
+  assert.deepEqual(
+    named.filter((line) => !asDocumented.includes(line)),
+    [],
+  )
+})
+
 // The configuration that half of the web copies: Host becomes the upstream's own name, and the scheme is not passed on.
 test('behind nginx that passes nothing on, the refusal is not an open door', async (t) => {
   const journey = await startJourney(t, options, { server: { trustProxy: '127.0.0.1' } })
-  const port = await startNginx(t, journey.port, '')
+  const port = await startNginx(t, journey.port, upgrade)
   assert.notEqual((await through(port, right)).status, 101)
-  const named = await startNginx(t, journey.port, 'proxy_set_header X-Forwarded-Proto https;')
+  const named = await startNginx(t, journey.port, `${upgrade} proxy_set_header X-Forwarded-Proto https;`)
   refusedWith(await through(named, right), 421, 'SWS_HOST_REFUSED')
 })

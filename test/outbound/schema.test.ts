@@ -396,7 +396,7 @@ test('a wrong declaration is told by its value, with what to write instead', () 
     code: 'SWS_BAD_OPTION',
     message: `fastify-secure-ws: option \`secureWs.sends${path}\` is ${value}. ${advice}`,
   })
-  const ours = 'Use another name: replies, errors and `left` are answers of this package.'
+  const ours = 'Use another name: replies, errors, `left` and `expiring` are messages of this package.'
   const wrong: [unknown, ReturnType<typeof refused>][] = [
     ['m', refused('', '"m"', 'Write { said: { schema: Type.Object({ ... }) } }.')],
     [[], refused('', '[]', 'Write { said: { schema: Type.Object({ ... }) } }.')],
@@ -404,6 +404,7 @@ test('a wrong declaration is told by its value, with what to write instead', () 
     [{ error: { schema: object } }, refused('.error', '"error"', ours)],
     [{ reply: { schema: object } }, refused('.reply', '"reply"', ours)],
     [{ left: { schema: object } }, refused('.left', '"left"', ours)],
+    [{ expiring: { schema: object } }, refused('.expiring', '"expiring"', ours)],
     [{ m: null }, refused('.m.schema', 'null', 'Write a schema.')],
     [{ m: [object] }, refused('.m.schema', '[{"type":"object","properties":{}}]', 'Write a schema.')],
     [{ m: { schema: true } }, refused('.m.schema', 'true', 'Write a schema.')],
