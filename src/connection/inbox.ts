@@ -28,6 +28,10 @@ export interface InboxHost {
   failed(error: unknown): void
   hold(): void
   release(): void
+}
+
+/** The keeper of the accounts, as this sees it. */
+export interface InboxAccount {
   /** Told of bytes that wait from now on. */
   kept(bytes: number): void
 }
@@ -42,14 +46,16 @@ export interface InboxHost {
 export class Inbox {
   readonly #host: InboxHost
   readonly #bounds: InboxBounds
+  readonly #account: InboxAccount
   #queue: Frame[] | undefined
   #bytes = 0
   #busy = false
   #holding = false
 
-  constructor(host: InboxHost, bounds: InboxBounds) {
+  constructor(host: InboxHost, bounds: InboxBounds, account: InboxAccount) {
     this.#host = host
     this.#bounds = bounds
+    this.#account = account
   }
 
   /** Bytes that wait. */
@@ -71,7 +77,7 @@ export class Inbox {
     this.#queue ??= []
     this.#queue.push(frame)
     this.#bytes += frame.bytes.length
-    this.#host.kept(frame.bytes.length)
+    this.#account.kept(frame.bytes.length)
     if (!this.#holding && (this.#queue.length >= inboundQueue || this.#bytes >= messageBytes)) {
       this.#holding = true
       this.#host.hold()

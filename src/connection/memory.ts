@@ -98,7 +98,8 @@ export class MemoryBudget {
   }
 
   #rest(): number {
-    return Math.max(this.limit * cutFrom - this.#used, this.limit * step)
+    const next = this.#used < this.limit * admitBelow ? admitBelow : cutFrom
+    return Math.max(this.limit * next - this.#used, this.limit * step)
   }
 
   /** @returns `share`: how much of a byte in a stream is memory, because a room's message waits in many streams and is kept once */

@@ -101,7 +101,7 @@ export class Receiving implements InboxHost, InboundSocket {
     const { inbound, limits } = host.admitted.policy
     this.#host = host
     this.state = createInboundState(inbound, host.uptime())
-    this.#inbox = new Inbox(this, limits)
+    this.#inbox = new Inbox(this, limits, host)
     this.#dispatch = new Dispatch(limits.listener)
   }
 
@@ -234,10 +234,6 @@ export class Receiving implements InboxHost, InboundSocket {
   /** Bytes that were read and wait for a listener. */
   get waiting(): number {
     return this.#inbox.bytes
-  }
-
-  kept(bytes: number): void {
-    this.#host.kept(bytes)
   }
 
   get #policy(): ReceivingPolicy {

@@ -12,8 +12,8 @@ test('RS-09 twenty sockets that do not read, and 40 MB for them: the budget of 8
   const outcome = await attack({ deaf: 20, bytes: 40_000_000, memoryBytes })
   assert.ok(outcome.mostWaiting <= memoryBytes, `${outcome.mostWaiting} waited`)
   assert.ok(outcome.mostWaiting > memoryBytes / 2, `only ${outcome.mostWaiting} waited: nothing was tried`)
-  // What is not collected yet, and the kernel's copy of what is being written, come on top.
-  assert.ok(outcome.mostBuffers < memoryBytes * 2, `${outcome.mostBuffers} bytes of buffers`)
+  // On top come the clients' own, what the kernel is being given, and what is not swept yet. Without a budget it is 40 MB more.
+  assert.ok(outcome.mostBuffers < memoryBytes * 3, `${outcome.mostBuffers} bytes of buffers`)
   assert.deepEqual([...outcome.closed.keys()], [why])
   const closed = outcome.closed.get(why) ?? 0
   assert.ok(closed >= 5 && closed <= 20, `${closed} closed`)
@@ -49,7 +49,7 @@ test('near miss: a message of a room that waits in many streams is one message, 
 test('messages that wait for a listener count as well, and a budget that has room again admits', async (t) => {
   const release = Promise.withResolvers<void>()
   const text = { schema: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] } } as const
-  const server = await startServer(t, { limits: { memoryBytes: 200_000, inboundQueue: 1_000 } }, (app) => {
+  const server = await startServer(t, { limits: { memoryBytes: 100_000, inboundQueue: 1_000 } }, (app) => {
     app.get('/ws', { websocket: true, secureWs: { receives: { slow: text } } }, (socket) => {
       socket.on('slow', () => release.promise)
     })

@@ -114,6 +114,8 @@ export async function attack({ deaf, bytes, memoryBytes }: Attack): Promise<Outc
     // Those that are still there go; then there is room again.
     for (const client of clients) client.destroy()
     while (app.secureWs.stats().sockets > 1) await sleep(5)
+    // It is looked at again ten times a second at the most.
+    await sleep(150)
     const admittedAfter = await statusOf(`ws://${host}/echo`, { headers: { origin: url } })
     over = true
     await talking

@@ -16,16 +16,15 @@ function inbox(bounds: Partial<InboxBounds> = {}) {
     takeLater: take,
     hold: () => done.push('hold'),
     release: () => done.push('release'),
-    kept: (bytes) => void kept.push(bytes),
     failed: (error) => done.push(`failed ${String(error)}`),
   }
-  const box = new Inbox(host, { inboundQueue: 3, messageBytes: 100, ...bounds })
+  const box = new Inbox(host, { inboundQueue: 3, messageBytes: 100, ...bounds }, { kept: (bytes) => kept.push(bytes) })
   const push = (text: string) => box.push(frameOf(text), 0)
   const next = async () => {
     waiting.shift()?.()
     await new Promise(setImmediate)
   }
-  return { box, done, push, next }
+  return { box, done, push, next, kept }
 }
 
 const frameOf = (text: string): Frame => ({ bytes: Buffer.from(text), isBinary: false })
@@ -73,4 +72,13 @@ test('SE-05 after clear() nothing that waited is taken, and reading goes on at o
   assert.deepEqual(done, ['take a', 'hold', 'release'])
   push('now')
   assert.deepEqual(done.at(-1), 'take now')
+})
+
+test('bytes that wait are told of, and those that need not wait are not', async () => {
+  const { box, push, next, kept } = inbox()
+  push('now 1')
+  for (const text of ['a', 'bc', 'def']) push(text)
+  assert.deepEqual([kept, box.bytes], [[2, 3], 5])
+  for (let round = 0; round < 4; round++) await next()
+  assert.equal(box.bytes, 0)
 })

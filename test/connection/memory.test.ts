@@ -83,7 +83,19 @@ test('it is measured when what was kept could have used the rest, and not before
   const socket = new Socket(0)
   const { memory } = budgetOf(1_000, [socket])
   socket.inWire = 950
-  memory.add(899)
+  memory.add(749)
+  assert.equal(socket.gone, false)
+  memory.add(1)
+  assert.equal(socket.gone, true)
+})
+
+test('between three quarters and nine tenths it is measured each time that another thirty-second may be used', () => {
+  const socket = new Socket(880)
+  const { memory } = budgetOf(1_000, [socket])
+  memory.add(750)
+  assert.equal(memory.isNearlyUsed, true)
+  socket.inWire = 950
+  memory.add(31)
   assert.equal(socket.gone, false)
   memory.add(1)
   assert.equal(socket.gone, true)
