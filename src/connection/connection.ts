@@ -136,7 +136,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   }
 
   get queued(): number {
-    return this.#sending.waiting + this.#receiving.waiting
+    return this.#sending.waiting + this.#receiving.inbox.bytes
   }
 
   kept(bytes: number): void {

@@ -19,13 +19,13 @@ import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { isThenable } from '../thenable.ts'
 import { Dispatch, type Outcome } from './dispatch.ts'
-import { type Frame, Inbox, type InboxBounds, type InboxHost } from './inbox.ts'
+import { type Frame, Inbox, type InboxAccount, type InboxBounds, type InboxHost } from './inbox.ts'
 import { emitContained } from './listeners.ts'
 import type { Block } from './port.ts'
 import type { Tick } from './sweep.ts'
 
 /** The socket that receives, as this sees it. */
-export interface ReceivingHost {
+export interface ReceivingHost extends InboxAccount {
   /** Whose listeners are called. */
   readonly socket: EventEmitter
   readonly wire: ReceivingWire
@@ -57,8 +57,6 @@ export interface ReceivingHost {
   failed(error: unknown): void
   /** The listeners of this event took longer than they may. */
   silent(event: string): void
-  /** Told of bytes that wait for a listener from now on. */
-  kept(bytes: number): void
 }
 
 export interface ReceivingWire {
@@ -91,7 +89,7 @@ export interface ListenerLimits {
 export class Receiving implements InboxHost, InboundSocket {
   readonly #host: ReceivingHost
   readonly state: InboundState
-  readonly #inbox: Inbox
+  readonly inbox: Inbox
   readonly #dispatch: Dispatch
   #settled = false
   #late = false
@@ -101,7 +99,7 @@ export class Receiving implements InboxHost, InboundSocket {
     const { inbound, limits } = host.admitted.policy
     this.#host = host
     this.state = createInboundState(inbound, host.uptime())
-    this.#inbox = new Inbox(this, limits, host)
+    this.inbox = new Inbox(this, limits, host)
     this.#dispatch = new Dispatch(limits.listener)
   }
 
@@ -110,7 +108,7 @@ export class Receiving implements InboxHost, InboundSocket {
     const now = this.#host.uptime()
     const tooFast = admitFrame(bytes.length, this.#isRaw(isBinary), this, now)
     if (tooFast !== undefined) this.#refuse(tooFast)
-    else if (this.#inbox.push({ bytes, isBinary }, now) === 'over') {
+    else if (this.inbox.push({ bytes, isBinary }, now) === 'over') {
       const reason = 'more waits for a listener than one read can bring (limits.messageBytes)'
       this.#refuse({ kind: 'refuse', code: 'SWS_TOO_FAST', reason, close: CloseCode.TooFast })
     }
@@ -161,7 +159,7 @@ export class Receiving implements InboxHost, InboundSocket {
 
   /** The phase says it: what waits is let go. */
   end(): void {
-    this.#inbox.clear()
+    this.inbox.clear()
     this.#wake()
   }
 
@@ -229,11 +227,6 @@ export class Receiving implements InboxHost, InboundSocket {
 
   release(): void {
     this.#host.wire.unblock('queue')
-  }
-
-  /** Bytes that were read and wait for a listener. */
-  get waiting(): number {
-    return this.#inbox.bytes
   }
 
   get #policy(): ReceivingPolicy {
