@@ -38,6 +38,11 @@ async function refusedFor(node: NodeProcess, since: number): Promise<string> {
   return seconds(since)
 }
 
+/** Besides the handshakes, which are this program's own questions. */
+function eventsOf(events: readonly { type: string }[]): number {
+  return events.filter(({ type }) => !type.startsWith('handshake.') && type !== 'socket.closed').length
+}
+
 async function report(title: string, nodes: readonly NodeProcess[], refused: readonly string[]): Promise<void> {
   console.log(title)
   const rows = nodes.map(async (node, index) => {
@@ -51,7 +56,7 @@ async function report(title: string, nodes: readonly NodeProcess[], refused: rea
       'rss MB': inMb(rss),
       'heap MB': inMb(heap),
       'buffers MB': inMb(arrayBuffers),
-      events: (await node.call('events')).length,
+      events: eventsOf(await node.call('events')),
       'refused s': refused[index],
     }
   })

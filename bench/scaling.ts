@@ -7,10 +7,11 @@
 import { redisBus } from '../src/redis/redis-bus.ts'
 import { type Bus, roomTopic } from '../src/relay/bus.ts'
 import { memoryCounters } from '../src/relay/counters.ts'
+import { memoryDenials } from '../src/relay/memory-denials.ts'
 import { memoryPresence } from '../src/relay/presence.ts'
 import { createRelay } from '../src/relay/relay.ts'
 import { packBroadcast, unpackBroadcast } from '../src/rooms/broadcast.ts'
-import { denialOf, memoryDenials } from '../src/session/denials.ts'
+import { denialOf } from '../src/session/denials.ts'
 import { type RedisServer, startRedis } from '../test/harness/redis.ts'
 
 const secret = 'a secret of the bench, of 32 bytes'

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Denial, DenialLedger, DenialStore } from '../session/denials.ts'
+import type { DenialLedger } from '../session/denial-ledger.ts'
+import type { Denial, DenialPage, DenialStore, KeptDenials } from '../session/denials.ts'
 
 export interface CatchUpOptions {
   readonly store: DenialStore | undefined
@@ -7,90 +8,196 @@ export interface CatchUpOptions {
   readonly now: () => number
   /** Denials the store has. */
   readonly learn: (denials: readonly Denial[]) => void
-  /** Denials the store had not. */
+  /** Denials the store had refused, and has taken now. */
   readonly tell: (denials: readonly Denial[]) => void
+  /** Putting back has failed: it is tried again with the next `read`. */
+  readonly onFailure: (error: unknown) => void
 }
 
 /** Keeping what this node knows and what the store holds the same, in both directions. */
 export interface CatchUp {
-  /** What the store has heard of since the last time. */
+  /** What the store has heard of since the last time; everything, where count and digest say that something is amiss. */
   read(): Promise<void>
-  /** Everything the store has, and into the store everything it has not: it was emptied, failed over, or away. */
+  /**
+   * Everything the store has. What the store has not is put back afterwards: this node knows it, so nobody has to wait for it.
+   */
   reconcile(): Promise<void>
   /** The store refused a denial that is in force here: the next `read` puts it there. */
   missed(denial: Denial): void
   /** How many the store has refused and not taken since. */
   readonly unstored: number
+  /** True while the store is young: others may be putting back what this node never heard of. */
+  readonly unsettled: boolean
   /** Puts there what it has refused, and returns how many it refuses still. Never rejects. */
   storeMissed(): Promise<number>
+  /** Puts nothing back any more, and resolves when nothing is under way. */
+  stop(): Promise<void>
 }
 
-export function createCatchUp({ store, ledger, now, learn, tell }: CatchUpOptions): CatchUp {
+/** Denials put back at once. Also what is in memory besides the ledger, with one page of the store. */
+const batch = 500
+/** No difference, as `differenceOf` says it. */
+const same = '0 0 0'
+/** Batches between two looks at what other nodes have put back meanwhile. */
+const batchesAtOnce = 4
+
+export function createCatchUp(options: CatchUpOptions): CatchUp {
+  const { store, ledger, now, learn, tell, onFailure } = options
   let cursor: string | undefined
   let behind = false
+  /** How the store differed at the last look. */
+  let differed = same
+  /** The difference for which all was compared the last time. */
+  let compared = same
+  /** The difference that was still there afterwards. */
+  let accepted = same
+  let stopped = false
+  let unsettled = false
+  let puttingBack: Promise<void> | undefined
   /** Denials that the store has refused and has not taken since. */
   const refused = new Map<string, Denial>()
 
-  const reconcile = async (): Promise<void> => {
+  /** From `from` to the end, one page at a time, with everything else in between. Returns the last page, or the one that no longer follows. */
+  async function readFrom(from: string | undefined, denialsOf: DenialStore): Promise<DenialPage & { lost: boolean }> {
+    let page = await denialsOf.since(from)
+    let follows = from !== undefined
+    for (;;) {
+      if (page.reset && follows) return { ...page, lost: true }
+      follows = true
+      unsettled = page.young ?? false
+      learn(page.denials)
+      for (const denial of page.denials) ledger.match(denial)
+      if (!page.more || stopped) return { ...page, lost: false }
+      await turn()
+      page = await denialsOf.since(page.cursor)
+    }
+  }
+
+  async function reconcile(): Promise<void> {
     if (store === undefined) return
+    await puttingBack
     // Before the look, so that a denial refused during it is not forgotten.
     behind = false
+    differed = same
     try {
-      const answer = await store.since(undefined)
-      const kept = new Map(answer.denials.map((denial) => [`${denial.kind}:${denial.id}`, denial]))
-      await inBatches(answer.denials, learn)
-      const missing = ledger.all(now()).filter((mine) => {
-        const theirs = kept.get(`${mine.kind}:${mine.id}`)
-        return theirs === undefined || theirs.at < mine.at || theirs.until < mine.until
-      })
-      await inBatches(missing, (some) => store.deny(...some))
-      for (const denial of missing) refused.delete(`${denial.kind}:${denial.id}`)
-      // A node that came up in between has caught up with an empty store: it must hear what was missing.
-      await inBatches(missing, tell)
-      cursor = answer.cursor
+      ledger.compare()
+      const page = await readFrom(undefined, store)
+      if (page.lost) throw new Error('the store of revocations was emptied while it was read')
+      cursor = page.cursor
     } catch (error) {
       behind = true
       throw error
     }
+    inBackground(putBack(store))
+  }
+
+  function inBackground(work: Promise<void>): void {
+    puttingBack = work
+      .catch((error: unknown) => {
+        behind = true
+        if (!stopped) onFailure(error)
+      })
+      .finally(() => {
+        puttingBack = undefined
+      })
+  }
+
+  /**
+   * All nodes do this at once when a store comes back empty: each begins elsewhere, and looks again and again at what the
+   * others have done.
+   */
+  async function putBack(into: DenialStore): Promise<void> {
+    await storeRefused(into)
+    let count = 0
+    for (const some of ledger.unmatched(now(), batch)) {
+      if (stopped) return
+      await into.deny(...some)
+      for (const denial of some) ledger.match(denial)
+      if (++count % batchesAtOnce === 0) {
+        const page = await readFrom(cursor, into)
+        // Not whole yet, or emptied once more: what is known here goes on being put there, and is compared afterwards.
+        if (page.lost) behind = true
+        else cursor = page.cursor
+      }
+      await turn()
+    }
+  }
+
+  /** First, and told to everybody: this node is the only one that knows them. */
+  async function storeRefused(into: DenialStore): Promise<void> {
+    const rest = [...refused].filter(([, { until }]) => until > now())
+    for (let from = 0; from < rest.length; from += batch) {
+      const some = rest.slice(from, from + batch)
+      const denials = some.map(([, denial]) => denial)
+      await into.deny(...denials)
+      // Refused once more meanwhile, and saying more than this: that one stays.
+      for (const [key, denial] of some) if (refused.get(key) === denial) refused.delete(key)
+      tell(denials)
+    }
+  }
+
+  /**
+   * True for a difference at two looks in a row: one may be a denial that is told, and about to be stored. What remains when
+   * everything was compared (an entry that nobody can read, a count that somebody else has changed) is said once, and not
+   * looked for again: it would be read from the beginning for ever.
+   */
+  function isAmiss(kept: DenialPage['kept']): boolean {
+    if (kept === undefined || puttingBack !== undefined) return false
+    const difference = differenceOf(ledger.kept(kept.asOf, now()), kept)
+    const before = differed
+    differed = difference === accepted ? same : difference
+    if (differed === same || before === same) return false
+    if (difference !== compared) {
+      compared = difference
+      return true
+    }
+    accepted = difference
+    differed = same
+    onFailure(
+      new Error('the store of revocations holds something that cannot be read, or counts what it does not hold'),
+    )
+    return false
   }
 
   return {
     reconcile,
     async read() {
       if (store === undefined) return
+      // It reads, too, and two at once would each move the cursor.
+      if (puttingBack !== undefined) return
       if (behind) return reconcile()
-      const answer = await store.since(cursor)
-      if (answer.reset) return reconcile()
-      await inBatches(answer.denials, learn)
-      cursor = answer.cursor
+      if (refused.size > 0) inBackground(storeRefused(store))
+      const page = await readFrom(cursor, store)
+      if (page.lost) return reconcile()
+      cursor = page.cursor
+      if (isAmiss(page.kept)) return reconcile()
     },
     missed(denial) {
-      behind = true
       refused.set(`${denial.kind}:${denial.id}`, denial)
     },
     get unstored() {
       return refused.size
     },
+    get unsettled() {
+      return unsettled
+    },
     async storeMissed() {
-      const rest = [...refused.values()].filter(({ until }) => until > now())
-      if (rest.length === 0) return 0
-      try {
-        await inBatches(rest, (some) => store?.deny(...some))
-      } catch {
-        return rest.length
-      }
-      tell(rest)
-      return 0
+      await puttingBack
+      if (refused.size === 0 || store === undefined) return 0
+      await storeRefused(store).catch(() => {})
+      const time = now()
+      return [...refused.values()].filter(({ until }) => until > time).length
+    },
+    async stop() {
+      stopped = true
+      await puttingBack
     },
   }
 }
 
-const batch = 500
-
-/** Some at a time, and the loop in between: a store that comes back empty must not stop everything else. */
-async function inBatches(denials: readonly Denial[], step: (some: readonly Denial[]) => unknown): Promise<void> {
-  for (let from = 0; from < denials.length; from += batch) {
-    await step(denials.slice(from, from + batch))
-    if (from + batch < denials.length) await turn()
-  }
+/** What would have to be added to `own` to have `kept`. */
+function differenceOf(own: Omit<KeptDenials, 'asOf'>, kept: KeptDenials): string {
+  const [high = 0, low = 0] = own.digest.split(' ').map(Number)
+  const [keptHigh = 0, keptLow = 0] = kept.digest.split(' ').map(Number)
+  return `${kept.count - own.count} ${high ^ keptHigh} ${low ^ keptLow}`
 }

@@ -1,6 +1,6 @@
-import { memoryDenials } from '../session/denials.ts'
 import { type Bus, isTopic } from './bus.ts'
 import { memoryCounters } from './counters.ts'
+import { memoryDenials } from './memory-denials.ts'
 import { memoryPresence } from './presence.ts'
 
 /**

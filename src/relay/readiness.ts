@@ -4,9 +4,9 @@ export interface ReadinessOptions {
   readonly bus: Bus
   /** After every loss: subscribe, then read what was missed. Rejects when it could not. */
   readonly recover: () => Promise<void>
-  /** Every `every` ms while ready. Rejects when it could not. */
+  /** Every `every()` ms while ready. Rejects when it could not. */
   readonly refresh: () => Promise<void>
-  readonly every: number
+  readonly every: () => number
   readonly onReady: () => void
 }
 
@@ -67,7 +67,7 @@ export function createReadiness({ bus, recover, refresh, every, onReady }: Readi
     clearTimeout(timer)
     if (!running) return
     // Not ready: back off from 100 ms to 10 s, each with jitter, so that nodes do not return as one.
-    const wait = ready ? every : Math.min(10_000, 100 * 2 ** Math.min(attempts++, 7)) * (0.5 + Math.random() / 2)
+    const wait = ready ? every() : Math.min(10_000, 100 * 2 ** Math.min(attempts++, 7)) * (0.5 + Math.random() / 2)
     timer = setTimeout(() => void again(), wait)
     timer.unref()
   }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { createDenialLedger, type Denial, type DenialSubject, defaultClockSkew } from '../session/denials.ts'
+import { createDenialLedger } from '../session/denial-ledger.ts'
+import { type Denial, type DenialSubject, defaultClockSkew } from '../session/denials.ts'
 import { createArrivals } from './arrival.ts'
 import { type Bus, controlTopic, roomTopic } from './bus.ts'
 import { createCatchUp } from './catch-up.ts'
@@ -30,7 +31,7 @@ export interface Relay {
   readonly nodeId: string
   /** False while the bus is away, or until this node has caught up: whoever depends on a session is refused meanwhile. */
   readonly ready: boolean
-  /** Resolves after the first attempt, whether it worked (`ready`) or not; goes on trying until `close()`. Never rejects. */
+  /** Resolves after the first attempt, whether it worked (`ready`) or not, and after 3 s at the latest; goes on trying until `close()`. Never rejects. */
   start(): Promise<void>
   /** For the first local member of a room. What is published elsewhere until the bus confirms is not heard (at most once). */
   joinTopic(room: string): void
@@ -92,7 +93,10 @@ export function createRelay(options: RelayOptions): Relay {
 
   const learn = (denials: readonly Denial[]): void => {
     const time = now()
-    const news = denials.filter((denial) => denial.until > time && ledger.put(denial, time))
+    // One that has just ended is kept for a while: a store whose clock is behind ours still counts it.
+    const news = denials.filter(
+      (denial) => denial.until > time - clockSkew && ledger.put(denial, time) && denial.until > time,
+    )
     if (news.length > 0) deliver({ kind: 'identity', verb: 'close', subjects: news })
   }
 
@@ -121,7 +125,14 @@ export function createRelay(options: RelayOptions): Relay {
     }
   }
 
-  const catchUp = createCatchUp({ store, ledger, now, learn, tell })
+  const catchUp = createCatchUp({
+    store,
+    ledger,
+    now,
+    learn,
+    tell,
+    onFailure: (error) => onFailure('catch-up', error),
+  })
 
   const reported = async (stage: RelayStage, step: () => Promise<void>): Promise<void> => {
     try {
@@ -134,7 +145,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   const readiness = createReadiness({
     bus,
-    every: catchUpEvery,
+    every: () => (catchUp.unsettled ? Math.min(1_000, catchUpEvery) : catchUpEvery),
     async recover() {
       // Listen first, then read: what is denied between the two is heard, what was denied before is read.
       await reported('subscribe', () => subscriptions.settle(controlTopic))
@@ -179,7 +190,8 @@ export function createRelay(options: RelayOptions): Relay {
       phase = 'started'
       users.set(bus, (users.get(bus) ?? 0) + 1)
       subscriptions.want(controlTopic, undefined)
-      await readiness.start()
+      // Not for longer: an application that has to read a million of them starts, and refuses until it has.
+      await inTime(readiness.start())
     },
     joinTopic: (room) => subscriptions.want(roomTopic(room), room),
     leaveTopic: (room) => subscriptions.unwant(roomTopic(room)),
@@ -212,6 +224,7 @@ export function createRelay(options: RelayOptions): Relay {
       if (wasStarted) await storeTheRest()
       phase = 'closed'
       readiness.stop()
+      await catchUp.stop()
       await subscriptions.close()
       if (!wasStarted) return
       const left = (users.get(bus) ?? 1) - 1
@@ -221,7 +234,7 @@ export function createRelay(options: RelayOptions): Relay {
   }
 }
 
-/** How long a node that stops waits for its store, in ms. */
+/** How long a node that starts or stops waits for its store, in ms. */
 const lastWait = 3_000
 
 async function inTime<T>(work: Promise<T>): Promise<T | undefined> {

@@ -31,19 +31,41 @@ export interface DenialSubject {
   readonly keys?: readonly string[]
 }
 
+/** Some of the denials in a store. */
+export interface DenialPage {
+  /** At most 500 or so, in no promised order. */
+  readonly denials: readonly Denial[]
+  /** Where these end. */
+  readonly cursor: string
+  /** Whether there are more behind them. */
+  readonly more: boolean
+  /** The store no longer knows the cursor it was asked for (it was emptied, or is damaged): read it from the beginning. */
+  readonly reset: boolean
+  /** The store was created or repaired a moment ago: other nodes may be putting back what it had before. */
+  readonly young?: boolean
+  /** The whole set; absent where it cannot be said. Without it a loss that the cursor does not show stays unseen. */
+  readonly kept?: KeptDenials
+}
+
+/** Count and digest of a set of denials: two sets that say the same are the same. */
+export interface KeptDenials {
+  /** How many. */
+  readonly count: number
+  /** `<a> <b>`: the first two 32-bit numbers, signed, of the SHA-1 of `kind:id=at:until`, each XORed over all of them. */
+  readonly digest: string
+  /** The time of the store: what ends no later is not in it. In ms since the epoch. */
+  readonly asOf: number
+}
+
 /** Denials that outlive a node. */
 export interface DenialStore {
   /** Kept until each one's `until`. Putting the same one twice keeps the later `at` and `until`. */
   deny(...denials: readonly Denial[]): Promise<void>
   /**
-   * Every denial still in force that came after `cursor` (all of them without one). `reset`: the store no longer knows that
-   * cursor (it was emptied), or has nothing at all: these are all it has, and the caller should put back what it still knows.
+   * The denials still in force that came after `cursor` (all of them without one), some at a time: where `more` is true, ask
+   * again with the `cursor` of this answer.
    */
-  since(
-    cursor: string | undefined,
-  ): Promise<{ readonly denials: readonly Denial[]; readonly cursor: string; readonly reset: boolean }>
-  /** Whether a denial in force hits this subject. */
-  isDenied(subject: DenialSubject): Promise<boolean>
+  since(cursor: string | undefined): Promise<DenialPage>
 }
 
 export const denialKinds = identityKinds
@@ -102,95 +124,9 @@ export function hitsOpenSocket(
   return denial.kind !== 'user' || Math.min(authenticatedAt ?? issuedAt ?? openedAt, openedAt) <= denial.at + clockSkew
 }
 
-/** What one node knows by heart: asked on every handshake without waiting, and put back into a store that lost it. */
-export interface DenialLedger {
-  /** True if it says more than what was known. */
-  put(denial: Denial, now: number): boolean
-  /**
-   * @param since when the handshake began that showed this subject, by the ledger's `uptime`. One that does not say when it was authenticated is at
-   * least as old as that: a log-out heard in between hits it.
-   */
-  find(subject: DenialSubject, now: number, since?: number): Denial | undefined
-  all(now: number): Denial[]
-  readonly size: number
-}
-
-interface Heard {
-  readonly denial: Denial
-  /** In ms of `uptime`. */
-  readonly heardAt: number
-}
-
-/** @param uptime a clock that nobody can set: what was heard during a handshake stays so, whatever becomes of the date */
-export function createDenialLedger(clockSkew = defaultClockSkew, uptime = () => performance.now()): DenialLedger {
-  const known = new Map<string, Heard>()
-  let sweepAt = 1024
-  const sweep = (now: number) => {
-    for (const [key, { denial }] of known) if (denial.until <= now) known.delete(key)
-    sweepAt = Math.max(1024, known.size * 2)
-  }
-  return {
-    put(denial, now) {
-      const key = `${denial.kind}:${denial.id}`
-      const before = known.get(key)?.denial
-      if (before !== undefined && before.at >= denial.at && before.until >= denial.until) return false
-      known.set(key, { denial: before === undefined ? denial : later(before, denial), heardAt: uptime() })
-      // Amortised: the ledger never holds more than twice what was in force at the last sweep.
-      if (known.size > sweepAt) sweep(now)
-      return true
-    },
-    find(subject, now, since) {
-      // Nearly always: then no id has to be digested.
-      if (known.size === 0) return undefined
-      for (const key of denialKeys(subject)) {
-        const heard = known.get(key)
-        if (heard === undefined) continue
-        const { denial, heardAt } = heard
-        if (isHitBy(denial, subject, now, clockSkew)) return denial
-        const undated = subject.authenticatedAt === undefined && since !== undefined
-        if (undated && since <= heardAt && denial.until > now) return denial
-      }
-      return undefined
-    },
-    all(now) {
-      sweep(now)
-      return Array.from(known.values(), ({ denial }) => denial)
-    },
-    get size() {
-      return known.size
-    },
-  }
-}
-
-/** For one process: what the applications that share a `memoryBus()` have denied. */
-export function memoryDenials(now: () => number = Date.now): DenialStore {
-  const ledger = createDenialLedger()
-  let log: Denial[] = []
-  let ended = 0 // how many came before the log's first one
-  let compactedAt = 0
-  return {
-    async deny(...denials) {
-      const time = now()
-      for (const denial of denials) if (ledger.put(denial, time)) log.push(denial)
-      if (log.length <= 2 * ledger.size + 1024) return
-      compactedAt = ended + log.length
-      log = ledger.all(time)
-      ended = compactedAt - log.length
-    },
-    async since(cursor) {
-      const time = now()
-      const position = Number(cursor ?? 0)
-      // Compacting loses the order of arrival: a reader from before it is given everything again, never less.
-      const from = position < compactedAt ? 0 : position - ended
-      const denials = log.slice(from).filter((denial) => denial.until > time)
-      return { denials, cursor: String(ended + log.length), reset: false }
-    },
-    async isDenied(subject) {
-      return ledger.find(subject, now()) !== undefined
-    },
-  }
-}
-
-export function later(a: Denial, b: Denial): Denial {
-  return { kind: b.kind, id: b.id, at: Math.max(a.at, b.at), until: Math.max(a.until, b.until) }
+/** The denial that a key (`session:<digest>`) names. */
+export function denialOfKey(key: string, at: number, until: number): Denial | undefined {
+  const colon = key.indexOf(':')
+  const kind = denialKinds.find((name) => name === key.slice(0, colon))
+  return kind && { kind, id: key.slice(colon + 1), at, until }
 }

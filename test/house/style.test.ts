@@ -80,9 +80,8 @@ test('the date is read only where something has one', () => {
     'src/authentication/ticket.ts', // expiresAt
     'src/client/wake.ts', // sleep, in which the other clocks may stand still
     'src/plugin.ts', // handed to whoever asks for dates: named `now`, the other clock `uptime`
-    'src/redis/denials.ts',
+    'src/relay/memory-denials.ts', // at, until
     'src/relay/relay.ts', // of envelopes
-    'src/session/denials.ts', // at, until
     'src/session/until.ts', // in an advice
     'src/telemetry/audit.ts', // at
   ])

@@ -12,7 +12,9 @@ import { redisTickets } from '../../src/redis/ticket-store.ts'
 import { roomTopic } from '../../src/relay/bus.ts'
 import { sealEnvelope } from '../../src/relay/envelope.ts'
 import type { RelayOptions } from '../../src/relay/relay.ts'
+import { denialMark } from '../../src/session/denial-ledger.ts'
 import { denialOf } from '../../src/session/denials.ts'
+import { isDenied } from '../harness/denials.ts'
 import { type RedisServer, startRedis } from '../harness/redis.ts'
 import { until } from '../harness/until.ts'
 import { type Listening, listening } from '../relay/two-nodes.ts'
@@ -168,7 +170,7 @@ describe('published by somebody who can reach Redis, but has no secret', () => {
     const name = `session:${denialOf('session', 's', 1, 2).id}`
     await redis.cli('HSET', 'app:{app:denials}:facts', name, 'garbage', 'epoch', 'e', 'newest', '1')
     await redis.cli('ZADD', 'app:{app:denials}:log', '1', name)
-    assert.equal(await bus.stores?.denials.isDenied({ sessionId: 's' }), true)
+    assert.equal(await isDenied(bus.stores?.denials, { sessionId: 's' }), false)
     assert.deepEqual((await bus.stores?.denials.since(undefined))?.denials, [])
   })
 })
@@ -196,7 +198,7 @@ describe('two applications on one Redis', () => {
     await until(() => two.failures.length === 1, 'what was carried over was refused')
     assert.deepEqual(two.failures, [{ stage: 'delivery', reason: 'envelope refused: bad signature' }])
     assert.deepEqual([two.heard, sub.heard], [[], []])
-    assert.equal(await two.bus.stores?.denials.isDenied({ userId: 'u' }), false)
+    assert.equal(await isDenied(two.bus.stores?.denials, { userId: 'u' }), false)
     assert.equal(await one.bus.stores?.counters.acquire('k', 'h', 1, 60_000), true)
     assert.equal(await two.bus.stores?.counters.acquire('k', 'h2', 1, 60_000), true)
     await redisTickets(one.bus).put('h'.repeat(43), { sessionId: 's', origin: null, route: '/', expiresAt: 1 }, 60_000)
@@ -255,6 +257,81 @@ describe('SE-08: Redis goes away', () => {
     assert.equal(node.relay.ready, true)
   })
 
+  for (const key of ['log', 'until', 'facts']) {
+    test(`S7 the key \`${key}\` alone is evicted: who starts then knows every revocation, and all keys are whole again`, async () => {
+      const node = await start({}, { catchUpEvery: 20 })
+      const at = Date.now()
+      const denials = Array.from({ length: 1_200 }, (_, index) => denialOf('session', `s${index}`, at, at + 60_000))
+      assert.equal(await node.relay.deny(...denials), true)
+      await redis.cli('DEL', `app:{app:denials}:${key}`)
+      const sizes = () =>
+        Promise.all([
+          redis.cli('ZCARD', 'app:{app:denials}:log'),
+          redis.cli('ZCARD', 'app:{app:denials}:until'),
+          redis.cli('HLEN', 'app:{app:denials}:facts'),
+        ])
+      await until(async () => (await sizes()).join() === '1200,1200,1203', 'all keys were whole')
+      const fresh = await start()
+      await until(() => fresh.relay.findDenial({ sessionId: 's1199' }) !== undefined, 'the last one was known')
+      for (const index of [0, 1, 499, 500, 777]) assert.ok(fresh.relay.findDenial({ sessionId: `s${index}` }))
+      assert.equal(fresh.relay.findDenial({ sessionId: 's1200' }), undefined)
+      assert.deepEqual([node.failures, fresh.failures], [[], []])
+    })
+  }
+
+  test('S7 a fail-over that lost one revocation and numbered another in its place: the digest shows it', async () => {
+    const node = await start({}, { catchUpEvery: 20 })
+    const at = Date.now()
+    const [kept, lost, other] = ['kept', 'lost', 'other'].map((id) => denialOf('session', id, at, at + 60_000))
+    assert.ok(kept && lost && other)
+    await node.relay.deny(kept, lost)
+    await until(async () => (await redis.cli('HGET', 'app:{app:denials}:facts', 'newest')) === '2', 'both were stored')
+    // As one script, so that no look falls in between: what `deny` leaves behind when it does not know of the second.
+    const digest = [kept, other]
+      .map(({ kind, id, until: ends }) => denialMark(`${kind}:${id}`, at, ends))
+      .reduce(([one, two], [more, most]) => [one ^ more, two ^ most])
+      .join(' ')
+    const script = `redis.call('ZREM', KEYS[1], ARGV[1]) redis.call('ZREM', KEYS[2], ARGV[1]) redis.call('HDEL', KEYS[3], ARGV[1])
+      redis.call('ZADD', KEYS[1], 2, ARGV[2]) redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
+      redis.call('HSET', KEYS[3], ARGV[2], ARGV[4], 'digest', ARGV[5])`
+    const keys = ['log', 'until', 'facts'].map((name) => `app:{app:denials}:${name}`)
+    const names = [`session:${lost.id}`, `session:${other.id}`]
+    await redis.cli('EVAL', script, '3', ...keys, ...names, String(other.until), `${at}:${other.until}`, digest)
+    await until(async () => (await redis.cli('HEXISTS', keys[2] ?? '', names[0] ?? '')) === '1', 'it was put back')
+    await until(() => node.relay.findDenial({ sessionId: 'other' }) !== undefined, 'the other one was read')
+  })
+
+  test('S7 an entry that nobody can read is said once, and what is lost beside it is still put back', async () => {
+    const node = await start({}, { catchUpEvery: 20 })
+    const at = Date.now()
+    const [kept, lost] = ['kept', 'lost'].map((id) => denialOf('session', id, at, at + 60_000))
+    assert.ok(kept && lost)
+    await node.relay.deny(kept, lost)
+    const facts = 'app:{app:denials}:facts'
+    await redis.cli('HSET', facts, 'session:nobody', 'garbage')
+    await until(() => node.failures.length > 0, 'it was said')
+    const scans = async () => /cmdstat_hscan:calls=(\d+)/.exec(await redis.cli('INFO', 'commandstats'))?.[1]
+    const before = await scans()
+    await sleep(300)
+    assert.equal(await scans(), before)
+    assert.equal(node.failures.length, 1)
+    assert.match(node.failures[0]?.reason ?? '', /something that cannot be read/)
+    await redis.cli('HDEL', facts, `session:${lost.id}`)
+    await until(async () => (await redis.cli('HEXISTS', facts, `session:${lost.id}`)) === '1', 'it was put back')
+    assert.equal(node.relay.ready, true)
+  })
+
+  test('S7 who starts while another node puts back what Redis lost hears of it within a second or so', async () => {
+    const node = await start({}, { catchUpEvery: 20 })
+    const at = Date.now()
+    await node.relay.deny(denialOf('session', 'first', at, at + 60_000))
+    const fresh = await start({}, { catchUpEvery: 60_000 })
+    assert.ok(fresh.relay.findDenial({ sessionId: 'first' }))
+    // Put there by a node that tells nobody, as one does that puts back what was lost.
+    await node.bus.stores?.denials.deny(denialOf('session', 'second', at, at + 60_000))
+    await until(() => fresh.relay.findDenial({ sessionId: 'second' }) !== undefined, 'it was read')
+  })
+
   test('away from the beginning: started, not ready, and ready once it is there', async () => {
     await redis.stop()
     const node = await start()
@@ -301,7 +378,7 @@ describe('SE-08: Redis goes away', () => {
       process.kill(redis.pid, 'SIGCONT')
     }
     await until(() => node.relay.ready, 'it was ready again')
-    assert.equal(await node.bus.stores?.denials.isDenied({ sessionId: 's' }), true)
+    assert.equal(await isDenied(node.bus.stores?.denials, { sessionId: 's' }), true)
   })
 
   test('13.2.6: it stops answering while nobody asks it anything: noticed by its missing PONG', async () => {

@@ -7,6 +7,7 @@ import { envelopeLimit, sealEnvelope } from '../../src/relay/envelope.ts'
 import { memoryBus } from '../../src/relay/memory-bus.ts'
 import type { RelayOptions } from '../../src/relay/relay.ts'
 import { denialOf } from '../../src/session/denials.ts'
+import { isDenied } from '../harness/denials.ts'
 import { type Listening, listening } from './two-nodes.ts'
 
 const open: Listening[] = []
@@ -302,8 +303,26 @@ describe('revocations', () => {
     assert.deepEqual(far.relay.findDenial({ sessionId: 's1' }), denial)
     Object.assign(store, { since, deny })
     while (!far.relay.ready) await turn()
-    assert.equal(await store.isDenied({ sessionId: 's1' }), true)
+    assert.equal(await isDenied(store, { sessionId: 's1' }), true)
     assert.ok(far.failures.some(({ stage }) => stage === 'catch-up'))
+  })
+
+  test('a store that takes long to be read holds up no start: the node is not ready until it is read', async () => {
+    const bus = memoryBus()
+    const store = bus.stores?.denials
+    assert.ok(store)
+    await store.deny(denial)
+    const { since } = store
+    const read = Promise.withResolvers<void>()
+    store.since = (cursor) => read.promise.then(() => since(cursor))
+    // Fastify gives a plugin 10 s.
+    const began = performance.now()
+    const node = await start(bus)
+    assert.ok(performance.now() - began < 8_000)
+    assert.equal(node.relay.ready, false)
+    read.resolve()
+    while (!node.relay.ready) await turn()
+    assert.deepEqual(node.relay.findDenial({ sessionId: 's1' }), denial)
   })
 
   test('a denial the store refused once is put there at the next look', async () => {
@@ -316,8 +335,8 @@ describe('revocations', () => {
     assert.equal(await node.relay.deny(denial), false)
     store.deny = deny
     const patience = performance.now() + 5_000
-    while (!(await store.isDenied({ sessionId: 's1' })) && performance.now() < patience) await turn()
-    assert.equal(await store.isDenied({ sessionId: 's1' }), true)
+    while (!(await isDenied(store, { sessionId: 's1' })) && performance.now() < patience) await turn()
+    assert.equal(await isDenied(store, { sessionId: 's1' }), true)
   })
 })
 

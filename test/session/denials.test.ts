@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createDenialLedger, denialKeys, denialOf, isHitBy, memoryDenials } from '../../src/session/denials.ts'
+import { memoryDenials } from '../../src/relay/memory-denials.ts'
+import { createDenialLedger, denialMark } from '../../src/session/denial-ledger.ts'
+import { denialKeys, denialOf, isHitBy } from '../../src/session/denials.ts'
 import { identityKey } from '../../src/session/identity.ts'
+import { randomFrom } from '../outbound/random-templates.ts'
 
 test('LG-03: a denial does not show whom it denies', () => {
   assert.ok(!JSON.stringify(denialOf('session', 'the-session-id', 1, 2)).includes('the-session-id'))
@@ -44,7 +47,7 @@ test('C5 what was heard during a handshake stays so when the date is set', () =>
 })
 
 test('1.4.3: the ledger lets go of what is over', () => {
-  const ledger = createDenialLedger()
+  const ledger = createDenialLedger(0)
   for (let index = 0; index < 10_000; index++) ledger.put(denialOf('session', `s${index}`, index, index + 10), index)
   assert.ok(ledger.size < 3_000)
   assert.deepEqual(ledger.all(20_000), [])
@@ -63,4 +66,47 @@ test('1.4.3: the memory store lets go of what is over, and a cursor from before 
   assert.ok(later.denials.length < 10)
   await store.deny(denialOf('user', 'u', now, now + 1_000))
   assert.equal((await store.since(later.cursor)).denials.length, 1)
+})
+
+test('S7 count and digest are those of what is in force, whatever was put, put again, ended or swept', () => {
+  let now = 100_000
+  const ledger = createDenialLedger(5_000)
+  const expected = new Map<string, { at: number; until: number }>()
+  const below = randomFrom(7)
+  for (let step = 0; step < 3_000; step++) {
+    now += below(20)
+    const denial = denialOf('session', `s${below(400)}`, now - below(5_000), now + below(20_000))
+    const known = expected.get(denial.id)
+    // What is over and swept is forgotten; before, it is the same entry.
+    if (known !== undefined && known.until <= now - 5_000) continue
+    ledger.put(denial, now)
+    const { at, until } = known ?? denial
+    expected.set(denial.id, { at: Math.max(at, denial.at), until: Math.max(until, denial.until) })
+    if (step % 50 !== 0) continue
+    const asOf = now - below(5_000)
+    let [count, high, low] = [0, 0, 0]
+    for (const [id, entry] of expected) {
+      if (entry.until <= asOf) continue
+      const mark = denialMark(`session:${id}`, entry.at, entry.until)
+      count++
+      high ^= mark[0]
+      low ^= mark[1]
+    }
+    assert.deepEqual(ledger.kept(asOf, now), { count, digest: `${high} ${low}` })
+  }
+})
+
+test('S7 what a store has not is what it never said, and what it says less of', () => {
+  const ledger = createDenialLedger()
+  const all = Array.from({ length: 1_000 }, (_, index) => denialOf('session', `s${index}`, 10, 1_000))
+  for (const denial of all) ledger.put(denial, 0)
+  ledger.compare()
+  for (const denial of all.slice(100)) ledger.match(denial)
+  for (const denial of all.slice(100, 150)) ledger.match({ ...denial, until: 999 })
+  for (const denial of all.slice(0, 50)) ledger.match({ ...denial, at: 9 })
+  for (const denial of all.slice(50, 60)) ledger.match({ ...denial, until: 2_000 })
+  const lists = [...ledger.unmatched(0, 30)]
+  assert.ok(lists.every(({ length }) => length <= 30))
+  const ids = (denials: readonly { id: string }[]) => denials.map(({ id }) => id).sort()
+  assert.deepEqual(ids(lists.flat()), ids([...all.slice(0, 50), ...all.slice(60, 100)]))
 })
