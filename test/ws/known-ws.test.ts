@@ -33,7 +33,10 @@ async function outcomeWith(change: (source: string, file: string) => string): Pr
       const path = join(copy, 'lib', file)
       writeFileSync(path, change(readFileSync(path, 'utf8'), file))
     }
-    const { stdout } = await promisify(execFile)(process.execPath, [renamedWs, copy], { timeout: 60_000, env: { ...process.env, NODE_COMPILE_CACHE: cache } })
+    const { stdout } = await promisify(execFile)(process.execPath, [renamedWs, copy], {
+      timeout: 60_000,
+      env: { ...process.env, NODE_COMPILE_CACHE: cache },
+    })
     return JSON.parse(stdout)
   } finally {
     rmSync(copy, { recursive: true })
