@@ -6,6 +6,7 @@ import type { Capacity } from './capacity/capacity.ts'
 import type { Caps } from './capacity/identity-capacity.ts'
 import { createDrain, type DrainReport } from './connection/drain.ts'
 import type { Held } from './connection/held.ts'
+import type { MemoryBudget } from './connection/memory.ts'
 import type { Sweep } from './connection/sweep.ts'
 import { badOption, SecureWsError } from './errors.ts'
 import { type BusHealth, createHealthHandler, type HealthHandler } from './health.ts'
@@ -64,6 +65,8 @@ export interface Stats {
   readonly budgets: {
     /** `limits.connections`. */
     readonly connections: Budget
+    /** `limits.memoryBytes`: what waits in the queues of all sockets. */
+    readonly memoryBytes: Budget
   }
 }
 
@@ -156,6 +159,7 @@ export interface SecureWsInstance {
 export interface InstanceSurroundings {
   readonly node: Node
   readonly sweep: Sweep<Held>
+  readonly memory: MemoryBudget
   readonly capacity: Capacity
   readonly caps: Caps
   readonly routes: readonly RoutePolicy[]
@@ -167,7 +171,7 @@ export interface InstanceSurroundings {
 }
 
 export function createInstance(surroundings: InstanceSurroundings) {
-  const { node, sweep, capacity, caps, routes, settings, limits, audit, http, guard } = surroundings
+  const { node, sweep, memory, capacity, caps, routes, settings, limits, audit, http, guard } = surroundings
   const drain = createDrain({ limits: limits.drain, connections: () => sweep.items, report: drained })
 
   function drained({ closed, cut, durationMs }: DrainReport): void {
@@ -184,7 +188,10 @@ export function createInstance(surroundings: InstanceSurroundings) {
       ...caps.counts(),
       bus: node.busHealth,
       drain: drain.report,
-      budgets: { connections: { used: counts.connections, limit: limits.connections } },
+      budgets: {
+        connections: { used: counts.connections, limit: limits.connections },
+        memoryBytes: { used: Math.round(memory.used), limit: limits.memoryBytes },
+      },
     }
   }
 
@@ -258,6 +265,7 @@ export function createInstance(surroundings: InstanceSurroundings) {
     /** Why nobody (who needs a session) is admitted right now. */
     unavailable(needsSession: boolean): string | undefined {
       if (drain.started) return 'draining'
+      if (memory.isNearlyUsed) return 'too much waits for clients that read slowly (limits.memoryBytes)'
       return needsSession ? node.unjudgeable : undefined
     },
   }

@@ -14,6 +14,7 @@ import { createCapacity } from './capacity/capacity.ts'
 import { createCaps } from './capacity/identity-capacity.ts'
 import { GuardedStream } from './connection/guarded-stream.ts'
 import type { Held } from './connection/held.ts'
+import { MemoryBudget } from './connection/memory.ts'
 import { Scope } from './connection/scope.ts'
 import type { Surroundings } from './connection/surroundings.ts'
 import { createSweep } from './connection/sweep.ts'
@@ -129,7 +130,17 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const { rooms } = node
   const replayGuard = node.sharedReplayGuard(createReplayGuard())
   const scope = new Scope()
+  const memory = new MemoryBudget({
+    limit: limits.memoryBytes,
+    keepers: () => sweep.items,
+    uptime,
+    overloaded(count, bytes) {
+      const reason = `${bytes} of ${limits.memoryBytes} bytes waited (limits.memoryBytes): the largest were closed`
+      audit({ type: 'server.overloaded', count, reason })
+    },
+  })
   const eachRound = () => {
+    memory.measure()
     identities.settle(settledEachRound)
     for (const { member, room } of rooms.expire(now())) {
       try {
@@ -154,6 +165,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const instance = createInstance({
     node,
     sweep,
+    memory,
     capacity,
     caps,
     routes,
@@ -248,6 +260,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     rooms,
     identities,
     sweep,
+    memory,
     isDenied: node.isDenied,
     isStale: node.isStale,
     revalidation,

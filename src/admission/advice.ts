@@ -59,7 +59,7 @@ const advisers: Readonly<Record<Refusal['code'], Adviser>> = {
   SWS_HANDSHAKE_TIMEOUT: ({ reason }) =>
     `${quoted(reason, 120)}. A hook, \`authorize\`, \`origins\` or \`verifyClient\` did not answer: give what it calls a shorter deadline, or raise \`limits.handshake\`.`,
   SWS_UNAVAILABLE: ({ reason }) =>
-    `${quoted(reason, 200)}. Nobody knows whether the credential is good, so nobody is let in. The cause is in the log as \`err\`; the client may come back with the same credential.`,
+    `${quoted(reason, 200)}. Nobody is let in meanwhile. The cause is in the log as \`err\`, where something threw; the client may come back with the same credential.`,
 }
 
 const upgradeLines =

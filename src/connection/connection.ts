@@ -146,6 +146,18 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     return this.wire.waiting + (this.#sending?.waiting ?? 0)
   }
 
+  get inWire(): number {
+    return this.wire.waiting
+  }
+
+  get queued(): number {
+    return (this.#sending?.waiting ?? 0) + (this.#receiving?.inbox.bytes ?? 0)
+  }
+
+  kept(bytes: number): void {
+    this.surroundings.memory.add(bytes)
+  }
+
   /** The close frame waits behind what was sent before it. */
   get finishing(): boolean {
     return this.#sending?.finishing === true

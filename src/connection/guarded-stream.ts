@@ -10,6 +10,7 @@ import type { Tick } from './sweep.ts'
 export interface OtherStream {
   readonly destroyed: boolean
   readonly bytesWritten?: number
+  readonly writableLength?: number
   destroy(): unknown
   once(event: 'close', listener: () => void): unknown
 }
@@ -35,6 +36,15 @@ export class GuardedStream extends HeldSocket {
 
   get ended(): boolean {
     return this.#ended
+  }
+
+  get inWire(): number {
+    return this.#stream.writableLength ?? 0
+  }
+
+  /** Nothing: how the other server queues is its own business. */
+  get queued(): number {
+    return 0
   }
 
   /** Nothing: a guarded stream is in no room. */

@@ -58,6 +58,10 @@ export abstract class HeldSocket implements Reviewed {
   /** Ends the connection without a word to anybody. */
   protected abstract destroy(): void
   abstract terminate(): void
+  /** Bytes that its stream was given, and the kernel has not taken. */
+  abstract get inWire(): number
+  /** Bytes that wait elsewhere. */
+  abstract get queued(): number
   abstract leftRoom(room: string): void
   /** Called by the one timer of the server. */
   abstract sweep(tick: Tick): void

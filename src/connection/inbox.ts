@@ -30,6 +30,12 @@ export interface InboxHost {
   release(): void
 }
 
+/** The keeper of the accounts, as this sees it. */
+export interface InboxAccount {
+  /** Told of bytes that wait from now on. */
+  kept(bytes: number): void
+}
+
 /**
  * Serial per socket: one frame at a time, in order. While a step waits, up to a bound of frames queue up; then the reader is
  * paused and TCP slows the client down, so that memory stays flat however fast it sends.
@@ -40,14 +46,21 @@ export interface InboxHost {
 export class Inbox {
   readonly #host: InboxHost
   readonly #bounds: InboxBounds
+  readonly #account: InboxAccount
   #queue: Frame[] | undefined
   #bytes = 0
   #busy = false
   #holding = false
 
-  constructor(host: InboxHost, bounds: InboxBounds) {
+  constructor(host: InboxHost, bounds: InboxBounds, account: InboxAccount) {
     this.#host = host
     this.#bounds = bounds
+    this.#account = account
+  }
+
+  /** Bytes that wait. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** Says `over` when more would wait than any uncompressed stream can bring: the frame is not kept. */
@@ -64,6 +77,7 @@ export class Inbox {
     this.#queue ??= []
     this.#queue.push(frame)
     this.#bytes += frame.bytes.length
+    this.#account.kept(frame.bytes.length)
     if (!this.#holding && (this.#queue.length >= inboundQueue || this.#bytes >= messageBytes)) {
       this.#holding = true
       this.#host.hold()

@@ -19,14 +19,14 @@ import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { isThenable } from '../thenable.ts'
 import { Dispatch, type ListenerLimits, type Outcome } from './dispatch.ts'
-import { type Frame, Inbox, type InboxBounds, type InboxHost } from './inbox.ts'
+import { type Frame, Inbox, type InboxAccount, type InboxBounds, type InboxHost } from './inbox.ts'
 import { emitContained } from './listeners.ts'
 import type { Listening } from './listening.ts'
 import type { Port } from './port.ts'
 import type { Tick } from './sweep.ts'
 
 /** The socket that receives, as this sees it. */
-export interface ReceivingHost {
+export interface ReceivingHost extends InboxAccount {
   /** Whose listeners are called. */
   readonly socket: EventEmitter
   readonly wire: Port
@@ -77,14 +77,14 @@ export interface ReceivingPolicy {
 export class Receiving implements InboxHost, InboundSocket {
   readonly #host: ReceivingHost
   readonly state: InboundState
-  readonly #inbox: Inbox
+  readonly inbox: Inbox
   readonly #dispatch: Dispatch
 
   constructor(host: ReceivingHost) {
     const { inbound, limits } = host.admitted.policy
     this.#host = host
     this.state = createInboundState(inbound, host.uptime())
-    this.#inbox = new Inbox(this, limits)
+    this.inbox = new Inbox(this, limits, host)
     this.#dispatch = new Dispatch(limits.listener)
   }
 
@@ -93,7 +93,7 @@ export class Receiving implements InboxHost, InboundSocket {
     const now = this.#host.uptime()
     const tooFast = admitFrame(bytes.length, this.#isRaw(isBinary), this, now)
     if (tooFast !== undefined) this.#refuse(tooFast)
-    else if (this.#inbox.push({ bytes, isBinary }, now) === 'over') {
+    else if (this.inbox.push({ bytes, isBinary }, now) === 'over') {
       const reason = 'more waits for a listener than one read can bring (limits.messageBytes)'
       this.#refuse({ kind: 'refuse', code: 'SWS_TOO_FAST', reason, close: CloseCode.TooFast })
     }
@@ -121,7 +121,7 @@ export class Receiving implements InboxHost, InboundSocket {
 
   /** The phase says it: what waits is let go. */
   end(): void {
-    this.#inbox.clear()
+    this.inbox.clear()
   }
 
   take(frame: Frame, now: number): void | Promise<void> {

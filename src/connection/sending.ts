@@ -23,6 +23,8 @@ export interface SendingHost {
   broken(reason: string): void
   /** So many payloads were accepted, and are not sent: the end came before their turn. */
   outputLost(count: number): void
+  /** Told of bytes that wait in the outbox from now on. */
+  kept(bytes: number): void
 }
 
 /** A payload on its way out. */
@@ -201,6 +203,7 @@ export class Sending {
   #queue(waiting: Waiting): Waiting {
     this.#outbox ??= new Outbox()
     this.#outbox.add(waiting)
+    this.#host.kept(waiting.bytes)
     return waiting
   }
 

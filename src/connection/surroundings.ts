@@ -5,6 +5,7 @@ import type { Rooms } from '../rooms/rooms.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { Held } from './held.ts'
+import type { MemoryBudget } from './memory.ts'
 import type { Scope } from './scope.ts'
 import type { Sweep } from './sweep.ts'
 
@@ -23,6 +24,8 @@ export interface Surroundings {
   readonly rooms: Rooms<Recipient>
   readonly identities: Identities<Held>
   readonly sweep: Sweep<Held>
+  /** Told of every byte that stays. */
+  readonly memory: Pick<MemoryBudget, 'add'>
   /** Asked after the identity rooms were joined: a revocation from during the handshake, which began at `since`, is found here. */
   readonly isDenied: (identity: Identity, since: number) => boolean
   readonly revalidation: Revalidation

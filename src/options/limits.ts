@@ -1,6 +1,7 @@
 import type { CapacityLimits } from '../capacity/capacity.ts'
 import type { CapLimits } from '../capacity/identity-capacity.ts'
 import type { ConnectionLimits } from '../connection/admitted.ts'
+import type { MemoryLimits } from '../connection/memory.ts'
 import { badOption } from '../errors.ts'
 import type { InboundLimits } from '../inbound/inbound.ts'
 import { checkKeys, isPlainObject, join, wholeNumber } from '../option-checks.ts'
@@ -16,7 +17,7 @@ export interface DrainLimits {
 }
 
 /** Every limit, in bytes, milliseconds and counts. */
-export interface Limits extends CapacityLimits, CapLimits, ConnectionLimits, InboundLimits {
+export interface Limits extends CapacityLimits, CapLimits, ConnectionLimits, InboundLimits, MemoryLimits {
   /** Rooms that one socket may be in. One more join throws `SWS_TOO_MANY_ROOMS`. Default 100. */
   readonly roomsPerSocket: number
   /**
@@ -39,6 +40,7 @@ const ofServer = [
   'connectionsPerAddress',
   'handshakesPerMinutePerAddress',
   'refusedPerMinutePerAddress',
+  'memoryBytes',
   'drain',
   'roomsPerSocket',
 ] as const
@@ -62,6 +64,7 @@ export const defaultLimits: Limits = {
   refusals: { perMinute: 20 },
   roomsPerSocket: 100,
   outboundBytes: 1_048_576,
+  memoryBytes: 268_435_456,
   writeTimeout: 10_000,
   heartbeat: { every: 25_000, timeout: 8_000 },
   partialMessage: 10_000,

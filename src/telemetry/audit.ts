@@ -41,6 +41,7 @@ const levels: Partial<Record<AuditType, 'warn' | 'error'>> = {
   'room.refused': 'warn',
   'session.revalidation-failed': 'warn',
   'options.loosened': 'warn',
+  'server.overloaded': 'warn',
   // The client's doing, or the network's.
   'socket.failed': 'warn',
   'message.failed': 'error',

@@ -18,6 +18,7 @@ export type AuditType =
   | 'ticket.issued'
   | 'relay.failed'
   | 'server.drained'
+  | 'server.overloaded'
   | 'options.loosened'
 
 /** A decision: who, what, when, where. Never a message body, a credential or a raw session id (ASVS 16.2.5). */
@@ -50,7 +51,7 @@ export interface AuditEvent {
   readonly room?: string
   /** How long it took, in ms: the handshake, the life of the socket, or the drain. */
   readonly durationMs?: number
-  /** How many it concerned: the sockets of a drain. */
+  /** How many it concerned: the sockets that were closed. */
   readonly count?: number
   /**
    * In the log alone: how many of the same type and code were not logged since the last line. The `audit` function gets

@@ -22,6 +22,7 @@ export interface Measured {
   readonly sessions: number
   readonly users: number
   readonly addresses: number
+  readonly budgets: { readonly memoryBytes: { readonly used: number } }
   readonly bus: string
   readonly drain: object | null
 }
@@ -40,6 +41,12 @@ const gauges: readonly Gauge[] = [
   ['secure_ws.server.sessions', '{session}', 'Sessions that hold a place.', ({ sessions }) => sessions],
   ['secure_ws.server.users', '{user}', 'Users that hold a place.', ({ users }) => users],
   ['secure_ws.server.addresses', '{address}', 'Addresses that hold a place.', ({ addresses }) => addresses],
+  [
+    'secure_ws.server.memory.usage',
+    'By',
+    'Bytes that wait in the queues of all sockets.',
+    ({ budgets: { memoryBytes } }) => memoryBytes.used,
+  ],
   [
     'secure_ws.server.bus_up',
     '1',

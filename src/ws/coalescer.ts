@@ -1,6 +1,8 @@
 /** What is needed of a stream. */
 export interface Sink {
   readonly writable: boolean
+  /** Bytes that it holds, because the kernel has not taken them. */
+  readonly writableLength: number
   write(bytes: Buffer, callback?: WriteCallback): unknown
   cork(): void
   uncork(): void
@@ -16,9 +18,14 @@ export interface Turn {
   atEnd(coalescer: Coalescer): void
   /** The pieces as one. Members of a room mostly get the same ones: these are joined for the first of them only. */
   join(pieces: readonly Piece[], bytes: number): Buffer
+  /** Told of bytes that were written, and that the kernel did not take at once. */
+  readonly kept: (bytes: number) => void
 }
 
-export function createTurn(later: (task: () => void) => void = process.nextTick): Turn {
+export function createTurn(
+  kept: (bytes: number) => void = () => {},
+  later: (task: () => void) => void = process.nextTick,
+): Turn {
   let waiting: Coalescer[] = []
   let last: { readonly pieces: readonly Piece[]; readonly whole: Buffer } | undefined
   const flush = () => {
@@ -37,6 +44,7 @@ export function createTurn(later: (task: () => void) => void = process.nextTick)
     if (failure !== undefined) throw failure.error
   }
   return {
+    kept,
     atEnd(coalescer) {
       if (waiting.push(coalescer) === 1) later(flush)
     },
@@ -119,8 +127,11 @@ export class Coalescer {
     this.#pieces = this.#callbacks = undefined
     this.#bytes = 0
     if (!this.#sink.writable) callback?.(new Error('The stream has ended.'))
-    else if (bytes < flushBytes) this.#sink.write(this.#turn.join(pieces, bytes), callback)
-    else this.#writeEach(pieces, callback)
+    else {
+      if (bytes < flushBytes) this.#sink.write(this.#turn.join(pieces, bytes), callback)
+      else this.#writeEach(pieces, callback)
+      if (this.#sink.writableLength > 0) this.#turn.kept(bytes)
+    }
   }
 
   #awaitEnd(): void {

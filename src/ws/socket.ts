@@ -36,7 +36,7 @@ export interface SocketSource {
  * everything that takes one works; what goes in and out passes `Connection`.
  */
 export function secureSockets(source: SocketSource): SecureSockets {
-  const turn = createTurn()
+  const turn = createTurn((bytes) => source.surroundings.memory.add(bytes))
   let connectionOf: SecureSockets['connectionOf'] = unopened
   class SecureWebSocket extends WebSocket {
     #connection: Connection | undefined

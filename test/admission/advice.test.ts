@@ -224,7 +224,7 @@ const rows: readonly Row[] = [
     name: 'a store that throws',
     options: { authenticate: cookieSession({ secret, load: () => assert.fail('x') }) },
     asked: { headers: signedIn },
-    says: /Nobody knows whether the credential is good.*in the log as `err`/,
+    says: /Nobody is let in meanwhile\. The cause is in the log as `err`/,
   },
 ]
 

@@ -6,6 +6,7 @@ import { type Frame, Inbox, type InboxBounds, type InboxHost } from '../../src/c
 function inbox(bounds: Partial<InboxBounds> = {}) {
   const done: string[] = []
   const waiting: (() => void)[] = []
+  const kept: number[] = []
   const take = ({ bytes }: Frame) => {
     done.push(`take ${String(bytes)}`)
     return String(bytes).startsWith('now') ? undefined : new Promise<void>((resolve) => waiting.push(resolve))
@@ -17,13 +18,13 @@ function inbox(bounds: Partial<InboxBounds> = {}) {
     release: () => done.push('release'),
     failed: (error) => done.push(`failed ${String(error)}`),
   }
-  const box = new Inbox(host, { inboundQueue: 3, messageBytes: 100, ...bounds })
+  const box = new Inbox(host, { inboundQueue: 3, messageBytes: 100, ...bounds }, { kept: (bytes) => kept.push(bytes) })
   const push = (text: string) => box.push(frameOf(text), 0)
   const next = async () => {
     waiting.shift()?.()
     await new Promise(setImmediate)
   }
-  return { box, done, push, next }
+  return { box, done, push, next, kept }
 }
 
 const frameOf = (text: string): Frame => ({ bytes: Buffer.from(text), isBinary: false })
@@ -71,4 +72,13 @@ test('SE-05 after clear() nothing that waited is taken, and reading goes on at o
   assert.deepEqual(done, ['take a', 'hold', 'release'])
   push('now')
   assert.deepEqual(done.at(-1), 'take now')
+})
+
+test('bytes that wait are told of, and those that need not wait are not', async () => {
+  const { box, push, next, kept } = inbox()
+  push('now 1')
+  for (const text of ['a', 'bc', 'def']) push(text)
+  assert.deepEqual([kept, box.bytes], [[2, 3], 5])
+  for (let round = 0; round < 4; round++) await next()
+  assert.equal(box.bytes, 0)
 })

@@ -9,6 +9,30 @@ import { startExample } from './example.ts'
 /** The names of series that docs/operating.md asks Prometheus for. */
 const asked = () => new Set(textOf('docs/operating.md').match(/\bsecure_ws_\w+/g))
 
+const dashboardFile = 'docs/grafana/fastify-secure-ws.json'
+
+interface Panel {
+  readonly id: number
+  readonly title: string
+  readonly type: string
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number }
+  readonly targets?: readonly { readonly expr: string }[]
+}
+
+interface Dashboard {
+  readonly panels: readonly Panel[]
+  readonly templating: { readonly list: readonly { readonly name: string; readonly query: unknown }[] }
+}
+
+const dashboard: Dashboard = JSON.parse(textOf(dashboardFile))
+const queries = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
+
+/** The event types that a query of the dashboard selects by, as patterns. */
+const typesIn = (query: string): RegExp[] =>
+  [...query.matchAll(/\btype=(~?)"([^"]*)"/g)].flatMap(([, isPattern, value = '']) =>
+    (isPattern === '~' ? value.split('|') : [value.replaceAll('.', '[.]')]).map((each) => new RegExp(`^(?:${each})$`)),
+  )
+
 /** The series of a scrape, without comments, and without the labels that say which SDK wrote them. */
 const seriesOf = (text: string) =>
   new Map(
@@ -52,4 +76,76 @@ test('metrics.ts: Prometheus reads what happened', async (t) => {
   const missing = [...asked()].filter((name) => !there.has(name))
   assert.deepEqual(missing, [])
   assert.ok(asked().size > 3)
+
+  const shown = new Set(queries.flatMap((query) => query.match(/\bsecure_ws_\w+/g) ?? []))
+  assert.deepEqual(
+    [...shown].filter((name) => !there.has(name)),
+    [],
+    'each query of the dashboard names what Prometheus gets',
+  )
+  const familyOf = (name = '') => name.replace(/_(?:bucket|sum|count)$/, '')
+  const families = new Set([...shown].map(familyOf))
+  assert.deepEqual(
+    [...there].filter((name) => !families.has(familyOf(name))),
+    [],
+    'each metric is on the dashboard',
+  )
+  const labels = new Set([
+    'job',
+    'instance',
+    'le',
+    ...[...closed.keys()].flatMap(labelsOf),
+    ...[...open.keys()].flatMap(labelsOf),
+  ])
+  const by = queries.flatMap((query) =>
+    [...query.matchAll(/(?:by \(|[{,])(\w+)(?=\)|=)/g)].map(([, label = '']) => label),
+  )
+  assert.deepEqual(
+    by.filter((label) => !labels.has(label)),
+    [],
+  )
 })
+
+test('the dashboard is one that Grafana can show: panels with an id and a place each, variables that are declared, events that are made', () => {
+  const ids = dashboard.panels.map(({ id }) => id)
+  assert.equal(new Set(ids).size, ids.length)
+  const cells = dashboard.panels.flatMap(({ gridPos: { x, y, w, h } }) => {
+    assert.ok(x >= 0 && x + w <= 24)
+    return Array.from({ length: w * h }, (_, index) => `${x + (index % w)} ${y + Math.floor(index / w)}`)
+  })
+  assert.equal(new Set(cells).size, cells.length, 'no panel lies on another')
+  for (const { title, type, targets = [] } of dashboard.panels) assert.ok(type === 'row' || targets.length > 0, title)
+
+  const declared = new Set(dashboard.templating.list.map(({ name }) => name))
+  const used = [...textOf(dashboardFile).matchAll(/\$\{?(\w+)/g)].map(([, name = '']) => name)
+  // Grafana's own begin with two underscores.
+  assert.deepEqual(
+    used.filter((name) => !declared.has(name) && !name.startsWith('__')),
+    [],
+  )
+
+  const types = [...textOf('docs/events.md').matchAll(/^\| `([\w.-]+)` \|/gm)].map(([, type = '']) => type)
+  for (const query of queries) {
+    const pairs = [...query].reduce((depth, unit) => depth + Number(unit === '(') - Number(unit === ')'), 0)
+    assert.equal(pairs, 0, query)
+    for (const wanted of typesIn(query))
+      assert.ok(
+        types.some((type) => wanted.test(type)),
+        `no event is ${wanted}`,
+      )
+  }
+})
+
+// A query that names what is not there shows an empty panel, which looks like a service without trouble.
+test('near miss: a misspelt event is seen', () => {
+  const types = ['handshake.refused', 'relay.failed']
+  const found = (query: string) => typesIn(query).every((wanted) => types.some((type) => wanted.test(type)))
+  assert.equal(found('x{type="handshake.refused"}'), true)
+  assert.equal(found('x{type=~"handshake[.].*|relay.failed"}'), true)
+  assert.equal(found('x{type="handshake.refuse"}'), false)
+  assert.equal(found('x{type=~"relay.failed|relay.lost"}'), false)
+})
+
+function labelsOf(series: string): string[] {
+  return [...series.matchAll(/(\w+)=/g)].map(([, label = '']) => label)
+}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openSocket, statusOf } from '../harness/socket-client.ts'
+import { until } from '../harness/until.ts'
 import { startExample } from './example.ts'
 
 const socketOf = (url: string, path: string) => url.replace('http', 'ws') + path
@@ -107,6 +108,20 @@ test('enforce.ts: a page of another origin, and nobody in particular, is let in 
   assert.equal(await statusOf(socketOf(before.url, '/clock'), evil), 101)
   const after = await startExample(t, 'enforce.ts', environment('2026-01-01'))
   assert.equal(await statusOf(socketOf(after.url, '/clock'), evil), 421)
+})
+
+test('logging.ts: what stands in the query and in the headers of a handshake is in no line', async (t) => {
+  const example = await startExample(t, 'logging.ts')
+  const said = () => example.said.join('\n')
+  const headers = { origin: example.url, cookie: 'id=COOKIECANARY', authorization: 'Bearer BEARERCANARY' }
+  const client = await openSocket(`${socketOf(example.url, '/clock')}?token=QUERYCANARY`, { headers })
+  await client.hear('now')
+  await client.close()
+  await fetch(`${example.url}/nowhere?token=QUERYCANARY`, { headers: { cookie: headers.cookie } })
+  await until(() => said().includes('"statusCode":404'), 'both requests were logged')
+  assert.match(said(), /a clock/)
+  assert.match(said(), /"url":"\/clock"/)
+  assert.doesNotMatch(said(), /CANARY/)
 })
 
 test('guarded.ts: another server behind the guard, until its user signs out', async (t) => {

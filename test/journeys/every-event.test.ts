@@ -47,7 +47,7 @@ async function decisions(t: { after(task: () => unknown): void }) {
     allowMissingOrigin: true,
     bus: failingBus(),
     enforce: { fetchMetadata: 'report', until: new Date(Date.now() + 86_400_000).toISOString() },
-    limits: { roomsPerSocket: 1, drain: { deadline: 500 } },
+    limits: { roomsPerSocket: 1, drain: { deadline: 500 }, memoryBytes: 5_000_000 },
     session: { revalidateEvery: 200 },
   })
   const text = { schema: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] } } as const
@@ -64,6 +64,8 @@ async function decisions(t: { after(task: () => unknown): void }) {
       throw new Error('a listener of the test')
     })
   })
+  const much = { limits: { outboundBytes: 100_000_000 } } as const
+  app.get('/much', { websocket: true, secureWs: much }, (socket) => socket.send('x'.repeat(30_000_000)))
   app.post('/ticket', (request) => app.secureWs.issueTicket(request, { route: '/all' }))
   await app.listen({ host: '127.0.0.1', port: 0 })
   const address = app.server.address()
@@ -94,6 +96,10 @@ test('docs/events.md: each event is made on a real socket, with the level and th
   await assert.rejects(openSocket(url, { headers: { origin, 'x-session': 'nobody' } }))
   const tried = await openSocket(url, { headers: { ...as({ id: 'tried' }).headers, 'sec-fetch-mode': 'cors' } })
   await tried.close()
+  const deaf = await openSocket(url.replace('/all', '/much'), as({ id: 'deaf' }))
+  Reflect.get(deaf.socket, '_socket').pause()
+  await until(() => lines.some(({ audit }) => audit?.type === 'server.overloaded'), 'too much waited')
+  deaf.socket.terminate()
   await fetch(url.replace('ws:', 'http:'), { headers: { origin, 'x-session': 'nobody', 'secure-ws': 'why' } })
   const issued = await fetch(`${origin}/ticket`, { method: 'POST', headers: as({ id: 'talks', ...user }).headers })
   assert.equal(issued.status, 200)

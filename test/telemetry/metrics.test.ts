@@ -89,6 +89,7 @@ test('docs/operating.md has a row for each metric, and for no other', async () =
     users: 0,
     addresses: 0,
     bus: 'up',
+    budgets: { memoryBytes: { used: 0 } },
     drain: null,
   }))
   metrics?.count({ type: 'handshake.accepted', durationMs: 1 })

@@ -6,16 +6,21 @@ import { Coalescer, createTurn, type Sink, type WriteCallback } from '../../src/
 /** A turn that ends when it is told to, and a stream that remembers. */
 function stage() {
   const tasks: (() => void)[] = []
-  const turn = createTurn((task) => tasks.push(task))
+  const kept: number[] = []
+  const turn = createTurn(
+    (bytes) => kept.push(bytes),
+    (task) => tasks.push(task),
+  )
   const endTurn = () => {
     for (const task of tasks.splice(0)) task()
   }
-  const sink = () => {
+  const sink = (held = 0) => {
     const writes: Buffer[] = []
     const callbacks: WriteCallback[] = []
     let corks = 0
     const stream: Sink = {
       writable: true,
+      writableLength: held,
       write(bytes, callback) {
         writes.push(bytes)
         if (callback !== undefined) callbacks.push(callback)
@@ -25,7 +30,7 @@ function stage() {
     }
     return { stream, writes, callbacks, corks: () => corks }
   }
-  return { turn, endTurn, sink, tasks }
+  return { turn, endTurn, sink, tasks, kept }
 }
 
 test('sixteen frames of one turn are one write, in order', () => {
@@ -205,4 +210,16 @@ test('what is pushed after gathering waits for the end of the turn again', () =>
   assert.equal(writes.length, 0)
   endTurn()
   assert.deepEqual(writes.map(String), ['a'])
+})
+
+// What the kernel takes at once, which is nearly everything, is counted by nobody.
+test('bytes that the stream had to keep are told of once for each write, however many pieces they were', () => {
+  const { turn, endTurn, sink, kept } = stage()
+  const [free, behind] = [new Coalescer(sink().stream, turn), new Coalescer(sink(1).stream, turn)]
+  for (const coalescer of [free, behind]) for (const text of ['abc', 'de']) coalescer.push(text)
+  assert.deepEqual(kept, [])
+  endTurn()
+  assert.deepEqual(kept, [5])
+  behind.push(Buffer.alloc(100_000))
+  assert.deepEqual(kept, [5, 100_000])
 })
