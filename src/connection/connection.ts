@@ -88,8 +88,6 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     return this.#sending
   }
 
-  // --- out ---
-
   /** @throws SecureWsError for what cannot be encoded, or is not declared: nothing of it is sent. */
   send(value: unknown, options: SendOptions | undefined, callback?: SendCallback): void {
     const key = latestOption(options)
@@ -178,8 +176,6 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   slow(reason: string): void {
     this.end(CloseCode.TryAgainLater, reason)
   }
-
-  // --- in ---
 
   frame(bytes: Buffer, isBinary: boolean): void {
     if (this.#isOver()) return

@@ -102,6 +102,7 @@ export function connectionOn(port: FakePort, route: object = {}) {
     audit: (entry) => void heard.push(entry),
     isHeard: () => true,
     expiryGrace: 0,
+    memory: { add: () => {} },
     rooms: createRooms({ roomsPerSocket: 10 }),
     identities: createIdentities<Held>(),
     sweep: createSweep<Held>(

@@ -44,6 +44,7 @@ const parts: readonly string[] = [
   'src/connection/held-socket.ts',
   'src/connection/life.ts',
   'src/connection/listening.ts',
+  'src/connection/memory.ts',
   'src/connection/scope.ts',
   'src/connection/sweep.ts',
   'src/decorator.ts',
