@@ -20,7 +20,7 @@ export class GuardedPaths {
   }
 
   /** @throws SecureWsError `SWS_BAD_OPTION` */
-  add(path: string, left: readonly string[]): void {
+  check(path: string, left: readonly string[]): void {
     const advice = "Write the path of the other server, such as '/graphql': what stands below it is guarded as well."
     if (typeof path !== 'string' || !/^\/[^?#*:\s]*$/.test(path) || isAmbiguous(path)) {
       throw badOption('guard.path', path, advice)
@@ -34,6 +34,9 @@ export class GuardedPaths {
         `\`dangerouslyLeaveUpgrades\` leaves ${loose} unguarded: take one of them away.`,
       )
     }
+  }
+
+  add(path: string): void {
     this.#paths.push(path)
     // The most particular one speaks for a request.
     this.#paths.sort((a, b) => b.length - a.length)

@@ -45,10 +45,11 @@ export class Guards {
     if (this.#started)
       throw badOption('guard.path', path, 'Call `guard` before the start: what is open by then is open.')
     const { app, left } = this.#options
-    const first = this.paths.all.length === 0
-    this.paths.add(path, left)
+    this.paths.check(path, left)
+    // May throw for its policy: then nothing is guarded, and the path may be declared again.
     const of = config()
-    if (first) this.#addConstraint()
+    if (this.paths.all.length === 0) this.#addConstraint()
+    this.paths.add(path)
     for (const url of [path, path.endsWith('/') ? `${path}*` : `${path}/*`]) {
       const route: RouteOptions = {
         method: 'GET',

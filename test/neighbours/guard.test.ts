@@ -294,6 +294,16 @@ for (const [policy, path, says] of wrong) {
   })
 }
 
+test('a guard whose policy was refused guards nothing, and may be declared again', async (t) => {
+  const app = Fastify()
+  t.after(() => app.close())
+  await app.register(secureWs, { authenticate: false })
+  assert.throws(() => app.secureWs.guard('/other', { authorize: true } as object), { code: 'SWS_BAD_OPTION' })
+  app.secureWs.guard('/other')
+  assert.throws(() => app.secureWs.guard('/other'), /guarded already/)
+  await app.ready()
+})
+
 test('a guard after the start, and one in front of a socket route of ours, fail', async (t) => {
   const { app } = await startNeighbourhood(t, {})
   assert.throws(() => app.secureWs.guard('/late'), /before the start/)
