@@ -102,7 +102,7 @@ export interface Means {
 
 export type Verdict = Refusal | undefined
 
-/** One question of the list. Asked of a handshake, `take` answers it where there is one; of a client's "why?", always `check`. */
+/** A question of the list. Asked of a handshake, `take` answers it where there is one; of a client's "why?", always `check`. */
 export interface Step {
   readonly name: string
   /** The rule of the option `enforce` by which its refusals may be reported, and nobody refused; none where this is left out. */

@@ -7,7 +7,7 @@ const sites = new Set(['same-origin', 'same-site', 'cross-site', 'none'])
 
 /**
  * Only ever one more reason to refuse: Chromium sends no Sec-Fetch-* with a WebSocket handshake, Firefox and Safari do.
- * What a browser says about the request must fit what Origin says about the page. `reached` is what was connected to.
+ * A browser's words about the request must fit those of Origin about the page. `reached` is what was connected to.
  */
 export function checkFetchMetadata(
   facts: HandshakeFacts,

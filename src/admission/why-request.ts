@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 export const whyHeader = 'secure-ws'
 const whyValue = 'why'
 
-/** What a page would offer as sub-protocols: `fetch` lets no page write a header that begins with `Sec-`. */
+/** The sub-protocols that a page would offer: `fetch` lets no page write a header that begins with `Sec-`. */
 export const whyProtocolHeader = 'secure-ws-protocol'
 
 /**

@@ -33,7 +33,7 @@ export interface WhySurroundings extends Means {
 
 /**
  * The answer to a client whose handshake failed, and whose browser does not say why: `GET` of the same path with `secure-ws: why`.
- * It is asked of the same list with the same credentials, and spends nothing: no place, no ticket, and a rate of its own.
+ * The same list is asked with the same credentials, and spends nothing: no place, no ticket, and a rate of its own.
  *
  * @returns whether the request was one of these, and is answered
  */

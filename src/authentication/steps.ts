@@ -3,7 +3,7 @@ import type { AskAgain } from '../session/identity.ts'
 import { type AuthenticateFunction, type Authenticator, factories } from './authenticator.ts'
 import { shapeOf } from './known-options.ts'
 
-/** One authenticator of the list. */
+/** An authenticator of the list. */
 export interface Step {
   readonly method: string
   readonly authenticator: Authenticator

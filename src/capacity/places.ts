@@ -3,7 +3,7 @@ import { Slots } from './slots.ts'
 
 /**
  * Everything one TCP connection has taken, given back when it is gone: refused, reset, timed out, or upgraded and closed.
- * Whoever hears of that end calls `release`.
+ * The listener to that end calls `release`.
  */
 export class Places extends Slots {
   #gone = false

@@ -20,7 +20,7 @@ export interface ConnectOptions<M extends Messages = AnyMessages> {
   readonly signIn?: () => boolean | Promise<boolean>
   /**
    * Called on every connection before it counts as `open` and before anything that waited is sent: for joining rooms again.
-   * What it throws ends this connection, and another is tried later. Default none.
+   * An error of it ends this connection, and another is tried later. Default none.
    */
   readonly join?: (direct: Direct<M>) => unknown
   /** Gets the binary frames, of a route that sends some. Default none: they are dropped. */
@@ -44,11 +44,11 @@ export type MaybeCredential = Credential | null | undefined
 export type ClientState =
   | { readonly name: 'connecting' }
   | { readonly name: 'open' }
-  /** It tries again by itself, after so many ms. `reason` is a refusal code, the reason of a close frame, or a word of the client's own. */
+  /** The client tries again by itself, after so many ms. `reason` is a refusal code, the reason of a close frame, or a word of the client's own. */
   | { readonly name: 'waiting'; readonly reason: string; readonly retryIn: number }
   /** The handshake was refused, and trying again would change nothing. */
   | { readonly name: 'refused'; readonly reason: HandshakeRefusalCode; readonly signIn: boolean }
-  /** It is over: by `close()`, or by the server, with the code of the close frame. */
+  /** The end: by `close()`, or by the server, with the code of the close frame. */
   | { readonly name: 'closed'; readonly reason: string; readonly code: number }
 
 /** The way to a server that has just let in, for `join`. */

@@ -77,7 +77,7 @@ export class Dispatch {
         if (!call.abandoned) resolve(outcome)
         else if (outcome.kind === 'threw') socket.fault(outcome.error, event)
       }
-      // Whatever it calls itself a promise of: one that throws or answers twice is tamed by a real one.
+      // A foreign promise: one that throws or answers twice is tamed by a real one.
       Promise.resolve(value).then(
         (settledValue) => settled({ kind: 'returned', value: settledValue }),
         (error: unknown) => settled({ kind: 'threw', error }),
