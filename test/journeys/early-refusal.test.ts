@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import type { FastifyInstance } from 'fastify'
@@ -276,30 +276,47 @@ test('a logger that throws costs one answer, and no process', async (t) => {
   assert.equal(await hookedBy(server, foreign), 0)
 })
 
-// Whoever takes no answer is held until the kernel has it: those count, or a crowd of them would have no bound.
-test('while too many refused streams are still leaving, no other is answered here', async (t) => {
-  let asked = 0
+/** Refused streams alone, whose clients take no answer. */
+function refusing(
+  t: TestContext,
+  deadline: number,
+): { take(): { readonly stream: Duplex; readonly refused: boolean } } {
   const streams = new UpgradedStreams({
-    deadline: 60_000,
+    deadline,
     most: 2,
     now: () => performance.now(),
     apart: (work) => work(),
     report() {},
-    refuse() {
-      asked++
-      return Buffer.from('HTTP/1.1 403 Forbidden\r\n\r\n')
-    },
+    refuse: () => Buffer.from('HTTP/1.1 403 Forbidden\r\n\r\n'),
   })
   t.after(() => streams.close())
-  const neverTakes = () => new Duplex({ read() {}, write() {} })
-  const take = () => {
-    let routed = false
-    const raw = Object.assign(new IncomingMessage(new Socket()), { url: '/ws' })
-    streams.take(raw, neverTakes(), () => {
-      routed = true
-    })
-    return routed
+  return {
+    take() {
+      let refused = true
+      const stream = new Duplex({ read() {}, write() {} })
+      const raw = Object.assign(new IncomingMessage(new Socket()), { url: '/ws' })
+      streams.take(raw, stream, () => {
+        refused = false
+      })
+      return { stream, refused }
+    },
   }
-  assert.deepEqual([take(), take(), take()], [false, false, true])
-  assert.equal(asked, 2)
+}
+
+// A client that takes no answer is held until the kernel has it: those count, or a crowd of them would have no bound.
+test('while too many refused streams are still leaving, no other is answered here', (t) => {
+  const { take } = refusing(t, 60_000)
+  assert.deepEqual([take().refused, take().refused, take().refused], [true, true, false])
+})
+
+// Attack: thousands that never take their answer. The near miss is the test before: nobody is cut earlier.
+test('a refused stream whose client takes no answer goes at the deadline, and makes room', async (t) => {
+  const { take } = refusing(t, 20)
+  const held = [take(), take()]
+  assert.deepEqual(
+    held.map(({ stream }) => stream.destroyed),
+    [false, false],
+  )
+  await until(() => held.every(({ stream }) => stream.destroyed), 'both are cut')
+  assert.equal(take().refused, true)
 })
