@@ -4,30 +4,16 @@ import { compileProjection } from '../../src/outbound/declared.ts'
 import { copySchema } from '../../src/schema/plain-schema.ts'
 import { Random } from '../harness/random.ts'
 import { randomSchema, randomValue } from '../schema/random-schemas.ts'
+import { containers, nested, node, object } from '../schema/recursive-schemas.ts'
 
 function projector(schema: object) {
   const project = compileProjection(copySchema(schema, 'schema', true), 'schema')
   return (value: object) => project(value, undefined, 'm')
 }
 
-const object = (properties: object, more: object = {}) => ({ type: 'object', properties, ...more })
-const node = { $ref: '#/$defs/node' }
-const nested = (levels: number, more: object = {}): object => {
-  let value: object = { ...more }
-  for (let level = 0; level < levels; level++) value = { ...more, a: value }
-  return value
-}
-
 describe('MS-09 the work of a message that is sent', () => {
   // 301 bytes took nine seconds.
   it('does not double with every level of a recursive union, whether or not something has to be dropped', () => {
-    const containers = [
-      object({ a: node }),
-      object({ a: node, b: { type: 'null' } }),
-      { type: 'object', additionalProperties: node },
-      object({}, { patternProperties: { '^a': node } }),
-      { allOf: [object({ a: node })] },
-    ]
     for (const keyword of ['anyOf', 'oneOf']) {
       for (const more of [{}, { b: 1 }, { secret: 1 }]) {
         const project = projector(object({ tree: node }, { $defs: { node: { [keyword]: containers } } }))

@@ -4,30 +4,16 @@ import { copySchema } from '../../src/schema/plain-schema.ts'
 import { checkValue, compilePlain } from '../../src/schema/schema.ts'
 import { Random } from '../harness/random.ts'
 import { randomSchema, randomValue } from './random-schemas.ts'
+import { containers, nested, node, object } from './recursive-schemas.ts'
 
 function finder(schema: object) {
   const tree = compilePlain(copySchema(schema, 'schema', false), 'schema', false)
   return (value: unknown) => checkValue(tree, value)
 }
 
-const object = (properties: object, more: object = {}) => ({ type: 'object', properties, ...more })
-const node = { $ref: '#/$defs/node' }
-const nested = (levels: number, tags: object = {}): object => {
-  let value: object = { ...tags }
-  for (let level = 0; level < levels; level++) value = { ...tags, a: value }
-  return value
-}
-
 describe('MS-09 the work of a message', () => {
   // { "a": { "a": ... } }: each level was looked at from two sides, each of which looked at the next from two; 300 bytes took 9 s.
   it('does not double with every level of a recursive union', () => {
-    const containers = [
-      object({ a: node }),
-      object({ a: node, b: { type: 'null' } }),
-      { type: 'object', additionalProperties: node },
-      object({}, { patternProperties: { '^a': node } }),
-      { allOf: [object({ a: node })] },
-    ]
     for (const keyword of ['anyOf', 'oneOf']) {
       const find = finder(object({ tree: node }, { $defs: { node: { [keyword]: containers } } }))
       const [short, long] = [find({ tree: nested(8) }), find({ tree: nested(31) })]
