@@ -4,7 +4,7 @@ import fastifyPlugin from 'fastify-plugin'
 import { answersPlainly, EarlyRefusal } from './admission/early-refusal.ts'
 import { createEnforcement } from './admission/enforcement.ts'
 import { createGuard, isUnixSocket } from './admission/hook.ts'
-import { createAnnounce } from './admission/refused.ts'
+import { createAnnouncer } from './admission/refused.ts'
 import { registerHelmet } from './admission/security-headers.ts'
 import { neutralProtocol } from './admission/sub-protocol.ts'
 import { compileVerifyClient } from './admission/verify-client.ts'
@@ -90,6 +90,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const metrics = createMetrics()
   const heard = { logger: app.log, listener: settings.audit, metrics }
   const audit = createAudit(heard)
+  const isHeard = createHearing(heard)
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
   const tell = createDeveloperLog({ logger: app.log, development })
@@ -181,7 +182,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const securityHeaders = await registerHelmet(app, settings.helmet)
   await settings.authentication.install(app)
 
-  const announce = createAnnounce({
+  const announcer = createAnnouncer({
+    isHeard: () => development || isHeard(),
     audit,
     tell,
     thrown,
@@ -191,7 +193,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     capacity,
     uptime,
     now,
-    announce,
+    announcer,
     securityHeaders: securityHeaders.lines,
     unixSocket: () => isUnixSocket(app.server),
   })
@@ -256,7 +258,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     uptime,
     scope,
     audit,
-    isHeard: createHearing(heard),
+    isHeard,
     expiryGrace: settings.session.expiryGrace,
     rooms,
     identities,
@@ -275,9 +277,9 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const upgrades = await registerWebsocket(app, {
     given: settings.websocket,
     sockets,
-    around(route, raw, stream, head) {
+    around(raw, stream, head, route) {
       guards.paths.note(raw, head)
-      streams.take(raw, stream, route)
+      streams.take(raw, stream, head, route)
     },
     left: settings.dangerouslyLeaveUpgrades,
     guarded: guards.paths.all,
@@ -300,7 +302,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   const { guard, recheckBeforeUpgrade, nobodyBehind } = createGuard({
     uptime,
-    announce,
+    announcer,
     audit,
     thrown,
     seen: (request) => early.learn(request),
