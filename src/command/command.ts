@@ -1,21 +1,20 @@
 #!/usr/bin/env node
 /** `npx fastify-secure-ws <command>`. The exit code is 0 for yes, 1 for no, 2 for a command that is wrong. */
-import { verifyAuditFiles } from './verify-audit-files.ts'
+import { verifyAuditFiles, verifyAuditUsage } from './verify-audit-files.ts'
+import { typesUsage, writeTypes } from './write-types.ts'
 
-const usage = `npx fastify-secure-ws verify-audit [--key-file FILE] [--expect HEAD] [--after HEAD] FILE...
+type Command = (args: readonly string[]) => Promise<number>
 
-  Reads the records of auditChain(), and tells what was altered, removed, put in or moved.
-  Several files are one chain, in the order given.
-
-  --key-file FILE   the key of the chain; or set AUDIT_KEY
-  --expect HEAD     a head that was kept elsewhere, as number:digest: the files must hold it
-  --after HEAD      the head of the file before, where that is not at hand
-`
+const commands = new Map<string | undefined, Command>([
+  ['types', writeTypes],
+  ['verify-audit', verifyAuditFiles],
+])
 
 const [name, ...args] = process.argv.slice(2)
-if (name === 'verify-audit') process.exitCode = await verifyAuditFiles(args, usage)
+const command = commands.get(name)
+if (command !== undefined) process.exitCode = await command(args)
 else {
   const asked = name === 'help' || name === '--help'
-  ;(asked ? process.stdout : process.stderr).write(usage)
+  ;(asked ? process.stdout : process.stderr).write([typesUsage, verifyAuditUsage].join('\n'))
   process.exitCode = asked ? 0 : 2
 }

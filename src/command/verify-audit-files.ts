@@ -5,12 +5,22 @@ import { parseArgs } from 'node:util'
 import { chainKey } from '../telemetry/audit-record.ts'
 import { readHead, verifyAudit } from '../telemetry/verify-audit.ts'
 
+export const verifyAuditUsage = `npx fastify-secure-ws verify-audit [--key-file FILE] [--expect HEAD] [--after HEAD] FILE...
+
+  Reads the records of auditChain(), and tells what was altered, removed, put in or moved.
+  Several files are one chain, in the order given.
+
+  --key-file FILE   the key of the chain; or set AUDIT_KEY
+  --expect HEAD     a head that was kept elsewhere, as number:digest: the files must hold it
+  --after HEAD      the head of the file before, where that is not at hand
+`
+
 /** @returns the exit code */
-export async function verifyAuditFiles(args: readonly string[], usage: string): Promise<number> {
+export async function verifyAuditFiles(args: readonly string[]): Promise<number> {
   try {
     return await verify(args)
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${verifyAuditUsage}`)
     return 2
   }
 }
