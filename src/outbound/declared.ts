@@ -28,31 +28,29 @@ export type Projection = (given: unknown, place: Place | undefined, type?: unkno
 export function compileProjection(plain: PlainSchema, path: string): Projection {
   const tree = compilePlain(plain, path, true)
   const location = new LocationMap().at([tree.root])
-  const namesType = location.names('type')
+  const namesType = location.byName('type') !== undefined
 
-  function projected(value: unknown, place: Place | undefined, type: unknown, notes: Notes): Omit<Projected, 'shown'> {
+  function projected(value: unknown, place: Place | undefined, type: unknown, notes: Notes): Projected {
     const draft = value === undefined ? undefined : copyDeclared(value, location, place, notes)
     if (place === undefined && namesType && typeof draft === 'object') Object.assign(draft ?? {}, { type })
     const strict = new Work(draft, false)
-    const found = checkWith(tree, draft, strict)
-    const fits = found.fault === undefined
+    const { fault, visits } = checkWith(tree, draft, strict)
+    const fits = fault === undefined
     // Where nothing was dropped and no branch says how a text is treated, a value that fits as it is stays as it is.
     if (!tree.branches || (fits && notes.partial === undefined && notes.specials.length === 0)) {
-      return { copy: draft, specials: notes.specials, fault: found.fault, visits: notes.visits + found.visits }
+      return told(draft, notes.specials, fault, notes, visits)
     }
-    if (!fits) notes.visits += found.visits
+    if (!fits) notes.visits += visits
     // So does one that a branch which holds declares all of: only members that would be refused may be missing.
     const work = fits ? strict : new Work(draft, true)
     try {
       const kept = keepDeclared(tree.root, draft, place, notes, work)
-      if (kept === undefined) {
-        return { copy: draft, specials: [], fault: work.toFault(), visits: notes.visits + work.visits }
-      }
+      if (kept === undefined) return told(draft, [], work.toFault(), notes, work.visits)
       const { copy, specials } = kept
-      if (fits && kept.dropped === 0) return { copy, specials, fault: undefined, visits: notes.visits + work.visits }
+      if (fits && kept.dropped === 0) return told(copy, specials, undefined, notes, work.visits)
       // Without what was dropped, another branch may hold, or none: what is sent is what would be received.
-      const { fault, visits } = checkValue(tree, copy)
-      return { copy, specials, fault, visits: notes.visits + work.visits + visits }
+      const left = checkValue(tree, copy)
+      return told(copy, specials, left.fault, notes, work.visits + left.visits)
     } catch (cause) {
       notes.visits += work.visits
       throw cause
@@ -62,11 +60,20 @@ export function compileProjection(plain: PlainSchema, path: string): Projection 
   return (value, place, type) => {
     const notes = emptyNotes()
     try {
-      const found = projected(value, place, type, notes)
-      return { ...found, shown: notes.shown }
+      return projected(value, place, type, notes)
     } catch (cause) {
       if (cause !== exhausted) throw cause
       return { copy: undefined, specials: [], fault: tooMuchWork, shown: undefined, visits: notes.visits }
     }
   }
+}
+
+function told(
+  copy: unknown,
+  specials: readonly Special[],
+  fault: Fault | undefined,
+  { shown, visits: before }: Notes,
+  visits: number,
+): Projected {
+  return { copy, specials, fault, shown, visits: before + visits }
 }

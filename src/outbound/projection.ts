@@ -83,29 +83,48 @@ function copyText(
   return text
 }
 
+const { hasOwnProperty: isOwn } = Object.prototype
+
 function copyMembers(given: object, location: Location, place: Place | undefined, notes: Notes): object {
   const copy = new Bare()
-  for (const name of Object.keys(given)) {
+  const { named } = location
+  let next = 0
+  let count = 0
+  let weight = 0
+  // V8 knows where the next member is, and that it is its own: faster than a list of names, and to read by them.
+  for (const name in given) {
+    if (!isOwn.call(given, name)) continue
+    // Most are written in the order of the schema.
+    let member = next < named.length ? named[next] : undefined
+    if (member?.name !== name) member = location.byName(name)
     // The type of a message is a member of it only where it is declared by name.
     const envelope = place === undefined && name === 'type'
-    const below = envelope && !location.names(name) ? undefined : location.member(name)
-    spend(notes, location.cost, name.length + 5)
+    let below: Location | undefined
+    if (member !== undefined) {
+      next = member.index + 1
+      count += 1
+      weight += name.length + 5
+      below = member.location
+    } else if (!envelope) {
+      spend(notes, location.cost, name.length + 5)
+      below = location.unnamed(name)
+    }
     if (below === undefined) {
-      if (!envelope) {
-        notes.partial ??= new Set()
-        notes.partial.add(copy)
-      }
+      if (envelope) continue
+      notes.partial ??= new Set()
+      notes.partial.add(copy)
       continue
     }
-    const member = settled(Reflect.get(given, name), name)
-    if (member === undefined) continue
-    if (typeof member === 'string' && !below.html && !below.url) {
-      copy[name] = member
-      notes.weight += member.length
-    } else if (typeof member === 'object' || typeof member === 'string') {
-      copy[name] = copyDeclared(member, below, { above: place, key: name }, notes, copy)
-    } else copy[name] = member
+    const value = settled((given as Readonly<Record<string, unknown>>)[name], name)
+    if (value === undefined) continue
+    if (typeof value === 'string' && !below.html && !below.url) {
+      copy[name] = value
+      weight += value.length
+    } else if (typeof value === 'object' || typeof value === 'string') {
+      copy[name] = copyDeclared(value, below, { above: place, key: name }, notes, copy)
+    } else copy[name] = value
   }
+  spend(notes, count, weight)
   return copy
 }
 
@@ -113,28 +132,41 @@ function copyList(given: readonly unknown[], location: Location, place: Place | 
   const copy: unknown[] = []
   // By index, as JSON does it: an iterator of the list's own says nothing.
   for (let index = 0, { length } = given; index < length; index += 1) {
-    const item = settled(Reflect.get(given, String(index)), String(index)) ?? null
+    const item = settled(given[index], index) ?? null
     spend(notes, 1, 2)
-    copy.push(copyDeclared(item, location.item(index), { above: place, key: index }, notes, copy))
+    if (typeof item === 'object' || typeof item === 'string') {
+      copy.push(copyDeclared(item, location.item(index), { above: place, key: index }, notes, copy))
+    } else copy.push(item)
   }
   return copy
 }
 
 /** The value that JSON.stringify goes on with in place of `given`: `toJSON` is asked once, and what it returns is not asked. */
-export function askedToJson(given: unknown, key: string): unknown {
+export function askedToJson(given: unknown, key: string | number): unknown {
   // Of the primitives, JSON asks only a BigInt, which programs teach it. An `Encoded` is what it is.
   if (typeof given !== 'object' && typeof given !== 'function' && typeof given !== 'bigint') return given
   if (Encoded.is(given)) return given
   const { toJSON }: { readonly toJSON?: unknown } = Object(given)
-  return typeof toJSON === 'function' ? Reflect.apply(toJSON, given, [key]) : given
+  return typeof toJSON === 'function' ? Reflect.apply(toJSON, given, [String(key)]) : given
 }
 
 /** A member as JSON.stringify sees it, `undefined` if it leaves it out. @throws SecureWsError SWS_NOT_ENCODABLE */
-export function settled(given: unknown, key: string): unknown {
-  const member = askedToJson(given, key)
+export function settled(given: unknown, key: string | number): unknown {
+  switch (typeof given) {
+    case 'string':
+    case 'boolean':
+      return given
+    case 'number':
+      // Before the check, so that null is what is checked.
+      return Number.isFinite(given) ? given : null
+    default:
+      return settledAnswer(askedToJson(given, key))
+  }
+}
+
+function settledAnswer(member: unknown): unknown {
   if (typeof member === 'function' || typeof member === 'symbol') return undefined
   if (typeof member === 'bigint') throw new SecureWsError('SWS_NOT_ENCODABLE', 'A BigInt cannot be sent: send its text')
-  // Before the check, so that null is what is checked.
   if (typeof member === 'number' && !Number.isFinite(member)) return null
   if (typeof member !== 'object' || member === null || Encoded.is(member)) return member
   if (types.isBoxedPrimitive(member) || isRawJson(member)) return JSON.parse(serialize({ toJSON: () => member }))

@@ -1,5 +1,5 @@
 import { kindBits, kindOf } from './kind.ts'
-import { countCodePoints } from './length.ts'
+import { isLonger, isShorter } from './length.ts'
 import { isMultipleOf } from './multiple-of.ts'
 import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules, Union } from './node.ts'
 import { areUnique } from './unique-items.ts'
@@ -60,11 +60,10 @@ function checkText(rules: TextRules, text: string, { pointer }: SchemaNode, work
   const { length } = text
   work.spend(length >> 7)
   const { minLength, maxLength, pattern, degree, format } = rules
-  // A text has at most as many code points as units and at least half as many, so it is seldom read.
-  if (length > maxLength && (length > 2 * maxLength || countCodePoints(text) > maxLength)) {
+  if (isLonger(text, maxLength)) {
     return work.refuse('maxLength', pointer, `must NOT have more than ${maxLength} characters`)
   }
-  if (length < 2 * minLength && (length < minLength || countCodePoints(text) < minLength)) {
+  if (isShorter(text, minLength)) {
     return work.refuse('minLength', pointer, `must NOT have fewer than ${minLength} characters`)
   }
   if (pattern !== undefined || format !== undefined) work.spend(Math.floor(length ** degree / 64))

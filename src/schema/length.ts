@@ -7,3 +7,15 @@ export function countCodePoints(text: string): number {
   }
   return count
 }
+
+/** Whether a text has more code points. It has at most as many as units and at least half as many, so it is seldom read. */
+export function isLonger(text: string, most: number): boolean {
+  const { length } = text
+  return length > most && (length > 2 * most || countCodePoints(text) > most)
+}
+
+/** Whether a text has fewer code points. */
+export function isShorter(text: string, least: number): boolean {
+  const { length } = text
+  return length < 2 * least && (length < least || countCodePoints(text) < least)
+}

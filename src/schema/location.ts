@@ -19,12 +19,14 @@ export class Location {
   /** The looks that one name takes: one for each pattern, once it is known where they lead. */
   readonly cost: number
   readonly #map: LocationMap
-  readonly #names: ReadonlySet<string>
-  /** By names that the schema has: those of a record are chosen by whoever wrote it. */
-  readonly #members = new Map<string, Location | undefined>()
+  /** The members that the schema has by name, in the order of writing: those of a record are chosen by whoever wrote it. */
+  readonly named: readonly NamedMember[]
+  readonly #byName: ReadonlyMap<string, NamedMember>
   readonly #patterns: readonly RegExp[]
   readonly #others = new Map<string, Location | undefined>()
   readonly #lists: boolean
+  /** How many items have schemas of their own, in any schema. */
+  readonly #tuple: number
   readonly #first: (Location | undefined)[] = []
   #items: Location | undefined
 
@@ -35,7 +37,10 @@ export class Location {
     this.html = nodes.some(({ html }) => html)
     this.url = nodes.some(({ url }) => url)
     this.#lists = nodes.some(({ list }) => list !== undefined)
-    this.#names = new Set(nodes.flatMap(({ members }) => [...(members?.properties.keys() ?? [])]))
+    this.#tuple = Math.max(0, ...nodes.map(({ list }) => list?.first.length ?? 0))
+    const names = new Set(nodes.flatMap(({ members }) => [...(members?.properties.keys() ?? [])]))
+    this.named = Array.from(names, (name, index) => new NamedMember(name, index, (each) => this.#find(each)))
+    this.#byName = new Map(this.named.map((each) => [each.name, each]))
     const patterns = new Map(
       nodes.flatMap(({ members }) => (members?.patterns ?? []).map(([each]) => [each.source, each])),
     )
@@ -43,24 +48,16 @@ export class Location {
     this.cost = 1 + patterns.size
   }
 
-  /** Whether a member of this name is declared as a property, and not only as one of many. */
-  names(name: string): boolean {
-    return this.#names.has(name)
+  /** A member that is declared as a property, and not only as one of many. */
+  byName(name: string): NamedMember | undefined {
+    return this.#byName.get(name)
   }
 
-  /** `undefined`: no branch declares it. */
-  member(name: string): Location | undefined {
-    const known = this.#members.get(name)
-    if (known !== undefined) return known
-    if (!this.#names.has(name)) return this.#unnamed(name)
-    if (this.#members.has(name)) return undefined
-    const location = this.#find(name)
-    this.#members.set(name, location)
-    return location
-  }
-
-  /** A member that no schema names: where it stands depends on the patterns that match, and on nothing else of its name. */
-  #unnamed(name: string): Location | undefined {
+  /**
+   * A member that no schema names: where it stands depends on the patterns that match, and on nothing else of its name. `undefined`: no
+   * branch declares it.
+   */
+  unnamed(name: string): Location | undefined {
     let matches = ''
     for (const pattern of this.#patterns) matches += pattern.test(name) ? '1' : '0'
     const known = this.#others.get(matches)
@@ -91,16 +88,48 @@ export class Location {
   }
 
   item(index: number): Location {
-    if (!this.#lists) return this.#map.at([])
-    const first = this.nodes.some(({ list }) => list !== undefined && list.first.length > index)
+    const known = index < this.#tuple ? this.#first[index] : this.#items
+    return known ?? this.#findItem(index)
+  }
+
+  #findItem(index: number): Location {
+    if (!this.#lists) {
+      this.#items = this.#map.at([])
+      return this.#items
+    }
     // The schema that holds may be one that says nothing of items: another one here, or one above.
     const open = this.nodes.length > 1 || !this.closed
-    if (first) {
-      this.#first[index] ??= this.#map.at(itemNodes(this.nodes, index), open)
-      return this.#first[index]
+    if (index < this.#tuple) {
+      const location = this.#map.at(itemNodes(this.nodes, index), open)
+      this.#first[index] = location
+      return location
     }
-    this.#items ??= this.#map.at(itemNodes(this.nodes, Number.MAX_SAFE_INTEGER), open)
+    this.#items = this.#map.at(itemNodes(this.nodes, Number.MAX_SAFE_INTEGER), open)
     return this.#items
+  }
+}
+
+/** A member that a schema has by name. */
+class NamedMember {
+  readonly name: string
+  /** Among those of its object. */
+  readonly index: number
+  #find: ((name: string) => Location | undefined) | undefined
+  #location: Location | undefined
+
+  constructor(name: string, index: number, find: (name: string) => Location | undefined) {
+    this.name = name
+    this.index = index
+    this.#find = find
+  }
+
+  /** Found when it is first asked for, for a schema may be one of its own members. `undefined`: no branch declares it. */
+  get location(): Location | undefined {
+    if (this.#find !== undefined) {
+      this.#location = this.#find(this.name)
+      this.#find = undefined
+    }
+    return this.#location
   }
 }
 

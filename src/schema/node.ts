@@ -122,4 +122,21 @@ export interface Union {
   readonly branches: readonly SchemaNode[]
   /** The branches worth asking: of its kind, and with its tag where every branch for objects has one. */
   candidates(value: unknown): readonly SchemaNode[]
+  /** What tells the branches apart. */
+  sorted(): SortedBranches
+}
+
+/** The branches of a union by what tells them apart. */
+export interface SortedBranches {
+  readonly byKind: ReadonlyMap<number, readonly SchemaNode[]>
+  /** When all of them are of scalars that they name. */
+  readonly byValue: ReadonlyMap<unknown, readonly SchemaNode[]> | undefined
+  /** When there are several for objects. */
+  readonly tag: Tag | undefined
+}
+
+/** A member that every branch for objects requires, with values of its own. */
+export interface Tag {
+  readonly name: string
+  readonly branches: ReadonlyMap<unknown, readonly SchemaNode[]>
 }

@@ -1,21 +1,25 @@
 import { everyKind, kindBits, kindOf } from './kind.ts'
-import type { SchemaNode, Union } from './node.ts'
+import type { SchemaNode, SortedBranches, Tag, Union } from './node.ts'
 
 const none: readonly SchemaNode[] = []
 
 /** Sorted out when it is first asked: the branches may refer to schemas that are still being compiled. */
 export function unionOf(branches: readonly SchemaNode[]): Union {
-  let sorted: ((value: unknown) => readonly SchemaNode[]) | undefined
+  let sorted: SortedBranches | undefined
   return {
     branches,
     candidates(value) {
       sorted ??= sortOut(branches)
-      return sorted(value)
+      return candidatesOf(sorted, value)
+    },
+    sorted() {
+      sorted ??= sortOut(branches)
+      return sorted
     },
   }
 }
 
-function sortOut(branches: readonly SchemaNode[]): (value: unknown) => readonly SchemaNode[] {
+function sortOut(branches: readonly SchemaNode[]): SortedBranches {
   const byKind = new Map<number, readonly SchemaNode[]>()
   for (const kind of Object.values(kindBits)) {
     byKind.set(
@@ -23,18 +27,18 @@ function sortOut(branches: readonly SchemaNode[]): (value: unknown) => readonly 
       branches.filter((branch) => (kindsOf(branch, 0) & kind) !== 0),
     )
   }
-  const byValue = valuesOf(branches)
   const ofObjects = byKind.get(kindBits.object) ?? none
-  const tag = ofObjects.length < 2 ? undefined : tagOf(ofObjects)
-  return (value) => {
-    const kind = kindOf(value)
-    if (kind === kindBits.object && tag !== undefined && typeof value === 'object' && value !== null) {
-      if (!Object.hasOwn(value, tag.name)) return none
-      return tag.branches.get(Reflect.get(value, tag.name)) ?? none
-    }
-    if (byValue !== undefined && kind < kindBits.array) return byValue.get(value) ?? none
-    return byKind.get(kind) ?? none
+  return { byKind, byValue: valuesOf(branches), tag: ofObjects.length < 2 ? undefined : tagOf(ofObjects) }
+}
+
+function candidatesOf({ byKind, byValue, tag }: SortedBranches, value: unknown): readonly SchemaNode[] {
+  const kind = kindOf(value)
+  if (kind === kindBits.object && tag !== undefined && typeof value === 'object' && value !== null) {
+    if (!Object.hasOwn(value, tag.name)) return none
+    return tag.branches.get(Reflect.get(value, tag.name)) ?? none
   }
+  if (byValue !== undefined && kind < kindBits.array) return byValue.get(value) ?? none
+  return byKind.get(kind) ?? none
 }
 
 /** The kinds of values that may fit, at most. */
@@ -55,11 +59,6 @@ function valuesOf(branches: readonly SchemaNode[]): Map<unknown, SchemaNode[]> |
     for (const value of scalars) found.set(value, [...(found.get(value) ?? []), branch])
   }
   return found
-}
-
-interface Tag {
-  readonly name: string
-  readonly branches: ReadonlyMap<unknown, readonly SchemaNode[]>
 }
 
 /** A member that every branch requires, with values of its own: it tells the branches apart before anything is descended into. */

@@ -105,6 +105,14 @@ export class Work {
     return text
   }
 
+  /** Forgets every answer, and not what they cost: a no that is remembered has no reason. */
+  startAgain(): void {
+    this.#answers = undefined
+    this.#last = undefined
+    this.#ofLast = undefined
+    this.#trail = undefined
+  }
+
   /** Notes a step to the member that was refused: the last step first, on the way up. */
   cameFrom(step: string | number): void {
     this.#trail ??= []
