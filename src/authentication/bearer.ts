@@ -1,7 +1,4 @@
-import type { KeyObject } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions, errors as joseErrors } from 'jose'
-import { lazyLoad } from '../loading/lazy-load.ts'
 import { type Authenticator, factories } from './authenticator.ts'
 import { type BearerOptions, type BearerPlan, bearerPlan } from './bearer-options.ts'
 import {
@@ -13,17 +10,10 @@ import {
 } from './credential.ts'
 import { KnownSession } from './known-session.ts'
 import { tokenSession } from './token-session.ts'
+import { jose, verifiedClaims } from './verified-claims.ts'
 
 /** The entry of `Sec-WebSocket-Protocol` that carries a token is this and the token. */
 export const bearerPrefix = 'bearer.'
-const longestToken = 8_192
-const compact = /^[\w-]+\.[\w-]+\.[\w-]+$/
-
-const jose = lazyLoad<typeof import('jose')>('jose')
-
-/** What the issuer's server did, rather than the token. */
-const faults = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID'])
-
 /**
  * JSON Web Tokens (RFC 7519, RFC 8725; ASVS 5.0 V9). Keys come from the options alone: `jku`, `x5u`, `jwk` and `x5c` in a
  * token are not read, and its `kid` only chooses among known keys. `exp` is required.
@@ -36,11 +26,9 @@ export function bearer(options: BearerOptions): Authenticator {
   const { revalidate, queryName } = plan
 
   async function sessionOf(token: string): Promise<KnownSession | null> {
-    if (token.length > longestToken) throw new RefusedCredential('a token that is too long')
-    if (!compact.test(token)) throw new RefusedCredential('a malformed token')
-    const claims = await verified(token, plan)
+    const claims = await verifiedClaims(token, plan)
     // Checked also when `session` makes the session: what it would be given is then known to be well formed.
-    const byClaims = tokenSession(claims, token, plan.clockTolerance, Date.now())
+    const byClaims = tokenSession(claims, token, plan, Date.now())
     const session = plan.session === undefined ? byClaims : await plan.session(claims)
     if (session === null || session === undefined) return null
     // A log-out since then hits the token, whether or not it says when the person signed in.
@@ -99,42 +87,6 @@ function queryTokens(request: FastifyRequest, name: string): readonly string[] {
   const url = request.raw.url ?? ''
   const at = url.indexOf('?')
   return at === -1 ? [] : new URLSearchParams(url.slice(at + 1)).getAll(name)
-}
-
-async function verified(token: string, { keys, verify }: BearerPlan): Promise<JWTPayload> {
-  const { errors } = jose()
-  for (const [at, key] of keys.entries()) {
-    try {
-      return await verifiedBy(token, key, verify)
-    } catch (error) {
-      const isLast = at === keys.length - 1
-      // Only a signature of another key leads to the next key; a token that is expired is so for every key.
-      if (!isLast && error instanceof errors.JWSSignatureVerificationFailed) continue
-      if (error instanceof errors.JOSEError && !faults.has(error.code)) throw new RefusedCredential(reasonOf(error))
-      throw error
-    }
-  }
-  throw new RefusedCredential('a token without a key')
-}
-
-async function verifiedBy(
-  token: string,
-  key: KeyObject | JWTVerifyGetKey,
-  verify: JWTVerifyOptions,
-): Promise<JWTPayload> {
-  const { jwtVerify } = jose()
-  // The same call twice, because its overloads take a key or a function, and not either of them.
-  const { payload } =
-    typeof key === 'function' ? await jwtVerify(token, key, verify) : await jwtVerify(token, key, verify)
-  return payload
-}
-
-/** The claim's name is one that jose looked for, so it is not the client's text. */
-function reasonOf(error: InstanceType<typeof joseErrors.JOSEError>): string {
-  const { errors } = jose()
-  const claim =
-    error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired ? ` \`${error.claim}\`` : ''
-  return `a refused token (${error.code}${claim})`
 }
 
 factories.set(bearer, 'bearer({ jwks, algorithms, issuer, audience })')

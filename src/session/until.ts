@@ -2,7 +2,7 @@ import { badOption } from '../errors.ts'
 import { defaultClockSkew } from './denials.ts'
 
 /** Further ahead than this a time was not meant as milliseconds since the epoch (microseconds, say). */
-const longestBan = 3_153_600_000_000
+export const longestBan = 3_153_600_000_000
 
 /** @throws SecureWsError `SWS_BAD_OPTION` for what cannot be the end of anything: NaN would never come, seconds are long past. */
 export function checkUntil(path: string, until: number | undefined, at: number): void {

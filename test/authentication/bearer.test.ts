@@ -174,6 +174,23 @@ test('ASVS 6.8.1 one subject at two issuers is two users', async (t) => {
   assert.deepEqual(users, [`${issuer}|ada`, `${second}|ada`])
 })
 
+test('S5 `userId: sub` makes the subject the user, where one issuer gives it; a refresh and the session id follow', async (t) => {
+  const { ask } = await startBearer(t, { userId: 'sub' })
+  const { session } = await ask(inHeader(await issued({ sid: 'abc' })))
+  assert.deepEqual([session?.userId, session?.id], ['ada', 'ada|abc'])
+  const open = bearer({ ...options, userId: 'sub' })
+  const current = { id: 't1', userId: 'ada' }
+  assert.equal((await open.refresh?.(current, await issued({ jti: 't2' })))?.userId, 'ada')
+  assert.equal(await open.refresh?.(current, await issued({ sub: 'bob' })), null)
+  for (const change of [
+    { userId: 'email' },
+    { userId: 'sub', issuer: [issuer, 'https://b'] },
+    { userId: 'sub', session: () => null },
+  ]) {
+    assert.throws(() => bearer({ ...options, ...(change as object) }), /bearer\.userId`/)
+  }
+})
+
 test('the session id is the issuer\u2019s session, else `jti`, else unlike any other token\u2019s', async (t) => {
   const { ask } = await startBearer(t)
   const idOf = async (change: object) => (await ask(inHeader(await issued({ ...change })))).session?.id

@@ -238,6 +238,26 @@ test('several-nodes.ts: what is said on one node is heard on the other', async (
   await Promise.all([listener.close(), speaker.close()])
 })
 
+test('room-tokens.ts: who has a token of the room comes in, and nobody else', async (t) => {
+  const { url } = await startExample(t, 'room-tokens.ts')
+  const { cookie } = await post(`${url}/sign-in`, { name: 'Ada' })
+  const right = async (room: string) => (await post(`${url}/rights/${room}`, undefined, { cookie })).body.token
+  const client = await openSocket(socketOf(url), { headers: { origin: url, cookie } })
+  const token = await right('lobby')
+  client.send({ type: 'enter', id: 1, room: 'lobby', token })
+  client.send({ type: 'enter', id: 2, room: 'board', token })
+  await until(() => client.heard.length === 2, 'both were answered')
+  assert.deepEqual(
+    client.heard.map(({ id, value }) => [id, value]),
+    [
+      [1, true],
+      [2, false],
+    ],
+  )
+  assert.equal(await right('board'), null)
+  await client.close()
+})
+
 test('emitter.ts: a script speaks in a room, logs a user out, and ends', async (t) => {
   const redis = await startRedis()
   t.after(() => redis.close())

@@ -96,6 +96,7 @@ test('the date is read only where something has one', () => {
     'src/relay/memory-denials.ts', // at, until
     'src/redis/options.ts', // validUntil
     'src/relay/relay.ts', // of envelopes
+    'src/rooms/room-tokens.ts', // exp
     'src/session/until.ts', // in an advice
     'src/telemetry/audit.ts', // at
     'src/testing/clock.ts', // which it moves
