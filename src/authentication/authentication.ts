@@ -33,6 +33,8 @@ export interface Authentication {
   readonly refreshable: boolean
   /** The credential that each authenticator looks for, in words for a developer. */
   readonly looksFor: readonly string[]
+  /** The credentials that a contract may describe, by method. */
+  readonly schemes: readonly { readonly method: string; readonly scheme: object }[]
   /** Only tickets are known, and no member can say whom to issue one to. */
   readonly ticketAlone: boolean
   /** Without a promise where the authenticator needs none. Never throws, never rejects. */
@@ -69,6 +71,9 @@ export function compileAuthentication(option: unknown, path: string, now: () => 
     anonymous,
     ambient,
     ticketAlone: isTicketAlone(authenticators),
+    schemes: steps.flatMap(({ method, authenticator: { scheme } }) =>
+      scheme === undefined ? [] : [{ method, scheme }],
+    ),
     looksFor: authenticators.flatMap(({ looksFor }) => looksFor ?? []),
     refreshable: authenticators.some((one) => one.refresh !== undefined),
     authenticate: anonymous ? () => nobody : (request) => authenticateBy(steps, request, now),

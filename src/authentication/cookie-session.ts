@@ -90,6 +90,7 @@ export function cookieSession(options: CookieSessionOptions): CookieSession {
     name: 'cookieSession',
     ambient: true,
     cookieName: cookie.name,
+    scheme: { type: 'httpApiKey', in: 'cookie', name: cookie.name },
     loosened: cookie.loosened,
     authenticate(request) {
       const value = cookieValue(headerLines(request, 'cookie'), cookie.name)

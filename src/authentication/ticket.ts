@@ -112,6 +112,10 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
   return {
     name: 'ticket',
     ambient: false,
+    scheme: {
+      ...{ type: 'httpApiKey', in: 'header', name: 'Sec-WebSocket-Protocol' },
+      description: `\`${ticketPrefix}<ticket>\` among the offered sub-protocols: once, for one route, soon.`,
+    },
     looksFor:
       "a ticket: `new WebSocket(url, ['secure-ws', ticket.protocol])`, with what `app.secureWs.issueTicket` returned",
     store,

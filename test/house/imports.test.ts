@@ -14,7 +14,7 @@ const storeys: readonly (readonly string[])[] = [
   ['client'],
   ['schema'],
   ['admission', 'authentication', 'inbound', 'outbound', 'relay'],
-  ['capacity', 'redis'],
+  ['capacity', 'redis', 'contract'],
   ['rooms', 'sanitizing'],
   ['revocation'],
   ['connection'],
