@@ -4,7 +4,7 @@ import fastifyPlugin from 'fastify-plugin'
 import { answersPlainly, EarlyRefusal } from './admission/early-refusal.ts'
 import { createEnforcement } from './admission/enforcement.ts'
 import { createGuard, isUnixSocket } from './admission/hook.ts'
-import { createAnnounce } from './admission/refused.ts'
+import { createAnnouncer } from './admission/refused.ts'
 import { registerHelmet } from './admission/security-headers.ts'
 import { neutralProtocol } from './admission/sub-protocol.ts'
 import { compileVerifyClient } from './admission/verify-client.ts'
@@ -90,6 +90,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const metrics = createMetrics()
   const heard = { logger: app.log, listener: settings.audit, metrics }
   const audit = createAudit(heard)
+  const isHeard = createHearing(heard)
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
   const tell = createDeveloperLog({ logger: app.log, development })
@@ -98,6 +99,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   )
   const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
+  /** The most that any route allows. */
+  let { messageBytes } = limits
   const socketRoutes: string[] = []
   /** They matter once a route declares HTML. */
   const senders = { matter: false, as: sanitizer.as }
@@ -108,6 +111,10 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     now: uptime,
     apart: (work) => scope.run(work),
     report: (end) => audit({ type: 'handshake.refused', ...end }),
+    release(places) {
+      capacity.release(places)
+      caps.release(places)
+    },
     refuse: (raw) => (settings.earlyRefusal ? early.refuse(raw) : undefined),
   })
 
@@ -181,7 +188,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const securityHeaders = await registerHelmet(app, settings.helmet)
   await settings.authentication.install(app)
 
-  const announce = createAnnounce({
+  const announcer = createAnnouncer({
+    isHeard: () => development || isHeard(),
     audit,
     tell,
     thrown,
@@ -191,7 +199,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     capacity,
     uptime,
     now,
-    announce,
+    announcer,
     securityHeaders: securityHeaders.lines,
     unixSocket: () => isUnixSocket(app.server),
   })
@@ -234,6 +242,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     ]
     const policy = compileRoute(route.url, declared.secureWs, ofRoutes)
     routes.push(policy)
+    messageBytes = Math.max(messageBytes, policy.socket.limits.messageBytes)
     socketRoutes.push(route.url)
     senders.matter ||= policy.declaresHtml
     route.config = { ...route.config, [policyKey]: policy, [socketOnlyKey]: Boolean(declared.websocket) }
@@ -256,7 +265,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     uptime,
     scope,
     audit,
-    isHeard: createHearing(heard),
+    isHeard,
     expiryGrace: settings.session.expiryGrace,
     rooms,
     identities,
@@ -275,16 +284,15 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const upgrades = await registerWebsocket(app, {
     given: settings.websocket,
     sockets,
-    around(route, raw, stream, head) {
+    around(raw, stream, head, route) {
       guards.paths.note(raw, head)
-      streams.take(raw, stream, route)
+      streams.take(raw, stream, head, route)
     },
     left: settings.dangerouslyLeaveUpgrades,
     guarded: guards.paths.all,
     protocolOf: (request) => upgradedBy(request)?.admitted?.protocol,
     // The bound of what is inflated, which ws takes from here for every socket; each receiver has the one of its route besides.
-    maxPayload: () =>
-      routes.reduce((most, { socket }) => Math.max(most, socket.limits.messageBytes), limits.messageBytes),
+    maxPayload: () => messageBytes,
   })
   function declareGuard(path: string, policy: GuardPolicy): void {
     guards.declare(path, recheckBeforeUpgrade, upgrades, () => {
@@ -300,7 +308,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   const { guard, recheckBeforeUpgrade, nobodyBehind } = createGuard({
     uptime,
-    announce,
+    announcer,
     audit,
     thrown,
     seen: (request) => early.learn(request),

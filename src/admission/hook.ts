@@ -16,18 +16,19 @@ import {
   type Means,
   type Step,
   takeThrough,
+  takingWay,
   type Verdict,
 } from './admission.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
 import { clientAddress, isTrusted, peerIsTrusted } from './peer.ts'
 import { away, failed, notASocketRoute, outOfTime, upgradeRequired } from './refusals.ts'
-import type { Announce } from './refused.ts'
+import type { Announcer } from './refused.ts'
 import { createWhy } from './why.ts'
 
 export interface GuardSurroundings extends Means {
   /** A clock that nobody can set. */
   readonly uptime: () => number
-  readonly announce: Announce
+  readonly announcer: Announcer
   readonly audit: Audit
   readonly thrown: ThrownLog
   readonly policyOf: (request: FastifyRequest) => RoutePolicy | undefined
@@ -47,7 +48,7 @@ export interface GuardSurroundings extends Means {
  * first byte of a 101, in the order of the one list (`admission`).
  */
 export function createGuard(surroundings: GuardSurroundings) {
-  const { uptime, streams, capacity, policyOf } = surroundings
+  const { uptime, streams, capacity, announcer, policyOf } = surroundings
 
   const compiled = new WeakMap<RoutePolicy, readonly Step[]>()
   function stepsOf(policy: RoutePolicy): readonly Step[] {
@@ -79,7 +80,8 @@ export function createGuard(surroundings: GuardSurroundings) {
   }
 
   function announce(request: FastifyRequest, facts: Asker, refusal: Refusal, onlyReported = false): void {
-    surroundings.announce({
+    if (!announcer.isHeard()) return
+    announcer.announce({
       refusal,
       onlyReported,
       raw: request.raw,
@@ -112,7 +114,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     else answer(request, reply, admitted, refusal)
   }
 
-  const reported = ({ request, facts }: Handshake, refusal: Refusal) => announce(request, facts, refusal, true)
+  const way = takingWay(({ request, facts }, refusal) => announce(request, facts, refusal, true))
 
   const behind = away('nobody listens for upgrades behind this guard')
   const nobodyBehind = (request: FastifyRequest, reply: FastifyReply) =>
@@ -144,7 +146,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     }
     const handshake = new Handshake(request, reply, upgraded, facts, policy, since)
     try {
-      const verdict = takeThrough(handshake, surroundings, stepsOf(policy), reported)
+      const verdict = takeThrough(handshake, surroundings, stepsOf(policy), way)
       if (isThenable(verdict)) concludeLater(handshake, upgraded, verdict, done)
       else conclude(handshake, upgraded, verdict, done)
     } catch (error) {
@@ -191,7 +193,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       origin: facts.origin,
       protocol: handshake.protocol,
       since,
-      place: handshake.place,
+      places: upgraded,
     }
     done()
   }

@@ -11,7 +11,7 @@ export interface TakeUpgradesOptions {
   /** Makes @fastify/websocket attach its listener. */
   readonly attach: () => PromiseLike<unknown>
   /** Called for every upgrade that is not left to others, with the listener that was attached. */
-  readonly around: (route: () => void, raw: IncomingMessage, stream: Duplex, head: Buffer) => void
+  readonly around: (raw: IncomingMessage, stream: Duplex, head: Buffer, route: UpgradeListener) => void
   /** Path prefixes whose upgrades belong to the other listeners. */
   readonly left: readonly string[]
   /** Path prefixes whose upgrades reach the other listeners when they have passed the guard. */
@@ -46,18 +46,22 @@ export async function takeUpgrades(server: EventEmitter, options: TakeUpgradesOp
   await attach()
   const [attached] = server.listeners('upgrade').filter((listener) => !before.has(listener))
   if (attached === undefined) throw new Error('fastify-secure-ws: @fastify/websocket listens to no upgrades.')
+  const route = (attached as UpgradeListener).bind(server)
   const others = new Set<UpgradeListener>()
   const leftAlone = new Set<Duplex>()
   const listener: UpgradeListener = (raw, stream, head) => {
     // With nobody there to take it, the stream would be nobody's: the guard answers with 404.
-    if (others.size > 0 && isBelow(raw.url, left)) {
-      leftAlone.add(stream)
-      stream.once('close', () => leftAlone.delete(stream))
-      passOn(raw, stream, head)
-    } else around(() => Reflect.apply(attached, server, [raw, stream, head]), raw, stream, head)
+    if (others.size > 0 && isBelow(raw.url, left)) leave(raw, stream, head)
+    else around(raw, stream, head, route)
   }
   server.off('upgrade', attached as UpgradeListener)
   server.on('upgrade', listener)
+
+  function leave(raw: IncomingMessage, stream: Duplex, head: Buffer): void {
+    leftAlone.add(stream)
+    stream.once('close', () => leftAlone.delete(stream))
+    passOn(raw, stream, head)
+  }
 
   function passOn(raw: IncomingMessage, stream: Duplex, head: Buffer): readonly unknown[] {
     return [...others].map((other) => Reflect.apply(other, server, [raw, stream, head]))

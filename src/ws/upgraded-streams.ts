@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { Places } from '../capacity/places.ts'
 import type { Admitted } from '../connection/admitted.ts'
 import { Deadlines, type Due } from './deadlines.ts'
 import { responseOn } from './response.ts'
+import type { UpgradeListener } from './upgrade.ts'
 import { noteUpgraded, UpgradedStream, type UpgradeState, upgradedOn } from './upgraded-stream.ts'
 
 /** The end of a stream that was upgraded and became no socket, where no refusal of the guard says it already. */
@@ -22,6 +24,8 @@ export interface UpgradedStreamsOptions {
   /** Runs work in a context of its own. */
   readonly apart: (work: () => void) => void
   readonly report: (end: StreamEnd) => void
+  /** Gives back everything that one of them has taken. */
+  readonly release: (places: Places) => void
   /** The bytes of a refusal that needs no request of the framework; `undefined` where the framework is to have it. */
   readonly refuse: (raw: IncomingMessage) => Uint8Array | undefined
 }
@@ -53,7 +57,7 @@ export class UpgradedStreams {
   }
 
   /** @param route hands the request to the framework; not called for a stream that cannot be answered yet */
-  take(raw: IncomingMessage, stream: Duplex, route: () => void): void {
+  take(raw: IncomingMessage, stream: Duplex, head: Buffer, route: UpgradeListener): void {
     if (stream.destroyed) return
     const inFront = responseOn(stream)
     const isFull = this.#undecided >= this.#options.most
@@ -72,14 +76,18 @@ export class UpgradedStreams {
       else this.#endBehind(inFront, upgraded)
       return
     }
-    route()
+    route(raw, stream, head)
     // Most are sockets by now: what was decided in one turn needs no deadline, and nobody told when it ends.
     if (upgraded.state === 'socket') return
     this.#wait(upgraded)
     const response = responseOn(stream)
-    if (response === undefined || response.req !== raw) return
+    if (response !== undefined && response.req === raw) this.#watchAnswer(upgraded, response)
+  }
+
+  /** Apart, for its closure: most handshakes are sockets by now, and would pay for it. */
+  #watchAnswer(upgraded: UpgradedStream, response: ServerResponse): void {
     const answered = () => {
-      if (upgraded.state === 'answered') stream.destroy()
+      if (upgraded.state === 'answered') upgraded.stream.destroy()
       else {
         const when = upgraded.state === 'open' ? 'before the guard saw it' : 'by a hook, after the guard had begun'
         this.#end(upgraded, 'SWS_BAD_HANDSHAKE', `answered with ${response.statusCode} ${when}`)
@@ -122,7 +130,7 @@ export class UpgradedStreams {
     this.#deadlines.leave(upgraded)
     upgraded.admitted = undefined
     upgraded.expire = undefined
-    admitted.place?.open()
+    upgraded.further?.open()
     return admitted
   }
 
@@ -159,9 +167,15 @@ export class UpgradedStreams {
 
   /** Its event has been told. The stream goes when the kernel has the answer, or when a client that takes none is out of time. */
   #turnAway(stream: Duplex, answer: Uint8Array): void {
+    // Without a callback: one that destroys the stream has Node make an error for whoever else might wait for the write.
+    stream.write(answer)
+    if (stream.writableLength === 0) {
+      // The kernel has it, as nearly always.
+      stream.destroy()
+      return
+    }
     stream.on('error', destroyItself)
-    stream.write(answer, () => stream.destroy())
-    if (stream.destroyed || stream.writableLength === 0) return
+    stream.end(() => stream.destroy())
     const leaving = new Leaving(stream)
     this.#leaving++
     this.#deadlines.within(this.#options.deadline, leaving)
@@ -210,7 +224,8 @@ export class UpgradedStreams {
 
   /** Everything that it had taken is given back, whatever had become of it. */
   #gone(upgraded: UpgradedStream): void {
-    upgraded.release()
+    upgraded.gone = true
+    this.#options.release(upgraded)
     this.#deadlines.leave(upgraded)
     if (upgraded.state === 'answered') this.#setState(upgraded, 'over')
     else this.#end(upgraded, 'SWS_BAD_HANDSHAKE', 'the client left before anybody answered')

@@ -9,7 +9,7 @@ import { filesBelow, importsOf, resolveImport, textOf } from './source-files.ts'
 const storeys: readonly (readonly string[])[] = [
   ['errors', 'session/session'],
   ['option-checks', 'loading', 'thenable'],
-  ['http', 'telemetry', 'session'],
+  ['http', 'secrets', 'telemetry', 'session'],
   // Runs elsewhere: of the server it takes types alone, and nobody takes anything of it.
   ['client'],
   ['schema'],
@@ -24,7 +24,7 @@ const storeys: readonly (readonly string[])[] = [
   ['options'],
   ['options/route'],
   ['options/guard'],
-  ['node'],
+  ['node', 'emitter'],
   ['admission/admission', 'admission/refused'],
   ['admission/why', 'admission/early-refusal'],
   ['admission/hook'],
