@@ -328,7 +328,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   app.addHook('onRequest', guard)
   app.decorate('secureWs', instance.api)
   claimServer(app)
-  addTestDoor(app.server, instance.api.explain)
+  addTestDoor(app.server, instance.api, routes)
 
   app.addHook('onReady', async () => {
     refuseSecondCopy()

@@ -1,4 +1,6 @@
 import { handOutSession } from './authentication/test-session.ts'
+import type { ContractRoute } from './contract/contract.ts'
+import type { SecureWsInstance } from './decorator.ts'
 import type { Session } from './session/session.ts'
 
 /**
@@ -8,14 +10,28 @@ import type { Session } from './session/session.ts'
 const door = Symbol.for('fastify-secure-ws: test door')
 
 /** The part of the plugin that is there for `fastify-secure-ws/testing`. No request reaches it. */
-export interface TestDoor {
+export interface TestDoor extends Pick<SecureWsInstance, 'explain' | 'revoke'> {
   /** The header line with which a client is this session. */
   signIn(session: Session): Readonly<Record<string, string>>
-  /** The policy in force on each route, as `app.secureWs.explain()` has it. */
-  explain(): readonly object[]
+  /** Each route as it was declared, with its schemas; in the order of `explain()`. */
+  describe(): readonly DoorRoute[]
 }
 
-export function addTestDoor(server: object, explain: TestDoor['explain']): void {
-  const opened: TestDoor = { signIn: (session) => handOutSession(server, session), explain }
+export interface DoorRoute extends ContractRoute {
+  /** The sockets are another server's, behind a guard. */
+  readonly passesOn: boolean
+}
+
+export function addTestDoor(
+  server: object,
+  { explain, revoke }: Pick<SecureWsInstance, 'explain' | 'revoke'>,
+  routes: readonly { readonly passesOn?: boolean; describe(): ContractRoute }[],
+): void {
+  const opened: TestDoor = {
+    signIn: (session) => handOutSession(server, session),
+    describe: () => routes.map((route) => ({ ...route.describe(), passesOn: route.passesOn === true })),
+    explain,
+    revoke,
+  }
   Object.defineProperty(server, door, { value: opened })
 }

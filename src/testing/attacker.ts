@@ -2,6 +2,8 @@
 export interface HostileHandshake {
   /** The attack, in words. */
   readonly name: string
+  /** The line of defence that it tries. */
+  readonly against: 'origin' | 'no origin' | 'null origin' | 'host' | 'shape'
   /** Latin-1: one character, one byte. */
   readonly bytes: string
 }
@@ -33,24 +35,25 @@ export function hostileHandshakes({ path, host, origin, headers = {}, protocols 
   const attack = (
     name: string,
     changes: Readonly<Record<string, string | readonly string[] | null>>,
+    against: HostileHandshake['against'] = 'shape',
     method = 'GET',
   ) => {
     const lines = Object.entries({ ...usual, ...changes }).flatMap(([key, value]) =>
       value === null ? [] : [value].flat().map((each) => `${key}: ${each}\r\n`),
     )
-    return { name, bytes: `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n` }
+    return { name, against, bytes: `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n` }
   }
   const shape = [
-    attack('another method than GET', {}, 'POST'),
-    attack('a rebound host name', { Host: 'rebind.attacker.example' }),
-    attack('two Host headers', { Host: [host, 'rebind.attacker.example'] }),
+    attack('another method than GET', {}, 'shape', 'POST'),
+    attack('a rebound host name', { Host: 'rebind.attacker.example' }, 'host'),
+    attack('two Host headers', { Host: [host, 'rebind.attacker.example'] }, 'host'),
     attack('version 8, whose origin is in another header', { 'Sec-WebSocket-Version': '8' }),
     attack('another protocol than websocket', { Upgrade: 'h2c' }),
     attack('a body, which would be read as frames', { 'Content-Length': '4' }),
     attack('a page that a browser navigates to', { 'Sec-Fetch-Mode': 'navigate' }),
   ]
-  const foreign = attack('a page of another origin', { Origin: 'https://attacker.example' })
-  const sandboxed = attack('a sandboxed frame', { Origin: 'null' })
+  const foreign = attack('a page of another origin', { Origin: 'https://attacker.example' }, 'origin')
+  const sandboxed = attack('a sandboxed frame', { Origin: 'null' }, 'null origin')
   if (origin === null) return [...shape, foreign, sandboxed]
   const { protocol, hostname, port } = new URL(origin)
   const behind = port === '' ? '' : `:${port}`
@@ -58,16 +61,20 @@ export function hostileHandshakes({ path, host, origin, headers = {}, protocols 
     ...shape,
     foreign,
     sandboxed,
-    attack('no page at all', { Origin: null }),
-    attack('our origin and a foreign one', { Origin: [origin, 'https://attacker.example'] }),
-    attack('a name that ends like ours', { Origin: `${protocol}//attacker${hostname}${behind}` }),
-    attack('a name that begins like ours', { Origin: `${protocol}//${hostname}.attacker.example${behind}` }),
-    attack('our name as a user name', { Origin: `${protocol}//${hostname}@attacker.example` }),
-    attack('our name on another port', { Origin: `${protocol}//${hostname}:${port === '1' ? 2 : 1}` }),
-    attack('our name with another scheme', {
-      Origin: `${protocol === 'https:' ? 'http' : 'https'}://${hostname}${behind}`,
-    }),
-    attack('our origin as a prefix of a path', { Origin: `${origin}/` }),
+    attack('no page at all', { Origin: null }, 'no origin'),
+    attack('our origin and a foreign one', { Origin: [origin, 'https://attacker.example'] }, 'origin'),
+    attack('a name that ends like ours', { Origin: `${protocol}//attacker${hostname}${behind}` }, 'origin'),
+    attack('a name that begins like ours', { Origin: `${protocol}//${hostname}.attacker.example${behind}` }, 'origin'),
+    attack('our name as a user name', { Origin: `${protocol}//${hostname}@attacker.example` }, 'origin'),
+    attack('our name on another port', { Origin: `${protocol}//${hostname}:${port === '1' ? 2 : 1}` }, 'origin'),
+    attack(
+      'our name with another scheme',
+      {
+        Origin: `${protocol === 'https:' ? 'http' : 'https'}://${hostname}${behind}`,
+      },
+      'origin',
+    ),
+    attack('our origin as a prefix of a path', { Origin: `${origin}/` }, 'origin'),
   ]
 }
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { TestDoor } from '../test-door.ts'
+import type { DoorRoute, TestDoor } from '../test-door.ts'
 
 const name = Symbol.for('fastify-secure-ws: test door')
 
@@ -15,14 +15,38 @@ export interface ExplainedRoute {
   readonly origins: 'same-origin' | 'any' | 'a function' | readonly string[]
   readonly hosts: readonly string[]
   readonly allowMissingOrigin: boolean
+  readonly authenticate: { readonly anonymous: boolean; readonly ambient: boolean }
+  readonly limits: ExplainedLimits
+}
+
+/** The limits that an attack goes beyond. */
+export interface ExplainedLimits {
+  readonly connectionsPerSession: number
+  readonly connectionsPerAddress: number
+  readonly messageBytes: number
+  readonly messages: { readonly perSecond: number; readonly burst: number }
+  readonly partialMessage: number
+  readonly idle: number
+  readonly writeTimeout: number
 }
 
 export function explainedAt(app: FastifyInstance, path: string): ExplainedRoute | undefined {
-  const routes = (doorOf(app)?.explain() ?? []) as readonly ExplainedRoute[]
+  return routeAt(app, path)?.explained
+}
+
+/** The route that a path leads to: the policy in force, and the messages as they were declared. */
+export function routeAt(
+  app: FastifyInstance,
+  path: string,
+): { readonly explained: ExplainedRoute; readonly described: DoorRoute } | undefined {
+  const door = doorOf(app)
+  if (door === undefined) return undefined
+  const explained = door.explain() as readonly ExplainedRoute[]
+  const routes = door.describe().map((described, at) => ({ described, explained: explained[at] as ExplainedRoute }))
   const { pathname } = new URL(path, 'http://localhost')
   // The more of it is written out, the closer the route is meant: `/rooms/new` before `/rooms/:id`.
-  const byCloseness = [...routes].sort((a, b) => closeness(b.route) - closeness(a.route))
-  return byCloseness.find(({ route }) => patternOf(route).test(pathname))
+  const byCloseness = routes.sort((a, b) => closeness(b.explained.route) - closeness(a.explained.route))
+  return byCloseness.find(({ explained: { route } }) => patternOf(route).test(pathname))
 }
 
 function closeness(route: string): number {

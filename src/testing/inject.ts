@@ -22,7 +22,7 @@ export async function injectSecureWS(
   options: InjectOptions = {},
 ): Promise<WebSocket> {
   const caller = await callerOf(app, path, options)
-  const socket = clientOver(pipeTo(app, caller), caller)
+  const socket = clientOver(pipeTo(app, caller).client, caller)
   socket.once('open', () => {
     // What the server sends at once came together with the 101: it is read when the caller has had time to listen.
     socket.pause()
@@ -45,22 +45,36 @@ export async function admittedAttacks(app: FastifyInstance, path: string, good: 
   const caller = await callerOf(app, path, good)
   const admitted: string[] = []
   for (const attack of hostileHandshakes(caller)) {
-    const pipe = pipeTo(app, caller)
-    pipe.write(attack.bytes, 'latin1')
-    const said = await firstBytes(pipe)
-    pipe.destroy()
-    if (said.startsWith('HTTP/1.1 101')) admitted.push(attack.name)
+    if (await isAdmitted(app, attack.bytes, caller)) admitted.push(attack.name)
   }
   return admitted
 }
 
-function pipeTo(app: FastifyInstance, seen: Seen): Duplex {
+/** Whether the server answers these bytes with a 101. */
+export async function isAdmitted(app: FastifyInstance, bytes: string, seen: Seen): Promise<boolean> {
+  const { client: pipe } = pipeTo(app, seen)
+  pipe.write(bytes, 'latin1')
+  const said = await firstBytes(pipe)
+  pipe.destroy()
+  return said.startsWith('HTTP/1.1 101')
+}
+
+/** Both ends of a pipe, of which the server has one: no kernel stands between them, and keeps anything. */
+export function pipeTo(app: FastifyInstance, seen: Seen): { readonly client: Duplex; readonly server: Duplex } {
   const [client, server] = duplexPair()
   // One that is destroyed says so to its other half, as a TCP connection would.
   server.once('close', () => client.push(null))
   client.once('close', () => server.destroy())
+  // As a socket counts: what it has handed over, and what it still holds.
+  let handedOver = 0
+  const push = client.push.bind(client)
+  client.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    handedOver += Buffer.isBuffer(chunk) ? chunk.length : 0
+    return push(chunk, encoding)
+  }
+  Object.defineProperty(server, 'bytesWritten', { get: () => handedOver + server.writableLength })
   accept(app, server, seen)
-  return client
+  return { client, server }
 }
 
 function firstBytes(pipe: Duplex): Promise<string> {

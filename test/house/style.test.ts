@@ -99,6 +99,9 @@ test('the date is read only where something has one', () => {
     'src/rooms/room-tokens.ts', // exp
     'src/session/until.ts', // in an advice
     'src/telemetry/audit.ts', // at
+    'src/testing/attacks/handshake-attacks.ts', // expiresAt
+    'src/testing/attacks/right-message.ts', // at
+    'src/testing/attacks/session-attacks.ts', // expiresAt, authenticatedAt
     'src/testing/clock.ts', // which it moves
   ])
   const readers = source.filter((path) => /\bDate\.now\b|\bnew Date\(\)/.test(textOf(path)))
