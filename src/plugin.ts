@@ -40,7 +40,7 @@ import { createThrownLog } from './telemetry/thrown.ts'
 import { addTestDoor } from './test-door.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
 import { Guards } from './ws/guards.ts'
-import { attended, isSocketHandler } from './ws/handler.ts'
+import { attended, behindLastLook, isSocketHandler } from './ws/handler.ts'
 import { requireKnownWs } from './ws/known-ws.ts'
 import { claimServer, refuseOtherRegistrations, refuseUnguarded } from './ws/one-per-server.ts'
 import { registerWebsocket } from './ws/registration.ts'
@@ -236,10 +236,6 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
       )
     }
     if (route.method === 'HEAD') return
-    route.preHandler = [
-      ...[route.preHandler ?? []].flat(),
-      (request, reply, done) => recheckBeforeUpgrade(request, reply, done),
-    ]
     const policy = compileRoute(route.url, declared.secureWs, ofRoutes)
     routes.push(policy)
     messageBytes = Math.max(messageBytes, policy.socket.limits.messageBytes)
@@ -294,8 +290,13 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     // The bound of what is inflated, which ws takes from here for every socket; each receiver has the one of its route besides.
     maxPayload: () => messageBytes,
   })
+  // After @fastify/websocket has made its handler of the application's.
+  app.addHook('onRoute', (route) => {
+    if (route.method === 'HEAD' || !Reflect.has(route.config ?? {}, socketOnlyKey)) return
+    route.handler = behindLastLook(route.handler, (request, reply) => mayUpgrade(request, reply))
+  })
   function declareGuard(path: string, policy: GuardPolicy): void {
-    guards.declare(path, recheckBeforeUpgrade, upgrades, () => {
+    guards.declare(path, mayUpgrade, upgrades, () => {
       const compiled = compileGuard(path, policy, ofRoutes)
       routes.push(compiled)
       return { [policyKey]: compiled }
@@ -306,7 +307,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     streams.close()
   })
 
-  const { guard, recheckBeforeUpgrade, nobodyBehind } = createGuard({
+  const { guard, mayUpgrade, nobodyBehind } = createGuard({
     uptime,
     announcer,
     audit,

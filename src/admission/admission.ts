@@ -103,8 +103,8 @@ export interface Step {
   readonly name: string
   /** The rule of the option `enforce` by which its refusals may be reported, and nobody refused; none where this is left out. */
   readonly rule?: EnforceRule
-  /** Whether a route has any use for it; it has, where this is left out. Asked once. */
-  readonly concerns?: (policy: RoutePolicy, means: Means) => boolean
+  /** Whether a route has any use for it; it has, where this is left out. Asked once, with the first request that comes to the route. */
+  readonly concerns?: (policy: RoutePolicy, means: Means, request: FastifyRequest) => boolean
   /** The verdict, for which nothing is spent: no place, no rate, no ticket. */
   readonly check: (question: Question, means: Means) => Verdict | Promise<Verdict>
   /** The same verdict, and what it allows is taken with it, so that nobody comes in between. */
@@ -177,7 +177,7 @@ export const admission: readonly Step[] = [
       signedIn === null ? undefined : caps.reserve(places, signedIn.identity, policy.limits),
   },
   { name: 'sub-protocol', check: selectProtocol },
-  { name: 'route schema', check: validate },
+  { name: 'route schema', concerns: (_policy, _means, request) => hasRouteSchema(request), check: validate },
   {
     name: 'authorize',
     rule: 'authorize',
@@ -195,8 +195,8 @@ export const admission: readonly Step[] = [
 ]
 
 /** The steps that one route has a use for. */
-export function admissionOf(policy: RoutePolicy, means: Means): readonly Step[] {
-  return admission.filter(({ concerns }) => concerns === undefined || concerns(policy, means))
+export function admissionOf(policy: RoutePolicy, means: Means, request: FastifyRequest): readonly Step[] {
+  return admission.filter(({ concerns }) => concerns === undefined || concerns(policy, means, request))
 }
 
 /**
@@ -356,7 +356,6 @@ function selectOffered(question: Question, offered: readonly string[], { tell }:
 }
 
 function validate(question: Question): Verdict | Promise<Verdict> {
-  if (!hasRouteSchema(question.request)) return undefined
   return after(checkRouteSchema(question.request), ({ refusal, restore }): Verdict => {
     question.restoreRequest = restore
     return refusal

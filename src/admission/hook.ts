@@ -51,10 +51,10 @@ export function createGuard(surroundings: GuardSurroundings) {
   const { uptime, streams, capacity, announcer, policyOf } = surroundings
 
   const compiled = new WeakMap<RoutePolicy, readonly Step[]>()
-  function stepsOf(policy: RoutePolicy): readonly Step[] {
+  function stepsOf(policy: RoutePolicy, request: FastifyRequest): readonly Step[] {
     const known = compiled.get(policy)
     if (known !== undefined) return known
-    const steps = admissionOf(policy, surroundings)
+    const steps = admissionOf(policy, surroundings, request)
     compiled.set(policy, steps)
     return steps
   }
@@ -97,21 +97,21 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   /**
    * The last word before the 101. The application's own hooks may have waited since the guard admitted: the server may have
-   * begun to drain meanwhile, or the session have been revoked.
+   * begun to drain meanwhile, or the session have been revoked. Says whether the handshake, or the page, may go on; else it is answered.
    */
-  function recheckBeforeUpgrade(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  function mayUpgrade(request: FastifyRequest, reply: FastifyReply): boolean {
     // Here and not in the guard: a hook of the application may have an answer of its own for a plain request.
     if (!request.ws && request.method === 'GET' && surroundings.isSocketOnly(request)) {
       answer(request, reply, readFacts(request), upgradeRequired)
-      return
+      return false
     }
     const admitted = request.ws ? upgradedBy(request.raw)?.admitted : undefined
     const refusal =
       admitted &&
       (checkAvailable(admitted.signedIn !== null, surroundings) ??
         checkDenied(admitted.signedIn, admitted.since, surroundings))
-    if (admitted === undefined || refusal === undefined) done()
-    else answer(request, reply, admitted, refusal)
+    if (admitted !== undefined && refusal !== undefined) answer(request, reply, admitted, refusal)
+    return refusal === undefined
   }
 
   const way = takingWay(({ request, facts }, refusal) => announce(request, facts, refusal, true))
@@ -122,7 +122,7 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   const answersWhy = createWhy({ ...surroundings, stepsOf })
 
-  return { guard, recheckBeforeUpgrade, nobodyBehind }
+  return { guard, mayUpgrade, nobodyBehind }
 
   function guard(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
     if (!request.ws) {
@@ -146,7 +146,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     }
     const handshake = new Handshake(request, reply, upgraded, facts, policy, since)
     try {
-      const verdict = takeThrough(handshake, surroundings, stepsOf(policy), way)
+      const verdict = takeThrough(handshake, surroundings, stepsOf(policy, request), way)
       if (isThenable(verdict)) concludeLater(handshake, upgraded, verdict, done)
       else conclude(handshake, upgraded, verdict, done)
     } catch (error) {

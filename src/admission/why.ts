@@ -26,7 +26,7 @@ export interface WhySurroundings extends Means {
   readonly policyOf: (request: FastifyRequest) => RoutePolicy | undefined
   /** The policies of every route. */
   readonly policies: readonly Pick<RoutePolicy, 'admission'>[]
-  readonly stepsOf: (policy: RoutePolicy) => readonly Step[]
+  readonly stepsOf: (policy: RoutePolicy, request: FastifyRequest) => readonly Step[]
   readonly headersOnRefusal: (request: FastifyRequest, reply: FastifyReply) => void
   readonly thrown: ThrownLog
 }
@@ -79,7 +79,7 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
     const timeout = policy.limits.handshake
     const clock = setTimeout(() => conclude(outOfTime(question.asking, timeout)), timeout)
     try {
-      const steps = stepsOf(policy)
+      const steps = stepsOf(policy, request)
       void after(
         askThrough(question, surroundings, steps, (name) => {
           at = name

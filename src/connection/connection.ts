@@ -27,10 +27,10 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   readonly socket: EventEmitter
   readonly wire: Port
   readonly listening = new Listening()
-  // Made by the first message either way: most sockets are idle.
+  // Made by the first message either way, and by the first visit of the sweep: most sockets are idle, and many are soon gone.
   #sending: Sending | undefined
   #receiving: Receiving | undefined
-  readonly #life: Life
+  #life: Life | undefined
   #phase: Phase = opening
   /** The next visit of the sweep that has something to look at. */
   #nextRound = 0
@@ -44,7 +44,6 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     wire.owner = this
     // Nothing is read while the handler is at work: early frames wait in the kernel, neither lost nor early.
     wire.block('opening')
-    this.#life = new Life(this)
     this.begin()
   }
 
@@ -162,7 +161,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   }
 
   sent(): void {
-    this.#life.sent()
+    this.#life?.sent()
   }
 
   outputDropped(reason: string): void {
@@ -179,7 +178,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
 
   frame(bytes: Buffer, isBinary: boolean): void {
     if (this.#isOver()) return
-    this.#life.received()
+    this.#life?.received()
     this.wire.gather()
     try {
       this.#in.frame(bytes, isBinary)
@@ -214,7 +213,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
         this.admitted.log.debug({ err: args[0], socket: this.id }, 'fastify-secure-ws: a socket failed')
       } else if (this.ended) return
       else if (event === 'ping') this.#in.controlFrame()
-      else if (event === 'pong' && !this.#life.answered(args[0] as Buffer)) this.#in.controlFrame()
+      else if (event === 'pong' && this.#life?.answered(args[0] as Buffer) !== true) this.#in.controlFrame()
     } catch (error) {
       this.failed(error)
     }
@@ -276,6 +275,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
 
   sweep(tick: Tick): void {
     if (tick.round < this.#nextRound) return
+    this.#life ??= new Life(this)
     const { limits } = this.admitted.policy
     if (this.ended) {
       // ws starts its closing clock with a close frame of ours. After the peer's FIN there is none: a peer that says it has
@@ -297,17 +297,17 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     this.rights.sweep(tick.uptime)
     this.#receiving?.sweep(tick)
     this.#carryOut(checkLifetime(open, limits.lifetime) ?? this.#life.verdict(this.wire, limits, tick))
-    if (!this.ended) this.#nextRound = tick.round + Math.floor(this.#quiet(open, tick) / tick.every)
+    if (!this.ended) this.#nextRound = tick.round + Math.floor(this.#quiet(open, tick, this.#life) / tick.every)
   }
 
   /** How long there is nothing to look at, in ms. */
-  #quiet(open: number, tick: Tick): number {
+  #quiet(open: number, tick: Tick, life: Life): number {
     if (this.#receiving?.waits === true) return 0
     const { limits } = this.admitted.policy
     const untilLate = this.listening.late ? Number.POSITIVE_INFINITY : limits.handshake - open
     const untilTold = this.#notice?.quiet(this.now()) ?? Number.POSITIVE_INFINITY
     const ofSession = Math.min(untilTold, this.rights.quiet(tick.uptime))
-    const ofTime = Math.min(untilLate, limits.lifetime - open, limits.listener / 3, this.#life.quiet(limits, tick))
+    const ofTime = Math.min(untilLate, limits.lifetime - open, limits.listener / 3, life.quiet(limits, tick))
     return Math.max(0, Math.min(ofSession, ofTime))
   }
 

@@ -3,6 +3,7 @@ import type { Admitted } from '../connection/admitted.ts'
 import { badOption, SecureWsError } from '../errors.ts'
 import { isThenable, promiseOf } from '../thenable.ts'
 import { GuardedPaths, withoutCredentials, withoutMarks } from './guarded-paths.ts'
+import type { LastLook } from './handler.ts'
 import { isBelow, type Upgrades } from './upgrade.ts'
 
 /** The name of the constraint under which the routes of guards stand beside those of the application; the router makes code of it. */
@@ -41,7 +42,7 @@ export class Guards {
    * Declares the routes of one guard.
    * @throws SecureWsError `SWS_BAD_OPTION`
    */
-  declare(path: string, recheckBeforeUpgrade: Hook, upgrades: Upgrades, config: () => object): void {
+  declare(path: string, mayUpgrade: LastLook, upgrades: Upgrades, config: () => object): void {
     if (this.#started)
       throw badOption('guard.path', path, 'Call `guard` before the start: what is open by then is open.')
     const { app, left } = this.#options
@@ -57,7 +58,12 @@ export class Guards {
         exposeHeadRoute: false,
         constraints: { [constraint]: path },
         config: { ...of },
-        preHandler: [recheckBeforeUpgrade, (request, reply) => this.#passOn(request, reply, upgrades)],
+        preHandler: [
+          (request, reply, done) => {
+            if (mayUpgrade(request, reply)) done()
+          },
+          (request, reply) => this.#passOn(request, reply, upgrades),
+        ],
         // Never called: what comes here is an upgrade, and was passed on.
         handler: async (_request, reply) => reply.code(404).send(),
       }
@@ -124,5 +130,3 @@ export class Guards {
     }
   }
 }
-
-type Hook = (request: FastifyRequest, reply: FastifyReply, done: () => void) => void

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import type { WebSocket } from 'ws'
 import { isThenable, promiseOf } from '../thenable.ts'
 import type { SecureSockets } from './socket.ts'
@@ -29,6 +29,19 @@ export function attended(
       endAfterwards(connection, error)
       throw error
     }
+  }
+}
+
+/** Says whether a request may go on to the handler of its socket route; else it has answered. */
+export type LastLook = (request: FastifyRequest, reply: FastifyReply) => boolean
+
+/**
+ * The handler that @fastify/websocket has made for a route, behind the last look. No `preHandler`: hooks of the application may
+ * come after ours, and one hook more costs a handshake more than the look itself.
+ */
+export function behindLastLook(handler: RouteHandlerMethod, mayUpgrade: LastLook): RouteHandlerMethod {
+  return function (request, reply) {
+    return mayUpgrade(request, reply) ? handler.call(this, request, reply) : undefined
   }
 }
 

@@ -84,9 +84,11 @@ export function secureSockets(source: SocketSource): SecureSockets {
         stream.destroy()
         return
       }
-      const { messageBytes } = admitted.policy.limits
-      setSocket.call(this, stream, head, { ...options, maxPayload: messageBytes })
+      // Before ws listens as well: a third listener to `close` has the list of them made anew, with room for many.
       releaseResponse(stream)
+      // Made by ws for this call.
+      options.maxPayload = admitted.policy.limits.messageBytes
+      setSocket.call(this, stream, head, options)
       const wire = new WebSocketWire(this as WebSocket as WsSocket, stream, turn)
       this.#connection = new Connection(socketId, this, wire, admitted, source.surroundings)
     }
@@ -219,8 +221,8 @@ export function secureSockets(source: SocketSource): SecureSockets {
       const connection = this.#connection
       if (connection === undefined || typeof event === 'symbol') return super.emit(event, ...args)
       // What the application emits itself stays in its own context.
-      if (!eventsOfWs.has(event)) return emitContained(this, event, args, (error) => connection.fault(error))
-      if (event !== 'message') return connection.apart(emitApart, this, connection, event, args)
+      if (!eventsOfWs.has(event)) return emitHere(this, connection, event, args)
+      if (event !== 'message') return source.surroundings.scope.run(emitApart, this, connection, event, args)
       connection.apart(takeFrame, connection, args[0] as Buffer, args[1] === true)
       return true
     }
@@ -240,6 +242,10 @@ function takeFrame(connection: Connection, bytes: Buffer, isBinary: boolean): vo
 
 function emitApart(socket: WebSocket, connection: Connection, event: string, args: readonly unknown[]): boolean {
   connection.happened(event, args)
+  return emitHere(socket, connection, event, args)
+}
+
+function emitHere(socket: WebSocket, connection: Connection, event: string, args: readonly unknown[]): boolean {
   return emitContained(socket, event, args, (error) => connection.fault(error))
 }
 
