@@ -36,7 +36,7 @@ import { createSanitizer } from './sanitizing/sanitizing.ts'
 import { type Audit, createAudit, createHearing } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
-import { createThrownLog } from './telemetry/thrown.ts'
+import { createThrownLog, nameOfThrown } from './telemetry/thrown.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
 import { Guards } from './ws/guards.ts'
 import { attended, isSocketHandler } from './ws/handler.ts'
@@ -87,13 +87,13 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   const uptime = () => performance.now()
   const metrics = createMetrics()
-  const heard = { logger: app.log, listener: settings.audit, metrics }
-  const audit = createAudit(heard)
+  const heard = { logger: app.log, listener: settings.audit.listener, metrics }
+  const audit = createAudit({ ...heard, identify: settings.audit.identify })
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
   const tell = createDeveloperLog({ logger: app.log, development })
   const sanitizer = createSanitizer(settings.sanitize, (reason, code) =>
-    audit({ type: 'output.refused', code, reason }),
+    audit({ type: code === 'SWS_INTERNAL' ? 'sanitizer.failed' : 'sanitizer.refused', code, reason }),
   )
   const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
@@ -201,6 +201,10 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     credentialsOf: (request, offered) => policyOf(request)?.authentication.credentialProtocols(offered) ?? [],
     admitted: (stream) => streams.open(stream),
     opened: (stream, admitted) => new GuardedStream(socketId, stream, admitted, ofSockets),
+    failed: (error, { policy: { route }, address, origin, log }) => {
+      audit({ type: 'stream.failed', reason: nameOfThrown(error), route, address, origin }, log)
+      thrown({ by: 'an `upgrade` listener behind the guard', error }, { log, fields: { route } })
+    },
     nobody: (request, reply) => nobodyBehind(request, reply),
   })
   const ofRoutes: RouteSurroundings = {
@@ -353,6 +357,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     await sanitizer.close()
     await node.close()
     metrics?.close()
+    audit.close()
   })
 }
 

@@ -18,6 +18,7 @@ import { Listening } from './listening.ts'
 import { closed, closing, hasEnded, opened, opening, type Phase } from './phase.ts'
 import type { Port, SendCallback, SendOptions } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
+import { typeOfRefusal } from './report.ts'
 import { closedError, Sending, type SendingHost } from './sending.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
@@ -222,7 +223,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
 
   refused(refusal: RefusedMessage): void {
     const { code, reason, messageType, cause, isFault } = refusal
-    this.audit({ type: 'message.refused', code, reason, messageType })
+    this.audit({ type: typeOfRefusal(code), code, reason, messageType })
     if (isFault === true) this.fault(cause, messageType)
     else if (cause !== undefined) this.report.thrown(cause, 'a check threw', messageType)
     if (refusal.close !== undefined) this.end(refusal.close, reason)

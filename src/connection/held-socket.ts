@@ -150,7 +150,11 @@ export abstract class HeldSocket implements Reviewed {
   }
 
   /** The end has begun, by whomever: told once. */
-  protected reportEnd(code: number, reason: string | undefined): void {
-    if (this.surroundings.isHeard()) this.report.closed(code, reason, this.surroundings.uptime())
+  protected reportEnd(
+    code: number,
+    reason: string | undefined,
+    type: 'socket.closed' | 'stream.closed' = 'socket.closed',
+  ): void {
+    if (this.surroundings.isHeard()) this.report.closed(type, code, reason, this.surroundings.uptime())
   }
 }

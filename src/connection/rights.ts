@@ -53,6 +53,7 @@ export class Rights {
     const { revalidation, uptime, isDenied } = this.#surroundings
     this.#dueAt = revalidation.dueAfter(uptime())
     this.#isAsking = true
+    const since = uptime()
     let asked = '`revalidate`'
     try {
       const { signedIn, admitted } = connection
@@ -72,7 +73,8 @@ export class Rights {
       this.#failures = 0
     } catch (error) {
       this.#failures++
-      connection.audit({ type: 'session.revalidation-failed', reason: nameOfThrown(error) })
+      const durationMs = Math.round(uptime() - since)
+      connection.audit({ type: 'session.revalidation-failed', reason: nameOfThrown(error), durationMs })
       connection.askingFailed(error, asked)
       if (this.#failures < revalidationFailures) this.#dueAt = revalidation.retryAfter(uptime())
       else connection.end(CloseCode.TryAgainLater, `revalidation failed ${revalidationFailures} times in a row`)
@@ -152,22 +154,31 @@ export class Rights {
     const { signedIn, admitted } = connection
     if (signedIn === null || admitted.policy.refresh === undefined) return false
     const { refresh } = admitted.policy
+    const since = this.#surroundings.uptime()
+    const refused = (code: CloseCode, reason: string): false => {
+      connection.audit({ type: 'session.refresh-refused', code, reason, ...this.#lookUp(since) })
+      connection.end(code, reason)
+      return false
+    }
     let renewed: SignedIn | null
     try {
       renewed = await answerWithin(admitted.policy.limits.lookup, () => refresh(signedIn, admitted.method, token))
     } catch (error) {
       connection.askingFailed(error, 'the refresh of a token')
       // Our fault, and no "no": the same token may be good a moment later.
-      if (!connection.ended) connection.end(CloseCode.TryAgainLater, 'nobody could say whether the new token is good')
-      return false
+      return !connection.ended && refused(CloseCode.TryAgainLater, 'nobody could say whether the new token is good')
     }
     if (connection.ended) return false
     if (renewed === null || this.#surroundings.isDenied(renewed.identity, connection.since)) {
-      connection.end(CloseCode.Unauthorized, 'the new token is not good for this session')
-      return false
+      return refused(CloseCode.Unauthorized, 'the new token is not good for this session')
     }
     connection.replaceSession(renewed)
+    connection.audit({ type: 'session.refreshed', ...this.#lookUp(since) })
     return true
+  }
+
+  #lookUp(since: number): { readonly method: string | undefined; readonly durationMs: number } {
+    return { method: this.#connection.admitted.method, durationMs: Math.round(this.#surroundings.uptime() - since) }
   }
 }
 

@@ -91,7 +91,7 @@ export function createMetrics(load: typeof api = api): Metrics | undefined {
       const { type, durationMs, route, code } = entry
       if (durationMs === undefined) return
       if (type === 'handshake.accepted') handshake.record(durationMs / 1_000, withRoute(route))
-      if (type === 'socket.closed')
+      if (type === 'socket.closed' || type === 'stream.closed')
         connection.record(durationMs / 1_000, { code: closeCode(code), ...withRoute(route) })
     },
     observe(read) {
@@ -129,9 +129,18 @@ function meterOf(load: typeof api): Meter | undefined {
 }
 
 /** Names of ours and of the application's, each one of a few: what a client writes never makes a new series. */
-function labelsOf({ type, code, route }: AuditEntry): Attributes {
-  const told = type === 'socket.closed' ? closeCode(code) : code
-  return { type, ...(told === undefined ? {} : { code: told }), ...withRoute(route) }
+function labelsOf(entry: AuditEntry): Attributes {
+  const code = boundedCode(entry)
+  return { type: entry.type, ...(code === undefined ? {} : { code }), ...withRoute(entry.route) }
+}
+
+/** The code of an event, where a client cannot choose it: that of a close is one of a few, or `other`. */
+export function boundedCode({ type, code }: AuditEntry): AuditEntry['code'] {
+  return isEnd(type) ? closeCode(code) : code
+}
+
+function isEnd(type: AuditEntry['type']): boolean {
+  return type === 'socket.closed' || type === 'stream.closed' || type === 'socket.dismissed'
 }
 
 function withRoute(route: string | undefined): Attributes {
