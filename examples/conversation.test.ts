@@ -1,60 +1,60 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { test } from 'node:test'
 import Fastify from 'fastify'
-import secureWs, { fromRequest } from 'fastify-secure-ws'
-import { injectSecureWS } from 'fastify-secure-ws/testing'
+import secureWs, { cookieSession, type MessagesOf, socketRoute } from 'fastify-secure-ws'
+import { connect } from 'fastify-secure-ws/testing'
+
+const text = { type: 'object', properties: { text: { type: 'string', maxLength: 100 } }, required: ['text'] } as const
+const chat = socketRoute({
+  receives: { say: { schema: text, reply: { type: 'integer' } } },
+  sends: { said: { schema: text } },
+})
+type Chat = MessagesOf<typeof chat>
 
 /** In your project: the function that builds your application. */
 async function build() {
   const app = Fastify()
-  // A name in a header is enough for this example. Yours has its own way to sign in.
-  const named = fromRequest(({ headers }) => {
-    return typeof headers['x-name'] === 'string' ? { id: headers['x-name'], userId: headers['x-name'] } : null
+  await app.register(secureWs, {
+    origins: ['https://app.example'],
+    authenticate: cookieSession({ secret: 'at least thirty-two bytes of a secret', load: () => null }),
   })
-  await app.register(secureWs, { authenticate: named })
-  const text = { type: 'object', properties: { text: { type: 'string', maxLength: 100 } }, required: ['text'] } as const
-  app.get('/chat', { websocket: true, secureWs: { receives: { say: { schema: text } } } }, (socket) => {
+  let number = 0
+  app.get('/chat', { websocket: true, secureWs: chat }, (socket) => {
     socket.join('lobby')
-    socket.on('say', ({ text }) => app.secureWs.to('lobby').send({ type: 'said', text }))
+    socket.on('say', ({ text }) => {
+      app.secureWs.to('lobby').send({ type: 'said', text })
+      return ++number
+    })
   })
   return app
 }
 
-type App = Awaited<ReturnType<typeof build>>
+const [ofAda, ofGrace] = [{ session: { id: 's1', userId: 'ada' } }, { session: { id: 's2', userId: 'grace' } }]
 
-/** A visitor, and everything that it heard. */
-async function visitor(app: App, name: string) {
-  const socket = await injectSecureWS(app, '/chat', { headers: { 'x-name': name } })
-  const heard: { type: string; text?: string; code?: string }[] = []
-  socket.on('message', (data) => heard.push(JSON.parse(String(data))))
-  return {
-    socket,
-    say: (message: object) => socket.send(JSON.stringify({ type: 'say', ...message })),
-    async hear(type: string) {
-      for (;;) {
-        const found = heard.find((message) => message.type === type)
-        if (found !== undefined) return found
-        await once(socket, 'message')
-      }
-    },
-  }
-}
-
-test('what one says both hear, encoded; a wrong message is refused by name', async (t) => {
+test('what one says both hear, encoded; the answer is the number', async (t) => {
   const app = await build()
   t.after(() => app.close())
-  const [ada, grace] = [await visitor(app, 'ada'), await visitor(app, 'grace')]
-  ada.say({ text: '<b>' })
-  assert.deepEqual(await grace.hear('said'), { type: 'said', text: '&lt;b&gt;' })
-  grace.say({ text: 7 })
-  assert.equal((await grace.hear('error')).code, 'SWS_INVALID_MESSAGE')
+  await using ada = await connect<Chat>(app, '/chat', ofAda)
+  await using grace = await connect<Chat>(app, '/chat', ofGrace)
+  assert.equal(await ada.request('say', { text: '<b>' }), 1)
+  assert.equal((await ada.next('said')).text, '&lt;b&gt;')
+  assert.equal((await grace.next('said')).text, '&lt;b&gt;')
 })
 
-test('logging out closes the socket with 3000', async (t) => {
+test('a wrong message is refused by name', async (t) => {
   const app = await build()
   t.after(() => app.close())
-  const { socket } = await visitor(app, 'ada')
-  const [[code]] = await Promise.all([once(socket, 'close'), app.secureWs.revoke({ userId: 'ada' })])
-  assert.equal(code, 3000)
+  await using ada = await connect<Chat>(app, '/chat', ofAda)
+  await assert.rejects(ada.request('say', { text: 'x'.repeat(101) }), { code: 'SWS_INVALID_MESSAGE' })
+  ada.sendRaw('no JSON')
+  assert.equal((await ada.next('error')).code, 'SWS_BAD_MESSAGE')
+})
+
+test('logging out closes the socket with 3000, and nobody comes in without a session', async (t) => {
+  const app = await build()
+  t.after(() => app.close())
+  const ada = await connect<Chat>(app, '/chat', ofAda)
+  await app.secureWs.revoke({ userId: 'ada' })
+  assert.equal((await ada.closed).code, 3000)
+  await assert.rejects(connect(app, '/chat'), { statusCode: 401, code: 'SWS_UNAUTHENTICATED' })
 })

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import Fastify from 'fastify'
 import secureWs, { cookieSession } from 'fastify-secure-ws'
-import { admittedAttacks, injectSecureWS } from 'fastify-secure-ws/testing'
+import { admittedAttacks, connect } from 'fastify-secure-ws/testing'
 
 /** In your project: the function that builds your application, without `listen`. */
 async function build() {
@@ -25,8 +25,9 @@ test('a visitor who signed in gets a socket, and no hostile handshake does', asy
   const cookie = String(answer.headers['set-cookie']).split(';')[0] ?? ''
 
   const visitor = { origin: 'https://app.example', headers: { cookie } }
-  const socket = await injectSecureWS(app, '/chat', visitor)
-  socket.terminate()
+  const client = await connect(app, '/chat', visitor)
+  assert.equal(await client.nextText(), 'welcome, ada')
+  await client.close()
 
   // Other origins, rebound names, other methods and versions: with the visitor's own cookie, and none may get in.
   assert.deepEqual(await admittedAttacks(app, '/chat', visitor), [])
@@ -35,7 +36,7 @@ test('a visitor who signed in gets a socket, and no hostile handshake does', asy
 test('a visitor without a session gets 401', async (t) => {
   const app = await build()
   t.after(() => app.close())
-  await assert.rejects(injectSecureWS(app, '/chat', { origin: 'https://app.example' }), {
+  await assert.rejects(connect(app, '/chat'), {
     name: 'HandshakeRefused',
     statusCode: 401,
     code: 'SWS_UNAUTHENTICATED',

@@ -37,6 +37,7 @@ import { type Audit, createAudit, createHearing } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { createThrownLog, nameOfThrown } from './telemetry/thrown.ts'
+import { addTestDoor } from './test-door.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
 import { Guards } from './ws/guards.ts'
 import { attended, isSocketHandler } from './ws/handler.ts'
@@ -323,6 +324,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   app.addHook('onRequest', guard)
   app.decorate('secureWs', instance.api)
   claimServer(app)
+  addTestDoor(app.server, instance.api.explain)
 
   app.addHook('onReady', async () => {
     refuseSecondCopy()

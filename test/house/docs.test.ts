@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { requireBuild } from '../harness/built.ts'
@@ -43,46 +43,71 @@ before(async () => {
 
 after(() => rm(folder, { recursive: true, force: true }))
 
-/** What `tsc` says about the blocks of one page. A block that declares the `Session` of its story is a program of its own. */
-async function complaintsAbout(page: string, blocks: readonly Block[]): Promise<string> {
-  const alone = blocks.filter(({ code }) => code.includes('declare module'))
-  const together = blocks.filter((block) => !alone.includes(block))
-  const programs = [together, ...alone.map((block) => [block])].filter((program) => program.length > 0)
-  const said = await Promise.all(programs.map((program, index) => complaintsOf(`${page}-${index}`, program)))
-  return said.join('')
+const compilerOptions = {
+  target: 'es2024',
+  module: 'nodenext',
+  types: ['node'],
+  strict: true,
+  noEmit: true,
+  allowImportingTsExtensions: true,
+  skipLibCheck: true,
 }
 
-async function complaintsOf(name: string, blocks: readonly Block[]): Promise<string> {
-  const project = join(folder, name.replaceAll(/\W/g, '-'))
-  await mkdir(project)
-  for (const { name: file, code } of blocks) await writeFile(join(project, file), code)
-  const compilerOptions = {
-    target: 'es2024',
-    module: 'nodenext',
-    types: ['node'],
-    strict: true,
-    noEmit: true,
-    allowImportingTsExtensions: true,
-    skipLibCheck: true,
+interface Page {
+  readonly page: string
+  readonly blocks: readonly Block[]
+}
+
+let programs = 0
+
+/** The complaints of one compiler about the blocks of some pages. Each page is a folder, and each of its blocks a file. */
+async function complaintsOf(pagesOf: readonly Page[]): Promise<string> {
+  programs += 1
+  const project = join(folder, `program-${programs}`)
+  for (const { page, blocks } of pagesOf) {
+    await mkdir(join(project, page), { recursive: true })
+    for (const { name, code } of blocks) {
+      await mkdir(dirname(join(project, page, name)), { recursive: true })
+      await writeFile(join(project, page, name), code)
+    }
   }
   await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions }))
   try {
-    await run(join(root, 'node_modules/.bin/tsc'), ['-p', project])
+    await run(join(root, 'node_modules/.bin/tsc'), ['-p', project], { cwd: project })
     return ''
   } catch (error) {
     return error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error)
   }
 }
 
-for (const page of pages) {
-  const blocks = blocksOf(textOf(page))
-  if (blocks.length === 0) continue
-  test(`the ${blocks.length} examples of ${page} compile`, async () => {
-    assert.equal(await complaintsAbout(page, blocks), '')
+// A block that declares the `Session` of its story says so to its whole program, and is a program of its own; all others
+// are one, because a compiler reads the types of Node and of the package once.
+const alone = ({ code }: Block) => code.includes('declare module')
+const documented: readonly Page[] = pages.map((page) => ({ page, blocks: blocksOf(textOf(page)) }))
+let together: Promise<string> | undefined
+
+async function complaintsAbout({ page, blocks }: Page): Promise<string> {
+  together ??= complaintsOf(
+    documented.map((each) => ({ ...each, blocks: each.blocks.filter((block) => !alone(block)) })),
+  )
+  const own = await Promise.all(blocks.filter(alone).map((block) => complaintsOf([{ page, blocks: [block] }])))
+  const shared = (await together).split('\n').filter((line) => line.startsWith(`${page}/`))
+  return [...own, ...shared].join('\n').trim()
+}
+
+for (const each of documented) {
+  if (each.blocks.length === 0) continue
+  test(`the ${each.blocks.length} examples of ${each.page} compile`, async () => {
+    assert.equal(await complaintsAbout(each), '')
   })
 }
 
+test('nothing else is said about all of them together', async () => {
+  assert.equal(await together, '')
+})
+
 test('an example that does not compile is seen', async () => {
   const page = 'Text\n\n<!-- given\ndeclare const n: number\n-->\n```ts\nconst s: string = n\n```\n'
-  assert.match(await complaintsAbout('wrong.md', blocksOf(page)), /line-3\.ts\(3,7\).*TS2322/)
+  const said = await complaintsOf([{ page: 'wrong.md', blocks: blocksOf(page) }])
+  assert.match(said, /^wrong\.md\/line-3\.ts\(3,7\).*TS2322/)
 })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { basename } from 'node:path'
 import { test } from 'node:test'
-import { filesBelow, textOf } from './source-files.ts'
+import { filesBelow, root, textOf } from './source-files.ts'
 
 const code = ['.ts', '.js', '.mjs', '.cjs', '.html', '.css']
 const source = filesBelow('src')
@@ -20,6 +21,16 @@ function linesMatching(paths: readonly string[], pattern: RegExp): string[] {
 test('source files are ASCII', () => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant, TAB and newline included.
   assert.deepEqual(linesMatching(everything, /[^\x00-\x7f]/), [])
+})
+
+// A link leads out of the checkout, to whatever stands there on the machine of the reader.
+test('no tracked file is a symbolic link', () => {
+  const tracked = execFileSync('git', ['ls-files', '--stage'], { cwd: root, encoding: 'utf8' }).trim().split('\n')
+  assert.ok(tracked.length > 500)
+  assert.deepEqual(
+    tracked.filter((line) => line.startsWith('120000 ')),
+    [],
+  )
 })
 
 test('files and folders are named after what they are about', () => {
