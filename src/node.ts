@@ -53,6 +53,8 @@ export interface NodeOptions {
   readonly identities: Identities<Held>
   /** How long a credential could live, in ms: for so long a revocation is remembered. */
   readonly maxAge: number
+  /** Told how old an envelope of another node was when it came, in ms. */
+  readonly onAge: ((age: number) => void) | undefined
   readonly roomsPerSocket: number
   readonly revalidation: Revalidation
   /** Whose message is being dealt with, and how to go on in the name of a sender. */
@@ -81,6 +83,7 @@ export function createNode(options: NodeOptions) {
       presence?.renew()
     },
     onFailure: failed,
+    onAge: options.onAge,
     onRefused: (reason) => audit({ type: 'relay.refused', reason }),
   })
   const { stores, leaseTtl } = bus

@@ -14,6 +14,7 @@ import { createCapacity } from './capacity/capacity.ts'
 import { createCaps } from './capacity/identity-capacity.ts'
 import { GuardedStream } from './connection/guarded-stream.ts'
 import type { Held } from './connection/held.ts'
+import { loadOf } from './connection/load.ts'
 import { MemoryBudget } from './connection/memory.ts'
 import { Scope } from './connection/scope.ts'
 import type { Surroundings } from './connection/surroundings.ts'
@@ -36,6 +37,7 @@ import { createSanitizer } from './sanitizing/sanitizing.ts'
 import { type Audit, createAudit, createHearing } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
+import { createObserver } from './telemetry/observer.ts'
 import { createThrownLog, nameOfThrown } from './telemetry/thrown.ts'
 import { addTestDoor } from './test-door.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
@@ -93,8 +95,10 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
   const tell = createDeveloperLog({ logger: app.log, development })
-  const sanitizer = createSanitizer(settings.sanitize, (reason, code) =>
-    audit({ type: code === 'SWS_INTERNAL' ? 'sanitizer.failed' : 'sanitizer.refused', code, reason }),
+  const sanitizer = createSanitizer(
+    settings.sanitize,
+    (reason, code) => audit({ type: code === 'SWS_INTERNAL' ? 'sanitizer.failed' : 'sanitizer.refused', code, reason }),
+    metrics?.traffic.sanitized,
   )
   const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
@@ -120,6 +124,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     log: app.log,
     identities,
     maxAge: settings.session.maxAge,
+    onAge: metrics?.traffic.relayed,
     revalidation,
     roomsPerSocket: limits.roomsPerSocket,
     senders: {
@@ -261,6 +266,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     scope,
     audit,
     isHeard: createHearing(heard),
+    observer: metrics && createObserver({ traffic: metrics.traffic, uptime }),
     expiryGrace: settings.session.expiryGrace,
     rooms,
     identities,
@@ -334,7 +340,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
     if (senders.matter) await sanitizer.start()
     await node.start()
-    metrics?.observe(() => instance.api.stats())
+    metrics?.observe(() => ({ ...instance.api.stats(), load: loadOf(sweep.items, sanitizer.stats().waiting) }))
     warnOnce(app, audit, [
       ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
       ...enforcement.loosened,

@@ -2,8 +2,9 @@ import { CloseCode } from '../errors.ts'
 import { revalidationFailures } from '../revocation/revalidation.ts'
 import type { Grant, Member } from '../rooms/rooms.ts'
 import type { SignedIn } from '../session/identity.ts'
-import { answerWithin } from '../session/question.ts'
+import { answerWithin, isSilence } from '../session/question.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
+import type { Observer } from '../telemetry/observer.ts'
 import { nameOfThrown } from '../telemetry/thrown.ts'
 import type { Held } from './held.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -14,6 +15,9 @@ export interface Reviewed extends Held {
   replaceSession(signedIn: SignedIn): void
   sessionEnded(reason: string): void
   audit(entry: AuditEntry): void
+  /** Told how long the application took to answer. */
+  readonly observer: Observer | undefined
+  uptime(): number
   askingFailed(error: unknown, asked: string): void
   /** Told that it was in this room, and may not be any more. */
   leftRoom(room: string): void
@@ -58,7 +62,7 @@ export class Rights {
     try {
       const { signedIn, admitted } = connection
       if (signedIn !== null) {
-        const renewed = await answerWithin(admitted.policy.limits.lookup, () => admitted.policy.revalidate(signedIn))
+        const renewed = await ask(connection, 'revalidate', () => admitted.policy.revalidate(signedIn))
         if (connection.ended) return
         // Race: refreshed while the question was open. The answer is about what was replaced.
         if (connection.signedIn !== signedIn) return revalidation.request(connection)
@@ -90,7 +94,7 @@ export class Rights {
     if (policy.authorize !== undefined) {
       const { signedIn } = connection
       const { authorize } = policy
-      const allowed = await answerWithin(policy.limits.lookup, () => authorize(connection.session, request))
+      const allowed = await ask(connection, 'authorize', () => authorize(connection.session, request))
       if (connection.ended) return
       if (connection.signedIn !== signedIn) return this.#surroundings.revalidation.request(connection)
       if (allowed !== true) return connection.end(CloseCode.Forbidden, "the route's `authorize` says no now")
@@ -162,7 +166,7 @@ export class Rights {
     }
     let renewed: SignedIn | null
     try {
-      renewed = await answerWithin(admitted.policy.limits.lookup, () => refresh(signedIn, admitted.method, token))
+      renewed = await ask(connection, 'refresh', () => refresh(signedIn, admitted.method, token))
     } catch (error) {
       connection.askingFailed(error, 'the refresh of a token')
       // Our fault, and no "no": the same token may be good a moment later.
@@ -187,11 +191,27 @@ const beforeEnd = 5_000
 
 /** A question that fails, or stays unanswered, is answered no: it is about one room, and the socket stays. */
 export async function permits({ authorize }: Grant, connection: Reviewed): Promise<boolean> {
-  const { session, admitted } = connection
+  const { session } = connection
   try {
-    return (await answerWithin(admitted.policy.limits.lookup, () => authorize?.(session))) === true
+    return (await ask(connection, 'join', () => authorize?.(session))) === true
   } catch (error) {
     connection.askingFailed(error, '`authorize` of a room')
     return false
+  }
+}
+
+/** Asks the application within `limits.lookup`, and tells whoever measures how long it took. */
+async function ask<T>(connection: Reviewed, question: string, asked: () => T | PromiseLike<T>): Promise<T> {
+  const { observer, admitted } = connection
+  const { lookup } = admitted.policy.limits
+  if (observer === undefined) return answerWithin(lookup, asked)
+  const since = connection.uptime()
+  try {
+    const answer = await answerWithin(lookup, asked)
+    observer.lookup(question, 'returned', connection.uptime() - since)
+    return answer
+  } catch (error) {
+    observer.lookup(question, isSilence(error) ? 'silent' : 'threw', connection.uptime() - since)
+    throw error
   }
 }

@@ -120,8 +120,8 @@ export const auditEvents = {
   },
   'output.refused': {
     level: 'warn',
-    when: 'a value could not be sent: it is not as declared or takes too much work (the code of the error that `send` throws; `reason` has the place in the schema), HTML that was refused (`SWS_SANITIZE_REFUSED`) or that the sanitizer failed to clean (`SWS_INTERNAL`: the log has the error as `err`), a slow reader (`SWS_SLOW_READER`), or the socket ended before its turn (`SWS_CLOSED`, once for all that was lost)',
-    fields: ['code', 'reason', ...ofSocket],
+    when: 'a value could not be sent: it is not as declared or takes too much work (the code of the error that `send` throws; `reason` has the place in the schema), HTML that was refused (`SWS_SANITIZE_REFUSED`) or that the sanitizer failed to clean (`SWS_INTERNAL`: the log has the error as `err`), a slow reader (`SWS_SLOW_READER`), or the socket ended before its turn (`SWS_CLOSED`, once for the `count` messages that were lost)',
+    fields: ['code', 'reason', 'count', ...ofSocket],
   },
   'sanitizer.refused': {
     level: 'warn',
@@ -245,7 +245,7 @@ export interface AuditEvent {
   readonly room?: string
   /** How long it took, in ms: the handshake, the life of the socket, the question, the drain. */
   readonly durationMs?: number
-  /** How many sockets it concerned. */
+  /** How many it concerned: sockets, or messages that were lost. */
   readonly count?: number
   /**
    * In the log alone, on the line that ends a flood: how many of the same type and code were not logged. The `audit` function
