@@ -35,7 +35,7 @@ export async function bundle(out: string): Promise<void> {
     // `require` returns one value: the plugin, with everything else on it.
     footer: { js: "module.exports = module.exports['module.exports'];" },
   })
-  const testing = await commonJs('src/testing/testing.ts', join(out, 'testing.cjs'))
+  const testing = await commonJs('src/testing/testing.ts', join(out, 'testing.cjs'), { plugins: [besideIndex] })
   refuseShared(index, testing)
   await bundleClient(out)
   await bundleRecheck(out)
@@ -68,7 +68,19 @@ async function bundleClient(out: string): Promise<void> {
   }
 }
 
-async function commonJs(entry: string, outfile: string, more: Pick<BuildOptions, 'footer'> = {}): Promise<Metafile> {
+/** The package itself stays outside of what stands beside it: two copies would hold two of each class. */
+const besideIndex: Plugin = {
+  name: 'beside index',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.\/index\.ts$/ }, () => ({ path: './index.cjs', external: true }))
+  },
+}
+
+async function commonJs(
+  entry: string,
+  outfile: string,
+  { plugins = [], ...more }: Pick<BuildOptions, 'footer' | 'plugins'> = {},
+): Promise<Metafile> {
   const { metafile } = await build({
     ...options,
     ...more,
@@ -77,7 +89,7 @@ async function commonJs(entry: string, outfile: string, more: Pick<BuildOptions,
     format: 'cjs',
     banner: { js: ownFileUrl },
     define: { 'import.meta.url': 'ownFileUrl' },
-    plugins: [await literalRequires()],
+    plugins: [...plugins, await literalRequires()],
   })
   return metafile
 }
@@ -117,7 +129,7 @@ function refuseShared(index: Metafile, testing: Metafile): void {
   const shared = Object.keys(testing.inputs).filter((path) => path in index.inputs)
   if (shared.length === 0) return
   throw new Error(
-    `${shared.join(', ')} would be in index.cjs and in testing.cjs, with a state in each. Let src/testing import 'fastify-secure-ws'.`,
+    `${shared.join(', ')} would be in index.cjs and in testing.cjs, with a state in each. Let src/testing import '../index.ts'.`,
   )
 }
 

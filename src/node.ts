@@ -1,5 +1,4 @@
-import { hash, randomUUID } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
+import { randomUUID } from 'node:crypto'
 import { createLeases } from './capacity/leases.ts'
 import type { Connection } from './connection/connection.ts'
 import type { Held } from './connection/held.ts'
@@ -8,8 +7,6 @@ import type { BusHealth } from './health.ts'
 import { addressKey } from './http/address.ts'
 import { type Refusal, refuse } from './http/refusal.ts'
 import type { ReplayGuard } from './inbound/replay.ts'
-import { latestOption } from './outbound/latest.ts'
-import { encodeOption } from './outbound/outbound.ts'
 import { type Bus, roomTopic } from './relay/bus.ts'
 import { createBusFaults } from './relay/bus-faults.ts'
 import { reasonOf } from './relay/fault.ts'
@@ -19,21 +16,16 @@ import { createRemoteSockets } from './remote/remote-sockets.ts'
 import type { Identities } from './revocation/identities.ts'
 import { createReauthorized } from './revocation/reauthorized.ts'
 import type { Revalidation } from './revocation/revalidation.ts'
-import { type Audience, type BroadcastOptions, createAudience, deliverTo } from './rooms/audience.ts'
-import { packBroadcast, unpackBroadcast } from './rooms/broadcast.ts'
+import { type Audience, createAudience } from './rooms/audience.ts'
 import { createPresence, type RoomMember } from './rooms/presence.ts'
+import { createRemoteRooms } from './rooms/remote-rooms.ts'
 import { roomName } from './rooms/room-name.ts'
 import { createRooms, type Rooms } from './rooms/rooms.ts'
 import { type Denial, defaultClockSkew, denialOf, hitsOpenSocket } from './session/denials.ts'
-import { type Identity, isIdentityName } from './session/identity.ts'
+import type { Identity } from './session/identity.ts'
+import { checkSubject, type Subject } from './session/subject.ts'
 import { checkUntil } from './session/until.ts'
 import type { Audit, AuditLogger } from './telemetry/audit.ts'
-
-/** Whose sockets: exactly one of the three. */
-export type Subject =
-  | { readonly sessionId: string; readonly userId?: never; readonly tokenId?: never }
-  | { readonly userId: string; readonly sessionId?: never; readonly tokenId?: never }
-  | { readonly tokenId: string; readonly sessionId?: never; readonly userId?: never }
 
 /** The result of a revocation, known when its promise resolves. */
 export interface Revoked {
@@ -68,7 +60,6 @@ export function createNode(options: NodeOptions) {
   const { bus, now, uptime, audit, log, identities, maxAge, roomsPerSocket, revalidation, senders, sockets } = options
   const nodeId = randomUUID()
   const reauthorized = createReauthorized()
-  const seen = new LRUCache<string, true>({ max: 10_000 })
   const relay = createRelay({
     bus,
     now,
@@ -103,6 +94,12 @@ export function createNode(options: NodeOptions) {
     onLeft: (member, room) => presence?.leave(member, room),
   })
 
+  const remoteRooms = createRemoteRooms({
+    rooms,
+    audience: (room) => bus.audience?.(roomTopic(room)),
+    publish: (room, frame) => void relay.publish({ kind: 'room', room, frame }),
+    senders,
+  })
   const remote = createRemoteSockets({
     nodeId,
     rooms,
@@ -130,7 +127,7 @@ export function createNode(options: NodeOptions) {
 
   function hear(message: RelayMessage): void {
     if (message.kind === 'room' && remote.isInbox(message.room)) hearNode(message.room, message.frame)
-    else if (message.kind === 'room') hearBroadcast(message.frame)
+    else if (message.kind === 'room') remoteRooms.hear(message.frame)
     else if (message.verb === 'close') denied(message.subjects)
     else for (const subject of message.subjects) rightsChanged(subject)
   }
@@ -143,21 +140,6 @@ export function createNode(options: NodeOptions) {
     const key = `${kind}:${id}`
     reauthorized.note(key, uptime())
     askAgain(identities.of(key), true)
-  }
-
-  function hearBroadcast(frame: string): void {
-    const broadcast = unpackBroadcast(frame)
-    if (broadcast === undefined) throw new SecureWsError('SWS_INVALID_OUTPUT', 'not a broadcast')
-    if (broadcast.rooms.length > 1) {
-      if (seen.has(broadcast.id)) return
-      seen.set(broadcast.id, true)
-    }
-    const members = new Set(broadcast.rooms.flatMap((room) => [...rooms.members(room)]))
-    for (const member of members) if (broadcast.except.includes(member.id)) members.delete(member)
-    const { encode, latest, sender, message } = broadcast
-    const deliver = () => deliverTo(members, message, { ...(encode && { encode }), ...(latest && { latest }) })
-    if (sender === undefined) deliver()
-    else senders.as(`elsewhere ${sender}`, deliver)
   }
 
   function denied(denials: readonly Denial[]): void {
@@ -203,38 +185,6 @@ export function createNode(options: NodeOptions) {
     }
     if (byName.size > 0) void deny(...byName.values())
     return count
-  }
-
-  function prepare(
-    names: readonly string[],
-    except: readonly string[],
-    message: unknown,
-    options: BroadcastOptions,
-  ): (() => void) | undefined {
-    const heard = names.filter(
-      (room) => (bus.audience?.(roomTopic(room)) ?? 2) > (rooms.members(room).size > 0 ? 1 : 0),
-    )
-    if (heard.length === 0) return undefined
-    if (options.perMember !== undefined) {
-      throw new SecureWsError(
-        'SWS_NOT_ENCODABLE',
-        "perMember is a function and does not travel to other nodes. Send to each user's own room instead.",
-      )
-    }
-    const sender = senders.current()
-    const frame = packBroadcast({
-      id: randomUUID(),
-      rooms: names,
-      except,
-      encode: encodeOption(options),
-      latest: latestOption(options),
-      // A digest: the id of a session is nobody else's business.
-      sender: sender && hash('sha256', sender, 'base64url'),
-      message,
-    })
-    return () => {
-      for (const room of heard) void relay.publish({ kind: 'room', room, frame })
-    }
   }
 
   return {
@@ -305,7 +255,7 @@ export function createNode(options: NodeOptions) {
       return [...rooms.members(name)].map(({ id, identity }) => ({ socket: id, userId: identity?.userId }))
     },
     audience: (names: readonly string[], except: readonly string[] = []): Audience =>
-      createAudience({ rooms, prepare }, names.map(roomName), except),
+      createAudience({ rooms, prepare: remoteRooms.prepare }, names.map(roomName), except),
     /** @param since when the handshake began that showed this identity, on the clock that nobody can set */
     isDenied: (identity: Identity, since: number): boolean => relay.findDenial(identity, since) !== undefined,
     isStale: (identity: Identity, since: number): boolean => reauthorized.isStale(identity, since),
@@ -340,17 +290,3 @@ export function createNode(options: NodeOptions) {
 
 export type { RoomMember }
 export type Node = ReturnType<typeof createNode>
-
-function checkSubject(subject: Subject): [Denial['kind'], string] {
-  const given = Object.entries({ session: subject?.sessionId, user: subject?.userId, token: subject?.tokenId }).filter(
-    (entry): entry is [Denial['kind'], string] => entry[1] !== undefined,
-  )
-  const [only] = given
-  if (only === undefined || given.length > 1 || !isIdentityName(only[1])) {
-    throw new SecureWsError(
-      'SWS_BAD_SUBJECT',
-      'Name one of { sessionId }, { userId } or { tokenId }, as a well-formed string of 1 to 512 characters.',
-    )
-  }
-  return only
-}

@@ -4,7 +4,7 @@ import fastifyPlugin from 'fastify-plugin'
 import { answersPlainly, EarlyRefusal } from './admission/early-refusal.ts'
 import { createEnforcement } from './admission/enforcement.ts'
 import { createGuard, isUnixSocket } from './admission/hook.ts'
-import { createAnnounce } from './admission/refused.ts'
+import { createAnnouncer } from './admission/refused.ts'
 import { registerHelmet } from './admission/security-headers.ts'
 import { neutralProtocol } from './admission/sub-protocol.ts'
 import { compileVerifyClient } from './admission/verify-client.ts'
@@ -27,9 +27,10 @@ import { lazyLoad } from './loading/lazy-load.ts'
 import { createNode } from './node.ts'
 import { compileGuard, type GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
+import { loosenedOf } from './options/loosened.ts'
 import { refuseMisplaced } from './options/misplaced.ts'
 import { resolveOptions, type SecureWsOptions } from './options/options.ts'
-import { compileRoute, loosenedBy, type RoutePolicy, type RouteSurroundings, refuseHijacking } from './options/route.ts'
+import { compileRoute, type RoutePolicy, type RouteSurroundings, refuseHijacking } from './options/route.ts'
 import { requireHttp1, requireNode } from './options/surroundings.ts'
 import { createIdentities } from './revocation/identities.ts'
 import { createRevalidation } from './revocation/revalidation.ts'
@@ -92,6 +93,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const metrics = createMetrics()
   const heard = { logger: app.log, listener: settings.audit.listener, metrics }
   const audit = createAudit({ ...heard, identify: settings.audit.identify })
+  const isHeard = createHearing(heard)
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
   const tell = createDeveloperLog({ logger: app.log, development })
@@ -186,7 +188,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const securityHeaders = await registerHelmet(app, settings.helmet)
   await settings.authentication.install(app)
 
-  const announce = createAnnounce({
+  const announcer = createAnnouncer({
+    isHeard: () => development || isHeard(),
     audit,
     tell,
     thrown,
@@ -196,7 +199,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     capacity,
     uptime,
     now,
-    announce,
+    announcer,
     securityHeaders: securityHeaders.lines,
     unixSocket: () => isUnixSocket(app.server),
   })
@@ -265,7 +268,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     uptime,
     scope,
     audit,
-    isHeard: createHearing(heard),
+    isHeard,
     observer: metrics && createObserver({ traffic: metrics.traffic, uptime }),
     expiryGrace: settings.session.expiryGrace,
     rooms,
@@ -285,9 +288,9 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const upgrades = await registerWebsocket(app, {
     given: settings.websocket,
     sockets,
-    around(route, raw, stream, head) {
+    around(raw, stream, head, route) {
       guards.paths.note(raw, head)
-      streams.take(raw, stream, route)
+      streams.take(raw, stream, head, route)
     },
     left: settings.dangerouslyLeaveUpgrades,
     guarded: guards.paths.all,
@@ -310,7 +313,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   const { guard, recheckBeforeUpgrade, nobodyBehind } = createGuard({
     uptime,
-    announce,
+    announcer,
     audit,
     thrown,
     seen: (request) => early.learn(request),
@@ -341,24 +344,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     if (senders.matter) await sanitizer.start()
     await node.start()
     metrics?.observe(() => ({ ...instance.api.stats(), load: loadOf(sweep.items, sanitizer.stats().waiting) }))
-    warnOnce(app, audit, [
-      ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
-      ...enforcement.loosened,
-      ...(settings.dangerouslyAllowAmbientCredentials
-        ? ['dangerouslyAllowAmbientCredentials: true (any page that may connect may use the visitor)']
-        : []),
-      ...settings.dangerouslyLeaveUpgrades.map(
-        (prefix) => `dangerouslyLeaveUpgrades: ${prefix} (whoever listens there is not guarded)`,
-      ),
-      ...(settings.bus.dangerouslyUnsigned === true
-        ? ['bus.dangerouslyUnsigned: true (whoever can publish on the bus speaks in rooms and ends sessions)']
-        : []),
-      ...(settings.helmet === false ? ['helmet: false (refusals carry no security headers)'] : []),
-      ...(Reflect.get(app.server, 'headersTimeout') === 0
-        ? ["the server's headersTimeout: 0 (a handshake may come byte by byte for ever, before any hook sees it)"]
-        : []),
-      ...routes.flatMap(({ loosened, socket }) => loosened.map((line) => `${socket.route} ${line}`)),
-    ])
+    const headersTimeout: unknown = Reflect.get(app.server, 'headersTimeout')
+    warnOnce(app, audit, loosenedOf(settings, enforcement, routes, headersTimeout))
   })
   app.addHook('onClose', async () => {
     sweep.close()

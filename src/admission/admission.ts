@@ -16,7 +16,7 @@ import { checkHandshakeShape, type HandshakeFacts } from './handshake-request.ts
 import { checkHost } from './host.ts'
 import { askOrigins, checkOrigin } from './origin.ts'
 import type { AdmissionPolicy } from './policy.ts'
-import { type Reached, reachedBy } from './reached.ts'
+import { effectiveHost, effectiveScheme, ownOrigin } from './reached.ts'
 import { away, failed, permit, unanswered, verified } from './refusals.ts'
 import { checkRouteSchema, hasRouteSchema } from './route-schema.ts'
 import { chooseProtocol } from './sub-protocol.ts'
@@ -26,7 +26,6 @@ import type { VerifyClient } from './verify-client.ts'
 /** A request's own words, and the rules for them: enough to decide without asking anybody. */
 export interface Said {
   readonly facts: HandshakeFacts
-  readonly reached: Reached
   readonly policy: { readonly admission: AdmissionPolicy }
 }
 
@@ -36,7 +35,6 @@ export class Question implements Said {
   readonly reply: FastifyReply
   readonly stream: { readonly destroyed: boolean }
   readonly facts: HandshakeFacts
-  readonly reached: Reached
   readonly policy: RoutePolicy
   readonly since: number
   signedIn: SignedIn | null = null
@@ -57,7 +55,6 @@ export class Question implements Said {
     this.reply = asked.reply
     this.stream = asked.stream
     this.facts = facts
-    this.reached = reachedBy(facts)
     this.policy = policy
     this.since = since
   }
@@ -121,20 +118,20 @@ export const said: readonly (Pick<Step, 'name' | 'rule'> & { readonly check: (re
   {
     name: 'transport',
     rule: 'transport',
-    check: ({ facts, reached: { scheme, host }, policy: { admission } }) =>
-      checkTransport(facts, scheme, host, admission.allowInsecureTransport),
+    check: ({ facts, policy: { admission } }) =>
+      checkTransport(facts, effectiveScheme(facts), effectiveHost(facts), admission.allowInsecureTransport),
   },
   {
     name: 'host',
     rule: 'host',
-    check: ({ reached: { scheme, host }, policy: { admission } }) => checkHost(host, scheme, admission.hosts),
+    check: ({ facts, policy: { admission } }) =>
+      checkHost(effectiveHost(facts), effectiveScheme(facts), admission.hosts),
   },
   { name: 'origin', rule: 'origin', check: listedOrigin },
   {
     name: 'fetch metadata',
     rule: 'fetchMetadata',
-    check: ({ facts, reached, policy: { admission } }) =>
-      checkFetchMetadata(facts, admission.origins.sameOrigin, reached),
+    check: ({ facts, policy: { admission } }) => checkFetchMetadata(facts, admission.origins.sameOrigin),
   },
 ]
 
@@ -283,10 +280,9 @@ function throughLater<Q extends Question>(
   })
 }
 
-function listedOrigin({ facts, reached, policy: { admission } }: Said): Verdict {
+function listedOrigin({ facts, policy: { admission } }: Said): Verdict {
   if (facts.originRepeated) return refuse('SWS_ORIGIN_REFUSED', 'more than one Origin header')
-  const own = admission.origins.sameOrigin ? reached.own : undefined
-  return checkOrigin({ value: facts.origin, fromBrowser: facts.fromBrowser, own }, admission.origins)
+  return checkOrigin(facts, admission.origins, admission.origins.sameOrigin ? ownOrigin(facts) : undefined)
 }
 
 /** Asked by the list, and again right before the 101. */

@@ -3,7 +3,7 @@ import { isLoopbackHost } from '../http/authority.ts'
 import type { Refusal } from '../http/refusal.ts'
 import { quoted } from '../telemetry/quoted.ts'
 import type { HandshakeFacts } from './handshake-request.ts'
-import { effectiveHost } from './host.ts'
+import { effectiveHost } from './reached.ts'
 
 /** Everything around a refusal that changes what its developer should do. Plain values: whoever asks has read them. */
 export interface Situation {

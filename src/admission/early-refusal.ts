@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import type { Capacity } from '../capacity/capacity.ts'
+import { lineAt } from '../http/header-lines.ts'
 import { answerText, type Refusal } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
-import { said } from './admission.ts'
-import { readHandshake } from './handshake-request.ts'
-import { reachedBy } from './reached.ts'
-import type { Announce } from './refused.ts'
+import { type Said, said } from './admission.ts'
+import { Facts, readHandshake } from './handshake-request.ts'
+import type { Announcer } from './refused.ts'
 
 export interface EarlyRefusalOptions {
   readonly capacity: Capacity
@@ -14,7 +14,7 @@ export interface EarlyRefusalOptions {
   readonly uptime: () => number
   /** The clock that other machines read. */
   readonly now: () => number
-  readonly announce: Announce
+  readonly announcer: Announcer
   /** The security headers that a refusal carries; `undefined` as long as nobody knows them. */
   readonly securityHeaders: (route: string) => readonly string[] | undefined
   /** Whether the other end is a process that came by a file. */
@@ -35,8 +35,7 @@ const literalPath = /^\/[\w.~/-]*$/
 export class EarlyRefusal {
   readonly #options: EarlyRefusalOptions
   /** By literal path; `undefined` where two routes share it, or somebody else has a say in what it answers. */
-  readonly #routes = new Map<string, RoutePolicy | undefined>()
-  readonly #answers = new Map<string, Answer>()
+  readonly #routes = new Map<string, EarlyRoute | undefined>()
   /** Whether Fastify reads addresses and paths as they are; `undefined` until the hook has seen a request of it. */
   #plain: boolean | undefined
 
@@ -46,7 +45,8 @@ export class EarlyRefusal {
 
   /** Notes a route: of sockets with its policy, any other without, so that a path with two of them is nobody's here. */
   declare(url: string, policy: RoutePolicy | undefined): void {
-    this.#routes.set(url, this.#routes.has(url) || !literalPath.test(url) ? undefined : policy)
+    const isOurs = policy !== undefined && isList(policy) && literalPath.test(url) && !this.#routes.has(url)
+    this.#routes.set(url, isOurs ? new EarlyRoute(policy) : undefined)
   }
 
   /** Learns from a request that came to the hook whether `trustProxy` or `rewriteUrl` stand between the bytes and it. */
@@ -58,62 +58,86 @@ export class EarlyRefusal {
   /** The bytes of the answer, with the event told and the refusal counted; `undefined` where the hook is to decide. */
   refuse(raw: IncomingMessage): Uint8Array | undefined {
     if (this.#plain !== true) return undefined
-    const policy = this.#routes.get(pathOf(raw.url))
-    if (policy === undefined || !isList(policy)) return undefined
+    const route = this.#routes.get(pathOf(raw.url))
+    if (route === undefined) return undefined
     const { capacity, uptime } = this.#options
     const address = raw.socket.remoteAddress
     const now = uptime()
     const tooOften = capacity.refusedTooOften(address, now)
-    if (tooOften !== undefined) return this.#answer(raw, policy, { address, origin: undefined }, tooOften)
-    // A rule that only reports refuses nobody: the hook tells of it, and lets the page in.
-    if (policy.enforcement.reports('origin')) return undefined
+    if (tooOften !== undefined) return this.#answer(raw, route, address, undefined, tooOften)
     const origin = onlyOrigin(raw.rawHeaders)
-    if (origin === undefined || policy.admission.origins.exact.has(origin)) return undefined
-    const facts = readHandshake(raw, { trusted: false, address })
-    const asked = { facts, reached: reachedBy(facts), policy }
-    for (const { name, check } of said) {
-      const refusal = check(asked)
-      if (refusal === undefined) continue
-      if (name !== 'origin') return undefined
-      const answer = this.#answer(raw, policy, facts, refusal)
-      if (answer !== undefined) capacity.noteRefused(address, now)
-      return answer
-    }
-    return undefined
+    if (origin === undefined || !route.mayRefuse(origin)) return undefined
+    const refusal = route.judge(raw, address, origin)
+    if (refusal === undefined) return undefined
+    const answer = this.#answer(raw, route, address, origin, refusal)
+    if (answer !== undefined) capacity.noteRefused(address, now)
+    return answer
   }
 
   #answer(
     raw: IncomingMessage,
-    policy: RoutePolicy,
-    { address, origin }: { readonly address: string | undefined; readonly origin: string | undefined },
+    { policy, answers }: EarlyRoute,
+    address: string | undefined,
+    origin: string | undefined,
     refusal: Refusal,
   ): Uint8Array | undefined {
+    const { announcer, securityHeaders, unixSocket, now } = this.#options
     const { route } = policy.socket
-    const answer = this.#answerOf(refusal, route)
-    if (answer === undefined) return undefined
-    this.#options.announce({
-      refusal,
-      raw,
-      address,
-      origin,
-      route,
-      asked: policy.authentication,
-      peerIsTrusted: () => false,
-      unixSocket: this.#options.unixSocket,
-    })
-    return answer.at(this.#options.now())
+    // One for each answer that a route has: of codes two, and of seconds to wait sixty.
+    const which = refusal.headers?.['retry-after'] ?? refusal.code
+    let answer = answers.get(which)
+    if (answer === undefined) {
+      const headers = securityHeaders(route)
+      if (headers === undefined) return undefined
+      answer = new Answer(refusal, headers)
+      answers.set(which, answer)
+    }
+    if (announcer.isHeard()) {
+      announcer.announce({
+        refusal,
+        raw,
+        address,
+        origin,
+        route,
+        asked: policy.authentication,
+        peerIsTrusted: () => false,
+        unixSocket,
+      })
+    }
+    return answer.at(now())
+  }
+}
+
+/** A route whose foreign pages are refused here, with all that this needs: a refusal makes nothing but what somebody hears. */
+class EarlyRoute implements Said {
+  readonly policy: RoutePolicy
+  /** Those of the handshake that is being judged, and of none afterwards. */
+  readonly facts = new Facts()
+  readonly answers = new Map<string, Answer>()
+  /** The verdict on the page that was refused last: its visitors' browsers send the same one all day. */
+  #lately: { readonly origin: string; readonly refusal: Refusal | undefined } | undefined
+
+  constructor(policy: RoutePolicy) {
+    this.policy = policy
   }
 
-  /** One for each answer that a route has: of codes two, and of seconds to wait sixty. */
-  #answerOf(refusal: Refusal, route: string): Answer | undefined {
-    const key = `${route} ${refusal.code} ${refusal.headers?.['retry-after'] ?? ''}`
-    const known = this.#answers.get(key)
-    if (known !== undefined) return known
-    const headers = this.#options.securityHeaders(route)
-    if (headers === undefined) return undefined
-    const answer = new Answer(refusal, headers)
-    this.#answers.set(key, answer)
-    return answer
+  /** A rule that only reports refuses nobody: the hook tells of it, and lets the page in. */
+  mayRefuse(origin: string): boolean {
+    const { enforcement, admission } = this.policy
+    return !admission.origins.exact.has(origin) && !enforcement.reports('origin')
+  }
+
+  /** The refusal of a foreign page; `undefined` for whatever the hook refuses for another reason, or does not refuse. */
+  judge(raw: IncomingMessage, address: string | undefined, origin: string): Refusal | undefined {
+    readHandshake(raw, { trusted: false, address }, this.facts)
+    for (const { name, check } of said) {
+      if (name === 'origin') {
+        if (this.#lately?.origin !== origin) this.#lately = { origin, refusal: check(this) }
+        return this.#lately.refusal
+      }
+      if (check(this) !== undefined) return undefined
+    }
+    return undefined
   }
 }
 
@@ -150,15 +174,10 @@ function isList({ admission: { origins } }: RoutePolicy): boolean {
 }
 
 /** `undefined` where there is none, or more than one. */
-function onlyOrigin(rawHeaders: readonly string[] | undefined): string | undefined {
-  let found: string | undefined
-  for (let index = 0; rawHeaders !== undefined && index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]
-    if (name?.length !== 6 || name.toLowerCase() !== 'origin') continue
-    if (found !== undefined) return undefined
-    found = rawHeaders[index + 1]
-  }
-  return found
+function onlyOrigin(rawHeaders: readonly string[]): string | undefined {
+  const at = lineAt(rawHeaders, 'origin')
+  if (at === -1 || lineAt(rawHeaders, 'origin', at + 2) !== -1) return undefined
+  return rawHeaders[at + 1]
 }
 
 /**

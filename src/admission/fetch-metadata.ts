@@ -1,19 +1,15 @@
 import { type Refusal, refuse } from '../http/refusal.ts'
 import type { HandshakeFacts } from './handshake-request.ts'
-import type { Reached } from './reached.ts'
+import { ownOrigin } from './reached.ts'
 import { isFileOrigin } from './web-origin.ts'
 
 const sites = new Set(['same-origin', 'same-site', 'cross-site', 'none'])
 
 /**
  * Only ever one more reason to refuse: Chromium sends no Sec-Fetch-* with a WebSocket handshake, Firefox and Safari do.
- * A browser's words about the request must fit those of Origin about the page. `reached` is what was connected to.
+ * A browser's words about the request must fit those of Origin about the page.
  */
-export function checkFetchMetadata(
-  facts: HandshakeFacts,
-  sameOriginOnly: boolean,
-  reached: Pick<Reached, 'own'>,
-): Refusal | undefined {
+export function checkFetchMetadata(facts: HandshakeFacts, sameOriginOnly: boolean): Refusal | undefined {
   const { fetchMode, fetchSite } = facts
   if (fetchMode !== undefined && fetchMode !== 'websocket') return refused(`Sec-Fetch-Mode ${fetchMode}`)
   if (fetchSite === undefined) return undefined
@@ -23,7 +19,7 @@ export function checkFetchMetadata(
   if (sameOriginOnly && fetchSite !== 'same-origin' && !opaque) {
     return refused(`Sec-Fetch-Site ${fetchSite} where only the same origin may connect`)
   }
-  if (fetchSite === 'cross-site' && facts.origin === reached.own) {
+  if (fetchSite === 'cross-site' && facts.origin === ownOrigin(facts)) {
     return refused('Origin says same origin, Sec-Fetch-Site says cross-site')
   }
   return undefined

@@ -57,6 +57,33 @@ export interface HandshakeFacts {
   readonly address: string | undefined
 }
 
+/** A place for facts that are still to be read. */
+export class Facts implements HandshakeFacts {
+  method: string | undefined = undefined
+  httpVersion: string | undefined = undefined
+  target: string | undefined = undefined
+  host: string | undefined = undefined
+  origin: string | undefined = undefined
+  upgrade: string | undefined = undefined
+  connection: string | undefined = undefined
+  version: string | undefined = undefined
+  key: string | undefined = undefined
+  protocols: readonly string[] | undefined = none
+  contentLength: string | undefined = undefined
+  transferEncoding: string | undefined = undefined
+  fetchMode: string | undefined = undefined
+  fetchSite: string | undefined = undefined
+  fromBrowser = false
+  forwarded = false
+  forwardedProto: string | undefined = undefined
+  forwardedHost: string | undefined = undefined
+  repeated: string | undefined = undefined
+  originRepeated = false
+  encrypted = false
+  peerAddress: string | undefined = undefined
+  address: string | undefined = undefined
+}
+
 /** How each header that is read may occur: once, as a list over several lines, or only noticed. All others are skipped. */
 const occurrence = {
   Host: 'once',
@@ -96,7 +123,8 @@ const bySpelling = new Map(
 )
 const lengths = new Set(headers.map(({ name }) => name.length))
 const places = Object.fromEntries(Object.keys(occurrence).map((name, at) => [name, at])) as Record<Read, number>
-const unsaid = headers.map((): string | undefined => undefined)
+/** The values of the handshake that is read right now, and of none outside that turn: kept, as each would need it anew. */
+const said = headers.map((): string | undefined => undefined)
 
 function readHeader(name: string): ReadHeader | undefined {
   const spelt = bySpelling.get(name)
@@ -115,9 +143,11 @@ function isOfBrowser(name: string, value: string | undefined): boolean {
 /**
  * Reads the facts from `rawHeaders`: `headers` joins two `Origin` lines, keeps the first of two `Host` lines, and inherits
  * from a polluted Object.prototype. Only `injectWS` requests, which no client can make, fall back to it, own members only.
+ *
+ * @param facts written over: for whoever needs those of one handshake no longer than until the next
  */
-export function readHandshake(raw: RawHandshake, peer: Peer): HandshakeFacts {
-  const said = unsaid.slice()
+export function readHandshake(raw: RawHandshake, peer: Peer, facts = new Facts()): HandshakeFacts {
+  said.fill(undefined)
   let repeated: string | undefined
   let originRepeated = false
   let fromBrowser = false
@@ -136,35 +166,34 @@ export function readHandshake(raw: RawHandshake, peer: Peer): HandshakeFacts {
   }
   const forwardedProto = said[places['X-Forwarded-Proto']]
   const forwardedHost = said[places['X-Forwarded-Host']]
-  return {
-    method: raw.method,
-    httpVersion: raw.httpVersion,
-    target: raw.url,
-    host: said[places.Host],
-    origin: said[places.Origin],
-    upgrade: said[places.Upgrade],
-    connection: said[places.Connection],
-    version: said[places['Sec-WebSocket-Version']],
-    key: said[places['Sec-WebSocket-Key']],
-    protocols: readProtocols(said[places['Sec-WebSocket-Protocol']]),
-    contentLength: said[places['Content-Length']],
-    transferEncoding: said[places['Transfer-Encoding']],
-    fetchMode: said[places['Sec-Fetch-Mode']],
-    fetchSite: said[places['Sec-Fetch-Site']],
-    fromBrowser,
-    forwarded:
-      forwardedProto !== undefined ||
-      forwardedHost !== undefined ||
-      said[places.Forwarded] !== undefined ||
-      said[places['X-Forwarded-For']] !== undefined,
-    forwardedProto: peer.trusted ? forwardedProto : undefined,
-    forwardedHost: peer.trusted ? forwardedHost : undefined,
-    repeated,
-    originRepeated,
-    encrypted: isTls(raw.socket),
-    peerAddress: raw.socket?.remoteAddress,
-    address: peer.address,
-  }
+  facts.method = raw.method
+  facts.httpVersion = raw.httpVersion
+  facts.target = raw.url
+  facts.host = said[places.Host]
+  facts.origin = said[places.Origin]
+  facts.upgrade = said[places.Upgrade]
+  facts.connection = said[places.Connection]
+  facts.version = said[places['Sec-WebSocket-Version']]
+  facts.key = said[places['Sec-WebSocket-Key']]
+  facts.protocols = readProtocols(said[places['Sec-WebSocket-Protocol']])
+  facts.contentLength = said[places['Content-Length']]
+  facts.transferEncoding = said[places['Transfer-Encoding']]
+  facts.fetchMode = said[places['Sec-Fetch-Mode']]
+  facts.fetchSite = said[places['Sec-Fetch-Site']]
+  facts.fromBrowser = fromBrowser
+  facts.forwarded =
+    forwardedProto !== undefined ||
+    forwardedHost !== undefined ||
+    said[places.Forwarded] !== undefined ||
+    said[places['X-Forwarded-For']] !== undefined
+  facts.forwardedProto = peer.trusted ? forwardedProto : undefined
+  facts.forwardedHost = peer.trusted ? forwardedHost : undefined
+  facts.repeated = repeated
+  facts.originRepeated = originRepeated
+  facts.encrypted = isTls(raw.socket)
+  facts.peerAddress = raw.socket?.remoteAddress
+  facts.address = peer.address
+  return facts
 }
 
 /** RFC 6455 section 4.2.1, and only version 13: ws would also take 8, whose origin is in another header. */

@@ -21,13 +21,13 @@ import {
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
 import { clientAddress, isTrusted, peerIsTrusted } from './peer.ts'
 import { away, failed, notASocketRoute, outOfTime, upgradeRequired } from './refusals.ts'
-import type { Announce } from './refused.ts'
+import type { Announcer } from './refused.ts'
 import { createWhy } from './why.ts'
 
 export interface GuardSurroundings extends Means {
   /** A clock that nobody can set. */
   readonly uptime: () => number
-  readonly announce: Announce
+  readonly announcer: Announcer
   readonly audit: Audit
   readonly thrown: ThrownLog
   readonly policyOf: (request: FastifyRequest) => RoutePolicy | undefined
@@ -47,7 +47,7 @@ export interface GuardSurroundings extends Means {
  * first byte of a 101, in the order of the one list (`admission`).
  */
 export function createGuard(surroundings: GuardSurroundings) {
-  const { uptime, streams, capacity, policyOf } = surroundings
+  const { uptime, streams, capacity, announcer, policyOf } = surroundings
 
   const compiled = new WeakMap<RoutePolicy, readonly Step[]>()
   function stepsOf(policy: RoutePolicy): readonly Step[] {
@@ -80,7 +80,8 @@ export function createGuard(surroundings: GuardSurroundings) {
   }
 
   function announce(request: FastifyRequest, facts: Asker, refusal: Refusal, onlyReported = false): void {
-    surroundings.announce({
+    if (!announcer.isHeard()) return
+    announcer.announce({
       refusal,
       onlyReported,
       raw: request.raw,

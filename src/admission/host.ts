@@ -3,29 +3,17 @@ import {
   type Authority,
   defaultPorts,
   isLoopbackHost,
-  parseHost,
   readConfiguredHost,
   type Scheme,
   serializeHost,
 } from '../http/authority.ts'
-import { listElements } from '../http/header-list.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
-import type { HandshakeFacts } from './handshake-request.ts'
 
 /** Which hosts a `Host` header may name. */
 export interface HostPolicy {
   readonly names: ReadonlySet<string>
   /** Also localhost, 127.0.0.1 and [::1], on any port. */
   readonly loopback: boolean
-}
-
-/**
- * The host that the client asked for: behind a trusted proxy the last `X-Forwarded-Host` entry, the one that this proxy
- * wrote; earlier ones came from outside. A malformed or empty one is `undefined`, not a reason to look elsewhere.
- */
-export function effectiveHost(facts: HandshakeFacts): Authority | undefined {
-  const named = facts.forwardedHost === undefined ? facts.host : listElements(facts.forwardedHost).at(-1)
-  return named === undefined ? undefined : parseHost(named)
 }
 
 /**

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { serializeHost } from '../http/authority.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
 import { after } from '../thenable.ts'
+import type { HandshakeFacts } from './handshake-request.ts'
 import { isFileOrigin, isOtherOrigin, readOrigin, type WebOrigin } from './web-origin.ts'
 
 /** Admits every page of the web. A symbol, so that no configuration file and no environment variable can say it. */
@@ -26,21 +27,18 @@ export interface OriginPolicy {
   readonly fileOrigin: boolean
 }
 
-export interface OriginQuestion {
-  /** The header, or `undefined` when there was none. */
-  readonly value: string | undefined
-  readonly fromBrowser: boolean
-  /** The origin that the client connected to; asked for where the same origin may connect, and nowhere else. */
-  readonly own: string | undefined
-}
+/** The part of a handshake that says where its page comes from. */
+export type Page = Pick<HandshakeFacts, 'origin' | 'fromBrowser'>
 
 /**
  * The heart of it: may this page talk to us with the user's cookies (cross-site WebSocket hijacking, CS-5)? All that is
  * known without asking: a page that only the `origins` function knows passes here, and is asked about by `askOrigins`.
+ *
+ * @param own the origin that the client connected to; asked for where the same origin may connect, and nowhere else
  */
-export function checkOrigin(question: OriginQuestion, policy: OriginPolicy): Refusal | undefined {
-  const { value } = question
-  if (value === undefined) return checkMissingOrigin(question, policy)
+export function checkOrigin(page: Page, policy: OriginPolicy, own: string | undefined): Refusal | undefined {
+  const { origin: value } = page
+  if (value === undefined) return checkMissingOrigin(page, policy)
   if (value === 'null') {
     if (policy.nullOrigin) return undefined
     return refused('Origin null', 'Sandboxed frames, data: and file: pages send it: any page can.')
@@ -50,9 +48,9 @@ export function checkOrigin(question: OriginQuestion, policy: OriginPolicy): Ref
   const origin = readOrigin(value)
   if (origin === undefined) return checkOtherOrigin(value, policy)
   if (policy.any || policy.exact.has(origin.text) || matchesWildcard(origin, policy.wildcards)) return undefined
-  if (policy.sameOrigin && origin.text === question.own) return undefined
+  if (policy.sameOrigin && origin.text === own) return undefined
   if (policy.ask !== undefined) return undefined
-  return refused(`Origin ${origin.text} is not allowed`, foreignAdvice(origin, question, policy))
+  return refused(`Origin ${origin.text} is not allowed`, foreignAdvice(origin, own, policy))
 }
 
 function checkOtherOrigin(value: string, policy: OriginPolicy): Refusal | undefined {
@@ -70,7 +68,7 @@ function checkOtherOrigin(value: string, policy: OriginPolicy): Refusal | undefi
   return refused(`Origin ${value} is not allowed`, advice)
 }
 
-function checkMissingOrigin({ fromBrowser }: OriginQuestion, policy: OriginPolicy): Refusal | undefined {
+function checkMissingOrigin({ fromBrowser }: Page, policy: OriginPolicy): Refusal | undefined {
   if (!policy.missing) return refused('no Origin', 'For clients that are not browsers, set `allowMissingOrigin: true`.')
   // A browser that hides its origin is not a client without one.
   if (fromBrowser) return refused('no Origin, but Sec-Fetch-* headers')
@@ -122,7 +120,7 @@ function threw(origin: string, error: unknown): Refusal {
   })
 }
 
-function foreignAdvice(origin: WebOrigin, { own }: OriginQuestion, policy: OriginPolicy): string {
+function foreignAdvice(origin: WebOrigin, own: string | undefined, policy: OriginPolicy): string {
   if (!policy.sameOrigin) return `If this page is yours, add "${origin.text}" to \`origins\`.`
   if (own !== undefined && origin.text === `https${own.slice(own.indexOf(':'))}`) {
     return "Only the scheme differs. If a proxy ends TLS, name its address in Fastify's `trustProxy`."

@@ -31,18 +31,33 @@ export interface RefusedHandshake {
   readonly log?: FastifyBaseLogger
 }
 
-export type Announce = (refused: RefusedHandshake) => void
+/** Tells everybody of a refusal but its client: the event, what the application threw, the advice for its developer. */
+export interface Announcer {
+  /** Whether anybody would hear of it: without, nothing need be made for `announce`. */
+  readonly isHeard: () => boolean
+  announce(refused: RefusedHandshake): void
+}
 
-export interface AnnounceOptions {
+export interface AnnouncerOptions extends Pick<Announcer, 'isHeard'> {
   readonly audit: Audit
   readonly tell: DeveloperLog
   readonly thrown: ThrownLog
   readonly log: FastifyBaseLogger
 }
 
-/** Tells everybody of a refusal but its client: the event, what the application threw, the advice for its developer. */
-export function createAnnounce({ audit, tell, thrown, log: ofApplication }: AnnounceOptions): Announce {
-  return ({ refusal, onlyReported = false, raw, route, address, origin, asked, ...rest }) => {
+export function createAnnouncer({ isHeard, audit, tell, thrown, log: ofApplication }: AnnouncerOptions): Announcer {
+  return { isHeard, announce }
+
+  function announce({
+    refusal,
+    onlyReported = false,
+    raw,
+    route,
+    address,
+    origin,
+    asked,
+    ...rest
+  }: RefusedHandshake): void {
     const { peerIsTrusted, unixSocket, log = ofApplication, durationMs, signedIn } = rest
     const who = signedIn && { sessionId: signedIn.identity.sessionId, user: signedIn.identity.userId }
     const { code, status, reason, cause } = refusal

@@ -1,18 +1,7 @@
 import { isLoopbackAddress } from '../http/address.ts'
 import { type Authority, isLoopbackHost, type Scheme } from '../http/authority.ts'
-import { listElements } from '../http/header-list.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
 import type { HandshakeFacts } from './handshake-request.ts'
-
-/**
- * How the client reached us. A trusted proxy's `X-Forwarded-Proto` decides, also against TLS on this leg; if any hop of it
- * was not encrypted, none was. Traefik writes `wss`.
- */
-export function effectiveScheme(facts: HandshakeFacts): Scheme {
-  if (facts.forwardedProto === undefined) return facts.encrypted ? 'https' : 'http'
-  const encrypted = listElements(facts.forwardedProto).every((element) => /^(?:https|wss)$/i.test(element))
-  return encrypted ? 'https' : 'http'
-}
 
 /**
  * Plain `ws://` is fine where no network is between (CS-1): from this machine to this machine. The peer alone does not show

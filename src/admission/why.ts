@@ -8,7 +8,7 @@ import { after } from '../thenable.ts'
 import { admission, askThrough, type Means, Question, type Step, said, type Verdict } from './admission.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
 import { clientAddress, peerIsTrusted } from './peer.ts'
-import { reachedBy } from './reached.ts'
+import { ownOrigin } from './reached.ts'
 import { failed, notASocketRoute, outOfTime } from './refusals.ts'
 import {
   asksWhy,
@@ -43,7 +43,7 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
   return (request, reply) => {
     const { raw } = request
     if (asksWhy(raw)) {
-      becomeHandshake(raw, (lines) => reachedBy(factsOf(request, lines)).own)
+      becomeHandshake(raw, (lines) => ownOrigin(factsOf(request, lines)))
       judge(request, reply)
       return true
     }
@@ -133,10 +133,9 @@ export function createWhy(surroundings: WhySurroundings): (request: FastifyReque
       request,
       handshakeLines(request.raw.rawHeaders, () => undefined),
     )
-    const reached = reachedBy(facts)
     const mayAsk = new Set(policies.map((policy) => policy.admission))
     const some = [...mayAsk].some((one) =>
-      said.every(({ check }) => check({ facts, reached, policy: { admission: one } }) === undefined),
+      said.every(({ check }) => check({ facts, policy: { admission: one } }) === undefined),
     )
     if (!some || facts.origin === undefined) return false
     surroundings.headersOnRefusal(request, reply)

@@ -1,12 +1,13 @@
 import type { FastifyReply } from 'fastify'
 import { badOption } from '../errors.ts'
+import { headerLines } from '../http/header-lines.ts'
 import { wholeNumber } from '../option-checks.ts'
 import type { AskAgain } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { type Authenticator, type FoundSession, factories } from './authenticator.ts'
 import { cookieValue } from './cookie-header.ts'
 import { type CookieSignature, cookieSignature } from './cookie-signature.ts'
-import { headerLines, RefusedCredential } from './credential.ts'
+import { RefusedCredential } from './credential.ts'
 import { refuseNoFunction, refuseUnknownOptions } from './known-options.ts'
 import { known } from './known-session.ts'
 
@@ -92,14 +93,14 @@ export function cookieSession(options: CookieSessionOptions): CookieSession {
     cookieName: cookie.name,
     loosened: cookie.loosened,
     authenticate(request) {
-      const value = cookieValue(headerLines(request, 'cookie'), cookie.name)
+      const value = cookieValue(headerLines(request.raw, 'cookie'), cookie.name)
       if (value === undefined) return null
       const id = signedId(value, signature, signedName)
       return known(load(id), { askAgain: askAgainBy(id) })
     },
     looksFor: `a signed cookie named \`${cookie.name}\`: set it with \`setSessionCookie(reply, id)\` when somebody signs in (browsers keep it over https and on http://localhost, and send it with pages of this site)`,
     recognises(request) {
-      const value = cookieValue(headerLines(request, 'cookie'), cookie.name)
+      const value = cookieValue(headerLines(request.raw, 'cookie'), cookie.name)
       return value !== undefined && signedId(value, signature, signedName) !== ''
     },
     asksAgain: true,

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { headerLines } from '../http/header-lines.ts'
 
 const refusals = new WeakSet<object>()
 
@@ -20,46 +21,16 @@ export function isRefusedCredential(error: unknown): error is RefusedCredential 
   return typeof error === 'object' && error !== null && refusals.has(error)
 }
 
-/**
- * Every line of a header, in order, as it was sent. Read from `rawHeaders`: the parsed `headers` keep the first of two
- * `Authorization` lines, join two `Cookie` lines, and inherit from a polluted `Object.prototype`.
- * `name` is in lower case. A request without `rawHeaders` (injectWS) is read from the own properties of `headers`.
- */
-export function headerLines(request: Pick<FastifyRequest, 'raw'>, name: string): readonly string[] {
-  let lines: string[] | undefined
-  const { rawHeaders, headers } = request.raw
-  if (Array.isArray(rawHeaders)) {
-    for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-      const value = rawHeaders[at + 1]
-      const key = rawHeaders[at]
-      if (value === undefined || key?.length !== name.length || !isSameName(key, name)) continue
-      // A list of one: one that grows has room for seventeen.
-      if (lines === undefined) lines = [value]
-      else lines.push(value)
-    }
-    return lines ?? none
-  }
-  const value = Object.hasOwn(headers, name) ? headers[name] : undefined
-  return value === undefined ? [] : [value].flat()
-}
-
-const none: readonly string[] = []
-
-/** Lower case is made of a name only when its first letter is the right one. */
-function isSameName(key: string, name: string): boolean {
-  return (key.charCodeAt(0) | 0x20) === name.charCodeAt(0) && key.toLowerCase() === name
-}
-
 /** The one line of a header; `undefined` when there is none. Two are refused: which of them counts is what smuggling is about. */
 export function onlyHeader(request: Pick<FastifyRequest, 'raw'>, name: string): string | undefined {
-  const lines = headerLines(request, name)
+  const lines = headerLines(request.raw, name)
   if (lines.length > 1) throw new RefusedCredential(`two ${name} headers`)
   return lines[0]
 }
 
 /** The sub-protocols a client offers. Several lines are one list (RFC 6455 section 11.3.4). */
 export function offeredProtocols(request: Pick<FastifyRequest, 'raw'>): readonly string[] {
-  return headerLines(request, 'sec-websocket-protocol').flatMap((line) => line.split(',').map(withoutOuterSpace))
+  return headerLines(request.raw, 'sec-websocket-protocol').flatMap((line) => line.split(',').map(withoutOuterSpace))
 }
 
 /**

@@ -51,16 +51,27 @@ export function createCapacity(limits: CapacityLimits): Capacity {
   const refused = createHandshakeRate(limits.refusedPerMinutePerAddress)
   /** Made with the first question: most servers are never asked. */
   let asked: HandshakeRate | undefined
+  let lately: { readonly key: string; readonly wait: string; readonly refusal: Refusal } | undefined
   const perAddress = createHolders('address')
   const open: Counter = { count: 0 }
 
+  /** In a flood it is the same one again and again: nothing is made for each. */
+  function tooOften(key: string, wait: string): Refusal {
+    if (lately?.key !== key || lately.wait !== wait) {
+      lately = { key, wait, refusal: tooFast(`${key} was refused too often within a minute`, wait) }
+    }
+    return lately.refusal
+  }
+
   function overRate(key: string, wait: number | undefined): Refusal | undefined {
-    return wait === undefined ? undefined : tooFast(`${key} began too many handshakes within a minute`, wait)
+    return wait === undefined
+      ? undefined
+      : tooFast(`${key} began too many handshakes within a minute`, retryAfter(wait))
   }
 
   function full(): Refusal | undefined {
     if (open.count < limits.connections) return undefined
-    const headers = retryAfter(busyFor)
+    const headers = { 'retry-after': retryAfter(busyFor) }
     return refuse('SWS_TOO_MANY_CONNECTIONS', `all ${limits.connections} connections are in use`, { headers })
   }
 
@@ -83,13 +94,13 @@ export function createCapacity(limits: CapacityLimits): Capacity {
     refusedTooOften(address, now) {
       const key = addressKey(address)
       const wait = refused.wait(key, now)
-      return wait === undefined ? undefined : tooFast(`${key} was refused too often within a minute`, wait)
+      return wait === undefined ? undefined : tooOften(key, retryAfter(wait))
     },
     askedTooOften(address, now) {
       asked ??= createHandshakeRate(limits.handshakesPerMinutePerAddress)
       const key = addressKey(address)
       const wait = asked.take(key, now)
-      return wait === undefined ? undefined : tooFast(`${key} asked too often within a minute`, wait)
+      return wait === undefined ? undefined : tooFast(`${key} asked too often within a minute`, retryAfter(wait))
     },
     noteRefused(address, now) {
       refused.take(addressKey(address), now)
@@ -128,14 +139,14 @@ export function createHolders(what: 'address' | 'session' | 'user'): Holders {
   }
 }
 
-function tooFast(reason: string, wait: number): Refusal {
-  return refuse('SWS_TOO_MANY_HANDSHAKES', reason, { headers: retryAfter(wait) })
+function tooFast(reason: string, wait: string): Refusal {
+  return refuse('SWS_TOO_MANY_HANDSHAKES', reason, { headers: { 'retry-after': wait } })
 }
 
 function tooMany(what: string, limit: number): Refusal {
   return refuse('SWS_TOO_MANY_CONNECTIONS', `this ${what} already has ${limit} connections`, {
     status: 429,
-    headers: retryAfter(busyFor),
+    headers: { 'retry-after': retryAfter(busyFor) },
     ...(what === 'address' && {
       advice:
         "If many clients share this address because a proxy is in front, name the proxy in Fastify's `trustProxy`.",
@@ -146,8 +157,8 @@ function tooMany(what: string, limit: number): Refusal {
 /** Nobody knows when a connection ends: long enough that waiting costs less than trying. */
 const busyFor = 10_000
 
-function retryAfter(ms: number): Readonly<Record<string, string>> {
-  return { 'retry-after': String(Math.max(1, Math.ceil(ms / 1000))) }
+function retryAfter(ms: number): string {
+  return String(Math.max(1, Math.ceil(ms / 1000)))
 }
 
 interface Counter {

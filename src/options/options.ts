@@ -1,4 +1,3 @@
-import { KeyObject } from 'node:crypto'
 import type { FastifyCookieOptions } from '@fastify/cookie'
 import type { FastifyHelmetOptions } from '@fastify/helmet'
 import type { WebsocketPluginOptions } from '@fastify/websocket'
@@ -14,8 +13,10 @@ import { badOption } from '../errors.ts'
 import { checkKeys, isPlainObject, wholeNumber } from '../option-checks.ts'
 import type { EncodeMode } from '../outbound/outbound.ts'
 import type { Bus } from '../relay/bus.ts'
+import { checkBus } from '../relay/checked-bus.ts'
 import { memoryBus } from '../relay/memory-bus.ts'
 import { compileSanitizing, type SanitizeOptions, type SanitizePolicy } from '../sanitizing/sanitizing.ts'
+import { checkMaxAge } from '../session/max-age.ts'
 import type { AuditEvent } from '../telemetry/audit.ts'
 import { type AuditOptions, type AuditSettings, resolveAudit } from './audit.ts'
 import { type LimitOptions, type Limits, type RouteLimitOptions, resolveLimits } from './limits.ts'
@@ -196,7 +197,7 @@ export function resolveOptions(options: unknown, now: number): Settings {
     session: {
       revalidateEvery: milliseconds(session.revalidateEvery, 300_000, 'session.revalidateEvery'),
       expiryGrace: milliseconds(session.expiryGrace, 0, 'session.expiryGrace'),
-      maxAge: maxAge(session.maxAge),
+      maxAge: checkMaxAge(session.maxAge, 'session.maxAge'),
       whenFull: oneOf(session.whenFull, ['refuse', 'evict-oldest'], 'refuse', 'session.whenFull'),
     },
     encode: oneOf(given.encode, ['html', 'json', 'none'], 'html', 'encode'),
@@ -204,7 +205,7 @@ export function resolveOptions(options: unknown, now: number): Settings {
     earlyRefusal: boolean(given.earlyRefusal, true, 'earlyRefusal'),
     enforce: resolveEnforce(given.enforce, 'enforce', now),
     sanitize: compileSanitizing(given.sanitize ?? {}, 'sanitize'),
-    bus: checkBus(given.bus),
+    bus: given.bus === undefined ? memoryBus() : checkBus(given.bus),
     cookie: objectOr(given.cookie, 'cookie', 'Write the options of @fastify/cookie.'),
     helmet: checkHelmet(given.helmet),
     websocket: checkWebsocket(given.websocket),
@@ -251,18 +252,6 @@ function milliseconds(value: unknown, fallback: number, path: string): number {
 }
 
 /** A hundred years at most: the end of a revocation is a time, and must stay one. */
-function maxAge(value: unknown): number {
-  if (value === undefined) return 2_592_000_000
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1_000 && value <= 3_153_600_000_000) {
-    return value
-  }
-  throw badOption(
-    'session.maxAge',
-    value,
-    'Write how long your credentials can live, in milliseconds from 1_000 to 3_153_600_000_000, such as 2_592_000_000 (30 days).',
-  )
-}
-
 function boolean(value: unknown, fallback: boolean, path: string): boolean {
   if (value === undefined) return fallback
   if (typeof value === 'boolean') return value
@@ -283,32 +272,6 @@ function objectOr(value: unknown, path: string, advice: string): Record<string, 
   if (value === undefined) return {}
   if (isPlainObject(value)) return value
   throw badOption(path, value, advice)
-}
-
-function checkBus(value: unknown): Bus {
-  if (value === undefined) return memoryBus()
-  if (isBus(value)) return refuseUnsigned(value)
-  throw badOption('bus', value, 'Write memoryBus(), redisBus({ ... }), or an object with subscribe, publish and close.')
-}
-
-/** A message on the network comes from whoever can write there: a forged envelope speaks in rooms and ends sessions. */
-function refuseUnsigned(bus: Bus): Bus {
-  const { name, secret, dangerouslyUnsigned = false } = bus
-  if (typeof dangerouslyUnsigned !== 'boolean')
-    throw badOption('bus.dangerouslyUnsigned', dangerouslyUnsigned, 'Write true, or leave it out.')
-  if (name === 'memory' || dangerouslyUnsigned) return bus
-  const isKeys = Array.isArray(secret) && secret.length > 0 && secret.every((key) => key instanceof KeyObject)
-  if (isKeys) return bus
-  throw badOption(
-    'bus.secret',
-    secret === undefined ? undefined : 'given',
-    'Give the bus the keys that sign between nodes: `secret: [createSecretKey(bytes)]` with 32 bytes or more, the same on every node. If nobody else can publish on it, say so: `dangerouslyUnsigned: true`.',
-  )
-}
-
-function isBus(value: unknown): value is Bus {
-  if (typeof value !== 'object' || value === null) return false
-  return ['subscribe', 'publish', 'close'].every((name) => typeof Reflect.get(value, name) === 'function')
 }
 
 /** Here it would speak for every route of the application. */

@@ -110,6 +110,12 @@ export function encodeOption(
   return options !== undefined && Object.hasOwn(options, 'encode') ? options.encode : undefined
 }
 
+/** As `encodeOption`, for a message that is encoded elsewhere. @throws SecureWsError `SWS_BAD_OPTION` */
+export function checkedEncodeOption(options: { readonly encode?: EncodeMode | undefined }): EncodeMode | undefined {
+  const encode = encodeOption(options)
+  return encode === undefined ? undefined : checkedMode(encode, 'send(value, { encode })')
+}
+
 /**
  * Replies and errors that the connection builds itself: encoded like everything, exempt from `sends`.
  * @throws SecureWsError SWS_NOT_ENCODABLE

@@ -1,5 +1,5 @@
 import { type Bus, type BusState, isTopic } from '../relay/bus.ts'
-import { type RedisCommands, redisCommands, within } from './commands.ts'
+import { type RedisCommands, redisCommandLimits, redisCommands, within } from './commands.ts'
 import { redisCounters } from './counters.ts'
 import { redisDenials } from './denials.ts'
 import { compileRedisBus, type RedisBusOptions, type RedisBusPlan } from './options.ts'
@@ -41,12 +41,12 @@ export function connectRedisBus(
   const reader = source.open()
   const ofWriter = redisCommands(writer)
   const commands: RedisCommands = {
-    send(...command) {
-      open()
+    async send(...command) {
+      if (!begun) await beginning()
       return ofWriter.send(...command)
     },
-    run(...call) {
-      open()
+    async run(...call) {
+      if (!begun) await beginning()
       return ofWriter.run(...call)
     },
   }
@@ -57,6 +57,9 @@ export function connectRedisBus(
   let state: BusState = 'down'
   let answering = true
   let heartbeat: NodeJS.Timeout | undefined
+  let begun = false
+  let first: Promise<void> | undefined
+  let waiting = 0
 
   const open = (): void => {
     if (phase !== 'new') return
@@ -103,22 +106,30 @@ export function connectRedisBus(
     }
   })
 
-  /** Once, at the beginning: time to connect, so that an application does not start by being refused. */
+  /** Once, at the beginning: time to connect, so that nobody starts by being refused. */
   const firstUp = async (): Promise<void> => {
     open()
-    if (state === 'up') return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const listener = () => resolve()
-    stateListeners.add(listener)
-    try {
-      await within(promise, 2_000)
-    } catch {
-      throw new Error('Redis is away')
-    } finally {
+    if (state !== 'up') {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const listener = () => resolve()
+      stateListeners.add(listener)
+      await within(promise, 2_000).catch(() => {})
       stateListeners.delete(listener)
     }
+    // Not in this turn: who waits goes first, or a later command would overtake it.
+    setImmediate(() => {
+      begun = true
+    })
   }
-  let first: Promise<void> | undefined
+
+  async function beginning(): Promise<void> {
+    if (phase === 'closed') return
+    if (waiting >= redisCommandLimits.pending) throw new Error('too many commands wait for Redis')
+    waiting++
+    first ??= firstUp()
+    await first
+    waiting--
+  }
 
   return {
     name: 'redis',
@@ -146,8 +157,7 @@ export function connectRedisBus(
     async subscribe(topic, deliver) {
       if (!isTopic(topic)) throw new TypeError('not a topic')
       if (phase === 'closed') throw new Error('the bus is closed')
-      first ??= firstUp()
-      await first.catch(() => {})
+      if (!begun) await beginning()
       const name = `${channel}:${topic}`
       const all = deliveries.get(name) ?? new Set()
       deliveries.set(name, all)

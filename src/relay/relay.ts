@@ -3,9 +3,11 @@ import { createDenialLedger } from '../session/denial-ledger.ts'
 import { type Denial, type DenialSubject, defaultClockSkew } from '../session/denials.ts'
 import { createArrivals } from './arrival.ts'
 import { type Bus, controlTopic, roomTopic } from './bus.ts'
+import { leaveBus, useBus } from './bus-users.ts'
 import { createCatchUp } from './catch-up.ts'
-import { envelopeLimit, mostSubjects, type RelayMessage, sealEnvelope } from './envelope.ts'
+import type { RelayMessage } from './envelope.ts'
 import { createReadiness } from './readiness.ts'
+import { closing, createSender, topicOf } from './sender.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
 export type { RelayMessage } from './envelope.ts'
@@ -58,9 +60,6 @@ export interface Relay {
   close(): Promise<void>
 }
 
-/** Two applications may share one bus: it closes with the last of them. */
-const users = new WeakMap<Bus, number>()
-
 export function createRelay(options: RelayOptions): Relay {
   const {
     bus,
@@ -77,7 +76,7 @@ export function createRelay(options: RelayOptions): Relay {
   const store = bus.stores?.denials
   const judge = createArrivals({ nodeId, clockSkew, keys: bus.secret })
   const ledger = createDenialLedger(clockSkew)
-  let sequence = 0
+  const sender = createSender({ bus, nodeId, now })
   let phase: 'new' | 'started' | 'closing' | 'closed' = 'new'
 
   const receive = (room: string | undefined, topic: string, payload: string): void => {
@@ -114,14 +113,11 @@ export function createRelay(options: RelayOptions): Relay {
 
   const publish = async (message: RelayMessage): Promise<boolean> => {
     if (phase !== 'started' && phase !== 'closing') return false
-    const topic = message.kind === 'room' ? roomTopic(message.room) : controlTopic
+    const topic = topicOf(message)
     const own = subscriptions.has(topic) ? 1 : 0
     if (bus.audience !== undefined && bus.audience(topic) <= own) return true
     try {
-      sequence++
-      const payload = sealEnvelope(topic, { node: nodeId, sequence, at: now(), message }, bus.secret)
-      if (payload.length > envelopeLimit) throw new RangeError(`envelope larger than ${envelopeLimit} characters`)
-      await bus.publish(topic, payload)
+      await sender.send(message)
       return true
     } catch (error) {
       onFailure('publish', error)
@@ -130,9 +126,7 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   const tell = (denials: readonly Denial[]): void => {
-    for (let from = 0; from < denials.length; from += mostSubjects) {
-      void publish({ kind: 'identity', verb: 'close', subjects: denials.slice(from, from + mostSubjects) })
-    }
+    for (const message of closing(denials)) void publish(message)
   }
 
   const catchUp = createCatchUp({
@@ -198,7 +192,7 @@ export function createRelay(options: RelayOptions): Relay {
     async start() {
       if (phase !== 'new') return
       phase = 'started'
-      users.set(bus, (users.get(bus) ?? 0) + 1)
+      useBus(bus)
       subscriptions.want(controlTopic, undefined)
       // Not for longer: an application that has to read a million of them starts, and refuses until it has.
       await inTime(readiness.start())
@@ -236,10 +230,7 @@ export function createRelay(options: RelayOptions): Relay {
       readiness.stop()
       await catchUp.stop()
       await subscriptions.close()
-      if (!wasStarted) return
-      const left = (users.get(bus) ?? 1) - 1
-      users.set(bus, left)
-      if (left === 0) await bus.close()
+      if (wasStarted) await leaveBus(bus)
     },
   }
 }

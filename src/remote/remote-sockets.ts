@@ -8,7 +8,6 @@ import { kickFrom } from '../connection/membership.ts'
 import { badOption, CloseCode, SecureWsError } from '../errors.ts'
 import { roomName } from '../rooms/room-name.ts'
 import type { Rooms } from '../rooms/rooms.ts'
-import { isIdentityName } from '../session/identity.ts'
 import { sessionFingerprint } from '../telemetry/audit.ts'
 import {
   everyNode,
@@ -20,14 +19,8 @@ import {
   type RemoteSocket,
   socketsPerAnswer,
   type Whom,
-  whomOf,
 } from './order.ts'
-
-/** Exactly one of the three. */
-export type Kicked =
-  | { readonly userId: string; readonly sessionId?: never; readonly socket?: never }
-  | { readonly sessionId: string; readonly userId?: never; readonly socket?: never }
-  | { readonly socket: string; readonly userId?: never; readonly sessionId?: never }
+import { badSubject, checkKicked, checkListed, type Kicked } from './whom.ts'
 
 /** The result of an order to all nodes. */
 export interface Told {
@@ -211,35 +204,5 @@ function silent(count: number, deadline: number): SecureWsError {
   return new SecureWsError(
     'SWS_UNAVAILABLE',
     `${count} node(s) did not say within ${deadline} ms which sockets they have. One that was killed is forgotten after 30 s.`,
-  )
-}
-
-function checkKicked({ userId, sessionId, socket }: Kicked): Whom {
-  const given = [userId, sessionId, socket].filter((name) => name !== undefined)
-  if (given.length === 1) {
-    if (isSocketId(socket)) return `socket:${socket}`
-    if (isIdentityName(userId)) return whomOf('user', userId)
-    if (isIdentityName(sessionId)) return whomOf('session', sessionId)
-  }
-  throw badSubject('kick', 'one of { userId }, { sessionId } or { socket: socket.id }')
-}
-
-function checkListed({
-  userId,
-  sessionId,
-}: {
-  readonly userId?: unknown
-  readonly sessionId?: unknown
-}): Whom | undefined {
-  if (userId === undefined && sessionId === undefined) return undefined
-  if (sessionId === undefined && isIdentityName(userId)) return whomOf('user', userId)
-  if (userId === undefined && isIdentityName(sessionId)) return whomOf('session', sessionId)
-  throw badSubject('allSockets', 'nothing, or one of { userId } or { sessionId }')
-}
-
-function badSubject(verb: string, right: string): SecureWsError {
-  return new SecureWsError(
-    'SWS_BAD_SUBJECT',
-    `${verb} takes ${right}. Names are well-formed strings of 1 to 512 characters.`,
   )
 }

@@ -1,9 +1,11 @@
+import { hash, randomUUID } from 'node:crypto'
 import { SecureWsError } from '../errors.ts'
 import { isBytes, viewOf } from '../outbound/bytes.ts'
 import { dangerouslyTrustHtml, Encoded } from '../outbound/encoded.ts'
 import { refuseLossOf, stringify } from '../outbound/json.ts'
-import { isLatestKey } from '../outbound/latest.ts'
-import type { EncodeMode } from '../outbound/outbound.ts'
+import { isLatestKey, latestOption } from '../outbound/latest.ts'
+import { checkedEncodeOption, type EncodeMode } from '../outbound/outbound.ts'
+import type { BroadcastOptions } from './audience.ts'
 
 /** One `send` to an audience, as another node gets it: the value, not its encoding, which each node does at its own exit. */
 export interface Broadcast {
@@ -22,6 +24,37 @@ export interface Broadcast {
 // become markup on the way (design: an object from the wire can never become one).
 const markupKey = '\u0000sws.html'
 const bytesKey = '\u0000sws.bytes'
+
+/**
+ * One `send` to an audience, as text for the other nodes.
+ *
+ * @param sender whose message set it off
+ * @throws SecureWsError `SWS_NOT_ENCODABLE` for what does not travel, `SWS_BAD_OPTION`
+ */
+export function packSend(
+  rooms: readonly string[],
+  except: readonly string[],
+  message: unknown,
+  options: BroadcastOptions,
+  sender?: string,
+): string {
+  if (options.perMember !== undefined) {
+    throw new SecureWsError(
+      'SWS_NOT_ENCODABLE',
+      "perMember is a function and does not travel to other nodes. Send to each user's own room instead.",
+    )
+  }
+  return packBroadcast({
+    id: randomUUID(),
+    rooms,
+    except,
+    encode: checkedEncodeOption(options),
+    latest: latestOption(options),
+    // A digest: the id of a session is nobody else's business.
+    sender: sender && hash('sha256', sender, 'base64url'),
+    message,
+  })
+}
 
 /**
  * @throws SecureWsError `SWS_NOT_ENCODABLE` for what JSON cannot hold, and for a Blob: its bytes are not here yet, and to wait for
@@ -51,7 +84,9 @@ export function packBroadcast({ message, ...rest }: Broadcast): string {
     }
     return refuseLossOf(value)
   }
-  return stringify({ ...rest, message }, replace)
+  // Apart: as a member, a message that JSON has no word for (undefined, a function) would be left out without a word.
+  const packed = stringify(message, replace)
+  return `${JSON.stringify(rest).slice(0, -1)},"message":${packed}}`
 }
 
 /** Total: what is no broadcast of ours is `undefined`. */

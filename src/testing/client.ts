@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from 'node:timers'
 import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { AnyMessages, BodyOf, IncomingOf, IncomingType, Messages, Outgoing } from '../client/messages.ts'

@@ -1,3 +1,6 @@
+import { clearTimeout, setTimeout } from 'node:timers'
+// Of the module, and not the globals: a test that moves its clock has no more patience for that.
+
 /** An answer to a request. */
 export interface Answer {
   readonly type: 'reply' | 'error'

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
+import { lineAt } from '../http/header-lines.ts'
 import { listElements } from '../http/header-list.ts'
 
 type ShouldUpgrade = (this: unknown, raw: IncomingMessage) => boolean
@@ -15,11 +16,18 @@ export function answerOtherProtocols(server: EventEmitter, isLeft: (raw: Incomin
   const before: unknown = Reflect.get(server, 'shouldUpgradeCallback')
   if (!isShouldUpgrade(before)) return
   const shouldUpgrade: ShouldUpgrade = function (raw) {
-    const names = listElements(raw.headers.upgrade ?? '')
-    const isOurs = names.some((name) => name.toLowerCase() === 'websocket') || isLeft(raw)
-    return isOurs && before.call(this, raw)
+    return (asksForWebSocket(raw.rawHeaders) || isLeft(raw)) && before.call(this, raw)
   }
   Reflect.set(server, 'shouldUpgradeCallback', shouldUpgrade)
+}
+
+/** By the lines as they came: the object of all headers is made when somebody asks for it, and a refusal may need none. */
+function asksForWebSocket(rawHeaders: readonly string[]): boolean {
+  for (let at = lineAt(rawHeaders, 'upgrade'); at !== -1; at = lineAt(rawHeaders, 'upgrade', at + 2)) {
+    const value = rawHeaders[at + 1] ?? ''
+    if (value === 'websocket' || listElements(value).some((name) => name.toLowerCase() === 'websocket')) return true
+  }
+  return false
 }
 
 function isShouldUpgrade(value: unknown): value is ShouldUpgrade {

@@ -11,7 +11,7 @@ export interface TakeUpgradesOptions {
   /** Makes @fastify/websocket attach its listener. */
   readonly attach: () => PromiseLike<unknown>
   /** Called for every upgrade that is not left to others, with the listener that was attached. */
-  readonly around: (route: () => void, raw: IncomingMessage, stream: Duplex, head: Buffer) => void
+  readonly around: (raw: IncomingMessage, stream: Duplex, head: Buffer, route: UpgradeListener) => void
   /** Path prefixes whose upgrades belong to the other listeners. */
   readonly left: readonly string[]
   /** Path prefixes whose upgrades reach the other listeners when they have passed the guard. */
@@ -46,6 +46,7 @@ export async function takeUpgrades(server: EventEmitter, options: TakeUpgradesOp
   await attach()
   const [attached] = server.listeners('upgrade').filter((listener) => !before.has(listener))
   if (attached === undefined) throw new Error('fastify-secure-ws: @fastify/websocket listens to no upgrades.')
+  const route = (attached as UpgradeListener).bind(server)
   const others = new Set<UpgradeListener>()
   const leftAlone = new Set<Duplex>()
   const listener: UpgradeListener = (raw, stream, head) => {
@@ -54,7 +55,7 @@ export async function takeUpgrades(server: EventEmitter, options: TakeUpgradesOp
       leftAlone.add(stream)
       stream.once('close', () => leftAlone.delete(stream))
       passOn(raw, stream, head)
-    } else around(() => Reflect.apply(attached, server, [raw, stream, head]), raw, stream, head)
+    } else around(raw, stream, head, route)
   }
   server.off('upgrade', attached as UpgradeListener)
   server.on('upgrade', listener)

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { Admitted } from '../connection/admitted.ts'
 import { Deadlines, type Due } from './deadlines.ts'
 import { responseOn } from './response.ts'
+import type { UpgradeListener } from './upgrade.ts'
 import { noteUpgraded, UpgradedStream, type UpgradeState, upgradedOn } from './upgraded-stream.ts'
 
 /** The end of a stream that was upgraded and became no socket, where no refusal of the guard says it already. */
@@ -53,7 +54,7 @@ export class UpgradedStreams {
   }
 
   /** @param route hands the request to the framework; not called for a stream that cannot be answered yet */
-  take(raw: IncomingMessage, stream: Duplex, route: () => void): void {
+  take(raw: IncomingMessage, stream: Duplex, head: Buffer, route: UpgradeListener): void {
     if (stream.destroyed) return
     const inFront = responseOn(stream)
     const isFull = this.#undecided >= this.#options.most
@@ -72,7 +73,7 @@ export class UpgradedStreams {
       else this.#endBehind(inFront, upgraded)
       return
     }
-    route()
+    route(raw, stream, head)
     // Most are sockets by now: what was decided in one turn needs no deadline, and nobody told when it ends.
     if (upgraded.state === 'socket') return
     this.#wait(upgraded)
@@ -159,9 +160,15 @@ export class UpgradedStreams {
 
   /** Its event has been told. The stream goes when the kernel has the answer, or when a client that takes none is out of time. */
   #turnAway(stream: Duplex, answer: Uint8Array): void {
+    // Without a callback: one that destroys the stream has Node make an error for whoever else might wait for the write.
+    stream.write(answer)
+    if (stream.writableLength === 0) {
+      // The kernel has it, as nearly always.
+      stream.destroy()
+      return
+    }
     stream.on('error', destroyItself)
-    stream.write(answer, () => stream.destroy())
-    if (stream.destroyed || stream.writableLength === 0) return
+    stream.end(() => stream.destroy())
     const leaving = new Leaving(stream)
     this.#leaving++
     this.#deadlines.within(this.#options.deadline, leaving)

@@ -2,7 +2,6 @@ import fastify, { type FastifyRequest } from 'fastify'
 import { said } from '../../src/admission/admission.ts'
 import { type HandshakeFacts, type Peer, readHandshake } from '../../src/admission/handshake-request.ts'
 import type { AdmissionPolicy } from '../../src/admission/policy.ts'
-import { reachedBy } from '../../src/admission/reached.ts'
 import type { Refusal } from '../../src/http/refusal.ts'
 
 export interface Given {
@@ -39,7 +38,7 @@ export function factsOf(given: Given = {}): HandshakeFacts {
 
 /** The first refusal of the steps that go by the request's own words. */
 export function refusalOf(facts: HandshakeFacts, admission: AdmissionPolicy): Refusal | undefined {
-  const request = { facts, reached: reachedBy(facts), policy: { admission } }
+  const request = { facts, policy: { admission } }
   for (const { check } of said) {
     const refusal = check(request)
     if (refusal !== undefined) return refusal

@@ -3,10 +3,8 @@ import { test } from 'node:test'
 import { checkFetchMetadata } from '../../src/admission/fetch-metadata.ts'
 import { factsOf } from './facts.ts'
 
-const own = 'https://app.example'
-
 function check(headers: Readonly<Record<string, string>>, sameOriginOnly: boolean) {
-  return checkFetchMetadata(factsOf({ headers }), sameOriginOnly, { own })
+  return checkFetchMetadata(factsOf({ headers }), sameOriginOnly)
 }
 
 for (const sameOriginOnly of [true, false]) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checkHost, compileHosts, effectiveHost } from '../../src/admission/host.ts'
+import { checkHost, compileHosts } from '../../src/admission/host.ts'
+import { effectiveHost } from '../../src/admission/reached.ts'
 import { isLoopbackHost, parseHost } from '../../src/http/authority.ts'
 import { factsOf } from './facts.ts'
 

@@ -19,7 +19,7 @@ function policyOf(
 
 /** The verdict of a policy that answers at once. */
 function now(value: string | undefined, policy: OriginPolicy, fromBrowser = false): Refusal | undefined {
-  const verdict = checkOrigin({ value, fromBrowser, own }, policy) ?? askOrigins(value, policy, request)
+  const verdict = checkOrigin({ origin: value, fromBrowser }, policy, own) ?? askOrigins(value, policy, request)
   assert.ok(!(verdict instanceof Promise))
   return verdict
 }
@@ -86,13 +86,12 @@ test("'same-origin' compares scheme, host and port", () => {
 })
 
 test("'same-origin' without a readable host admits nobody", () => {
-  const verdict = checkOrigin({ value: own, fromBrowser: false, own: undefined }, sameOrigin)
+  const verdict = checkOrigin({ origin: own, fromBrowser: false }, sameOrigin, undefined)
   assert.ok(verdict !== undefined)
 })
 
 test('a page on https whose handshake arrives unencrypted is told about trustProxy', () => {
-  const question = { value: own, fromBrowser: false, own: 'http://app.example' }
-  const verdict = checkOrigin(question, sameOrigin)
+  const verdict = checkOrigin({ origin: own, fromBrowser: false }, sameOrigin, 'http://app.example')
   assert.ok(verdict !== undefined && !(verdict instanceof Promise))
   assert.match(verdict.advice ?? '', /trustProxy/)
 })

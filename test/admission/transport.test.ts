@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { effectiveHost } from '../../src/admission/host.ts'
-import { checkTransport, effectiveScheme } from '../../src/admission/transport.ts'
+import { effectiveHost, effectiveScheme } from '../../src/admission/reached.ts'
+import { checkTransport } from '../../src/admission/transport.ts'
 import { factsOf, type Given } from './facts.ts'
 
 const trusted = { trusted: true, address: '192.0.2.7' }

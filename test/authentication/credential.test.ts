@@ -4,13 +4,13 @@ import { Socket } from 'node:net'
 import { test } from 'node:test'
 import {
   authorizationCredential,
-  headerLines,
   offeredProtocols,
   onlyHeader,
   protocolCredential,
   protocolsWithPrefix,
   RefusedCredential,
 } from '../../src/authentication/credential.ts'
+import { headerLines } from '../../src/http/header-lines.ts'
 
 function requestWith(...rawHeaders: string[]) {
   const raw = new IncomingMessage(new Socket())
@@ -20,7 +20,7 @@ function requestWith(...rawHeaders: string[]) {
 
 test('every line of a header is read, whatever the case of its name', () => {
   const request = requestWith('Cookie', 'a=1', 'X', 'y', 'cookie', 'b=2')
-  assert.deepEqual(headerLines(request, 'cookie'), ['a=1', 'b=2'])
+  assert.deepEqual(headerLines(request.raw, 'cookie'), ['a=1', 'b=2'])
 })
 
 test('SE-13 two Authorization headers are refused; Node alone would keep the first', () => {

@@ -38,11 +38,16 @@ async function projectFolder(t: TestContext): Promise<string> {
 export async function runToEnd(
   t: TestContext,
   args: readonly string[],
+  given: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly code: number | null; readonly said: string }> {
   const folder = await projectFolder(t)
   // Without the variable of a test run, in which a file would report to its parent and not run tests of its own.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
-  const run = spawn(process.execPath, [...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const run = spawn(process.execPath, [...args], {
+    cwd: folder,
+    env: { ...env, ...given },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   let said = ''
   run.stdout.on('data', (part) => {
     said += String(part)

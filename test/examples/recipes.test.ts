@@ -11,6 +11,7 @@ import { startBrowser } from '../harness/browser.ts'
 import { startOpenIdProvider } from '../harness/openid-provider.ts'
 import { startRedis } from '../harness/redis.ts'
 import { type ClientOptions, openSocket, statusOf } from '../harness/socket-client.ts'
+import { until } from '../harness/until.ts'
 import { runToEnd, startExample } from './example.ts'
 
 // Each recipe of docs/authentication.md, as it stands there: run, signed in to, and knocked on by somebody else.
@@ -235,6 +236,36 @@ test('several-nodes.ts: what is said on one node is heard on the other', async (
   clearInterval(speaking)
   assert.deepEqual(heard, { type: 'said', by: 'https://app.example|ada', text: '&lt;hello&gt;' })
   await Promise.all([listener.close(), speaker.close()])
+})
+
+test('emitter.ts: a script speaks in a room, logs a user out, and ends', async (t) => {
+  const redis = await startRedis()
+  t.after(() => redis.close())
+  const env = { REDIS_URL: redis.url, RELAY_SECRET: secret(), TOKEN_SECRET: secret() }
+  const server = await startExample(t, 'several-nodes.ts', env)
+  const { SignJWT } = await import('jose')
+  const tokenOf = (user: string) =>
+    new SignJWT({ jti: user })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setIssuer('https://app.example')
+      .setAudience('chat')
+      .setSubject(user)
+      .setIssuedAt()
+      .setExpirationTime('1m')
+      .sign(new TextEncoder().encode(env.TOKEN_SECRET))
+  const [ada, mallory] = await Promise.all(
+    ['ada', 'mallory'].map(async (user) =>
+      openSocket(socketOf(server.url), { headers: { authorization: `Bearer ${await tokenOf(user)}` } }),
+    ),
+  )
+  // Joining does not wait for Redis.
+  await until(async () => (await redis.cli('PUBSUB', 'NUMSUB', 'shop:room:lobby')).includes('1'), 'the room was heard')
+  const { code, said } = await runToEnd(t, ['emitter.ts'], env)
+  assert.equal(code, 0, said)
+  assert.equal(await mallory?.closed, 3000)
+  assert.equal((await ada?.hear('said'))?.text, 'We close at &lt;six&gt;.')
+  assert.equal(ada?.code, undefined)
+  await ada?.close()
 })
 
 for (const name of ['self-check.test.ts', 'conversation.test.ts']) {

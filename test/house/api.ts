@@ -20,7 +20,7 @@ const groups: readonly { readonly title: string; readonly paths: readonly string
   { title: 'The socket', paths: ['src/fastify.ts', 'src/ws/', 'src/connection/'] },
   { title: 'Sessions and authenticators', paths: ['src/session/', 'src/authentication/'] },
   { title: 'Text that leaves', paths: ['src/outbound/', 'src/sanitizing/', 'src/schema/'] },
-  { title: 'Several nodes', paths: ['src/relay/', 'src/redis/'] },
+  { title: 'Several nodes', paths: ['src/emitter.ts', 'src/relay/', 'src/redis/'] },
   { title: 'Errors, close codes and events', paths: ['src/errors', 'src/telemetry/'] },
   { title: 'For clients', paths: ['src/client/'] },
   { title: 'For tests', paths: ['src/testing/'] },

@@ -27,6 +27,7 @@ export function throwersOf({ exported, routes, socket }: Surface): Map<string, s
 function ownerOf(name: string): string {
   if (name === 'SecureWsInstance') return 'app.secureWs'
   if (name === 'Audience' || name === 'RouteAudience') return 'to(room)'
+  if (name === 'EmitterAudience') return 'emitter.to(room)'
   return name[0] === name[0]?.toLowerCase() ? name : `${name.charAt(0).toLowerCase()}${name.slice(1)}`
 }
 

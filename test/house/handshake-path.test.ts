@@ -50,7 +50,7 @@ const parts: readonly string[] = [
   'src/decorator.ts',
   'src/http/address.ts',
   'src/http/authority.ts',
-  'src/http/header-list.ts',
+  'src/http/header-lines.ts',
   'src/options/route.ts',
   'src/plugin.ts',
   'src/revocation/identities.ts',

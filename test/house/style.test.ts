@@ -90,11 +90,13 @@ test('the date is read only where something has one', () => {
     'src/authentication/ticket-store.ts',
     'src/authentication/ticket.ts', // expiresAt
     'src/client/wake.ts', // sleep, in which the other clocks may stand still
+    'src/emitter.ts', // of envelopes and revocations
     'src/plugin.ts', // handed to whoever asks for dates: named `now`, the other clock `uptime`
     'src/relay/memory-denials.ts', // at, until
     'src/relay/relay.ts', // of envelopes
     'src/session/until.ts', // in an advice
     'src/telemetry/audit.ts', // at
+    'src/testing/clock.ts', // which it moves
   ])
   const readers = source.filter((path) => /\bDate\.now\b|\bnew Date\(\)/.test(textOf(path)))
   assert.deepEqual(

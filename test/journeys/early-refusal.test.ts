@@ -280,6 +280,7 @@ test('a logger that throws costs one answer, and no process', async (t) => {
 function refusing(
   t: TestContext,
   deadline: number,
+  write: (bytes: Buffer, done: () => void) => void = () => {},
 ): { take(): { readonly stream: Duplex; readonly refused: boolean } } {
   const streams = new UpgradedStreams({
     deadline,
@@ -293,15 +294,37 @@ function refusing(
   return {
     take() {
       let refused = true
-      const stream = new Duplex({ read() {}, write() {} })
+      const stream = new Duplex({ read() {}, write: (bytes, _encoding, done) => write(bytes, done) })
       const raw = Object.assign(new IncomingMessage(new Socket()), { url: '/ws' })
-      streams.take(raw, stream, () => {
+      streams.take(raw, stream, Buffer.alloc(0), () => {
         refused = false
       })
       return { stream, refused }
     },
   }
 }
+
+test('a refused stream whose answer the kernel has goes in the same turn, after one write', (t) => {
+  const written: string[] = []
+  const { take } = refusing(t, 60_000, (bytes, done) => {
+    written.push(String(bytes))
+    done()
+  })
+  const { stream, refused } = take()
+  assert.deepEqual([refused, stream.destroyed, written.length], [true, true, 1])
+  assert.match(written[0] ?? '', /^HTTP\/1\.1 403/)
+})
+
+test('near miss: a refused stream stays until the kernel has its answer', async (t) => {
+  let taken = () => {}
+  const { take } = refusing(t, 60_000, (_bytes, done) => {
+    taken = done
+  })
+  const { stream } = take()
+  assert.equal(stream.destroyed, false)
+  taken()
+  await until(() => stream.destroyed, 'it went')
+})
 
 // A client that takes no answer is held until the kernel has it: those count, or a crowd of them would have no bound.
 test('while too many refused streams are still leaving, no other is answered here', (t) => {

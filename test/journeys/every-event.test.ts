@@ -105,6 +105,7 @@ async function decisions(t: { after(task: () => unknown): void }) {
       join: text,
       ask: text,
       leave: text,
+      lose: text,
       post: text,
       fail: text,
       pay: { ...text, replay: { window: 60_000 } },
@@ -117,6 +118,10 @@ async function decisions(t: { after(task: () => unknown): void }) {
   app.get('/all', { websocket: true, secureWs: secure }, (socket) => {
     socket.on('join', ({ text: room }) => socket.join(room, room === 'brief' ? { until: Date.now() + 1 } : {}))
     socket.on('ask', async ({ text: room }) => void (await socket.join(room, { authorize: () => false })))
+    socket.on('lose', () => {
+      socket.send(new Blob(['read later']))
+      socket.terminate()
+    })
     socket.on('leave', ({ text: room }) => socket.leave(room))
     socket.on('post', ({ text: body }) => socket.send(body.repeat(1_000)))
     socket.on('fail', () => {
@@ -193,6 +198,10 @@ test('each event of the catalogue is made on a real socket, with its level and i
   await fresh.hear('reply')
   fresh.send({ type: 'refresh', id: 2, token: 'stolen' })
   assert.equal(await fresh.closed, 3000)
+
+  const loses = await openSocket(url, as({ id: 'loses', ...user }))
+  loses.send({ type: 'lose', text: 'x' })
+  await loses.closed
 
   const asked = await openSocket(url, as({ id: 'asked', ...user }))
   const ends = await openSocket(url, as({ id: 'ends', ...user, expiresAt: Date.now() + 1_500 }))

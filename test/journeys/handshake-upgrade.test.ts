@@ -45,6 +45,7 @@ const attacks: readonly (readonly [name: string, asked: Asked, status: number, c
   ['X-2 DELETE of an unknown path', { method: 'DELETE', target: '/nowhere' }, 400, 'SWS_BAD_HANDSHAKE'],
   ['X-2 OPTIONS of everything', { method: 'OPTIONS', target: '*' }, 400, 'SWS_BAD_HANDSHAKE'],
   ['X-2 two Upgrade tokens', { headers: { Upgrade: 'websocket, h2c' } }, 400, 'SWS_BAD_HANDSHAKE'],
+  ['X-2 two Upgrade lines', { headers: { Upgrade: ['h2c', 'WebSocket'] } }, 400, 'SWS_BAD_HANDSHAKE'],
   ['X-2 a plain route', { target: '/plain' }, 404, 'SWS_NOT_A_SOCKET_ROUTE'],
   ['X-2 an unknown path', { target: '/nowhere' }, 404, 'SWS_NOT_A_SOCKET_ROUTE'],
   [

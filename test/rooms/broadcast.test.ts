@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { dangerouslyTrustHtml, Encoded } from '../../src/outbound/encoded.ts'
-import { packBroadcast, unpackBroadcast } from '../../src/rooms/broadcast.ts'
+import { packBroadcast, packSend, unpackBroadcast } from '../../src/rooms/broadcast.ts'
 
 const envelope = { id: 'b', rooms: ['a', 'b'], except: ['s'] }
 const travelled = (message: unknown) => unpackBroadcast(packBroadcast({ ...envelope, message }))
@@ -15,6 +15,14 @@ test('what JSON can hold arrives as JSON would say it, with its rooms and except
   )
   assert.equal(unpackBroadcast(packBroadcast({ ...envelope, encode: 'json', message: 1 }))?.encode, 'json')
   assert.equal(unpackBroadcast(packBroadcast({ ...envelope, latest: 'price', message: 1 }))?.latest, 'price')
+})
+
+test('what no node could send is refused where it is packed, and does not vanish on the way', () => {
+  for (const message of [undefined, () => 1, Symbol('x'), { toJSON: () => undefined }, 1n, new Map([[1, 2]])]) {
+    assert.throws(() => travelled(message), { code: 'SWS_NOT_ENCODABLE' })
+  }
+  assert.throws(() => packSend(['a'], [], 'x', { encode: 'htm' as never }), { code: 'SWS_BAD_OPTION' })
+  assert.equal(unpackBroadcast(packSend(['a'], [], null, { encode: 'none' }))?.message, null)
 })
 
 test('finished markup and bytes stay what they are, wherever they stand', () => {

@@ -1,0 +1,43 @@
+import type { Denial } from '../session/denials.ts'
+import { type Bus, controlTopic, roomTopic } from './bus.ts'
+import { envelopeLimit, mostSubjects, type RelayMessage, sealEnvelope } from './envelope.ts'
+
+export interface SenderOptions {
+  readonly bus: Bus
+  /** Unique per start of whoever sends. */
+  readonly nodeId: string
+  readonly now: () => number
+}
+
+/** Signs what this process has to say, and hands it to the bus. */
+export interface Sender {
+  /** Rejects, or throws, when the bus has not taken it. */
+  send(message: RelayMessage): Promise<void>
+}
+
+/** The topic that a message travels on. */
+export function topicOf(message: RelayMessage): string {
+  return message.kind === 'room' ? roomTopic(message.room) : controlTopic
+}
+
+/** Denials as messages, so many in each as an envelope holds. */
+export function closing(denials: readonly Denial[]): RelayMessage[] {
+  const messages: RelayMessage[] = []
+  for (let from = 0; from < denials.length; from += mostSubjects) {
+    messages.push({ kind: 'identity', verb: 'close', subjects: denials.slice(from, from + mostSubjects) })
+  }
+  return messages
+}
+
+export function createSender({ bus, nodeId, now }: SenderOptions): Sender {
+  let sequence = 0
+  return {
+    send(message) {
+      sequence++
+      const topic = topicOf(message)
+      const payload = sealEnvelope(topic, { node: nodeId, sequence, at: now(), message }, bus.secret)
+      if (payload.length > envelopeLimit) throw new RangeError(`envelope larger than ${envelopeLimit} characters`)
+      return bus.publish(topic, payload)
+    },
+  }
+}
