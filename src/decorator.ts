@@ -8,6 +8,7 @@ import { createDrain, type DrainReport } from './connection/drain.ts'
 import type { Held } from './connection/held.ts'
 import type { MemoryBudget } from './connection/memory.ts'
 import type { Sweep } from './connection/sweep.ts'
+import { type Contract, type ContractOptions, describeRoutes } from './contract/contract.ts'
 import { badOption, SecureWsError } from './errors.ts'
 import { type BusHealth, createHealthHandler, type HealthHandler } from './health.ts'
 import type { Node, Revoked, RoomMember } from './node.ts'
@@ -154,6 +155,12 @@ export interface SecureWsInstance {
   readonly health: HealthHandler
   /** The policy in force on each route, as plain values without secrets. */
   explain(): readonly object[]
+  /**
+   * An AsyncAPI 3 document of every declared route: messages and replies with their schemas, credentials, errors, close codes,
+   * limits. It is for those who write a client; who may connect, and from where, is not in it.
+   * @throws SecureWsError `SWS_BAD_OPTION` for a `server` that is no URL of a WebSocket server
+   */
+  contract(options?: ContractOptions): Contract
   /** Closes every socket with 1012, in batches, and admits nobody any more. Resolves when all are gone, with what it did. */
   drain(): Promise<DrainReport>
 }
@@ -170,6 +177,20 @@ export interface InstanceSurroundings {
   readonly audit: Audit
   readonly http: HttpSession
   readonly guard: (path: string, policy: GuardPolicy) => void
+}
+
+function contractOf(routes: readonly RoutePolicy[], options: ContractOptions): Contract {
+  const { server } = options
+  if (server !== undefined && !/^wss?:$/.test(URL.parse(server)?.protocol ?? '')) {
+    throw badOption('contract.server', server, "Write a URL such as 'wss://api.example'.")
+  }
+  const own = routes.filter(({ passesOn }) => passesOn !== true)
+  const described = describeRoutes(
+    own.map((route) => route.describe()),
+    options,
+  )
+  // By way of JSON, as `explain`: whatever the document is written to or compared with gets nothing of ours.
+  return JSON.parse(JSON.stringify(described))
 }
 
 export function createInstance(surroundings: InstanceSurroundings) {
@@ -272,6 +293,7 @@ export function createInstance(surroundings: InstanceSurroundings) {
     health: createHealthHandler(() => ({ drain: drain.report, bus: node.busHealth })),
     // By way of JSON: a copy, without members that say nothing, and certain to be plain.
     explain: () => routes.map((route): object => JSON.parse(JSON.stringify(route.explain()))),
+    contract: (options = {}) => contractOf(routes, options),
     drain: () => drain.start(),
   }
 

@@ -33,6 +33,8 @@ export interface Authentication {
   readonly refreshable: boolean
   /** The credential that each authenticator looks for, in words for a developer. */
   readonly looksFor: readonly string[]
+  /** The credentials that a contract may describe, by method. */
+  readonly schemes: readonly { readonly method: string; readonly scheme: object }[]
   /** Only tickets are known, and no member can say whom to issue one to. */
   readonly ticketAlone: boolean
   /** Without a promise where the authenticator needs none. Never throws, never rejects. */
@@ -69,13 +71,16 @@ export function compileAuthentication(option: unknown, path: string, now: () => 
     anonymous,
     ambient,
     ticketAlone: isTicketAlone(authenticators),
+    schemes: steps.flatMap(({ method, authenticator: { scheme } }) =>
+      scheme === undefined ? [] : [{ method, scheme }],
+    ),
     looksFor: authenticators.flatMap(({ looksFor }) => looksFor ?? []),
     refreshable: authenticators.some((one) => one.refresh !== undefined),
     authenticate: anonymous ? () => nobody : (request) => authenticateBy(steps, request, now),
     peek: anonymous ? () => nobody : (request) => authenticateBy(steps, request, now, peekAt),
     async revalidate(signedIn) {
-      const { askAgain, session } = signedIn
-      const answer = askAgain === undefined ? true : await askAgain(session)
+      const { askAgain, session, named } = signedIn
+      const answer = askAgain === undefined ? true : await askAgain(session, named)
       return answer === true ? continuedAsItWas(signedIn, now()) : continued(signedIn, answer || null, now())
     },
     async refresh(signedIn, method, token) {
@@ -131,7 +136,7 @@ function isAskedAgain({ revalidate, asksAgain }: Authenticator): boolean {
 
 function continued(current: SignedIn, next: unknown, now: number): SignedIn | null {
   try {
-    const signedIn = checkedSession(next, now, current.askAgain, current.identity.issuedAt)
+    const signedIn = checkedSession(next, now, current.askAgain, current.identity.issuedAt, current.named)
     return signedIn !== null && isSameIdentity(current.identity, signedIn.identity) ? signedIn : null
   } catch {
     return null

@@ -25,6 +25,11 @@ export interface Authenticator {
   readonly ambient: boolean
   /** The credential it looks for, and how that gets there: for a developer whose request had none. */
   readonly looksFor?: string
+  /**
+   * The credential as AsyncAPI describes it (a Security Scheme Object), for `app.secureWs.contract()`, which anybody may read. Left
+   * out: the contract says nothing of it.
+   */
+  readonly scheme?: Readonly<Record<string, unknown>>
   /** Asked when nobody was found: does the request carry a good credential of this kind, of a session that is not known? */
   recognises?(request: FastifyRequest): boolean
   /** Options in use that weaken a guard, for the one warning at startup. */

@@ -40,6 +40,7 @@ export function basic(options: BasicOptions): Authenticator {
   return {
     name: 'basic',
     ambient: true,
+    scheme: { type: 'http', scheme: 'basic' },
     looksFor: '`Authorization: Basic ...` (in a URL: `ws://user:password@host`, from programs)',
     async authenticate(request) {
       const credential = authorizationCredential(request, 'basic')

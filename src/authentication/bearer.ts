@@ -52,6 +52,7 @@ export function bearer(options: BearerOptions): Authenticator {
     ambient: false,
     looksFor:
       "`Authorization: Bearer <token>`, or from a page a sub-protocol: `new WebSocket(url, ['secure-ws', 'bearer.' + token])`",
+    scheme: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: waysInWords(plan) },
     loosened: queryName === undefined ? [] : ['bearer.dangerouslyAllowQueryToken'],
     credentialProtocols: (offered) => protocolsWithPrefix(offered, bearerPrefix),
     authenticate(request) {
@@ -73,6 +74,13 @@ export function bearer(options: BearerOptions): Authenticator {
     },
     ...(revalidate === undefined ? {} : { revalidate }),
   }
+}
+
+/** The ways a token may travel, for whoever reads the contract. A token in a URL is not among them: it is for those who know. */
+function waysInWords({ from }: BearerPlan): string {
+  const header = from.has('authorization') && '`Authorization: Bearer <token>`'
+  const protocol = from.has('protocol') && `\`${bearerPrefix}<token>\` among the offered sub-protocols`
+  return [header, protocol].filter((way) => way !== false).join(', or ')
 }
 
 /** RFC 6750 section 2: a request carries a token in one way only. Two are refused, whether or not they are equal. */

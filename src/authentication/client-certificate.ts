@@ -42,6 +42,7 @@ export function clientCertificate(options: ClientCertificateOptions): Authentica
   return {
     name: 'clientCertificate',
     ambient: true,
+    scheme: { type: 'X509' },
     authenticate(request) {
       const socket = request.raw.socket
       if (!isTls(socket)) return null

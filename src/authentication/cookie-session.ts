@@ -2,11 +2,12 @@ import type { FastifyReply } from 'fastify'
 import { badOption } from '../errors.ts'
 import { headerLines } from '../http/header-lines.ts'
 import { wholeNumber } from '../option-checks.ts'
+import { readSecrets, type Secret } from '../secrets.ts'
 import type { AskAgain } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import { type Authenticator, type FoundSession, factories } from './authenticator.ts'
 import { cookieValue } from './cookie-header.ts'
-import { type CookieSignature, cookieSignature } from './cookie-signature.ts'
+import { type CookieSignature, datedCookieSignature } from './cookie-signature.ts'
 import { RefusedCredential } from './credential.ts'
 import { refuseNoFunction, refuseUnknownOptions } from './known-options.ts'
 import { known } from './known-session.ts'
@@ -14,10 +15,10 @@ import { known } from './known-session.ts'
 /** Options of `cookieSession`. */
 export interface CookieSessionOptions {
   /**
-   * At least 32 bytes, for HMAC-SHA-256. A list rotates: the first signs, all of them verify. Use it for nothing else, or
-   * choose `cookie.signs: 'name-and-value'`.
+   * At least 32 bytes, for HMAC-SHA-256. A list rotates: the first signs, all of them verify, each until its `validUntil` if
+   * it is written `{ secret, validUntil }`. Use it for nothing else, or choose `cookie.signs: 'name-and-value'`.
    */
-  readonly secret: string | Buffer | readonly (string | Buffer)[] | undefined
+  readonly secret: Secret | readonly Secret[] | undefined
   /** The cookie itself. Default: see `SessionCookieOptions`. */
   readonly cookie?: SessionCookieOptions
   /**
@@ -55,14 +56,14 @@ export interface CookieSession extends Authenticator {
   /**
    * Appends `Set-Cookie` with the signed id: Secure, HttpOnly, SameSite=Strict, Path=/, no Domain. Call it with a new
    * id after every login.
-   * @throws SecureWsError `SWS_BAD_OPTION` for an id that is no well-formed string of 1 to 512 characters
+   * @throws SecureWsError `SWS_BAD_OPTION` for an id that is no well-formed string of 1 to 512 characters, and when every
+   * secret is past its `validUntil`
    */
   setSessionCookie(reply: Pick<FastifyReply, 'header'>, id: string): void
   /** Makes the browser forget the cookie. It ends no session: delete it from your store, and `revoke` it. */
   clearSessionCookie(reply: Pick<FastifyReply, 'header'>): void
 }
 
-const leastSecretBytes = 32
 const longestId = 512
 /** A signed, percent-encoded id of 512 characters fits; a longer value is refused before any HMAC. */
 const longestValue = 4096
@@ -82,21 +83,26 @@ export function cookieSession(options: CookieSessionOptions): CookieSession {
   refuseNoFunction(`${path}.revalidate`, options.revalidate, '`(session) => sessions.has(session.id)`')
   const { load } = options
   const cookie = compiledCookie(options.cookie, `${path}.cookie`)
-  const signature = cookieSignature(secretsOf(options.secret, `${path}.secret`))
+  const now = () => Date.now()
+  const signature = datedCookieSignature(readSecrets(options.secret, `${path}.secret`, howToMakeOne, now()), now)
   const signedName = cookie.signs === 'name-and-value' ? `${cookie.name}=` : ''
   // The cookie may name a row whose session has an id of its own: `load` is asked again for what the cookie said.
-  const askAgainBy = (id: string): AskAgain => options.revalidate ?? (() => load(id))
+  const { revalidate } = options
+  const askAgain: AskAgain =
+    revalidate === undefined ? (_session, named = '') => load(named) : (session) => revalidate(session)
+  const facts = { askAgain }
 
   return {
     name: 'cookieSession',
     ambient: true,
     cookieName: cookie.name,
+    scheme: { type: 'httpApiKey', in: 'cookie', name: cookie.name },
     loosened: cookie.loosened,
     authenticate(request) {
       const value = cookieValue(headerLines(request.raw, 'cookie'), cookie.name)
       if (value === undefined) return null
       const id = signedId(value, signature, signedName)
-      return known(load(id), { askAgain: askAgainBy(id) })
+      return known(load(id), facts, id)
     },
     looksFor: `a signed cookie named \`${cookie.name}\`: set it with \`setSessionCookie(reply, id)\` when somebody signs in (browsers keep it over https and on http://localhost, and send it with pages of this site)`,
     recognises(request) {
@@ -168,20 +174,6 @@ function compiledCookie(options: SessionCookieOptions = {}, path: string) {
     maxAge: maxAge === undefined ? '' : `; Max-Age=${maxAge}`,
     loosened: prefixed ? [] : [`${path}.dangerouslyAllowUnprefixedName`],
   }
-}
-
-/** All as bytes, so that a list may mix strings and buffers. The errors never show a secret, not even a short one. */
-function secretsOf(secret: unknown, path: string): Buffer[] {
-  const list: unknown[] = Array.isArray(secret) ? secret : [secret]
-  if (list.length === 0) throw badOption(path, secret, howToMakeOne)
-  return list.map((one, at) => {
-    const where = Array.isArray(secret) ? `${path}[${at}]` : path
-    if (typeof one !== 'string' && !Buffer.isBuffer(one))
-      throw badOption(where, one === undefined ? one : typeof one, howToMakeOne)
-    const bytes = Buffer.from(one)
-    if (bytes.length < leastSecretBytes) throw badOption(where, `${bytes.length} bytes long`, howToMakeOne)
-    return bytes
-  })
 }
 
 factories.set(cookieSession, 'cookieSession({ secret, load })')

@@ -1,4 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto'
+import { badOption } from '../errors.ts'
+import { type Dated, stillValid } from '../secrets.ts'
 
 export interface CookieSignature {
   sign(value: string): string
@@ -37,6 +39,29 @@ export function cookieSignature(secrets: readonly Buffer[]): CookieSignature {
       })
       return isRight ? value : undefined
     },
+  }
+}
+
+/** As `cookieSignature`, by the secrets that count when it is asked. Nobody's signature is right once all of them are over. */
+export function datedCookieSignature(secrets: readonly Dated<Buffer>[], now: () => number): CookieSignature {
+  const valid = stillValid(secrets, now)
+  let madeOf: readonly Buffer[] = []
+  let made: CookieSignature | undefined
+  const current = (): CookieSignature | undefined => {
+    const list = valid()
+    if (list !== madeOf) {
+      madeOf = list
+      made = list.length === 0 ? undefined : cookieSignature(list)
+    }
+    return made
+  }
+  return {
+    sign(value) {
+      const signature = current()
+      if (signature !== undefined) return signature.sign(value)
+      throw badOption('cookieSession.secret', 'past its `validUntil`', 'Every secret is over: add one, in front.')
+    },
+    verify: (signed) => current()?.verify(signed),
   }
 }
 

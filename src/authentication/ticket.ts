@@ -112,6 +112,10 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
   return {
     name: 'ticket',
     ambient: false,
+    scheme: {
+      ...{ type: 'httpApiKey', in: 'header', name: 'Sec-WebSocket-Protocol' },
+      description: `\`${ticketPrefix}<ticket>\` among the offered sub-protocols: once, for one route, soon.`,
+    },
     looksFor:
       "a ticket: `new WebSocket(url, ['secure-ws', ticket.protocol])`, with what `app.secureWs.issueTicket` returned",
     store,
@@ -141,7 +145,7 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
         expiresAt,
         issuedAt: signedIn?.identity.issuedAt ?? now,
         // Never given to a store that would serialize it.
-        ...(store.keepsSessions === true ? { session, askAgain: signedIn?.askAgain } : {}),
+        ...(store.keepsSessions === true ? { session, askAgain: questionOf(signedIn) } : {}),
       }
       await store.put(hashOf(value), stored, expiresAt - now)
       return { ticket: value, protocol: ticketPrefix + value, expiresAt }
@@ -200,3 +204,8 @@ function isStore(store: unknown): store is TicketStore {
 }
 
 factories.set(ticket, 'ticket()')
+
+/** The question about a session that was accepted, with all that it is told. */
+function questionOf({ askAgain, named }: Partial<SignedIn> = {}): AskAgain | undefined {
+  return askAgain === undefined ? undefined : (session) => askAgain(session, named)
+}

@@ -10,6 +10,8 @@ import { refuse } from './verdict.ts'
 /** A schema ready for messages. */
 export interface MessageSchema {
   refuse(message: object): Refusal | undefined
+  /** As it was declared, and as nobody can change it any more. */
+  readonly plain: PlainSchema
   /** The cleaning of a message that the schema has admitted; `undefined` when nothing is to be sanitized. */
   readonly cleaning: Plan | undefined
 }
@@ -29,6 +31,7 @@ export function compileSchema(schema: unknown, envelope: readonly string[], path
   refuseEnvelope(plain, { root: plain, envelope, path, seen: new Set() })
   const tree = compilePlain(plain, path, false)
   return {
+    plain,
     cleaning: planCleaning(plain, path),
     refuse(message) {
       const { fault } = checkValue(tree, message)

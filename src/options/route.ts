@@ -2,6 +2,7 @@ import { createEnforcement, type Enforcement, resolveEnforce } from '../admissio
 import { type AdmissionPolicy, compileAdmission } from '../admission/policy.ts'
 import { type Authentication, compileAuthentication, refuseTicketAlone } from '../authentication/authentication.ts'
 import type { SocketPolicy } from '../connection/admitted.ts'
+import type { ContractRoute } from '../contract/contract.ts'
 import { badOption, SecureWsError } from '../errors.ts'
 import { compileInbound, type ReceiveRule, type Senders } from '../inbound/inbound.ts'
 import type { ReplayGuard } from '../inbound/replay.ts'
@@ -17,6 +18,7 @@ import { markingRefused } from '../outbound/refused-html.ts'
 import { declaresHtml } from '../schema/declares-html.ts'
 import { toJsonSchema } from '../schema/standard-schema.ts'
 import type { Session } from '../session/session.ts'
+import { copyOutputs, describedRoute } from './described.ts'
 import { type Limits, resolveRouteLimits } from './limits.ts'
 import { oneOf, resolveAdmission, routeKeys, type Settings, saysAnythingOnAdmission } from './options.ts'
 
@@ -39,6 +41,8 @@ export interface RoutePolicy {
   /** Whether a field of it is HTML, for which the sanitizer must work. */
   readonly declaresHtml: boolean
   explain(): object
+  /** The route as its clients may know it. Of a guarded path there is nothing to tell: its messages are another server's. */
+  describe(): ContractRoute
 }
 
 export interface RouteSurroundings {
@@ -99,6 +103,8 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
     ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
     ...createEnforcement(settings.enforce, now).loosened,
   ]
+  const reply = compileReplies({ receives, path, undeclared: sends === undefined, sanitizeHtml: forOutput, warn })
+  const outputs = copyOutputs(receives, sends, path)
   refuseTicketAlone(authentication, `${path}.authenticate`)
   refuseHijacking({ admission, enforcement, authentication }, settings.dangerouslyAllowAmbientCredentials, path)
 
@@ -115,7 +121,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       inbound,
       types: receives === undefined ? undefined : new Set(Object.keys(receives)),
       binary: binary !== undefined,
-      reply: compileReplies({ receives, path, undeclared: sends === undefined, sanitizeHtml: forOutput, warn }),
+      reply,
       outbound,
       encode,
       limits,
@@ -147,6 +153,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       sends: sends === undefined ? 'anything' : Object.keys(sends),
       limits: structuredClone(limits),
     }),
+    describe: () => describedRoute({ url, authentication, protocols, encode, binary, inbound, outputs, limits }),
   }
 }
 

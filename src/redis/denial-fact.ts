@@ -11,7 +11,7 @@ export function writeFact(denial: Denial, keys: readonly KeyObject[]): readonly 
   const name = `${denial.kind}:${denial.id}`
   const said = `${denial.at}:${denial.until}`
   const [key] = keys
-  if (key === undefined) throw new TypeError('no key to sign with')
+  if (key === undefined) throw new Error('every secret of the bus is past its `validUntil`')
   return [name, `${said}:${sign(key, about, `${name}=${said}`)}`]
 }
 
@@ -26,24 +26,35 @@ export interface ReadFact {
   readonly denial?: Denial
   /** One of them cannot be read, or was signed by somebody else. */
   readonly isForged: boolean
+  /** One of them was signed by a key that signs no more, and will not be known for ever. */
+  readonly isOutdated: boolean
 }
 
 /** Total: Redis is written by whoever can reach it. */
 export function readFact(name: string, kept: string, keys: readonly KeyObject[]): ReadFact {
   let denial: Denial | undefined
   let isForged = kept === ''
+  let isOutdated = false
   const parts = kept.split(' ', 3)
   for (const part of parts.length > 2 ? [''] : parts) {
     const one = readPart(name, part, keys)
     if (one === undefined) isForged = true
-    else denial = denial === undefined ? one : laterOf(one, denial)
+    else denial = denial === undefined ? one.denial : laterOf(one.denial, denial)
+    isOutdated ||= one?.isOutdated ?? false
   }
-  return { ...(denial && { denial }), isForged }
+  return { ...(denial && { denial }), isForged, isOutdated }
 }
 
-function readPart(name: string, part: string, keys: readonly KeyObject[]): Denial | undefined {
+function readPart(
+  name: string,
+  part: string,
+  keys: readonly KeyObject[],
+): { readonly denial: Denial; readonly isOutdated: boolean } | undefined {
   const [, at = '', until = '', signature = ''] = /^(\d{1,16}):(\d{1,16}):([A-Za-z0-9_-]{43})$/.exec(part) ?? []
-  if (!isSigned(signature, about, `${name}=${at}:${until}`, keys)) return undefined
+  const said = `${name}=${at}:${until}`
+  const isOutdated = !isSigned(signature, about, said, keys.slice(0, 1))
+  if (isOutdated && !isSigned(signature, about, said, keys.slice(1))) return undefined
   const [kind, id] = name.split(':')
-  return parseDenial({ kind, id, at: Number(at), until: Number(until) })
+  const denial = parseDenial({ kind, id, at: Number(at), until: Number(until) })
+  return denial && { denial, isOutdated }
 }

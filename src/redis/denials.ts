@@ -170,8 +170,12 @@ function positionOf(cursor: string | undefined): Position {
 /** How often a fact that was refused is replaced before somebody else who writes there is believed to be faster. */
 const attempts = 3
 
-/** @param secret keys that sign what is stored: the first one signs, all of them verify */
-export function redisDenials(commands: RedisCommands, channel: string, secret: readonly KeyObject[]): DenialStore {
+/** @param secret keys that sign what is stored, as they are now: the first one signs, all of them verify */
+export function redisDenials(
+  commands: RedisCommands,
+  channel: string,
+  secret: () => readonly KeyObject[],
+): DenialStore {
   const prefix = `${channel}:{${channel}:denials}`
   const keys = [`${prefix}:log`, `${prefix}:until`, `${prefix}:facts`] as const
 
@@ -182,15 +186,15 @@ export function redisDenials(commands: RedisCommands, channel: string, secret: r
       const before = known.get(`${denial.kind}:${denial.id}`)
       const both = before === undefined ? denial : laterOf(before, denial)
       known.set(`${denial.kind}:${denial.id}`, both)
-      return writeFact(both, secret)
+      return writeFact(both, secret())
     }
     let open = [...new Map(denials.map(factOf))].map(([name, fact]) => [name, fact, ''])
     for (let attempt = 0; attempt < attempts; attempt++) {
       const beside = pairsOf(await commands.run(denyScript, keys, randomUUID(), ...open.flat()))
       // A fact with a far end that nobody signed must not keep ours out, nor take along one that was signed.
       open = beside.flatMap(([name, kept]) => {
-        const { denial = known.get(name), isForged } = readFact(name, kept, secret)
-        return isForged && denial !== undefined ? [[...factOf(denial), kept]] : []
+        const { denial = known.get(name), isForged, isOutdated } = readFact(name, kept, secret())
+        return (isForged || isOutdated) && denial !== undefined ? [[...factOf(denial), kept]] : []
       })
       if (open.length === 0) return
     }
@@ -212,9 +216,11 @@ export function redisDenials(commands: RedisCommands, channel: string, secret: r
       if (!/^\d+$/.test(after)) throw new TypeError('the denial store holds something else')
       const denials: Denial[] = []
       const refused: string[] = []
+      const outdated = new Set<string>()
       for (const [name, kept] of pairsOf(answer.at(-1))) {
-        const { denial, isForged } = readFact(name, kept, secret)
+        const { denial, isForged, isOutdated } = readFact(name, kept, secret())
         if (denial !== undefined) denials.push(denial)
+        if (isOutdated) outdated.add(name)
         if (isForged) refused.push(name)
       }
       // Only where everything is read, or two nodes that know no better would go on telling each other.
@@ -223,6 +229,7 @@ export function redisDenials(commands: RedisCommands, channel: string, secret: r
       return {
         denials,
         refused,
+        outdated,
         cursor: scanning ? `${epoch} scan ${scan} ${after}` : `${epoch} ${after}`,
         more: more === '1',
         reset: reset === '1',

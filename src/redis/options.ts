@@ -1,5 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import { badOption } from '../errors.ts'
+import { readSecrets, type Secret, stillValid } from '../secrets.ts'
 import { type RedisClient, type RedisSource, redisSource } from './client.ts'
 import { type RedisTls, redisUrlSource } from './url.ts'
 
@@ -26,8 +27,11 @@ export interface RedisBusOptions {
    * silently join applications that happen to use one Redis. No `:` in it, so that no prefix can begin with another one's.
    */
   readonly channel: string
-  /** 32 bytes or more, shared by all nodes; a list to rotate: the first signs, all verify. Who only has Redis cannot forge. */
-  readonly secret: string | Uint8Array | readonly (string | Uint8Array)[]
+  /**
+   * 32 bytes or more, shared by all nodes; a list to rotate: the first signs, all verify, each until its `validUntil` if it is
+   * written `{ secret, validUntil }`. Who only has Redis cannot forge.
+   */
+  readonly secret: Secret | readonly Secret[]
   /** Most that the clocks of two nodes may differ, in ms, 1,000 to 600,000. Default 30,000. */
   readonly clockSkew?: number
   /**
@@ -43,7 +47,7 @@ export interface RedisBusPlan {
   readonly channel: string
   readonly clockSkew: number
   readonly leaseTtl: number
-  readonly secret: readonly KeyObject[]
+  readonly secret: () => readonly KeyObject[]
 }
 
 const optionNames = ['url', 'tls', 'allowInsecureTransport', 'client', 'channel', 'secret', 'clockSkew', 'leaseTtl']
@@ -101,19 +105,16 @@ export function compileRedisBus(options: RedisBusOptions): RedisBusPlan {
   return { channel, clockSkew, leaseTtl, secret: compileSecret(secret, channel), source }
 }
 
-/** The values themselves are never shown in an error, nor by printing the bus: a KeyObject prints as its type. */
-function compileSecret(secret: unknown, channel: string): KeyObject[] {
-  const list: unknown[] = Array.isArray(secret) ? secret : [secret]
-  const advice =
-    'Write 32 bytes or more, the same on every node, e.g. from `node -p "crypto.randomBytes(32).toString(\'base64\')"`; a list to rotate.'
-  if (list.length === 0) throw badOption('redisBus.secret', [], advice)
-  return list.map((one, index) => {
-    const path = Array.isArray(secret) ? `redisBus.secret[${index}]` : 'redisBus.secret'
-    if (one === undefined) throw badOption(path, undefined, advice)
-    if (typeof one !== 'string' && !(one instanceof Uint8Array)) throw badOption(path, `of type ${typeof one}`, advice)
-    const bytes = Buffer.from(one)
-    if (bytes.length < 32) throw badOption(path, `${bytes.length} bytes long`, advice)
+const howToMakeOne =
+  'Write 32 bytes or more, the same on every node, e.g. from `node -p "crypto.randomBytes(32).toString(\'base64\')"`; a list to rotate.'
+
+/** The keys that count when they are asked for. Printing the bus shows none of them: a KeyObject prints as its type. */
+function compileSecret(secret: unknown, channel: string): () => readonly KeyObject[] {
+  const now = () => Date.now()
+  const keys = readSecrets(secret, 'redisBus.secret', howToMakeOne, now()).map(({ value, validUntil }) => ({
     // Its own key per prefix: two applications that share a secret by mistake still do not understand each other.
-    return createSecretKey(createHmac('sha256', bytes).update(`fastify-secure-ws relay ${channel}`).digest())
-  })
+    value: createSecretKey(createHmac('sha256', value).update(`fastify-secure-ws relay ${channel}`).digest()),
+    validUntil,
+  }))
+  return stillValid(keys, now)
 }

@@ -134,7 +134,9 @@ export function connectRedisBus(
   return {
     name: 'redis',
     channel,
-    secret,
+    get secret() {
+      return secret()
+    },
     clockSkew,
     leaseTtl,
     commands,

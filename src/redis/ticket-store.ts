@@ -7,7 +7,7 @@ import { isSigned, sign } from '../relay/signature.ts'
 export interface TicketRedis {
   /** The prefix of every key. */
   readonly channel: string
-  /** The keys that sign what is stored. */
+  /** The keys that sign what is stored, read each time. */
   readonly secret?: readonly KeyObject[]
   /** The connection. */
   readonly commands: { send(key: string, ...args: readonly string[]): Promise<unknown> }
@@ -21,22 +21,24 @@ export interface TicketRedis {
  * @throws SecureWsError `SWS_BAD_OPTION` when it is given anything but a Redis bus.
  */
 export function redisTickets(bus: TicketRedis): TicketStore {
-  const [key, ...olderKeys] = bus?.secret ?? []
-  if (typeof bus?.commands?.send !== 'function' || typeof bus.channel !== 'string' || key === undefined) {
+  if (typeof bus?.commands?.send !== 'function' || typeof bus.channel !== 'string' || bus.secret?.[0] === undefined) {
     throw badOption('redisTickets', typeof bus, 'Pass the bus: const bus = redisBus({ ... }); redisTickets(bus).')
   }
   const { channel, commands } = bus
-  const keys = [key, ...olderKeys]
+  /** Those that count now: a key may have an end. */
+  const keys = () => bus.secret ?? []
   const nameOf = (hash: string) => `${channel}:ticket:${hash}`
   const read = async (hash: string, ...command: readonly string[]): Promise<StoredTicket | undefined> => {
     if (!isHash(hash)) return undefined
     const value = await commands.send(nameOf(hash), ...command, nameOf(hash))
-    return typeof value === 'string' ? open(value, hash, keys) : undefined
+    return typeof value === 'string' ? open(value, hash, keys()) : undefined
   }
 
   return {
     async put(hash, { session: _, askAgain: _askAgain, ...ticket }, ttlMs) {
       if (!isHash(hash)) throw new TypeError('not the hash of a ticket')
+      const [key] = keys()
+      if (key === undefined) throw new Error('every secret of the bus is past its `validUntil`')
       const text = JSON.stringify(ticket)
       const value = `${sign(key, aboutTicket(hash), text)}.${text}`
       // NX: two tickets with one hash cannot happen; if it does, the second one is not issued.

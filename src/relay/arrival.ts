@@ -5,7 +5,8 @@ import { createReplayWindow } from './replay-window.ts'
 export interface ArrivalOptions {
   readonly nodeId: string
   readonly clockSkew: number
-  readonly keys: readonly KeyObject[] | undefined
+  /** The keys that count now. */
+  readonly keys: () => readonly KeyObject[] | undefined
 }
 
 export type Arrival =
@@ -22,7 +23,7 @@ export function createArrivals({ nodeId, clockSkew, keys }: ArrivalOptions) {
   const replays = createReplayWindow(2 * clockSkew + 1_000)
 
   return (topic: string, room: string | undefined, payload: string, now: number, uptime: number): Arrival => {
-    const opened = openEnvelope(topic, payload, keys)
+    const opened = openEnvelope(topic, payload, keys())
     if (typeof opened === 'string') return { refused: opened }
     if (opened.node === nodeId) return { echo: true }
     if (Math.abs(now - opened.at) > clockSkew) return { refused: 'stale' }

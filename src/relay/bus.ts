@@ -28,7 +28,10 @@ export interface Bus {
   /** Gives back every connection and timer. */
   close(): Promise<void>
 
-  /** Keys that sign envelopes: the first one signs, all of them verify. Required, except of `memoryBus()`. */
+  /**
+   * Keys that sign envelopes: the first one signs, all of them verify. Required, except of `memoryBus()`. Read each time, so a
+   * getter may leave out keys whose time is over.
+   */
   readonly secret?: readonly KeyObject[]
   /** Lets a bus go without `secret`: whoever can publish on it speaks in every room and ends every session. */
   readonly dangerouslyUnsigned?: boolean

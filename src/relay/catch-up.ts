@@ -75,7 +75,11 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
       follows = true
       unsettled = page.young ?? false
       learn(page.denials)
-      for (const denial of page.denials) ledger.match(denial)
+      const { outdated } = page
+      for (const denial of page.denials) {
+        // Put back as if it were not there: after the end of its key nobody could read it.
+        if (outdated === undefined || !outdated.has(`${denial.kind}:${denial.id}`)) ledger.match(denial)
+      }
       forged += page.refused?.length ?? 0
       for (const key of page.refused ?? []) missed(ledger.known(key))
       if (!page.more || stopped) return end(false)

@@ -46,6 +46,8 @@ export function sealEnvelope(
   const { frame, ...header } = message.kind === 'room' ? message : { ...message, frame: '' }
   const body = `${JSON.stringify({ node, sequence, at, ...header })}\n${frame}`
   const key = keys?.[0]
+  // Keys that are all over are not the same as none: unsigned words would go out.
+  if (keys !== undefined && key === undefined) throw new Error('every secret of the bus is past its `validUntil`')
   const signature = key === undefined ? '' : sign(key, topic, body)
   return `${version}.${signature}.${body}`
 }

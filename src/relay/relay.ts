@@ -74,7 +74,7 @@ export function createRelay(options: RelayOptions): Relay {
   } = options
   const { clockSkew = defaultClockSkew } = bus
   const store = bus.stores?.denials
-  const judge = createArrivals({ nodeId, clockSkew, keys: bus.secret })
+  const judge = createArrivals({ nodeId, clockSkew, keys: () => bus.secret })
   const ledger = createDenialLedger(clockSkew)
   const sender = createSender({ bus, nodeId, now })
   let phase: 'new' | 'started' | 'closing' | 'closed' = 'new'

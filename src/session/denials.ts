@@ -37,6 +37,8 @@ export interface DenialPage {
   readonly denials: readonly Denial[]
   /** Keys (`kind:id`) under which the store has something that was not written by a node, or cannot be read. */
   readonly refused?: readonly string[]
+  /** Keys of denials in `denials` that are to be put there again: their signature is one that will not be known for ever. */
+  readonly outdated?: ReadonlySet<string>
   /** Where these end. */
   readonly cursor: string
   /** Whether there are more behind them. */

@@ -9,12 +9,12 @@ import { filesBelow, importsOf, resolveImport, textOf } from './source-files.ts'
 const storeys: readonly (readonly string[])[] = [
   ['errors', 'session/session'],
   ['option-checks', 'loading', 'thenable'],
-  ['http', 'telemetry', 'session'],
+  ['http', 'secrets', 'telemetry', 'session'],
   // Runs elsewhere: of the server it takes types alone, and nobody takes anything of it.
   ['client'],
   ['schema'],
   ['admission', 'authentication', 'inbound', 'outbound', 'relay'],
-  ['capacity', 'redis'],
+  ['capacity', 'redis', 'contract'],
   ['rooms', 'sanitizing'],
   ['revocation'],
   ['connection'],

@@ -87,12 +87,14 @@ test('the date is read only where something has one', () => {
     'src/authentication/authentication.ts', // expiresAt
     'src/authentication/bearer.ts', // exp, nbf
     'src/authentication/client-certificate.ts', // valid_to
+    'src/authentication/cookie-session.ts', // validUntil
     'src/authentication/ticket-store.ts',
     'src/authentication/ticket.ts', // expiresAt
     'src/client/wake.ts', // sleep, in which the other clocks may stand still
     'src/emitter.ts', // of envelopes and revocations
     'src/plugin.ts', // handed to whoever asks for dates: named `now`, the other clock `uptime`
     'src/relay/memory-denials.ts', // at, until
+    'src/redis/options.ts', // validUntil
     'src/relay/relay.ts', // of envelopes
     'src/session/until.ts', // in an advice
     'src/telemetry/audit.ts', // at

@@ -9,7 +9,7 @@ const clockSkew = 5_000
 const message = { kind: 'room', room: 'room:a', frame: '{}' } as const
 
 function arrivals() {
-  const judge = createArrivals({ nodeId: 'here', clockSkew, keys: undefined })
+  const judge = createArrivals({ nodeId: 'here', clockSkew, keys: () => undefined })
   return {
     at(envelope: string, time: number, uptime: number): string {
       const arrival = judge('topic', 'room:a', envelope, time, uptime)
