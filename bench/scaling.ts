@@ -57,6 +57,7 @@ async function simulate(nodes: number, rooms: number, spread: number) {
         if (said.kind === 'room') unpackBroadcast(said.frame)
         heard.set(index, (heard.get(index) ?? 0) + 1)
       },
+      onRefused() {},
       onFailure: (stage, error) => {
         throw new Error(`${stage}`, { cause: error })
       },

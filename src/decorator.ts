@@ -22,7 +22,7 @@ import type { Kicked } from './remote/whom.ts'
 import type { Audience } from './rooms/audience.ts'
 import type { Session } from './session/session.ts'
 import type { Subject } from './session/subject.ts'
-import type { Audit } from './telemetry/audit.ts'
+import type { Audit, AuditEntry } from './telemetry/audit.ts'
 
 /** An open socket, for a "your devices" page. */
 export interface SocketDescription {
@@ -221,18 +221,31 @@ export function createInstance(surroundings: InstanceSurroundings) {
   const api: SecureWsInstance = {
     to: (room) => node.audience([room]),
     async revoke(subject, { until } = {}) {
+      const since = performance.now()
       const revoked = await node.revoke(subject, until)
       audit({
         type: 'session.revoked',
-        sessionId: subject.sessionId,
-        user: subject.userId,
+        ...whoseOf(subject),
+        count: revoked.closed,
+        durationMs: Math.round(performance.now() - since),
         ...(!revoked.stored && { reason: 'known to this node alone: the store has not taken it' }),
       })
       return revoked
     },
-    reauthorize: (subject) => node.reauthorize(subject),
-    kick: (whom, room) => node.remote.kick(whom, room),
-    close: (socketId, code, reason) => node.remote.close(socketId, code, reason),
+    reauthorize(subject) {
+      const count = node.reauthorize(subject)
+      audit({ type: 'session.reauthorized', ...whoseOf(subject), count })
+    },
+    async kick(whom, room) {
+      const told = await node.remote.kick(whom, room)
+      audit({ type: 'room.kicked', ...whoseOf(whom), socket: whom.socket, room, ...resultOf(told) })
+      return told
+    },
+    async close(socketId, code = 1000, reason = '') {
+      const told = await node.remote.close(socketId, code, reason)
+      audit({ type: 'socket.dismissed', socket: socketId, code, ...resultOf(told) })
+      return told
+    },
     allSockets: (of = {}) => node.remote.list(of),
     members: (room) => node.members(room),
     session: (request) => http.session(request),
@@ -293,4 +306,19 @@ export function createInstance(surroundings: InstanceSurroundings) {
       return needsSession ? node.unjudgeable : undefined
     },
   }
+}
+
+interface Named {
+  readonly sessionId?: string
+  readonly userId?: string
+  readonly tokenId?: string
+}
+
+/** Those whom a call is about, as an event has them. */
+function whoseOf({ sessionId, userId, tokenId }: Named): Pick<AuditEntry, 'sessionId' | 'user' | 'tokenId'> {
+  return { sessionId, user: userId, tokenId }
+}
+
+function resultOf({ here, told }: Told): Pick<AuditEntry, 'count' | 'reason'> {
+  return { count: here, ...(!told && { reason: 'known to this node alone: the bus has not taken it' }) }
 }

@@ -45,6 +45,8 @@ export interface NodeOptions {
   readonly identities: Identities<Held>
   /** How long a credential could live, in ms: for so long a revocation is remembered. */
   readonly maxAge: number
+  /** Told how old an envelope of another node was when it came, in ms. */
+  readonly onAge: ((age: number) => void) | undefined
   readonly roomsPerSocket: number
   readonly revalidation: Revalidation
   /** Whose message is being dealt with, and how to go on in the name of a sender. */
@@ -66,10 +68,14 @@ export function createNode(options: NodeOptions) {
     // While the bus was away, rights may have changed without a word: everybody is asked again, a bounded number at a time.
     onCaughtUp() {
       faults.recovered()
+      if (failedAt !== undefined) audit({ type: 'relay.recovered', durationMs: Math.round(uptime() - failedAt) })
+      failedAt = undefined
       askAgain(sockets())
       presence?.renew()
     },
     onFailure: failed,
+    onAge: options.onAge,
+    onRefused: (reason) => audit({ type: 'relay.refused', reason }),
   })
   const { stores, leaseTtl } = bus
   const bounds = leaseTtl === undefined ? {} : { ttl: leaseTtl }
@@ -104,7 +110,13 @@ export function createNode(options: NodeOptions) {
   const faults = createBusFaults(bus.name, log)
   const unwatch = bus.onFailure?.((error) => faults.failed(error))
 
+  /** When the first failure was since all was well, on the clock that nobody can set. */
+  let failedAt: number | undefined
+  /** A revocation of this node's own is told where it was called. */
+  let isOwn = false
+
   function failed(stage: string, error: unknown): void {
+    if (!relay.ready) failedAt ??= uptime()
     audit({ type: 'relay.failed', code: stage, reason: reasonOf(error) })
     faults.failed(error)
   }
@@ -116,7 +128,7 @@ export function createNode(options: NodeOptions) {
   function hear(message: RelayMessage): void {
     if (message.kind === 'room' && remote.isInbox(message.room)) hearNode(message.room, message.frame)
     else if (message.kind === 'room') remoteRooms.hear(message.frame)
-    else if (message.verb === 'close') closeDenied(message.subjects)
+    else if (message.verb === 'close') denied(message.subjects)
     else for (const subject of message.subjects) rightsChanged(subject)
   }
 
@@ -130,25 +142,49 @@ export function createNode(options: NodeOptions) {
     askAgain(identities.of(key), true)
   }
 
+  function denied(denials: readonly Denial[]): void {
+    const count = closeDenied(denials)
+    if (count === 0 || isOwn) return
+    // By the clocks of two machines; a ban is dated ahead.
+    const at = Math.min(...denials.map((denial) => denial.at))
+    audit({ type: 'session.revocation-heard', count, durationMs: Math.max(0, now() - at) })
+  }
+
+  /** Has the relay learn of denials of this node's own. */
+  function deny(...denials: readonly Denial[]): Promise<boolean> {
+    const before = isOwn
+    isOwn = true
+    try {
+      return relay.deny(...denials)
+    } finally {
+      isOwn = before
+    }
+  }
+
   /**
    * Denials are in force: what they hit is shut before this returns, and nothing is handled or sent on it any more. A user
    * may sign in again; the very sessions that were closed may not come back, whether or not they say when they began: they
    * are denied by name, in one list.
+   *
+   * @returns how many sockets it has shut
    */
-  function closeDenied(denials: readonly Denial[]): void {
+  function closeDenied(denials: readonly Denial[]): number {
     const byName = new Map<string, Denial>()
+    let count = 0
     for (const denial of denials) {
       for (const connection of [...identities.of(`${denial.kind}:${denial.id}`)]) {
         const { identity } = connection
         if (identity === null) continue
         if (!hitsOpenSocket(denial, identity, connection.openedAt, bus.clockSkew)) continue
+        if (!connection.ended) count++
         connection.end(CloseCode.Unauthorized, `${denial.kind} revoked`)
         const known = relay.findDenial({ keys: [identity.keys[0]] })
         if (denial.kind !== 'user' || (known !== undefined && known.until >= denial.until)) continue
         byName.set(identity.sessionId, denialOf('session', identity.sessionId, denial.at, denial.until))
       }
     }
-    if (byName.size > 0) void relay.deny(...byName.values())
+    if (byName.size > 0) void deny(...byName.values())
+    return count
   }
 
   return {
@@ -189,7 +225,9 @@ export function createNode(options: NodeOptions) {
           return true
         })
         if (within) return undefined
-        return refuse('SWS_TOO_MANY_HANDSHAKES', `${key} on all nodes`, { headers: { 'retry-after': '60' } })
+        return refuse('SWS_TOO_MANY_HANDSHAKES', 'this address has made too many handshakes on all nodes', {
+          headers: { 'retry-after': '60' },
+        })
       }
     },
     /**
@@ -228,18 +266,19 @@ export function createNode(options: NodeOptions) {
       // With an end it is a ban: nobody of this identity comes back before, however freshly authenticated.
       const denial = denialOf(kind, id, until ?? at, until ?? at + maxAge)
       const open = [...identities.of(`${kind}:${denial.id}`)].filter(({ ended }) => !ended)
-      const keeping = relay.deny(denial)
+      const keeping = deny(denial)
       // Revoked twice within a millisecond, the second one says nothing new; who came in between is closed all the same.
       closeDenied([denial])
       const closed = open.filter(({ ended }) => ended).length
       return { closed, stored: await keeping }
     },
-    /** Asks again, here and everywhere, what a user may do. */
-    reauthorize(subject: Subject): void {
+    /** Asks again, here and everywhere, what a user may do. @returns how many sockets of this node it concerns */
+    reauthorize(subject: Subject): number {
       const [kind, id] = checkSubject(subject)
       const told = denialOf(kind, id, now(), now())
       rightsChanged(told)
       void relay.publish({ kind: 'identity', verb: 'reauthorize', subjects: [told] })
+      return [...identities.of(`${kind}:${told.id}`)].filter(({ ended }) => !ended).length
     },
     socketsOf(subject: Subject): readonly Held[] {
       const [kind, id] = checkSubject(subject)

@@ -14,6 +14,7 @@ import { createCapacity } from './capacity/capacity.ts'
 import { createCaps } from './capacity/identity-capacity.ts'
 import { GuardedStream } from './connection/guarded-stream.ts'
 import type { Held } from './connection/held.ts'
+import { loadOf } from './connection/load.ts'
 import { MemoryBudget } from './connection/memory.ts'
 import { Scope } from './connection/scope.ts'
 import type { Surroundings } from './connection/surroundings.ts'
@@ -26,9 +27,10 @@ import { lazyLoad } from './loading/lazy-load.ts'
 import { createNode } from './node.ts'
 import { compileGuard, type GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
+import { loosenedOf } from './options/loosened.ts'
 import { refuseMisplaced } from './options/misplaced.ts'
 import { resolveOptions, type SecureWsOptions } from './options/options.ts'
-import { compileRoute, loosenedBy, type RoutePolicy, type RouteSurroundings, refuseHijacking } from './options/route.ts'
+import { compileRoute, type RoutePolicy, type RouteSurroundings, refuseHijacking } from './options/route.ts'
 import { requireHttp1, requireNode } from './options/surroundings.ts'
 import { createIdentities } from './revocation/identities.ts'
 import { createRevalidation } from './revocation/revalidation.ts'
@@ -36,7 +38,8 @@ import { createSanitizer } from './sanitizing/sanitizing.ts'
 import { type Audit, createAudit, createHearing } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
-import { createThrownLog } from './telemetry/thrown.ts'
+import { createObserver } from './telemetry/observer.ts'
+import { createThrownLog, nameOfThrown } from './telemetry/thrown.ts'
 import { addTestDoor } from './test-door.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
 import { Guards } from './ws/guards.ts'
@@ -88,14 +91,16 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
 
   const uptime = () => performance.now()
   const metrics = createMetrics()
-  const heard = { logger: app.log, listener: settings.audit, metrics }
-  const audit = createAudit(heard)
+  const heard = { logger: app.log, listener: settings.audit.listener, metrics }
+  const audit = createAudit({ ...heard, identify: settings.audit.identify })
   const isHeard = createHearing(heard)
   const development = process.env.NODE_ENV !== 'production'
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
   const tell = createDeveloperLog({ logger: app.log, development })
-  const sanitizer = createSanitizer(settings.sanitize, (reason, code) =>
-    audit({ type: 'output.refused', code, reason }),
+  const sanitizer = createSanitizer(
+    settings.sanitize,
+    (reason, code) => audit({ type: code === 'SWS_INTERNAL' ? 'sanitizer.failed' : 'sanitizer.refused', code, reason }),
+    metrics?.traffic.sanitized,
   )
   const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
@@ -127,6 +132,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     log: app.log,
     identities,
     maxAge: settings.session.maxAge,
+    onAge: metrics?.traffic.relayed,
     revalidation,
     roomsPerSocket: limits.roomsPerSocket,
     senders: {
@@ -210,6 +216,10 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     credentialsOf: (request, offered) => policyOf(request)?.authentication.credentialProtocols(offered) ?? [],
     admitted: (stream) => streams.open(stream),
     opened: (stream, admitted) => new GuardedStream(socketId, stream, admitted, ofSockets),
+    failed: (error, { policy: { route }, address, origin, log }) => {
+      audit({ type: 'stream.failed', reason: nameOfThrown(error), route, address, origin }, log)
+      thrown({ by: 'an `upgrade` listener behind the guard', error }, { log, fields: { route } })
+    },
     nobody: (request, reply) => nobodyBehind(request, reply),
   })
   const ofRoutes: RouteSurroundings = {
@@ -262,6 +272,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     scope,
     audit,
     isHeard,
+    observer: metrics && createObserver({ traffic: metrics.traffic, uptime }),
     expiryGrace: settings.session.expiryGrace,
     rooms,
     identities,
@@ -339,31 +350,16 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
     if (senders.matter) await sanitizer.start()
     await node.start()
-    metrics?.observe(() => instance.api.stats())
-    warnOnce(app, audit, [
-      ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
-      ...enforcement.loosened,
-      ...(settings.dangerouslyAllowAmbientCredentials
-        ? ['dangerouslyAllowAmbientCredentials: true (any page that may connect may use the visitor)']
-        : []),
-      ...settings.dangerouslyLeaveUpgrades.map(
-        (prefix) => `dangerouslyLeaveUpgrades: ${prefix} (whoever listens there is not guarded)`,
-      ),
-      ...(settings.bus.dangerouslyUnsigned === true
-        ? ['bus.dangerouslyUnsigned: true (whoever can publish on the bus speaks in rooms and ends sessions)']
-        : []),
-      ...(settings.helmet === false ? ['helmet: false (refusals carry no security headers)'] : []),
-      ...(Reflect.get(app.server, 'headersTimeout') === 0
-        ? ["the server's headersTimeout: 0 (a handshake may come byte by byte for ever, before any hook sees it)"]
-        : []),
-      ...routes.flatMap(({ loosened, socket }) => loosened.map((line) => `${socket.route} ${line}`)),
-    ])
+    metrics?.observe(() => ({ ...instance.api.stats(), load: loadOf(sweep.items, sanitizer.stats().waiting) }))
+    const headersTimeout: unknown = Reflect.get(app.server, 'headersTimeout')
+    warnOnce(app, audit, loosenedOf(settings, enforcement, routes, headersTimeout))
   })
   app.addHook('onClose', async () => {
     sweep.close()
     await sanitizer.close()
     await node.close()
     metrics?.close()
+    audit.close()
   })
 }
 

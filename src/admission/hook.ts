@@ -59,7 +59,8 @@ export function createGuard(surroundings: GuardSurroundings) {
     return steps
   }
 
-  type Asker = Pick<HandshakeFacts, 'address'> & Partial<Pick<HandshakeFacts, 'origin'>>
+  type Asker = Pick<HandshakeFacts, 'address'> &
+    Partial<Pick<HandshakeFacts, 'origin'> & Pick<Handshake, 'signedIn' | 'since'>>
 
   /** A refusal for which our own side is the reason is nobody's to pay for. */
   function turnAway(request: FastifyRequest, reply: FastifyReply, asker: Asker, refusal: Refusal): void {
@@ -88,6 +89,8 @@ export function createGuard(surroundings: GuardSurroundings) {
       route: request.routeOptions.url,
       address: facts.address,
       origin: facts.origin,
+      signedIn: facts.signedIn,
+      durationMs: facts.since === undefined ? undefined : Math.round(uptime() - facts.since),
       asked: policyOf(request)?.authentication,
       peerIsTrusted: () => isTrusted(request),
       unixSocket: () => isUnixSocket(request.server.server),
@@ -114,7 +117,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     return refusal === undefined
   }
 
-  const way = takingWay(({ request, facts }, refusal) => announce(request, facts, refusal, true))
+  const way = takingWay((handshake, refusal) => announce(handshake.request, askerOf(handshake), refusal, true))
 
   const behind = away('nobody listens for upgrades behind this guard')
   const nobodyBehind = (request: FastifyRequest, reply: FastifyReply) =>
@@ -135,7 +138,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     const address = clientAddress(request)
     const tooOften = capacity.refusedTooOften(address, since)
     if (tooOften !== undefined) {
-      answer(request, reply, { address }, tooOften)
+      answer(request, reply, { address, since }, tooOften)
       return
     }
     const facts = readFacts(request, address)
@@ -164,12 +167,12 @@ export function createGuard(surroundings: GuardSurroundings) {
 
   /** For a step of the list, or for a hook that comes after this one: the deadline is for both. */
   function wait(handshake: Handshake, upgraded: UpgradedStream): void {
-    const { request, reply, facts, policy } = handshake
+    const { request, reply, policy } = handshake
     const timeout = policy.limits.handshake
     const expire = () => {
       // The reply was taken over by something that then did nothing with it: there is nobody left to answer.
       if (reply.sent) upgraded.stream.destroy()
-      answer(request, reply, facts, outOfTime(handshake.asking, timeout))
+      answer(request, reply, askerOf(handshake), outOfTime(handshake.asking, timeout))
     }
     // The timer is that of all who wait, and the answer is this request's: its hooks find the context that they left.
     streams.waits(upgraded, timeout, AsyncResource.bind(expire))
@@ -179,7 +182,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     if (handshake.isOver) return
     const { request, reply, facts, policy, since } = handshake
     if (refusal !== undefined) {
-      turnAway(request, reply, facts, refusal)
+      turnAway(request, reply, askerOf(handshake), refusal)
       return
     }
     handshake.restoreRequest?.()
@@ -197,6 +200,10 @@ export function createGuard(surroundings: GuardSurroundings) {
     }
     done()
   }
+}
+
+function askerOf({ facts: { address, origin }, signedIn, since }: Handshake) {
+  return { address, origin, signedIn, since }
 }
 
 function streamOf(request: FastifyRequest, reply: FastifyReply): Duplex {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import { credentialTexts } from '../authentication/credential.ts'
 import type { Refusal } from '../http/refusal.ts'
+import type { SignedIn } from '../session/identity.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { DeveloperLog } from '../telemetry/developer-log.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
@@ -19,6 +20,9 @@ export interface RefusedHandshake {
   readonly route: string | undefined
   readonly address: string | undefined
   readonly origin: string | undefined
+  /** Whose it is, where that was known by then. */
+  readonly signedIn?: SignedIn | null | undefined
+  readonly durationMs?: number | undefined
   readonly asked: AskedFor | undefined
   /** Fastify's `trustProxy` trusts the other end, also where it sent no header that would show. */
   readonly peerIsTrusted: () => boolean
@@ -54,10 +58,11 @@ export function createAnnouncer({ isHeard, audit, tell, thrown, log: ofApplicati
     asked,
     ...rest
   }: RefusedHandshake): void {
-    const { peerIsTrusted, unixSocket, log = ofApplication } = rest
+    const { peerIsTrusted, unixSocket, log = ofApplication, durationMs, signedIn } = rest
+    const who = signedIn && { sessionId: signedIn.identity.sessionId, user: signedIn.identity.userId }
     const { code, status, reason, cause } = refusal
     const type = onlyReported ? 'handshake.reported' : 'handshake.refused'
-    audit({ type, code, reason, route, address, origin }, log)
+    audit({ type, code, reason, durationMs, route, ...who, address, origin }, log)
     if (cause !== undefined) thrown(cause, { log, secrets: credentialTexts({ raw }), fields: { code, route } })
     const text = () => {
       const trusted = peerIsTrusted()

@@ -18,9 +18,11 @@ import { Listening } from './listening.ts'
 import { closed, closing, hasEnded, opened, opening, type Phase } from './phase.ts'
 import type { Port, SendCallback, SendOptions } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
+import { typeOfRefusal } from './report.ts'
 import { closedError, Sending, type SendingHost } from './sending.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
+import { ownLabel, watchSent } from './watched.ts'
 
 /** The life of one socket, from the 101 to the last byte. `SecureWebSocket` is its public face; this is its state. */
 export class Connection extends HeldSocket implements ReceivingHost, SendingHost {
@@ -45,18 +47,6 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     // Nothing is read while the handler is at work: early frames wait in the kernel, neither lost nor early (X-4).
     wire.block('opening')
     this.begin()
-  }
-
-  now(): number {
-    return this.surroundings.now()
-  }
-
-  uptime(): number {
-    return this.surroundings.uptime()
-  }
-
-  apart<Given extends unknown[], T>(work: (...given: Given) => T, ...given: Given): T {
-    return this.surroundings.scope.run(work, ...given)
   }
 
   /** True once the end has begun: nothing is delivered to a listener and nothing sent any more. */
@@ -95,6 +85,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
       return
     }
     const outgoing = this.#encoded(value, options)
+    if (this.observer !== undefined) watchSent(this, outgoing, value)
     this.#out.send(outgoing, options, callback && this.contained(callback), key)
   }
 
@@ -115,14 +106,17 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
 
   /** A payload that was encoded for all members of an audience. */
   deliver(frame: SharedFrame | Underway<SharedFrame | undefined>, key?: string): void {
-    if (!this.#isOver()) this.#out.deliver(frame, key)
+    if (this.#isOver()) return
+    if (this.observer !== undefined) watchSent(this, frame)
+    this.#out.deliver(frame, key)
   }
 
   /** A reply, an error or a notice of our own. @throws SecureWsError for a value that cannot be encoded */
   answer(message: object | Underway<object>): void {
     if (this.#isOver()) return
     const { encode } = this.admitted.policy
-    const framed = (ready: object) => new SharedFrame({ payload: encodeOwn(ready, encode), binary: false })
+    const framed = (ready: object) =>
+      new SharedFrame({ payload: encodeOwn(ready, encode), binary: false }, ownLabel(ready))
     this.deliver(message instanceof Promise ? underway(message.then(framed), message.bytes) : framed(message))
   }
 
@@ -135,12 +129,17 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
 
   outputLost(count: number): void {
     const reason = `${count} accepted and not sent: the socket ended before their turn`
-    this.audit({ type: 'output.refused', code: 'SWS_CLOSED', reason })
+    this.audit({ type: 'output.refused', code: 'SWS_CLOSED', reason, count })
   }
 
   /** Bytes that were accepted and are not in the kernel. */
   get waiting(): number {
     return this.wire.waiting + (this.#sending?.waiting ?? 0)
+  }
+
+  /** Messages that were read and wait for a listener. */
+  get unheard(): number {
+    return this.#receiving?.inbox.length ?? 0
   }
 
   get inWire(): number {
@@ -221,7 +220,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
 
   refused(refusal: RefusedMessage): void {
     const { code, reason, messageType, cause, isFault } = refusal
-    this.audit({ type: 'message.refused', code, reason, messageType })
+    this.audit({ type: typeOfRefusal(code), code, reason, messageType })
     if (isFault === true) this.fault(cause, messageType)
     else if (cause !== undefined) this.report.thrown(cause, 'a check threw', messageType)
     if (refusal.close !== undefined) this.end(refusal.close, reason)

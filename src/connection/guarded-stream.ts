@@ -89,6 +89,6 @@ export class GuardedStream extends HeldSocket {
 
   #over(code: number, reason: string): void {
     this.#ended = true
-    this.reportEnd(code, reason)
+    this.reportEnd(code, reason, 'stream.closed')
   }
 }

@@ -2,6 +2,7 @@ import { CloseCode } from '../errors.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
+import type { Observer } from '../telemetry/observer.ts'
 import type { Admitted } from './admitted.ts'
 import { Report, wholeMs } from './report.ts'
 import { type Reviewed, Rights } from './rights.ts'
@@ -31,6 +32,22 @@ export abstract class HeldSocket implements Reviewed {
     this.surroundings = surroundings
     this.openedAt = surroundings.now()
     this.since = surroundings.uptime()
+  }
+
+  now(): number {
+    return this.surroundings.now()
+  }
+
+  uptime(): number {
+    return this.surroundings.uptime()
+  }
+
+  get observer(): Observer | undefined {
+    return this.surroundings.observer
+  }
+
+  apart<Given extends unknown[], T>(work: (...given: Given) => T, ...given: Given): T {
+    return this.surroundings.scope.run(work, ...given)
   }
 
   /** Made for whoever asks first: an event that somebody hears, a room, the application. */
@@ -150,7 +167,11 @@ export abstract class HeldSocket implements Reviewed {
   }
 
   /** The end has begun, by whomever: told once. */
-  protected reportEnd(code: number, reason: string | undefined): void {
-    if (this.surroundings.isHeard()) this.report.closed(code, reason, this.surroundings.uptime())
+  protected reportEnd(
+    code: number,
+    reason: string | undefined,
+    type: 'socket.closed' | 'stream.closed' = 'socket.closed',
+  ): void {
+    if (this.surroundings.isHeard()) this.report.closed(type, code, reason, this.surroundings.uptime())
   }
 }

@@ -58,6 +58,11 @@ export class Inbox {
     this.#account = account
   }
 
+  /** Messages that wait. */
+  get length(): number {
+    return this.#queue?.length ?? 0
+  }
+
   /** Bytes that wait. */
   get bytes(): number {
     return this.#bytes

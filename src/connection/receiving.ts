@@ -17,6 +17,7 @@ import { codeOfRefusedHtml } from '../outbound/refused-html.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
+import type { Observed, Observer, WatchedMessage } from '../telemetry/observer.ts'
 import { isThenable } from '../thenable.ts'
 import { Dispatch, type ListenerLimits, type Outcome } from './dispatch.ts'
 import { type Frame, Inbox, type InboxAccount, type InboxBounds, type InboxHost } from './inbox.ts'
@@ -39,6 +40,8 @@ export interface ReceivingHost extends InboxAccount {
     readonly address?: string | undefined
   }
   readonly listening: Listening
+  /** Watches messages, where somebody measures them. */
+  readonly observer: Observer | undefined
   /** Nothing is delivered to a listener any more. */
   readonly ended: boolean
   now(): number
@@ -59,7 +62,7 @@ export interface ReceivingHost extends InboxAccount {
   silent(event: string): void
 }
 
-export interface ReceivingPolicy {
+export interface ReceivingPolicy extends Observed {
   readonly inbound: InboundPolicy
   /** Declared message types; `undefined` on a raw route, where text frames are handed out as ws does. */
   readonly types: ReadonlySet<string> | undefined
@@ -79,6 +82,8 @@ export class Receiving implements InboxHost, InboundSocket {
   readonly state: InboundState
   readonly inbox: Inbox
   readonly #dispatch: Dispatch
+  /** The message that is being dealt with, where somebody measures it: one at a time. */
+  #watched: WatchedMessage | undefined
 
   constructor(host: ReceivingHost) {
     const { inbound, limits } = host.admitted.policy
@@ -154,7 +159,19 @@ export class Receiving implements InboxHost, InboundSocket {
   }
 
   #judge(frame: Frame, now: number): void | Promise<void> {
-    if (this.#isRaw(frame.isBinary)) return this.#emitRaw(frame)
+    const { observer } = this.#host
+    if (observer === undefined) return this.#decide(frame, now)
+    return observer.message(this.#policy, frame.bytes.length, (watched) => {
+      this.#watched = watched
+      return this.#decide(frame, now)
+    })
+  }
+
+  #decide(frame: Frame, now: number): void | Promise<void> {
+    if (this.#isRaw(frame.isBinary)) {
+      this.#watched?.decided('raw')
+      return this.#emitRaw(frame)
+    }
     const verdict = receive(frame.bytes, frame.isBinary, this, now)
     return isThenable(verdict) ? verdict.then((ready) => this.#apply(ready)) : this.#apply(verdict)
   }
@@ -175,6 +192,10 @@ export class Receiving implements InboxHost, InboundSocket {
 
   get request(): object {
     return this.#host.admitted.request
+  }
+
+  get observer(): Observer | undefined {
+    return this.#host.observer
   }
 
   get clock(): { now(): number } {
@@ -217,6 +238,7 @@ export class Receiving implements InboxHost, InboundSocket {
   #apply(verdict: InboundVerdict): void | Promise<void> {
     // Revoked, closed or drained while a check was waiting: the right is gone, so is the message (design: races to close).
     if (this.#host.ended) return
+    this.#watched?.decided(labelOf(verdict, this.#policy.types), verdict.kind === 'refuse' ? verdict.code : undefined)
     if (verdict.kind === 'refuse') return this.#refuse(verdict)
     if (verdict.kind === 'deliver-binary') return this.#call('binary', [verdict.bytes, verdict.mime], undefined)
     if (verdict.type === refreshType) return this.#refresh(verdict)
@@ -233,12 +255,14 @@ export class Receiving implements InboxHost, InboundSocket {
   #call(event: string, args: readonly unknown[], message: DeliveredMessage | undefined): void | Promise<void> {
     const { socket } = this.#host
     if (socket.listenerCount(event) === 0) return this.#withoutListener(event, args, message)
+    this.#watched?.called()
     const outcome = this.#dispatch.call(socket, event, args, this.#host)
     if (isThenable(outcome)) return outcome.then((settled) => this.#conclude(settled, event, message))
     return this.#conclude(outcome, event, message)
   }
 
   #conclude(outcome: Outcome, event: string, message: DeliveredMessage | undefined): void | Promise<void> {
+    this.#watched?.ended(outcome.kind)
     if (outcome.kind === 'returned') return this.#reply(outcome.value, message)
     if (outcome.kind === 'threw') this.#fault(outcome.error, event, message)
     else if (!this.#host.ended) {
@@ -336,6 +360,14 @@ interface Answer {
   readonly id?: string | number
   readonly code?: string
   readonly value?: unknown
+}
+
+/** A name for what came, of which there are a few: what is not declared is a client's own text. */
+function labelOf(verdict: InboundVerdict, types: ReadonlySet<string> | undefined): string {
+  if (verdict.kind === 'deliver') return verdict.type
+  if (verdict.kind === 'deliver-binary') return 'binary'
+  const { messageType } = verdict
+  return messageType !== undefined && types?.has(messageType) === true ? messageType : 'other'
 }
 
 function idOf(message: { readonly id?: string | number } | undefined): { readonly id?: string | number } {

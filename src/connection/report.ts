@@ -1,11 +1,21 @@
 import type { SignedIn } from '../session/identity.ts'
-import type { AuditEntry } from '../telemetry/audit.ts'
+import type { AuditEntry, AuditType } from '../telemetry/audit.ts'
 import { logThrown, nameOfThrown } from '../telemetry/thrown.ts'
 import type { Admitted } from './admitted.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** So many faults within a minute are no accident any more. */
 const faultsPerMinute = 5
+
+/** Refusals that say more of their sender than that a message was wrong. */
+const refusals: ReadonlyMap<string, AuditType> = new Map([
+  ['SWS_REPLAYED', 'message.replayed'],
+  ['SWS_STEP_UP_REQUIRED', 'message.step-up'],
+])
+
+export function typeOfRefusal(code: string): AuditType {
+  return refusals.get(code) ?? 'message.refused'
+}
 
 /** The socket that is reported on. */
 export interface Reported {
@@ -70,10 +80,10 @@ export class Report {
   }
 
   /** Once per socket, whoever ended it: we, the application, the client, or ws for a broken frame. */
-  closed(code: number, reason: string | undefined, now: number): void {
+  closed(type: 'socket.closed' | 'stream.closed', code: number, reason: string | undefined, now: number): void {
     if (this.#closed) return
     this.#closed = true
-    this.event({ type: 'socket.closed', code, reason, durationMs: wholeMs(now - this.#socket.since) })
+    this.event({ type, code, reason, durationMs: wholeMs(now - this.#socket.since) })
   }
 }
 

@@ -2,8 +2,9 @@ import { CloseCode } from '../errors.ts'
 import { revalidationFailures } from '../revocation/revalidation.ts'
 import type { Grant, Member } from '../rooms/rooms.ts'
 import type { SignedIn } from '../session/identity.ts'
-import { answerWithin } from '../session/question.ts'
+import { answerWithin, isSilence } from '../session/question.ts'
 import type { AuditEntry } from '../telemetry/audit.ts'
+import type { Observer } from '../telemetry/observer.ts'
 import { nameOfThrown } from '../telemetry/thrown.ts'
 import type { Held } from './held.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -14,6 +15,9 @@ export interface Reviewed extends Held {
   replaceSession(signedIn: SignedIn): void
   sessionEnded(reason: string): void
   audit(entry: AuditEntry): void
+  /** Told how long the application took to answer. */
+  readonly observer: Observer | undefined
+  uptime(): number
   askingFailed(error: unknown, asked: string): void
   /** Told that it was in this room, and may not be any more. */
   leftRoom(room: string): void
@@ -53,11 +57,12 @@ export class Rights {
     const { revalidation, uptime, isDenied } = this.#surroundings
     this.#dueAt = revalidation.dueAfter(uptime())
     this.#isAsking = true
+    const since = uptime()
     let asked = '`revalidate`'
     try {
       const { signedIn, admitted } = connection
       if (signedIn !== null) {
-        const renewed = await answerWithin(admitted.policy.limits.lookup, () => admitted.policy.revalidate(signedIn))
+        const renewed = await ask(connection, 'revalidate', () => admitted.policy.revalidate(signedIn))
         if (connection.ended) return
         // Race: refreshed while the question was open. The answer is about what was replaced.
         if (connection.signedIn !== signedIn) return revalidation.request(connection)
@@ -72,7 +77,8 @@ export class Rights {
       this.#failures = 0
     } catch (error) {
       this.#failures++
-      connection.audit({ type: 'session.revalidation-failed', reason: nameOfThrown(error) })
+      const durationMs = Math.round(uptime() - since)
+      connection.audit({ type: 'session.revalidation-failed', reason: nameOfThrown(error), durationMs })
       connection.askingFailed(error, asked)
       if (this.#failures < revalidationFailures) this.#dueAt = revalidation.retryAfter(uptime())
       else connection.end(CloseCode.TryAgainLater, `revalidation failed ${revalidationFailures} times in a row`)
@@ -88,7 +94,7 @@ export class Rights {
     if (policy.authorize !== undefined) {
       const { signedIn } = connection
       const { authorize } = policy
-      const allowed = await answerWithin(policy.limits.lookup, () => authorize(connection.session, request))
+      const allowed = await ask(connection, 'authorize', () => authorize(connection.session, request))
       if (connection.ended) return
       if (connection.signedIn !== signedIn) return this.#surroundings.revalidation.request(connection)
       if (allowed !== true) return connection.end(CloseCode.Forbidden, "the route's `authorize` says no now")
@@ -152,22 +158,31 @@ export class Rights {
     const { signedIn, admitted } = connection
     if (signedIn === null || admitted.policy.refresh === undefined) return false
     const { refresh } = admitted.policy
+    const since = this.#surroundings.uptime()
+    const refused = (code: CloseCode, reason: string): false => {
+      connection.audit({ type: 'session.refresh-refused', code, reason, ...this.#lookUp(since) })
+      connection.end(code, reason)
+      return false
+    }
     let renewed: SignedIn | null
     try {
-      renewed = await answerWithin(admitted.policy.limits.lookup, () => refresh(signedIn, admitted.method, token))
+      renewed = await ask(connection, 'refresh', () => refresh(signedIn, admitted.method, token))
     } catch (error) {
       connection.askingFailed(error, 'the refresh of a token')
       // Our fault, and no "no": the same token may be good a moment later.
-      if (!connection.ended) connection.end(CloseCode.TryAgainLater, 'nobody could say whether the new token is good')
-      return false
+      return !connection.ended && refused(CloseCode.TryAgainLater, 'nobody could say whether the new token is good')
     }
     if (connection.ended) return false
     if (renewed === null || this.#surroundings.isDenied(renewed.identity, connection.since)) {
-      connection.end(CloseCode.Unauthorized, 'the new token is not good for this session')
-      return false
+      return refused(CloseCode.Unauthorized, 'the new token is not good for this session')
     }
     connection.replaceSession(renewed)
+    connection.audit({ type: 'session.refreshed', ...this.#lookUp(since) })
     return true
+  }
+
+  #lookUp(since: number): { readonly method: string | undefined; readonly durationMs: number } {
+    return { method: this.#connection.admitted.method, durationMs: Math.round(this.#surroundings.uptime() - since) }
   }
 }
 
@@ -176,11 +191,27 @@ const beforeEnd = 5_000
 
 /** A question that fails, or stays unanswered, is answered no: it is about one room, and the socket stays. */
 export async function permits({ authorize }: Grant, connection: Reviewed): Promise<boolean> {
-  const { session, admitted } = connection
+  const { session } = connection
   try {
-    return (await answerWithin(admitted.policy.limits.lookup, () => authorize?.(session))) === true
+    return (await ask(connection, 'join', () => authorize?.(session))) === true
   } catch (error) {
     connection.askingFailed(error, '`authorize` of a room')
     return false
+  }
+}
+
+/** Asks the application within `limits.lookup`, and tells whoever measures how long it took. */
+async function ask<T>(connection: Reviewed, question: string, asked: () => T | PromiseLike<T>): Promise<T> {
+  const { observer, admitted } = connection
+  const { lookup } = admitted.policy.limits
+  if (observer === undefined) return answerWithin(lookup, asked)
+  const since = connection.uptime()
+  try {
+    const answer = await answerWithin(lookup, asked)
+    observer.lookup(question, 'returned', connection.uptime() - since)
+    return answer
+  } catch (error) {
+    observer.lookup(question, isSilence(error) ? 'silent' : 'threw', connection.uptime() - since)
+    throw error
   }
 }

@@ -4,6 +4,7 @@ import type { Recipient } from '../rooms/audience.ts'
 import type { Rooms } from '../rooms/rooms.ts'
 import type { Identity } from '../session/identity.ts'
 import type { Audit } from '../telemetry/audit.ts'
+import type { Observer } from '../telemetry/observer.ts'
 import type { Held } from './held.ts'
 import type { MemoryBudget } from './memory.ts'
 import type { Scope } from './scope.ts'
@@ -20,6 +21,8 @@ export interface Surroundings {
   readonly audit: Audit
   /** Whether anybody hears events: a join must not make one for nobody. */
   readonly isHeard: () => boolean
+  /** Watches messages, where somebody measures them. */
+  readonly observer: Observer | undefined
   readonly expiryGrace: number
   readonly rooms: Rooms<Recipient>
   readonly identities: Identities<Held>

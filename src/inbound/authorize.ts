@@ -1,5 +1,7 @@
 import { answerWithin, isSilence } from '../session/question.ts'
 import type { Session } from '../session/session.ts'
+import type { Observer } from '../telemetry/observer.ts'
+import type { CallOutcome } from '../telemetry/traffic.ts'
 import { isThenable } from '../thenable.ts'
 import type { Refusal } from './verdict.ts'
 import { refuse } from './verdict.ts'
@@ -19,6 +21,7 @@ export function refuseUnauthorized(
   message: object,
   request: object,
   lookup: number,
+  observer?: Pick<Observer, 'lookup'>,
 ): Refusal | undefined | Promise<Refusal | undefined> {
   let answer: unknown
   try {
@@ -28,7 +31,19 @@ export function refuseUnauthorized(
     return failed(cause)
   }
   const waiting = answer
-  return answerWithin(lookup, () => waiting).then(judge, failed)
+  if (observer === undefined) return answerWithin(lookup, () => waiting).then(judge, failed)
+  const since = performance.now()
+  const tell = (outcome: CallOutcome) => observer.lookup('message', outcome, performance.now() - since)
+  return answerWithin(lookup, () => waiting).then(
+    (allowed) => {
+      tell('returned')
+      return judge(allowed)
+    },
+    (error: unknown) => {
+      tell(isSilence(error) ? 'silent' : 'threw')
+      return failed(error)
+    },
+  )
 }
 
 function judge(answer: unknown): Refusal | undefined {

@@ -1,5 +1,6 @@
 import { badOption, CloseCode } from '../errors.ts'
 import type { Session } from '../session/session.ts'
+import type { Observer } from '../telemetry/observer.ts'
 import { isThenable } from '../thenable.ts'
 import type { Allowance, InboundState } from './allowance.ts'
 import { createInboundState, noteRefusal, refuseFast, refuseFastType } from './allowance.ts'
@@ -88,6 +89,8 @@ export interface InboundSocket {
   /** The id the session was accepted with: whose nonces count. `undefined` for an anonymous socket. */
   readonly owner: string | undefined
   readonly request: object
+  /** Told how long the application took to answer. */
+  readonly observer?: Pick<Observer, 'lookup'> | undefined
   /** In ms since the epoch, for what a client or a session dates. It can be set: durations go by the `now` of `receive`. */
   readonly clock: { now(): number }
 }
@@ -152,7 +155,7 @@ function stepsOf({ type, schema, pace, replayWindow, freshAuth, authorize }: Com
     schema.cleaning && (({ message, socket }) => sanitizeMessage(message, schema, socket.policy.sanitizeHtml)),
     authorize &&
       (({ message, socket }) =>
-        refuseUnauthorized(authorize, socket.session, message, socket.request, socket.policy.lookup)),
+        refuseUnauthorized(authorize, socket.session, message, socket.request, socket.policy.lookup, socket.observer)),
   ]
   return steps.filter((step) => step !== undefined)
 }

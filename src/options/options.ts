@@ -18,6 +18,7 @@ import { memoryBus } from '../relay/memory-bus.ts'
 import { compileSanitizing, type SanitizeOptions, type SanitizePolicy } from '../sanitizing/sanitizing.ts'
 import { checkMaxAge } from '../session/max-age.ts'
 import type { AuditEvent } from '../telemetry/audit.ts'
+import { type AuditOptions, type AuditSettings, resolveAudit } from './audit.ts'
 import { type LimitOptions, type Limits, type RouteLimitOptions, resolveLimits } from './limits.ts'
 
 /** `fastify.register(secureWs, options)`. `docs/options.md` says for each what it is for and what loosening it costs. */
@@ -65,9 +66,9 @@ export interface SecureWsOptions extends Partial<AdmissionOptions> {
   readonly denyByDefault?: boolean
   /**
    * Called with each event, before the log line of it. What it throws is logged and harms nobody. Default: none; events
-   * go to the log and to the diagnostics channel `fastify-secure-ws:audit`.
+   * go to the log and to the diagnostics channel `fastify-secure-ws:audit`. As an object it also says how persons are shown.
    */
-  readonly audit?: (event: AuditEvent) => void
+  readonly audit?: ((event: AuditEvent) => void) | AuditOptions
   /**
    * Cookies, HTTP Basic and client certificates are attached by the browser whoever asks. Together with
    * `dangerouslyAllowAnyOrigin`, `dangerouslyAllowNullOrigin` or `allowMissingOrigin` that is cross-site WebSocket
@@ -124,7 +125,7 @@ export interface Settings {
   readonly helmet: FastifyHelmetOptions | false
   readonly websocket: WebsocketPluginOptions
   readonly denyByDefault: boolean
-  readonly audit: ((event: AuditEvent) => void) | undefined
+  readonly audit: AuditSettings
   readonly dangerouslyAllowAmbientCredentials: boolean
   readonly dangerouslyLeaveUpgrades: readonly string[]
 }
@@ -209,7 +210,7 @@ export function resolveOptions(options: unknown, now: number): Settings {
     helmet: checkHelmet(given.helmet),
     websocket: checkWebsocket(given.websocket),
     denyByDefault: boolean(given.denyByDefault, false, 'denyByDefault'),
-    audit: checkAudit(given.audit),
+    audit: resolveAudit(given.audit),
     dangerouslyLeaveUpgrades: prefixes(given.dangerouslyLeaveUpgrades, 'dangerouslyLeaveUpgrades'),
     dangerouslyAllowAmbientCredentials: boolean(
       given.dangerouslyAllowAmbientCredentials,
@@ -283,11 +284,6 @@ function checkHelmet(value: unknown): FastifyHelmetOptions | false {
     given.global,
     'The headers stand on what this plugin answers. To have them on every route, register @fastify/helmet yourself, before this plugin.',
   )
-}
-
-function checkAudit(value: unknown): Settings['audit'] {
-  if (value === undefined || typeof value === 'function') return value as Settings['audit']
-  throw badOption('audit', value, 'Write a function: (event) => { ... }.')
 }
 
 /** ws's own `maxPayload` may lower our bound, never raise it. */

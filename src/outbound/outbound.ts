@@ -38,6 +38,8 @@ export type OutboundOptions = {
 export type OutboundPolicy = {
   readonly mode: EncodeMode
   readonly declare: DeclaredOutput | undefined
+  /** The declared types. */
+  readonly types: ReadonlySet<string> | undefined
   /** Looks at text that is about to be encoded, until it has warned once. */
   readonly noteText: (text: string) => void
   /** Looks, in development, for text that was encoded before. */
@@ -51,6 +53,7 @@ export function compileOutbound(options: OutboundOptions): OutboundPolicy {
   return {
     mode: checkedMode(encode, `${path}.encode`),
     declare: sends === undefined ? undefined : compileSends(sends, `${path}.sends`, sanitizeHtml, warn),
+    types: sends === undefined ? undefined : new Set(Object.keys(sends)),
     noteText: development ? warnOnceOfJson(path, warn) : () => {},
     twice: development ? lookForTwice(path, warn) : undefined,
   }

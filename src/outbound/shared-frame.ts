@@ -8,11 +8,14 @@ import type { Outgoing } from './outbound.ts'
 export class SharedFrame {
   readonly payload: Outgoing['payload']
   readonly binary: boolean
+  /** A name for its message, of which there are a few. */
+  readonly label: string
   #bytes: Buffer | undefined
 
-  constructor({ payload, binary }: Outgoing) {
+  constructor({ payload, binary }: Outgoing, label = 'other') {
     this.payload = payload
     this.binary = binary
+    this.label = label
   }
 
   /** The finished frame. */

@@ -9,7 +9,10 @@ export interface ArrivalOptions {
   readonly keys: () => readonly KeyObject[] | undefined
 }
 
-export type Arrival = { readonly message: RelayMessage } | { readonly refused: string } | { readonly echo: true }
+export type Arrival =
+  | { readonly message: RelayMessage; readonly age: number }
+  | { readonly refused: string }
+  | { readonly echo: true }
 
 /**
  * What to do with a payload that came in on `topic`, subscribed for `room` (or, without one, for control messages).
@@ -27,6 +30,6 @@ export function createArrivals({ nodeId, clockSkew, keys }: ArrivalOptions) {
     if (!replays.admit(opened.node, opened.sequence, uptime)) return { refused: 'replayed' }
     const { message } = opened
     const about = message.kind === 'room' ? message.room : undefined
-    return about === room ? { message } : { refused: 'other topic' }
+    return about === room ? { message, age: now - opened.at } : { refused: 'other topic' }
   }
 }

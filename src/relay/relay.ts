@@ -25,6 +25,10 @@ export interface RelayOptions {
   readonly onCaughtUp?: () => void
   /** The one place failures go to: nothing here throws into `send()`. The error never contains what came over the wire. */
   readonly onFailure: (stage: RelayStage, error: unknown) => void
+  /** Something on the bus is from no node of ours; the reason is a sentence of ours. */
+  readonly onRefused: (reason: string) => void
+  /** Told how old an envelope was when it came, in ms, by the clocks of both nodes. */
+  readonly onAge?: ((age: number) => void) | undefined
   /** How often the store is asked for denials that a lost message did not tell of. Default 15,000 ms. */
   readonly catchUpEvery?: number
 }
@@ -64,6 +68,8 @@ export function createRelay(options: RelayOptions): Relay {
     onMessage,
     onCaughtUp,
     onFailure,
+    onRefused,
+    onAge,
     catchUpEvery = 15_000,
   } = options
   const { clockSkew = defaultClockSkew } = bus
@@ -77,8 +83,12 @@ export function createRelay(options: RelayOptions): Relay {
     if (phase !== 'started') return
     const arrival = judge(topic, room, payload, now(), performance.now())
     if ('echo' in arrival) return
-    if ('refused' in arrival) onFailure('delivery', new Error(`envelope refused: ${arrival.refused}`))
-    else if (arrival.message.kind === 'identity' && arrival.message.verb === 'close') learn(arrival.message.subjects)
+    if ('refused' in arrival) {
+      onRefused(arrival.refused)
+      return
+    }
+    onAge?.(arrival.age)
+    if (arrival.message.kind === 'identity' && arrival.message.verb === 'close') learn(arrival.message.subjects)
     else deliver(arrival.message)
   }
 

@@ -3,6 +3,7 @@ import type { Given } from '../outbound/encoded.ts'
 import { latestOption } from '../outbound/latest.ts'
 import { type EncodeMode, encodeOption, encodeOutgoing, type OutboundPolicy } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
+import { typeLabel } from '../outbound/type-label.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
 import type { Session } from '../session/session.ts'
 import { roomName } from './room-name.ts'
@@ -130,10 +131,11 @@ function encode(
   options: BroadcastOptions,
 ): SharedFrame | Underway<SharedFrame | undefined> {
   const outgoing = encoded(message, member, options)
-  if (!(outgoing instanceof Promise)) return new SharedFrame(outgoing)
+  const label = typeLabel(message, member.outbound.types)
+  if (!(outgoing instanceof Promise)) return new SharedFrame(outgoing, label)
   // Reported once, not once per member.
   const frame = outgoing.then(
-    (ready) => new SharedFrame(ready),
+    (ready) => new SharedFrame(ready, label),
     (error: unknown) => member.outputRefused(error) as undefined,
   )
   return underway(frame, outgoing.bytes)

@@ -118,8 +118,15 @@ export function compileSanitizing(options: unknown, path = 'sanitize'): Sanitize
 
 type OnRefused = (reason: string, code: 'SWS_SANITIZE_REFUSED' | 'SWS_INTERNAL') => void
 
-/** @param onRefused hears the reason of every refusal, for the audit event; it holds nothing of the document. */
-export function createSanitizer(policy: SanitizePolicy, onRefused: OnRefused): Sanitizer {
+/**
+ * @param onRefused hears the reason of every refusal, for the audit event; it holds nothing of the document.
+ * @param measured hears how long each document took that was not known yet
+ */
+export function createSanitizer(
+  policy: SanitizePolicy,
+  onRefused: OnRefused,
+  measured?: (outcome: 'clean' | 'refused' | 'failed', duration: number) => void,
+): Sanitizer {
   const pool = createWorkerPool(policy)
   const cache = createVerdictCache(policy.cache)
   const underway = new Map<string, Promise<Outcome>>()
@@ -152,7 +159,9 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: OnRefused): S
 
   function clean(dirty: string, isOutput: boolean): Promise<Outcome> {
     const sender = senders.getStore()
+    const since = measured === undefined ? 0 : performance.now()
     const cleaning = pool.clean(dirty, sender?.name).then((outcome) => {
+      measured?.(kindOf(outcome), performance.now() - since)
       if (underway.get(dirty) === cleaning) underway.delete(dirty)
       cache.set(dirty, outcome)
       if (isOutput && 'because' in outcome && (outcome.because === 'time' || outcome.because === 'share')) {
@@ -166,8 +175,7 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: OnRefused): S
 
   function unwrap(outcome: Outcome): string {
     if ('clean' in outcome) return outcome.clean
-    const isOurs = outcome.because === 'pool' || outcome.because === 'worker'
-    throw isOurs ? fail(outcome.refused, outcome.cause) : refuse(outcome.refused)
+    throw kindOf(outcome) === 'failed' ? fail(outcome.refused, outcome.cause) : refuse(outcome.refused)
   }
 
   function refuse(reason: string): SecureWsError {
@@ -204,6 +212,11 @@ export function createSanitizer(policy: SanitizePolicy, onRefused: OnRefused): S
     },
     stats: () => ({ ...pool.stats(), ...counts, cached: cache.size }),
   }
+}
+
+function kindOf(outcome: Outcome): 'clean' | 'refused' | 'failed' {
+  if ('clean' in outcome) return 'clean'
+  return outcome.because === 'pool' || outcome.because === 'worker' ? 'failed' : 'refused'
 }
 
 let everyday: Sanitizer | undefined

@@ -2,9 +2,10 @@ import { hash } from 'node:crypto'
 import { channel } from 'node:diagnostics_channel'
 import { isThenable, promiseOf } from '../thenable.ts'
 import { hasLogger } from './developer-log.ts'
-import type { AuditEntry, AuditEvent, AuditLogger, AuditType } from './events.ts'
-import type { Metrics } from './metrics.ts'
-import { createPace } from './pace.ts'
+import { type AuditEntry, type AuditEvent, type AuditLogger, type AuditType, auditEvents } from './events.ts'
+import { createFloodgate, type Kind } from './floodgate.ts'
+import type { Identify } from './identify.ts'
+import { boundedCode, type Metrics } from './metrics.ts'
 import { quoted } from './quoted.ts'
 import { logThrown } from './thrown.ts'
 
@@ -12,13 +13,23 @@ export type { AuditEntry, AuditEvent, AuditLogger, AuditType }
 
 export type Audit = (entry: AuditEntry, log?: AuditLogger) => void
 
+/** The one door of a server, which closes with it. */
+export interface AuditDoor extends Audit {
+  /** Writes what a flood has left to say, and ends its timer. */
+  close(): void
+}
+
 export interface AuditOptions {
   readonly logger: AuditLogger
   readonly listener?: ((event: AuditEvent) => void) | undefined
   readonly metrics?: Pick<Metrics, 'count'> | undefined
   readonly now?: () => number
-  /** Log lines per event type, code and second; more are counted and reported with the next line (flood of refusals). */
-  readonly linesPerSecond?: number
+  /** How a user and an address are shown. Default: as they are. */
+  readonly identify?: Identify | undefined
+  /** Log lines per type, code and window; more are counted, and told by one line when the window ends. */
+  readonly lines?: number
+  /** Milliseconds. */
+  readonly window?: number
 }
 
 /** Whether an event would reach anybody: the application's function, its log, its metrics or a subscriber of the channel. */
@@ -33,39 +44,42 @@ export function createHearing({
 
 const auditChannel = channel('fastify-secure-ws:audit')
 
-const levels: Partial<Record<AuditType, 'warn' | 'error'>> = {
-  'handshake.refused': 'warn',
-  'handshake.reported': 'warn',
-  'message.refused': 'warn',
-  'output.refused': 'warn',
-  'room.refused': 'warn',
-  'session.revalidation-failed': 'warn',
-  'options.loosened': 'warn',
-  'server.overloaded': 'warn',
-  // The client's doing, or the network's.
-  'socket.failed': 'warn',
-  'message.failed': 'error',
-  'relay.failed': 'error',
-}
-
 /**
  * One door for every event: the request's logger (or the application's), the `audit` option and the diagnostics
  * channel `fastify-secure-ws:audit`. A listener that throws is logged and harms nobody.
  */
-export function createAudit({ logger, listener, metrics, now = Date.now, linesPerSecond = 20 }: AuditOptions): Audit {
-  const pace = createPace(linesPerSecond)
+export function createAudit({
+  logger,
+  listener,
+  metrics,
+  identify,
+  now = Date.now,
+  lines = 20,
+  window = 10_000,
+}: AuditOptions): AuditDoor {
+  // Nested under one key: nothing in an event can overwrite the logger's own `level`, `time` or `msg`.
+  const write = (event: AuditEvent, log: AuditLogger) =>
+    log[auditEvents[event.type].level]({ audit: event }, event.type)
+  const admits = createFloodgate<Pick<AuditEntry, 'type'> & Kind>({
+    lines,
+    window,
+    rest: ({ type, code }, suppressed) => {
+      write({ type, at: new Date(now()).toISOString(), ...(code !== undefined && { code }), suppressed }, logger)
+    },
+  })
   const listenerFailed = (error: unknown) =>
     logThrown(logger, error, {}, 'fastify-secure-ws: the `audit` function threw')
-  return (entry, log = logger) => {
+
+  function tell(entry: AuditEntry, log: AuditLogger = logger): void {
     try {
       metrics?.count(entry)
     } catch (error) {
       logThrown(logger, error, {}, 'fastify-secure-ws: the meter provider threw')
     }
-    const suppressed = pace(`${entry.type} ${entry.code ?? ''}`, performance.now())
+    const isWritten = admits({ type: entry.type, code: boundedCode(entry) })
     // Most of a flood is counted only: nobody hears these, so nothing is made of them.
-    if (suppressed === undefined && listener === undefined && !auditChannel.hasSubscribers) return
-    const event = toEvent(entry, now())
+    if (!isWritten && listener === undefined && !auditChannel.hasSubscribers) return
+    const event = toEvent(entry, now(), identify)
     if (listener !== undefined) {
       try {
         const said: unknown = listener(event)
@@ -76,24 +90,28 @@ export function createAudit({ logger, listener, metrics, now = Date.now, linesPe
       }
     }
     if (auditChannel.hasSubscribers) auditChannel.publish(event)
-    if (suppressed === undefined) return
-    const line = suppressed === 0 ? event : { ...event, suppressed }
-    // Nested under one key: nothing in an event can overwrite the logger's own `level`, `time` or `msg`.
-    log[levels[event.type] ?? 'info']({ audit: line }, event.type)
+    if (isWritten) write(event, log)
   }
+
+  return Object.assign(tell, { close: () => admits.close() })
 }
 
-/** A session id as events show it. */
+/** An id as events show it. */
 export function sessionFingerprint(id: string): string {
   return hash('sha256', id, 'hex').slice(0, 16)
 }
 
-function toEvent({ sessionId, ...entry }: AuditEntry, now: number): AuditEvent {
+function toEvent(
+  { sessionId, tokenId, ...entry }: AuditEntry,
+  now: number,
+  identify: Identify | undefined,
+): AuditEvent {
   const event: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(entry)) {
+  for (const [key, value] of Object.entries(identify === undefined ? entry : identify(entry))) {
     if (value !== undefined) event[key] = typeof value === 'string' ? quoted(value) : value
   }
   event.at = new Date(now).toISOString()
   if (sessionId !== undefined) event.session = sessionFingerprint(sessionId)
+  if (tokenId !== undefined) event.token = sessionFingerprint(tokenId)
   return event as object as AuditEvent
 }

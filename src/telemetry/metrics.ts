@@ -2,11 +2,13 @@ import type { Attributes, Meter } from '@opentelemetry/api'
 import { CloseCode } from '../errors.ts'
 import { lazyLoad } from '../loading/lazy-load.ts'
 import type { AuditEntry } from './events.ts'
+import { createTraffic, type Traffic } from './traffic.ts'
 
 const api = lazyLoad<Pick<typeof import('@opentelemetry/api'), 'metrics' | 'createNoopMeter'>>('@opentelemetry/api')
 
 /** What is counted of one server; `undefined` where nobody measures. */
 export interface Metrics {
+  readonly traffic: Traffic
   /** Counts a decision. */
   count(entry: AuditEntry): void
   /** Reports the numbers of `stats()` from now on. */
@@ -25,6 +27,19 @@ export interface Measured {
   readonly budgets: { readonly memoryBytes: { readonly used: number } }
   readonly bus: string
   readonly drain: object | null
+  readonly load: Load
+}
+
+/** What waits in the sockets and before the sanitizer, at the moment of the question. */
+export interface Load {
+  /** Messages that were read and wait for a listener. */
+  readonly unheard: number
+  /** Bytes that wait for clients. */
+  readonly outputBytes: number
+  /** Sockets whose client has not taken all that was sent. */
+  readonly slowReaders: number
+  /** Documents. */
+  readonly sanitizerQueue: number
 }
 
 type Gauge = readonly [name: string, unit: string, description: string, read: (stats: Measured) => number]
@@ -47,6 +62,20 @@ const gauges: readonly Gauge[] = [
     'Bytes that wait in the queues of all sockets.',
     ({ budgets: { memoryBytes } }) => memoryBytes.used,
   ],
+  [
+    'secure_ws.server.inbound.queue',
+    '{message}',
+    'Messages that were read and wait for a listener.',
+    ({ load }) => load.unheard,
+  ],
+  ['secure_ws.server.output.waiting', 'By', 'Bytes that wait for their clients.', ({ load }) => load.outputBytes],
+  [
+    'secure_ws.server.slow_readers',
+    '{connection}',
+    'Sockets whose client has not taken all that was sent.',
+    ({ load }) => load.slowReaders,
+  ],
+  ['secure_ws.server.sanitizer.queue', '{document}', 'Documents that wait.', ({ load }) => load.sanitizerQueue],
   [
     'secure_ws.server.bus_up',
     '1',
@@ -75,9 +104,36 @@ export function createMetrics(load: typeof api = api): Metrics | undefined {
   const handshake = histogram(
     meter,
     'secure_ws.server.handshake.duration',
-    'From the upgrade to the socket.',
+    'From the upgrade to the socket, or to the refusal.',
     handshakeBounds,
   )
+  const handshakes = meter.createCounter('secure_ws.server.handshakes', {
+    unit: '{handshake}',
+    description: 'Handshakes, by outcome, code and route.',
+  })
+  const refusals = meter.createCounter('secure_ws.server.refusals', {
+    unit: '{refusal}',
+    description: 'What was refused, by what it was, code and route.',
+  })
+  const usedUp = meter.createCounter('secure_ws.server.budgets.used_up', {
+    unit: '{refusal}',
+    description: 'Refusals because a rate or a limit was used up.',
+  })
+  const dropped = meter.createCounter('secure_ws.server.output.dropped', {
+    unit: '{message}',
+    description: 'Messages that were accepted and not sent.',
+  })
+  const relayFailures = meter.createCounter('secure_ws.server.relay.failures', {
+    unit: '{failure}',
+    description: 'Failures of the bus, by stage.',
+  })
+  const revocation = histogram(
+    meter,
+    'secure_ws.server.revocation.latency',
+    'From `revoke` until it is stored for all nodes, or until its sockets on another node are shut.',
+    handshakeBounds,
+  )
+  const traffic = createTraffic(meter)
   const connection = histogram(
     meter,
     'secure_ws.server.connection.duration',
@@ -86,12 +142,27 @@ export function createMetrics(load: typeof api = api): Metrics | undefined {
   )
   let stop = () => {}
   return {
+    traffic,
     count(entry) {
       events.add(1, labelsOf(entry))
-      const { type, durationMs, route, code } = entry
+      const { type, durationMs, route, code, count = 1 } = entry
+      const of = codeAndRoute(entry)
+      const outcome = outcomes.get(type)
+      if (outcome !== undefined) handshakes.add(1, { outcome, ...of })
+      const what = refused.get(type)
+      if (what !== undefined) refusals.add(1, { what, ...of })
+      const budget = budgets.get(code)
+      if (budget !== undefined && what !== undefined) usedUp.add(1, { budget, ...withRoute(route) })
+      if (type === 'server.overloaded') usedUp.add(1, { budget: 'memory' })
+      if (type === 'output.refused' && (code === 'SWS_SLOW_READER' || code === 'SWS_CLOSED')) dropped.add(count, of)
+      if (type === 'relay.failed') relayFailures.add(1, { stage: String(code) })
+      if (type === 'relay.refused') relayFailures.add(1, { stage: 'refused' })
       if (durationMs === undefined) return
-      if (type === 'handshake.accepted') handshake.record(durationMs / 1_000, withRoute(route))
-      if (type === 'socket.closed')
+      if (type === 'session.revoked') revocation.record(durationMs / 1_000, { where: 'here' })
+      if (type === 'session.revocation-heard') revocation.record(durationMs / 1_000, { where: 'elsewhere' })
+      if (type === 'handshake.accepted' || type === 'handshake.refused')
+        handshake.record(durationMs / 1_000, { outcome: String(outcome), ...withRoute(route) })
+      if (type === 'socket.closed' || type === 'stream.closed')
         connection.record(durationMs / 1_000, { code: closeCode(code), ...withRoute(route) })
     },
     observe(read) {
@@ -108,6 +179,7 @@ export function createMetrics(load: typeof api = api): Metrics | undefined {
     },
     close() {
       stop()
+      traffic.close()
     },
   }
 }
@@ -128,10 +200,47 @@ function meterOf(load: typeof api): Meter | undefined {
   }
 }
 
+const outcomes: ReadonlyMap<AuditEntry['type'], string> = new Map([
+  ['handshake.accepted', 'admitted'],
+  ['handshake.refused', 'refused'],
+  ['handshake.reported', 'reported'],
+])
+
+const refused: ReadonlyMap<AuditEntry['type'], string> = new Map([
+  ['handshake.refused', 'handshake'],
+  ['message.refused', 'message'],
+  ['message.replayed', 'message'],
+  ['message.step-up', 'message'],
+  ['output.refused', 'output'],
+  ['room.refused', 'room'],
+  ['sanitizer.refused', 'document'],
+])
+
+const budgets: ReadonlyMap<AuditEntry['code'], string> = new Map([
+  ['SWS_TOO_FAST', 'messages'],
+  ['SWS_TOO_MANY_HANDSHAKES', 'handshakes'],
+  ['SWS_TOO_MANY_CONNECTIONS', 'connections'],
+  ['SWS_TOO_MANY_ROOMS', 'rooms'],
+  ['SWS_SLOW_READER', 'output'],
+])
+
+function codeAndRoute(entry: AuditEntry): Attributes {
+  const code = boundedCode(entry)
+  return { ...(code === undefined ? {} : { code }), ...withRoute(entry.route) }
+}
+
 /** Names of ours and of the application's, each one of a few: what a client writes never makes a new series. */
-function labelsOf({ type, code, route }: AuditEntry): Attributes {
-  const told = type === 'socket.closed' ? closeCode(code) : code
-  return { type, ...(told === undefined ? {} : { code: told }), ...withRoute(route) }
+function labelsOf(entry: AuditEntry): Attributes {
+  return { type: entry.type, ...codeAndRoute(entry) }
+}
+
+/** The code of an event, where a client cannot choose it: that of a close is one of a few, or `other`. */
+export function boundedCode({ type, code }: AuditEntry): AuditEntry['code'] {
+  return isEnd(type) ? closeCode(code) : code
+}
+
+function isEnd(type: AuditEntry['type']): boolean {
+  return type === 'socket.closed' || type === 'stream.closed' || type === 'socket.dismissed'
 }
 
 function withRoute(route: string | undefined): Attributes {

@@ -18,6 +18,8 @@ export interface GuardsOptions {
   readonly credentialsOf: (request: FastifyRequest, offered: readonly string[]) => readonly string[]
   /** The handshake has passed everything; `undefined` when its stream is gone. */
   readonly admitted: (stream: NonNullable<FastifyReply['raw']['socket']>) => Admitted | undefined
+  /** A listener behind the guard threw at a stream that is theirs. */
+  readonly failed: (error: unknown, admitted: Admitted) => void
   /** From here on it is somebody else's socket. */
   readonly opened: (stream: NonNullable<FastifyReply['raw']['socket']>, admitted: Admitted) => void
   /** Nobody listens behind the guard. */
@@ -120,7 +122,7 @@ export class Guards {
     reply.raw.detachSocket(stream)
     this.#options.opened(stream, admitted)
     const failed = (error: unknown) => {
-      request.log.error({ err: error }, 'fastify-secure-ws: an `upgrade` listener behind the guard threw')
+      this.#options.failed(error, admitted)
       stream.destroy()
     }
     try {

@@ -4,6 +4,7 @@ import { freePort } from '../harness/redis.ts'
 import { openSocket, statusOf } from '../harness/socket-client.ts'
 import { until } from '../harness/until.ts'
 import { textOf } from '../house/source-files.ts'
+import { everyMetric } from '../telemetry/every-metric.ts'
 import { startExample } from './example.ts'
 
 /** The names of series that docs/operating.md asks Prometheus for. */
@@ -64,39 +65,41 @@ test('metrics.ts: Prometheus reads what happened', async (t) => {
     open.get('secure_ws_server_events_total{type="handshake.refused",code="SWS_ORIGIN_REFUSED",route="/clock"}'),
     3,
   )
-  assert.equal(open.get('secure_ws_server_handshake_duration_count{route="/clock"}'), 1)
+  assert.equal(open.get('secure_ws_server_handshake_duration_count{outcome="admitted",route="/clock"}'), 1)
+  assert.equal(open.get('secure_ws_server_messages_total{direction="out",type="other",route="/clock"}'), 1)
+  assert.equal(
+    open.get('secure_ws_server_handshakes_total{outcome="refused",code="SWS_ORIGIN_REFUSED",route="/clock"}'),
+    3,
+  )
 
   client.socket.close(4_321)
   await until(async () => (await scrape()).get('secure_ws_server_active_connections{}') === 0, 'the socket has gone')
   const closed = await scrape()
   assert.equal(closed.get('secure_ws_server_events_total{type="socket.closed",code="other",route="/clock"}'), 1)
   assert.equal(closed.get('secure_ws_server_connection_duration_count{code="other",route="/clock"}'), 1)
+})
 
-  const there = new Set([...closed.keys()].map((name) => name.split('{')[0]))
-  const missing = [...asked()].filter((name) => !there.has(name))
-  assert.deepEqual(missing, [])
+test('each query of the page and of the dashboard names what Prometheus gets, and each metric is on the dashboard', async () => {
+  const { prometheus } = await everyMetric()
+  const all = seriesOf(prometheus)
+  const there = new Set([...all.keys()].map((name) => name.split('{')[0]))
+  assert.deepEqual(
+    [...asked()].filter((name) => !there.has(name)),
+    [],
+  )
   assert.ok(asked().size > 3)
-
   const shown = new Set(queries.flatMap((query) => query.match(/\bsecure_ws_\w+/g) ?? []))
   assert.deepEqual(
     [...shown].filter((name) => !there.has(name)),
     [],
-    'each query of the dashboard names what Prometheus gets',
   )
   const familyOf = (name = '') => name.replace(/_(?:bucket|sum|count)$/, '')
   const families = new Set([...shown].map(familyOf))
   assert.deepEqual(
     [...there].filter((name) => !families.has(familyOf(name))),
     [],
-    'each metric is on the dashboard',
   )
-  const labels = new Set([
-    'job',
-    'instance',
-    'le',
-    ...[...closed.keys()].flatMap(labelsOf),
-    ...[...open.keys()].flatMap(labelsOf),
-  ])
+  const labels = new Set(['job', 'instance', 'le', ...[...all.keys()].flatMap(labelsOf)])
   const by = queries.flatMap((query) =>
     [...query.matchAll(/(?:by \(|[{,])(\w+)(?=\)|=)/g)].map(([, label = '']) => label),
   )

@@ -219,12 +219,12 @@ describe('Redis is away', { concurrency: 3 }, () => {
         await thief.publish(to, payload)
         const events: { reason?: string }[] = []
         await until(async () => {
-          events.push(...(await a.call('events')).filter(({ type }) => type === 'relay.failed'))
+          events.push(...(await a.call('events')).filter(({ type }) => type === 'relay.refused'))
           return events.length > 0
         }, `'${reason}' was audited`)
         assert.deepEqual(
           events.map((event) => event.reason),
-          [`Error: envelope refused: ${reason}`],
+          [reason],
         )
       }
       assert.deepEqual(ann.heard, [])

@@ -91,7 +91,7 @@ test('a revocation ends it, and gives its places back', async (t) => {
   await until(() => app.secureWs.stats().connections === 1, 'its place is free')
   const { sockets, rooms, addresses, sessions, users } = app.secureWs.stats()
   assert.deepEqual([sockets, rooms, addresses, sessions, users], [1, 0, 1, 1, 1])
-  const closed = events.find(({ type }) => type === 'socket.closed')
+  const closed = events.find(({ type }) => type === 'stream.closed')
   assert.deepEqual([closed?.code, closed?.route, closed?.reason], [3000, '/other', 'user revoked'])
 })
 
@@ -108,7 +108,7 @@ test('the end of the session ends it, and so does an `authorize` that says no la
   allowed = false
   app.secureWs.reauthorize({ userId: 'ada' })
   assert.equal(await again.closed, 1006)
-  assert.equal(events.findLast(({ type }) => type === 'socket.closed')?.code, 3003)
+  assert.equal(events.findLast(({ type }) => type === 'stream.closed')?.code, 3003)
 })
 
 test('`authorize`, and the limits of persons and addresses, hold as for a route', async (t) => {
@@ -130,7 +130,7 @@ test('a client that goes away, and a close of the other server, give everything 
   for (const client of other.clients) client.close(1000)
   await second.closed
   await until(() => isEmpty(app), 'nobody holds anything')
-  assert.equal(events.filter(({ type }) => type === 'socket.closed').length, 2)
+  assert.equal(events.filter(({ type }) => type === 'stream.closed').length, 2)
 })
 
 test('the close of the server ends it at once', async (t) => {
@@ -251,7 +251,7 @@ test('a server that never answers is cut off after limits.handshake, and one tha
     await until(async () => (await connections()) === 0, next)
     await until(() => app.secureWs.stats().connections === 0, 'its place is free')
   }
-  assert.match(String(events.find(({ type }) => type === 'socket.closed')?.reason), /did not answer within 100 ms/)
+  assert.match(String(events.find(({ type }) => type === 'stream.closed')?.reason), /did not answer within 100 ms/)
 })
 
 test('nobody behind a guard: 503, and a listener that comes after the start is guarded', async (t) => {

@@ -209,7 +209,7 @@ for (const { name, owner, path, target, attach, use } of neighbours) {
       assert.ok((await app.secureWs.revoke({ userId: 'ada' })).closed >= 1)
       await gone
       await until(() => used().length === 0, 'it is nobody any more')
-      const codes = events.filter(({ type, route }) => type === 'socket.closed' && route === path)
+      const codes = events.filter(({ type, route }) => type === 'stream.closed' && route === path)
       assert.deepEqual(
         codes.map(({ code }) => code),
         [3000],

@@ -5,7 +5,12 @@ import { createRelay } from '../../src/relay/relay.ts'
 // A node of its own, to be killed: it takes the one place there is, is present in a room, and says so.
 const [url = '', secret = '', ttl = ''] = process.argv.slice(2)
 const bus = redisBus({ url, channel: 'app', secret })
-const relay = createRelay({ bus, onMessage: () => {}, onFailure: (stage, error) => console.error(stage, error) })
+const relay = createRelay({
+  bus,
+  onMessage: () => {},
+  onRefused: (reason) => console.error(reason),
+  onFailure: (stage, error) => console.error(stage, error),
+})
 await relay.start()
 const { counters, presence } = bus.stores ?? {}
 if (counters === undefined || presence === undefined) throw new Error('no stores')

@@ -12,6 +12,8 @@ export interface Listening {
   readonly relay: Relay
   readonly heard: RelayMessage[]
   readonly failures: { stage: RelayStage; reason: string }[]
+  /** The reasons of what came from no node. */
+  readonly refused: string[]
   /** How often it caught up. */
   caughtUp: number
   frames(): string[]
@@ -21,6 +23,7 @@ export function listening(bus: Bus, options: Partial<RelayOptions> = {}): Listen
   const node: Listening = {
     heard: [],
     failures: [],
+    refused: [],
     caughtUp: 0,
     frames: () => node.heard.flatMap((message) => (message.kind === 'room' ? [message.frame] : [])),
     relay: createRelay({
@@ -31,6 +34,7 @@ export function listening(bus: Bus, options: Partial<RelayOptions> = {}): Listen
       },
       onFailure: (stage, error) =>
         node.failures.push({ stage, reason: error instanceof Error ? error.message : String(error) }),
+      onRefused: (reason) => void node.refused.push(reason),
       ...options,
     }),
   }

@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as api from '@opentelemetry/api'
-import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'
+import { MeterProvider } from '@opentelemetry/sdk-metrics'
 import Fastify from 'fastify'
 import secureWs from '../../src/index.ts'
 import { createAudit } from '../../src/telemetry/audit.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { textOf } from '../house/source-files.ts'
-
-class Reader extends MetricReader {
-  async onForceFlush() {}
-  async onShutdown() {}
-}
+import { everyMetric, metricsOn, Reader } from './every-metric.ts'
 
 /** Each point as `name{labels}`, with its value or count. */
 async function pointsOf(reader: Reader): Promise<Map<string, number>> {
@@ -38,8 +34,7 @@ test('near misses: without a provider, and without the API, nothing is measured'
 // this process and of the one that collects.
 test('what a client chooses makes no series', async () => {
   const reader = new Reader()
-  const provider = new MeterProvider({ readers: [reader] })
-  const metrics = createMetrics(() => ({ ...api, metrics: { getMeter: provider.getMeter.bind(provider) } as never }))
+  const metrics = metricsOn(reader)
   for (let count = 0; count < 2_000; count++) {
     const by = {
       address: `10.0.0.${count}`,
@@ -47,7 +42,7 @@ test('what a client chooses makes no series', async () => {
       reason: `r${count}`,
       user: `u${count}`,
     }
-    metrics?.count({
+    metrics.count({
       type: 'socket.closed',
       code: 3_000 + count,
       durationMs: count,
@@ -55,7 +50,7 @@ test('what a client chooses makes no series', async () => {
       socket: `s${count}`,
       ...by,
     })
-    metrics?.count({
+    metrics.count({
       type: 'message.refused',
       code: 'SWS_INVALID_MESSAGE',
       messageType: `m${count}`,
@@ -77,26 +72,29 @@ test('what a client chooses makes no series', async () => {
   )
 })
 
-test('docs/operating.md has a row for each metric, and for no other', async () => {
+test('docs/operating.md has a row for each metric with its labels, and for no other', async () => {
+  const { labels } = await everyMetric()
+  const rows = [...textOf('docs/operating.md').matchAll(/^\| `(secure_ws\.[\w.]+)` \|[^|]*\|([^|]*)\|/gm)]
+  const written = rows.map(([, name, said = '']) => [
+    name,
+    [...said.matchAll(/`(\w+)`/g)].map(([, label]) => label).sort(),
+  ])
+  const byName = (a: unknown[], b: unknown[]) => String(a[0]).localeCompare(String(b[0]))
+  assert.deepEqual(written.sort(byName), [...labels].sort(byName))
+})
+
+// Ten thousand types of one attacker, and as many routes of nobody.
+test('messages are counted by what is declared, and read when somebody collects', async () => {
   const reader = new Reader()
-  const provider = new MeterProvider({ readers: [reader] })
-  const metrics = createMetrics(() => ({ ...api, metrics: { getMeter: provider.getMeter.bind(provider) } as never }))
-  metrics?.observe(() => ({
-    sockets: 0,
-    connections: 0,
-    rooms: 0,
-    sessions: 0,
-    users: 0,
-    addresses: 0,
-    bus: 'up',
-    budgets: { memoryBytes: { used: 0 } },
-    drain: null,
-  }))
-  metrics?.count({ type: 'handshake.accepted', durationMs: 1 })
-  metrics?.count({ type: 'socket.closed', durationMs: 1 })
-  const made = new Set([...(await pointsOf(reader)).keys()].map((name) => name.split('{')[0]))
-  const rows = [...textOf('docs/operating.md').matchAll(/^\| `(secure_ws\.[\w.]+)`/gm)].map(([, name]) => name)
-  assert.deepEqual(rows.sort(), [...made].sort())
+  const metrics = metricsOn(reader)
+  for (let count = 0; count < 10_000; count++) metrics.traffic.message('in', '/a', 'say', 10)
+  metrics.traffic.message('out', '/a', 'say', 7)
+  metrics.traffic.message('in', '/a', 'other', 1)
+  const points = await pointsOf(reader)
+  assert.equal(points.get('secure_ws.server.messages{direction=in,type=say,route=/a}'), 10_000)
+  assert.equal(points.get('secure_ws.server.io{direction=in,type=say,route=/a}'), 100_000)
+  assert.equal(points.get('secure_ws.server.io{direction=out,type=say,route=/a}'), 7)
+  assert.equal(points.get('secure_ws.server.messages{direction=in,type=other,route=/a}'), 1)
 })
 
 // D5: an event is told in timers and in `close` listeners, where nobody catches what a meter throws.
