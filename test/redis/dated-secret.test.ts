@@ -49,7 +49,7 @@ test('words and tickets of a key are good until its end, and a bus whose keys ar
   // Who still has the key, and no end for it, is not heard either.
   const envelope = { node: 'late', sequence: 1, at: Date.now(), message: { kind: 'room', room: 'a', frame: 'late' } }
   await late.publish('room:a', sealEnvelope('room:a', envelope as never, late.secret))
-  await until(() => hearer.failures.some(({ reason }) => /bad signature/.test(reason)), 'it was refused')
+  await until(() => hearer.refused.some((reason) => /bad signature/.test(reason)), 'it was refused')
   assert.deepEqual(hearer.frames(), Array(hearer.frames().length).fill('before'))
   await assert.rejects(async () => redisTickets(behind).put(hash, ticket, minute), /validUntil|Pass the bus/)
   assert.equal(await speaker.relay.deny(denialOf('session', 's', begun, begun + 9 * minute)), false)
