@@ -128,7 +128,9 @@ test('BR-04 words signed with another secret do nothing, and neither does a forg
   await stranger.close()
   await until(
     async () =>
-      (await a.call('events')).some(({ type, reason }) => String(type).startsWith('relay.') && /signature/.test(String(reason))),
+      (await a.call('events')).some(
+        ({ type, reason }) => String(type).startsWith('relay.') && /signature/.test(String(reason)),
+      ),
     'the node said that it refused them',
   )
   await emitter.to('vault').send({ type: 'real' })
