@@ -60,7 +60,11 @@ export interface Authentication {
  * Makes the `authenticate` option a finished list of steps.
  * @throws SecureWsError `SWS_BAD_OPTION` when it is missing, empty, or holds something that cannot authenticate.
  */
-export function compileAuthentication(option: unknown, path: string, now: () => number = Date.now): Authentication {
+export function compileAuthentication(
+  option: unknown,
+  path: string,
+  now: () => number = () => Date.now(),
+): Authentication {
   const anonymous = option === false
   const steps = anonymous ? [] : stepsOf(option, path)
   const authenticators = steps.map((step) => step.authenticator)

@@ -61,7 +61,7 @@ const sweepAtLeast = 1024
  * @throws SecureWsError `SWS_BAD_OPTION` for a bound that is not a whole number of at least 1.
  */
 export function memoryTickets(options: MemoryTicketsOptions = {}): TicketStore {
-  const { max = 100_000, maxPerSession = 32, now = Date.now } = options
+  const { max = 100_000, maxPerSession = 32, now = () => Date.now() } = options
   wholeNumber(max, 'memoryTickets.max', '10_000')
   wholeNumber(maxPerSession, 'memoryTickets.maxPerSession', '20')
   const tickets = new Map<string, StoredTicket>()

@@ -4,7 +4,7 @@ import type { Denial, DenialStore } from '../session/denials.ts'
 const batch = 500
 
 /** For one process: what the applications that share a `memoryBus()` have denied. */
-export function memoryDenials(now: () => number = Date.now): DenialStore {
+export function memoryDenials(now: () => number = () => Date.now()): DenialStore {
   const ledger = createDenialLedger(0)
   let log: Denial[] = []
   let generation = 0

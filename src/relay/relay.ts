@@ -64,7 +64,7 @@ export function createRelay(options: RelayOptions): Relay {
   const {
     bus,
     nodeId = randomUUID(),
-    now = Date.now,
+    now = () => Date.now(),
     onMessage,
     onCaughtUp,
     onFailure,

@@ -53,7 +53,7 @@ export function createAudit({
   listener,
   metrics,
   identify,
-  now = Date.now,
+  now = () => Date.now(),
   lines = 20,
   window = 10_000,
 }: AuditOptions): AuditDoor {

@@ -38,7 +38,8 @@ export interface Caller {
 export async function callerOf(app: FastifyInstance, path: string, options: CallerOptions): Promise<Caller> {
   await app.ready()
   const route = explainedAt(app, path)
-  const scheme = doorOf(app) === undefined ? 'http' : 'https'
+  // The same origin of a server that is reached without TLS is one without TLS.
+  const scheme = doorOf(app) === undefined || options.encrypted === false ? 'http' : 'https'
   const origin = options.origin === undefined ? originFor(route, scheme) : options.origin
   const { session, headers = {}, protocols = [], encrypted = true, address = '127.0.0.1' } = options
   return {

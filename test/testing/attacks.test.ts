@@ -8,6 +8,12 @@ import cookie from '@fastify/cookie'
 import websocket from '@fastify/websocket'
 import { Ajv } from 'ajv'
 import Fastify, { type FastifyInstance } from 'fastify'
+import secureWs, {
+  cookieSession,
+  dangerouslyAllowAnyOrigin,
+  type SecureWsOptions,
+  type Session,
+} from 'fastify-secure-ws'
 import {
   type AttackOptions,
   type AttackReport,
@@ -147,6 +153,82 @@ test('near misses: the examples have no hole but those that they say they have',
   // It lets everybody in for now, and tells what it would refuse.
   assert.ok(enforce.holes.length > 3)
 })
+
+/** Each guard given up, one after the other: the kit sees what is open then, and nothing else. */
+const loosened: readonly (readonly [string, readonly string[], Partial<SecureWsOptions>, RouteChanges?])[] = [
+  ['nothing', [], {}],
+  ['transport', ['plain-text'], { allowInsecureTransport: true }],
+  [
+    'origins',
+    ['foreign-origin', 'no-origin', 'null-origin'],
+    {
+      origins: dangerouslyAllowAnyOrigin,
+      hosts: ['app.example'],
+      allowMissingOrigin: true,
+      dangerouslyAllowNullOrigin: true,
+      dangerouslyAllowAmbientCredentials: true,
+    },
+  ],
+  ['encoding', ['markup'], { encode: 'none' }],
+  // Said so: any member is meant, and is no hole.
+  [
+    'the members of one type',
+    [],
+    {},
+    { note: { schema: { ...object({ text: { type: 'string' } }), additionalProperties: true } } },
+  ],
+  ['rights', ['missing-right'], {}, { pay: { authorize: () => true } }],
+]
+
+type RouteChanges = Readonly<Record<string, object>>
+
+for (const [name, expected, options, changes = {}] of loosened) {
+  test(`an application with the plugin that gives up ${name}`, async (t) => {
+    const app = Fastify({ forceCloseConnections: true })
+    t.after(() => app.close())
+    const signedIn = cookieSession({ secret: 'x'.repeat(32), load: () => null })
+    await app.register(secureWs, { authenticate: signedIn, ...options })
+    const text = object({ text: { type: 'string', maxLength: 200 } })
+    const sum = object({
+      cents: { type: 'integer', minimum: 1 },
+      to: { type: 'string', pattern: '^[A-Z]{2}-[0-9]{3}$', maxLength: 6 },
+    })
+    const receives = {
+      note: { schema: text, ...changes.note },
+      pay: { schema: sum, replay: { window: 30_000 }, freshAuth: 60_000, authorize: isClerk, ...changes.pay },
+    }
+    app.route({
+      method: 'GET',
+      url: '/desk/:id',
+      handler: async () => 'a page',
+      secureWs: {
+        receives,
+        authorize: (session: Session | null, request: { params: { id: string } }) =>
+          request.params.id === session?.userId,
+      },
+      wsHandler: (socket: WebSocket) => {
+        socket.on('note', ({ text }: { text: string }) =>
+          socket.send(JSON.parse(JSON.stringify({ type: 'noted', text }))),
+        )
+        socket.on('pay', () => 'paid')
+      },
+    } as never)
+    const now = Date.now()
+    const report = await attacks(app, '/desk/ada', {
+      roles: {
+        ada: { session: { id: 's1', userId: 'ada', authenticatedAt: now }, foreignPaths: ['/desk/bob'] },
+        bob: { session: { id: 's2', userId: 'bob', authenticatedAt: now }, path: '/desk/bob', may: ['note'] },
+      },
+    })
+    assert.deepEqual(codesOf(report.holes), [...expected], String(report))
+    const attacksOn = (type: string) =>
+      report.rows.filter(({ message }) => message === type).map(({ attack }) => attack)
+    assert.ok(attacksOn('pay').includes('the same message again'))
+    assert.ok(attacksOn('pay').includes('from a session that signed in long ago'))
+  })
+}
+
+const isClerk = (session: Session | null) => session?.userId === 'ada'
 
 const codeScanning = async (): Promise<object> => {
   const path = createRequire(import.meta.url).resolve('@microsoft/jest-sarif')

@@ -7,7 +7,7 @@ import { attackMessages } from './message-attacks.ts'
 import { AttackReport } from './report.ts'
 import type { Role } from './role.ts'
 import { type AnySchema, isSchema, noSample, sampleOf } from './sample.ts'
-import { attackSession } from './session-attacks.ts'
+import { attackSession, expireSession } from './session-attacks.ts'
 import { attackSocket } from './socket-attacks.ts'
 import { Stage, type Target } from './stage.ts'
 
@@ -61,17 +61,15 @@ export async function attacks(app: FastifyInstance, path: string, options: Attac
   try {
     for (const [name, role] of Object.entries(roles)) {
       await attackHandshake(stage, name, role, route?.explained)
-      await attackSession(stage, name, role, targets, clock, route?.explained)
+      await attackSession(stage, name, role, targets)
     }
-    if (route?.described.passesOn === true) {
-      stage.skip('messages and sockets', 'they are those of another server, behind a guard')
-      return new AttackReport(path, stage.rows, stage.notJudged, accept)
-    }
-    await attackMessages(stage, roles, targets)
+    const isGuard = route?.described.passesOn === true
+    if (isGuard) stage.skip('messages and sockets', 'they are those of another server, behind a guard')
+    else await attackMessages(stage, roles, targets)
+    // From here on the clock is moved.
+    for (const [name, role] of Object.entries(roles)) await expireSession(stage, name, role, clock, route?.explained)
     const [first] = Object.entries(roles)
-    for (const [name, role] of first === undefined ? [] : [first]) {
-      await attackSocket(stage, name, role, targets, clock, route?.explained)
-    }
+    if (first !== undefined && !isGuard) await attackSocket(stage, ...first, targets, clock, route?.explained)
   } finally {
     stopCatching()
     if (clock !== options.clock) clock?.restore()

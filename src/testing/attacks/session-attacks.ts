@@ -8,16 +8,8 @@ import type { Role } from './role.ts'
 import type { Stage, Target } from './stage.ts'
 
 /** What a session may do once it is old, over, or copied. */
-export async function attackSession(
-  stage: Stage,
-  name: string,
-  role: Role,
-  targets: readonly Target[],
-  clock: Clock | undefined,
-  explained: ExplainedRoute | undefined,
-): Promise<void> {
+export async function attackSession(stage: Stage, name: string, role: Role, targets: readonly Target[]): Promise<void> {
   await signedOut(stage, name, role, targets)
-  await expiring(stage, name, role, clock, explained)
   for (const target of targets) {
     if (target.once) await twice(stage, name, role, target)
     await notFresh(stage, name, role, target)
@@ -74,7 +66,8 @@ async function saysSomething(stage: Stage, probe: Probe, targets: readonly Targe
   return undefined
 }
 
-async function expiring(
+/** Takes a minute of the clock, after which the sessions of all roles are older: the last attack on a session. */
+export async function expireSession(
   stage: Stage,
   name: string,
   role: Role,
