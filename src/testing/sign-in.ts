@@ -12,14 +12,14 @@ import { doorOf } from './door.ts'
  *     await connect(app, '/chat', { headers: ada })
  *     await app.inject({ method: 'POST', url: '/logout', headers: ada })
  *
- * @throws Error when the application has no fastify-secure-ws
+ * @throws Error when the application has no fastify-secure-ws, or was made with `NODE_ENV=production`
  */
 export async function signIn(app: FastifyInstance, session: Session): Promise<Readonly<Record<string, string>>> {
   await app.ready()
   const door = doorOf(app)
   if (door !== undefined) return door.signIn(session)
   throw new Error(
-    'signIn: this application has no fastify-secure-ws, so nobody here knows sessions. Register the plugin, or sign in as a visitor does (`app.inject({ method: "POST", url: "/sign-in" })`) and hand over `headers: { cookie }`.',
+    'signIn: this application has no fastify-secure-ws, or NODE_ENV was "production" when it was registered: nobody here knows sessions of a test. Register the plugin without it, or sign in as a visitor does (`app.inject({ method: "POST", url: "/sign-in" })`) and hand over `headers: { cookie }`.',
   )
 }
 

@@ -248,3 +248,17 @@ test('an application without the plugin: a socket, and a sentence about sign-in'
     /The handshake was refused: 404\. The answer is not from fastify-secure-ws/,
   )
 })
+
+// The attack: a header that makes a session out of nothing, in production. There is no door there that hands one out.
+test('signIn knows nobody on a server of production, and a name from elsewhere is nobody there', async (t) => {
+  const before = process.env.NODE_ENV
+  const elsewhere = await signIn(await appWith(t), ada)
+  process.env.NODE_ENV = 'production'
+  t.after(() => {
+    if (before === undefined) delete process.env.NODE_ENV
+    else process.env.NODE_ENV = before
+  })
+  const app = await appWith(t)
+  await assert.rejects(signIn(app, ada), /NODE_ENV was "production"/)
+  assert.equal((await app.inject({ url: '/me', headers: elsewhere })).statusCode, 401)
+})
