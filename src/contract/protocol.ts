@@ -1,23 +1,5 @@
+import { afterClose } from '../client/after-close.ts'
 import { type CloseCode, closeReasons, handshakeRefusals, type MessageRefusalCode } from '../errors.ts'
-
-/**
- * The meaning of our close codes for a client, as `fastify-secure-ws/client` takes it. A test holds the two tables, and that of
- * docs/protocol.md, against each other: the client has nothing of the server's.
- */
-const afterClose: Readonly<Record<CloseCode, 'reconnect' | 'later' | 'sign in' | 'stop'>> = {
-  1001: 'reconnect',
-  1003: 'stop',
-  1007: 'stop',
-  1008: 'stop',
-  1009: 'stop',
-  1011: 'reconnect',
-  1012: 'reconnect',
-  1013: 'later',
-  3000: 'sign in',
-  3003: 'stop',
-  3008: 'reconnect',
-  4429: 'later',
-}
 
 /** The part of the protocol that is the same on every route, and has no place of its own in AsyncAPI. */
 export const ofEveryRoute = {
