@@ -83,7 +83,7 @@ export class EarlyRefusal {
   ): Uint8Array | undefined {
     const { announcer, securityHeaders, unixSocket, now } = this.#options
     const { route } = policy.socket
-    // One for each answer that a route has: of codes two, and of seconds to wait sixty.
+    // The answers of a route are few: of codes two, and of seconds to wait sixty.
     const which = refusal.headers?.['retry-after'] ?? refusal.code
     let answer = answers.get(which)
     if (answer === undefined) {
@@ -98,6 +98,8 @@ export class EarlyRefusal {
         raw,
         address,
         origin,
+        // Decided in the turn in which the handshake came: nothing is asked, and nothing waited for.
+        durationMs: 0,
         route,
         asked: policy.authentication,
         peerIsTrusted: () => false,
