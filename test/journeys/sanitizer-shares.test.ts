@@ -107,7 +107,7 @@ test('where the route says so, a mark stands in the place of a document that is 
   assert.deepEqual(Object(ada.heard.findLast(({ type }) => type === 'history')).list, list)
   assert.deepEqual(Object(await ada.hear('reply')).value, list)
   // The operator hears of it all the same.
-  assert.ok(chat.events.some(({ type, reason }) => type === 'output.refused' && reason === 'nested deeper than 100'))
+  assert.ok(chat.events.some(({ type, reason }) => type === 'sanitizer.refused' && reason === 'nested deeper than 100'))
 })
 
 test('where it does not, one document that is refused keeps the message back', async (t) => {
