@@ -16,7 +16,7 @@ export interface KnownFacts {
 export class KnownSession {
   readonly session: Session
   readonly facts: KnownFacts
-  /** What `facts.askAgain` is told besides. */
+  /** The name in the credential, which `facts.askAgain` is told besides. */
   readonly named: string | undefined
 
   constructor(session: Session, facts: KnownFacts, named?: string) {

@@ -9,7 +9,7 @@ const compact = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 export const jose = lazyLoad<typeof import('jose')>('jose')
 
-/** What the issuer's server did, rather than the token. */
+/** The faults of the issuer's server, rather than of the token. */
 const faults = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID'])
 
 /**

@@ -29,7 +29,7 @@ export class ContractDocument {
     if (typeof version !== 'string' || !version.startsWith('3.')) throw new Error('This is no AsyncAPI 3 document.')
   }
 
-  /** What a JSON pointer `#/a/b` points at. @throws Error where it points at nothing */
+  /** The value that a JSON pointer `#/a/b` points at. @throws Error where it points at nothing */
   at(pointer: string): unknown {
     let found: unknown = this.#whole
     if (pointer !== '#' && !pointer.startsWith('#/')) throw new Error('A reference leads out of the document.')

@@ -27,7 +27,7 @@ const longestComment = 2_000
 
 /** Names for types, each a single time: letters and digits of what is wanted, in capitals where words begin. */
 export class TypeNames {
-  // What is written here uses the first two.
+  // The text that is written here uses the first two.
   readonly #taken = new Set(['Readonly', 'Record', 'Object', 'String', 'Number', 'Boolean', 'Array', 'Function'])
 
   of(wanted: string): string {

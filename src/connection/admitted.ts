@@ -56,6 +56,6 @@ export interface Admitted {
   readonly protocol: string | undefined
   /** When the handshake began, on the clock that nobody can set. */
   readonly since: number
-  /** What counts towards its session and user can be given back before the TCP connection has gone. */
+  /** The places of its session and user, which can be given back before the TCP connection has gone. */
   readonly places: Places
 }

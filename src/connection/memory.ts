@@ -83,7 +83,7 @@ export class MemoryBudget {
 
   /** Asks every socket what it keeps, and cuts those that keep the most if it is too much. */
   measure(): void {
-    // What is cut writes and closes, and may come back here.
+    // A socket that is cut writes and closes, and may come back here.
     if (this.#measuring) return
     this.#measuring = true
     try {

@@ -26,7 +26,7 @@ export interface ReadFact {
   readonly denial?: Denial
   /** One of them cannot be read, or was signed by somebody else. */
   readonly isForged: boolean
-  /** One of them was signed by a key that signs no more, and will not be known for ever. */
+  /** Whether an entry was signed by a key that signs no more, and will not be known for ever. */
   readonly isOutdated: boolean
 }
 

@@ -26,7 +26,7 @@ const markupKey = '\u0000sws.html'
 const bytesKey = '\u0000sws.bytes'
 
 /**
- * One `send` to an audience, as text for the other nodes.
+ * Packs a `send` to an audience as text for the other nodes.
  *
  * @param sender whose message set it off
  * @throws SecureWsError `SWS_NOT_ENCODABLE` for what does not travel, `SWS_BAD_OPTION`

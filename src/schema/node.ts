@@ -122,7 +122,7 @@ export interface Union {
   readonly branches: readonly SchemaNode[]
   /** The branches worth asking: of its kind, and with its tag where every branch for objects has one. */
   candidates(value: unknown): readonly SchemaNode[]
-  /** What tells the branches apart. */
+  /** The branches, by the value that tells them apart. */
   sorted(): SortedBranches
 }
 
