@@ -24,9 +24,9 @@ export interface AroundText {
  *
  * @param message of our own making: plain, and its members may be read more than once
  */
-export function apartAtText(message: object): AroundText | undefined {
+export function apartAtText(message: Readonly<Record<string, unknown>>): AroundText | undefined {
   for (const name in message) {
-    const text: unknown = Reflect.get(message, name)
+    const text = message[name]
     if (typeof text !== 'string' || text.length < long) continue
     return Object.hasOwn(message, name) && isPlain(text) ? apartAt(message, name, text) : undefined
   }

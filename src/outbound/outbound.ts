@@ -145,7 +145,7 @@ export function encodeText(text: string, mode: EncodeMode): string {
 
 /** Of our own making, so that its members may be read more than once. */
 function encodeMessage(message: object, mode: EncodeMode, twice?: EncodedTwice): string | Buffer {
-  const apart = mode === 'json' ? undefined : apartAtText(message)
+  const apart = mode === 'json' ? undefined : apartAtText(message as Readonly<Record<string, unknown>>)
   if (apart === undefined) return encodeValue(message, mode, twice)
   const before = encodeMembers(apart.before, mode, twice)
   const after = encodeMembers(apart.after, mode, twice)

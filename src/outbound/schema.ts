@@ -56,8 +56,8 @@ export function compileSends(
     } catch (cause) {
       throw notEncodable(cause)
     }
-    const { copy, specials } = checked(projected, `message "${type}"`, warnOnce)
-    return withMarkup({ type, ...Object(copy) }, specials, sanitizeHtml)
+    judge(projected, 'message', String(type), warnOnce)
+    return withMarkup({ type, ...Object(projected.copy) }, projected.specials, sanitizeHtml)
   }
 }
 
@@ -86,8 +86,8 @@ export function compileReply(
     } catch (cause) {
       throw notEncodable(cause)
     }
-    const { copy, specials } = checked(projected, `reply to "${type}"`, warnOnce)
-    return withMarkup({ value: copy }, specials, sanitizeHtml)
+    judge(projected, 'reply to', type, warnOnce)
+    return withMarkup({ value: projected.copy }, projected.specials, sanitizeHtml)
   }
 }
 
@@ -103,18 +103,21 @@ function warnOfMarkup(path: string, warn: (text: string) => void): (name: string
   }
 }
 
-function checked(
-  { copy, specials, fault, shown }: Projected,
-  name: string,
+/** @throws SecureWsError SWS_INVALID_OUTPUT, SWS_UNSAFE_URL */
+function judge(
+  { fault, specials, shown }: Projected,
+  kind: 'message' | 'reply to',
+  type: string,
   warn: (name: string) => void,
-): Pick<Projected, 'copy' | 'specials'> {
+): void {
+  if (fault === undefined && shown === undefined && specials.length === 0) return
+  const name = `${kind} "${type}"`
   if (fault !== undefined) throw invalid(name, fault)
   for (const special of specials) {
     if (special.kind !== 'url' || isSafeUrl(String(special.given))) continue
     throw unsafeUrl(`${nameOf(special.place)} of the ${name}`)
   }
   if (shown !== undefined) warn(name)
-  return { copy, specials }
 }
 
 /** A type is a name that the application chose, but it may have taken it from a client: quoted, and cut. */
@@ -166,6 +169,7 @@ function withMarkup(
   specials: readonly Special[],
   sanitizeHtml: SanitizeHtml,
 ): object | Underway<object> {
+  if (specials.length === 0) return message
   const waiting: Promise<void>[] = []
   try {
     for (const special of specials) {
