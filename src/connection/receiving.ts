@@ -11,6 +11,7 @@ import {
   noteRefusal,
   receive,
   refreshType,
+  withId,
 } from '../inbound/inbound.ts'
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
 import { codeOfRefusedHtml } from '../outbound/refused-html.ts'
@@ -97,7 +98,7 @@ export class Receiving implements InboxHost, InboundSocket {
     if (this.#host.ended) return
     const now = this.#host.uptime()
     const tooFast = admitFrame(bytes.length, this.#isRaw(isBinary), this, now)
-    if (tooFast !== undefined) this.#refuse(tooFast)
+    if (tooFast !== undefined) this.#refuse(withId(tooFast, bytes, isBinary, this.policy))
     else if (this.inbox.push({ bytes, isBinary }, now) === 'over') {
       const reason = 'more waits for a listener than one read can bring (limits.messageBytes)'
       this.#refuse({ kind: 'refuse', code: 'SWS_TOO_FAST', reason, close: CloseCode.TooFast })

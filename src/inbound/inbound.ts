@@ -277,6 +277,26 @@ export function admitFrame(
 }
 
 /**
+ * A refusal of `admitFrame` with the `id` of its message, so that a request ends with it and not at its deadline. Not to read is what
+ * the rate is for: but a refusal that closes nothing is one of the few of `limits.refusals`, and as many are read.
+ */
+export function withId(
+  refusal: RefusedMessage,
+  frame: Buffer,
+  isBinary: boolean,
+  { types, depth }: Pick<InboundPolicy, 'types' | 'depth'>,
+): RefusedMessage {
+  if (types === undefined || isBinary || refusal.close !== undefined) return refusal
+  try {
+    const text = readText(frame)
+    const parsed = typeof text === 'string' ? parseMessage(text, depth) : text
+    return 'code' in parsed || parsed.id === undefined ? refusal : { ...refusal, id: parsed.id }
+  } catch {
+    return refusal
+  }
+}
+
+/**
  * A ping or a pong costs one message (RS-01, RS-02); `undefined`: nothing to do. Give a refusal without `close` no answer: a
  * control frame has none, and must not be turned into traffic.
  */

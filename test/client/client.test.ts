@@ -81,6 +81,22 @@ test('a request ends with the code of the refusal, once', async (t) => {
   })
 })
 
+test('requests over the rate of the socket end at once, each with its own error', async (t) => {
+  const server = await startServer(t, { limits: { messages: { perSecond: 1, burst: 2 } } }, routes)
+  const { client, reach } = watch<Chat>(t, server.port)
+  await reach('open')
+  const stray: unknown[] = []
+  client.on('error', (error) => stray.push(error))
+  const ends = await Promise.allSettled(
+    [1, 2, 3, 4].map((left) => client.request('add', { left, right: 0 }, { timeout: 60_000 })),
+  )
+  const said = ends.map((end) =>
+    end.status === 'fulfilled' ? end.value : [end.reason.code, end.reason.retryAfter > 0],
+  )
+  assert.deepEqual(said, [1, 2, ['SWS_TOO_FAST', true], ['SWS_TOO_FAST', true]])
+  assert.deepEqual(stray, [])
+})
+
 test('a request ends at its deadline, and by its signal, open or in the queue', async (t) => {
   const { client, reach } = await open(t)
   const gone = new AbortController()

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { after, before, type TestContext, test } from 'node:test'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 import fastify from 'fastify'
 import type { Browser, Page } from 'playwright-core'
+import { compile } from 'svelte/compiler'
 import secureWs from '../../src/index.ts'
 import { newPerson, startBrowser } from '../harness/browser.ts'
 import { until } from '../harness/until.ts'
@@ -44,31 +46,38 @@ const recipes = {
     })
     page.mount('main')
     window.leave = () => page.unmount()`,
-  // A client is a store of Svelte's: `subscribe` tells the value at once, and returns its own end. This is what `$client` becomes.
-  svelte: `
-    import { connect } from 'fastify-secure-ws/client'
-    const client = connect('/chat', options)
-    let said = ''
-    let state
-    const show = () => { document.querySelector('main').textContent = state.name + ' ' + said }
-    const stop = client.subscribe((now) => { state = now; show() })
-    if (state === undefined) throw new Error('not told at once')
-    client.on('said', ({ text }) => { said = text; show() })
-    window.leave = () => { stop(); client.close(); document.querySelector('main').textContent = '' }`,
+  'svelte-connection.svelte': `
+    import { mount, unmount } from 'svelte'
+    import Chat from './svelte-connection.svelte'
+    const page = mount(Chat, { target: document.querySelector('main'), props: { url: '/chat', options } })
+    window.leave = () => unmount(page)`,
+}
+
+/** Components, by the compiler of Svelte itself. A warning of it is a mistake in the recipe. */
+const svelte: Plugin = {
+  name: 'svelte',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.svelte$/ }, async ({ path }) => {
+      const { js, warnings } = compile(await readFile(path, 'utf8'), { filename: path, generate: 'client', dev: true })
+      return { contents: js.code, warnings: warnings.map(({ message }) => ({ text: message })), loader: 'js' }
+    })
+  },
 }
 
 async function bundled(code: string): Promise<string> {
-  const { outputFiles } = await build({
+  const { outputFiles, warnings } = await build({
     stdin: {
       contents: `const options = { pause: { first: 50, ceiling: 100 } };${code}`,
       resolveDir: `${root}examples`,
     },
     alias: { 'fastify-secure-ws/client': `${root}src/client/client.ts` },
     define: { 'process.env.NODE_ENV': '"development"' },
+    plugins: [svelte],
     bundle: true,
     write: false,
     format: 'esm',
   })
+  assert.deepEqual(warnings, [])
   return outputFiles[0]?.text ?? ''
 }
 

@@ -9,6 +9,7 @@ import {
   createInboundState,
   noteRefusal,
   receive,
+  withId,
 } from '../../src/inbound/inbound.ts'
 import { createReplayGuard } from '../../src/inbound/replay.ts'
 import type { InboundVerdict } from '../../src/inbound/verdict.ts'
@@ -269,6 +270,30 @@ describe('limits', () => {
     )
     assert.equal(verdicts[120]?.close, 4429)
     assert.equal(countControlFrame(policy, state, now + 60_000), undefined)
+  })
+
+  it('reads of a frame that is too fast its id, and nothing where the socket closes, is raw, or says no id', () => {
+    const socket = open({ limits: { ...limits, messages: { perSecond: 1, burst: 1 } } })
+    const frame = (text: string) => Buffer.from(text)
+    const refused = () => admitFrame(10, false, socket, now)
+    assert.equal(refused(), undefined)
+    const idOf = (given: Buffer, isBinary = false) => {
+      const refusal = refused()
+      assert.ok(refusal)
+      return withId(refusal, given, isBinary, socket.policy).id
+    }
+    assert.equal(idOf(frame('{"type":"say","id":7}')), 7)
+    assert.equal(idOf(frame('{"type":"nobody knows","id":"a-1"}')), 'a-1')
+    // What would be refused when it is read in time has no id here either.
+    for (const text of ['{"type":"say"}', '{"type":"say","id":"<b>"}', '{"type":"say","id":1,"id":2}', '{', '[7]']) {
+      assert.equal(idOf(frame(text)), undefined, text)
+    }
+    assert.equal(idOf(Buffer.from([0xff])), undefined)
+    assert.equal(idOf(frame('{"type":"say","id":7}'), true), undefined)
+    for (let each = 0; each < 11; each++) refused()
+    const last = refused()
+    assert.equal(last?.close, 4429)
+    assert.ok(last && !('id' in withId(last, frame('{"type":"say","id":7}'), false, socket.policy)))
   })
 
   it('lets a raw route have its frames, and closes it with 4429 rather than drop one', () => {
