@@ -26,6 +26,7 @@ import type { Identity } from './session/identity.ts'
 import { checkSubject, type Subject } from './session/subject.ts'
 import { checkUntil } from './session/until.ts'
 import type { Audit, AuditLogger } from './telemetry/audit.ts'
+import type { Traces } from './telemetry/traces.ts'
 
 /** The result of a revocation, known when its promise resolves. */
 export interface Revoked {
@@ -45,6 +46,7 @@ export interface NodeOptions {
   readonly identities: Identities<Held>
   /** How long a credential could live, in ms: for so long a revocation is remembered. */
   readonly maxAge: number
+  readonly traces: Traces | undefined
   /** Told how old an envelope of another node was when it came, in ms. */
   readonly onAge: ((age: number) => void) | undefined
   readonly roomsPerSocket: number
@@ -99,6 +101,7 @@ export function createNode(options: NodeOptions) {
     audience: (room) => bus.audience?.(roomTopic(room)),
     publish: (room, frame) => void relay.publish({ kind: 'room', room, frame }),
     senders,
+    traces: options.traces,
   })
   const remote = createRemoteSockets({
     nodeId,

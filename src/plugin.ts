@@ -40,6 +40,7 @@ import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-lo
 import { createMetrics } from './telemetry/metrics.ts'
 import { createObserver } from './telemetry/observer.ts'
 import { createThrownLog, nameOfThrown } from './telemetry/thrown.ts'
+import { createTraces } from './telemetry/traces.ts'
 import { addTestDoor } from './test-door.ts'
 import { noteGuarded } from './ws/declared-routes.ts'
 import { Guards } from './ws/guards.ts'
@@ -90,12 +91,13 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   )
 
   const uptime = () => performance.now()
-  const metrics = createMetrics()
+  const development = process.env.NODE_ENV !== 'production'
+  const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
+  const metrics = createMetrics((error) => thrown({ by: 'the meter provider', error }))
   const heard = { logger: app.log, listener: settings.audit.listener, metrics }
   const audit = createAudit({ ...heard, identify: settings.audit.identify })
   const isHeard = createHearing(heard)
-  const development = process.env.NODE_ENV !== 'production'
-  const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
+  const traces = createTraces((error) => thrown({ by: 'the tracer provider', error }))
   const tell = createDeveloperLog({ logger: app.log, development })
   const sanitizer = createSanitizer(
     settings.sanitize,
@@ -133,6 +135,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     identities,
     maxAge: settings.session.maxAge,
     onAge: metrics?.traffic.relayed,
+    traces,
     revalidation,
     roomsPerSocket: limits.roomsPerSocket,
     senders: {
@@ -272,7 +275,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     scope,
     audit,
     isHeard,
-    observer: metrics && createObserver({ traffic: metrics.traffic, uptime }),
+    observer: createObserver({ traffic: metrics?.traffic, traces, uptime }),
     expiryGrace: settings.session.expiryGrace,
     rooms,
     identities,
@@ -324,6 +327,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     audit,
     thrown,
     seen: (request) => early.learn(request),
+    traces,
     policyOf,
     policies: routes,
     isSocketOnly: (request) => Reflect.get(request.routeOptions.config, socketOnlyKey) === true,

@@ -8,6 +8,7 @@ import { type Refusal, refuse } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
 import type { Identity, SignedIn } from '../session/identity.ts'
 import type { DeveloperLog } from '../telemetry/developer-log.ts'
+import type { HandshakeSpan } from '../telemetry/traces.ts'
 import { after, isThenable } from '../thenable.ts'
 import { undeclaredProtocol } from './advice.ts'
 import type { EnforceRule } from './enforcement.ts'
@@ -68,6 +69,9 @@ export class Question implements Said {
 /** A handshake on its way through the list. */
 export class Handshake extends Question {
   readonly places: Places
+
+  /** Where it is traced. */
+  span: HandshakeSpan | undefined = undefined
 
   constructor(
     request: FastifyRequest,
@@ -213,7 +217,9 @@ export function takeThrough(
   steps: readonly Step[],
   way: Way<Handshake>,
 ): Verdict | Promise<Verdict> {
-  return through(handshake, means, steps, way, 0)
+  const { span } = handshake
+  if (span === undefined) return through(handshake, means, steps, way, 0)
+  return span.run(() => through(handshake, means, steps, { ...way, ask: takeTraced }, 0))
 }
 
 /** Asks what `takeThrough` would answer now, and leaves everything as it is. `comesTo` is told of each step before it is asked. */
@@ -241,6 +247,15 @@ type Ask<Q extends Question> = (step: Step, question: Q, means: Means) => Verdic
 
 const take: Ask<Handshake> = (step, handshake, means) =>
   step.take === undefined ? step.check(handshake, means) : step.take(handshake, means)
+
+const takeTraced: Ask<Handshake> = (step, handshake, means) => {
+  const told = (verdict: Verdict): Verdict => {
+    handshake.span?.step(step.name, verdict?.code)
+    return verdict
+  }
+  const verdict = take(step, handshake, means)
+  return isThenable(verdict) ? after(verdict, told) : told(verdict)
+}
 
 /** The way through the list. */
 export interface Way<Q extends Question> {

@@ -5,6 +5,7 @@ import { answerHeaders, answerType, type Refusal, refusalBody } from '../http/re
 import type { RoutePolicy } from '../options/route.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
+import type { Traces } from '../telemetry/traces.ts'
 import { after, isThenable } from '../thenable.ts'
 import { type UpgradedStream, upgradedBy } from '../ws/upgraded-stream.ts'
 import type { UpgradedStreams } from '../ws/upgraded-streams.ts'
@@ -37,6 +38,7 @@ export interface GuardSurroundings extends Means {
   /** A plain request of it is nobody's but ours to answer. */
   readonly isSocketOnly: (request: FastifyRequest) => boolean
   readonly streams: UpgradedStreams
+  readonly traces: Traces | undefined
   /** Told of each request of Fastify's, before anything of it is looked at. */
   readonly seen: (request: FastifyRequest) => void
   /** Security headers for a refusal at a path that is no socket route, and so has none of its own. */
@@ -148,6 +150,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       return
     }
     const handshake = new Handshake(request, reply, upgraded, facts, policy, since)
+    handshake.span = surroundings.traces?.handshake(request.raw.headers, policy.socket.route)
     try {
       const verdict = takeThrough(handshake, surroundings, stepsOf(policy, request), way)
       if (isThenable(verdict)) concludeLater(handshake, upgraded, verdict, done)
@@ -172,14 +175,20 @@ export function createGuard(surroundings: GuardSurroundings) {
     const expire = () => {
       // The reply was taken over by something that then did nothing with it: there is nobody left to answer.
       if (reply.sent) upgraded.stream.destroy()
-      answer(request, reply, askerOf(handshake), outOfTime(handshake.asking, timeout))
+      const late = outOfTime(handshake.asking, timeout)
+      answer(request, reply, askerOf(handshake), late)
+      handshake.span?.end(late.code)
     }
     // The timer is that of all who wait, and the answer is this request's: its hooks find the context that they left.
     streams.waits(upgraded, timeout, AsyncResource.bind(expire))
   }
 
   function conclude(handshake: Handshake, upgraded: UpgradedStream, refusal: Verdict, done: () => void): void {
-    if (handshake.isOver) return
+    if (handshake.isOver) {
+      handshake.span?.end('gone')
+      return
+    }
+    handshake.span?.end(refusal?.code)
     const { request, reply, facts, policy, since } = handshake
     if (refusal !== undefined) {
       turnAway(request, reply, askerOf(handshake), refusal)
@@ -195,6 +204,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       address: facts.address,
       origin: facts.origin,
       protocol: handshake.protocol,
+      trace: handshake.span?.link,
       since,
       places: upgraded,
     }

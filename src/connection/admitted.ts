@@ -3,6 +3,7 @@ import type { EncodeMode, OutboundPolicy } from '../outbound/outbound.ts'
 import type { SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditLogger } from '../telemetry/audit.ts'
+import type { TraceLink } from '../telemetry/traces.ts'
 import type { ListenerLimits } from './dispatch.ts'
 import type { InboxBounds } from './inbox.ts'
 import type { LifeLimits } from './life.ts'
@@ -54,6 +55,8 @@ export interface Admitted {
   readonly address: string | undefined
   readonly origin: string | undefined
   readonly protocol: string | undefined
+  /** The span of the handshake, where that is traced. */
+  readonly trace?: TraceLink | undefined
   /** When the handshake began, on the clock that nobody can set. */
   readonly since: number
   /** The places of its session and user, which can be given back before the TCP connection has gone. */

@@ -43,7 +43,7 @@ export abstract class HeldSocket implements Reviewed {
   }
 
   get observer(): Observer | undefined {
-    return this.surroundings.observer
+    return this.surroundings.observer()
   }
 
   apart<Given extends unknown[], T>(work: (...given: Given) => T, ...given: Given): T {

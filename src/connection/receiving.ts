@@ -39,6 +39,7 @@ export interface ReceivingHost extends InboxAccount {
     readonly policy: ReceivingPolicy
     readonly request: object
     readonly address?: string | undefined
+    readonly trace?: Observed['trace']
   }
   readonly listening: Listening
   /** Watches messages, where somebody measures them. */
@@ -63,7 +64,8 @@ export interface ReceivingHost extends InboxAccount {
   silent(event: string): void
 }
 
-export interface ReceivingPolicy extends Observed {
+export interface ReceivingPolicy {
+  readonly route: string
   readonly inbound: InboundPolicy
   /** Declared message types; `undefined` on a raw route, where text frames are handed out as ws does. */
   readonly types: ReadonlySet<string> | undefined
@@ -162,7 +164,7 @@ export class Receiving implements InboxHost, InboundSocket {
   #judge(frame: Frame, now: number): void | Promise<void> {
     const { observer } = this.#host
     if (observer === undefined) return this.#decide(frame, now)
-    return observer.message(this.#policy, frame.bytes.length, (watched) => {
+    return observer.message(this.#host.admitted, frame.bytes.length, (watched) => {
       this.#watched = watched
       return this.#decide(frame, now)
     })

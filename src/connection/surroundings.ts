@@ -22,7 +22,7 @@ export interface Surroundings {
   /** Whether anybody hears events: a join must not make one for nobody. */
   readonly isHeard: () => boolean
   /** Watches messages, where somebody measures them. */
-  readonly observer: Observer | undefined
+  readonly observer: () => Observer | undefined
   readonly expiryGrace: number
   readonly rooms: Rooms<Recipient>
   readonly identities: Identities<Held>

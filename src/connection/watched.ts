@@ -8,7 +8,7 @@ import type { Observed, Observer } from '../telemetry/observer.ts'
 interface Sender {
   readonly observer: Observer | undefined
   readonly outbound: OutboundPolicy
-  readonly admitted: { readonly policy: Observed }
+  readonly admitted: Observed
 }
 
 type Content = Outgoing | SharedFrame
@@ -23,7 +23,7 @@ export function watchSent(sender: Sender, content: Content | Promise<Content | u
   const tell = (ready: Content | undefined) => {
     if (ready === undefined) return
     const label = 'label' in ready ? ready.label : typeLabel(value, outbound.types)
-    observer?.sent(admitted.policy, label, bytesOf(ready))
+    observer?.sent(admitted, label, bytesOf(ready))
   }
   if (content instanceof Promise) content.then(tell, () => {})
   else tell(content)

@@ -5,6 +5,7 @@ import { dangerouslyTrustHtml, Encoded } from '../outbound/encoded.ts'
 import { refuseLossOf, stringify } from '../outbound/json.ts'
 import { isLatestKey, latestOption } from '../outbound/latest.ts'
 import { checkedEncodeOption, type EncodeMode } from '../outbound/outbound.ts'
+import { isTraceparent } from '../telemetry/traces.ts'
 import type { BroadcastOptions } from './audience.ts'
 
 /** One `send` to an audience, as another node gets it: the value, not its encoding, which each node does at its own exit. */
@@ -17,6 +18,8 @@ export interface Broadcast {
   readonly latest?: string | undefined
   /** Whose message set it off, as a digest: what HTML in it costs on another node is of one sender there, too. */
   readonly sender?: string | undefined
+  /** The trace in which it was sent, as a `traceparent`. */
+  readonly trace?: string | undefined
   readonly message: unknown
 }
 
@@ -28,7 +31,7 @@ const bytesKey = '\u0000sws.bytes'
 /**
  * Packs a `send` to an audience as text for the other nodes.
  *
- * @param sender whose message set it off
+ * @param origin whose message set it off, and the trace in which it was
  * @throws SecureWsError `SWS_NOT_ENCODABLE` for what does not travel, `SWS_BAD_OPTION`
  */
 export function packSend(
@@ -36,7 +39,7 @@ export function packSend(
   except: readonly string[],
   message: unknown,
   options: BroadcastOptions,
-  sender?: string,
+  { sender, trace }: { readonly sender?: string | undefined; readonly trace?: string | undefined } = {},
 ): string {
   if (options.perMember !== undefined) {
     throw new SecureWsError(
@@ -52,6 +55,7 @@ export function packSend(
     latest: latestOption(options),
     // A digest: the id of a session is nobody else's business.
     sender: sender && hash('sha256', sender, 'base64url'),
+    trace,
     message,
   })
 }
@@ -110,13 +114,14 @@ function revive(_key: string, value: unknown): unknown {
 
 function isBroadcast(value: unknown): value is Broadcast {
   if (typeof value !== 'object' || value === null || !('message' in value)) return false
-  const { id, rooms, except, encode, latest, sender } = value as Record<string, unknown>
+  const { id, rooms, except, encode, latest, sender, trace } = value as Record<string, unknown>
   return (
     typeof id === 'string' &&
     isNames(rooms) &&
     isNames(except) &&
     (latest === undefined || isLatestKey(latest)) &&
     (sender === undefined || (typeof sender === 'string' && sender.length <= 64)) &&
+    (trace === undefined || isTraceparent(trace)) &&
     (encode === undefined || encode === 'html' || encode === 'json' || encode === 'none')
   )
 }

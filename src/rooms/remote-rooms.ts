@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { SecureWsError } from '../errors.ts'
+import type { Traces } from '../telemetry/traces.ts'
 import { type BroadcastOptions, deliverTo, type Recipient } from './audience.ts'
 import { packSend, unpackBroadcast } from './broadcast.ts'
 import type { Rooms } from './rooms.ts'
@@ -9,13 +10,14 @@ export interface RemoteRoomsOptions<M extends Recipient> {
   /** How many hear the topic of a room in this process; `undefined` where nobody can say. */
   readonly audience: (room: string) => number | undefined
   readonly publish: (room: string, frame: string) => void
+  readonly traces: Pick<Traces, 'current' | 'elsewhere'> | undefined
   /** Whose message is being dealt with, and how to go on in the name of a sender. */
   readonly senders: { current(): string | undefined; as<T>(name: string, work: () => T): T }
 }
 
 /** Rooms over the relay: what the members on other nodes get, and what the members here get from there. */
 export function createRemoteRooms<M extends Recipient>(options: RemoteRoomsOptions<M>) {
-  const { rooms, audience, publish, senders } = options
+  const { rooms, audience, publish, senders, traces } = options
   const seen = new LRUCache<string, true>({ max: 10_000 })
 
   return {
@@ -28,7 +30,7 @@ export function createRemoteRooms<M extends Recipient>(options: RemoteRoomsOptio
     ): (() => void) | undefined {
       const heard = names.filter((room) => (audience(room) ?? 2) > (rooms.members(room).size > 0 ? 1 : 0))
       if (heard.length === 0) return undefined
-      const frame = packSend(names, except, message, sending, senders.current())
+      const frame = packSend(names, except, message, sending, { sender: senders.current(), trace: traces?.current() })
       return () => {
         for (const room of heard) publish(room, frame)
       }
@@ -43,10 +45,11 @@ export function createRemoteRooms<M extends Recipient>(options: RemoteRoomsOptio
       }
       const members = new Set(broadcast.rooms.flatMap((room) => [...rooms.members(room)]))
       for (const member of members) if (broadcast.except.includes(member.id)) members.delete(member)
-      const { encode, latest, sender, message } = broadcast
+      const { encode, latest, sender, trace, message } = broadcast
       const deliver = () => deliverTo(members, message, { ...(encode && { encode }), ...(latest && { latest }) })
-      if (sender === undefined) deliver()
-      else senders.as(`elsewhere ${sender}`, deliver)
+      const asSender = () => (sender === undefined ? deliver() : senders.as(`elsewhere ${sender}`, deliver))
+      if (trace === undefined || traces === undefined) asSender()
+      else traces.elsewhere(trace, asSender)
     },
   }
 }

@@ -92,9 +92,10 @@ const connectionBounds = [1, 5, 15, 60, 300, 900, 3_600, 14_400, 43_200, 86_400]
 /**
  * Measures by OpenTelemetry where the application has its API and has set a meter provider before this server is made.
  *
+ * @param failed told what a meter threw about a message, which harms none
  * @param load looked up once for each server
  */
-export function createMetrics(load: typeof api = api): Metrics | undefined {
+export function createMetrics(failed: (error: unknown) => void, load: typeof api = api): Metrics | undefined {
   const meter = meterOf(load)
   if (meter === undefined) return undefined
   const events = meter.createCounter('secure_ws.server.events', {
@@ -133,7 +134,7 @@ export function createMetrics(load: typeof api = api): Metrics | undefined {
     'From `revoke` until it is stored for all nodes, or until its sockets on another node are shut.',
     handshakeBounds,
   )
-  const traffic = createTraffic(meter)
+  const traffic = createTraffic(meter, failed)
   const connection = histogram(
     meter,
     'secure_ws.server.connection.duration',

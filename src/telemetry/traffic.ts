@@ -31,7 +31,7 @@ const shortBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
  * Counts messages in numbers of its own, and is read when somebody collects: a counter of OpenTelemetry, which looks for its
  * labels each time, would cost a tenth of a small message.
  */
-export function createTraffic(meter: Meter): Traffic {
+export function createTraffic(meter: Meter, failed: (error: unknown) => void): Traffic {
   const counts = new Map<string, Map<string, Count>>()
   const seconds = (name: string, description: string): Histogram =>
     meter.createHistogram(name, { unit: 's', description, advice: { explicitBucketBoundaries: shortBounds } })
@@ -74,16 +74,24 @@ export function createTraffic(meter: Meter): Traffic {
     return count
   }
 
+  function record(histogram: Histogram, duration: number, labels?: Attributes): void {
+    try {
+      histogram.record(duration / 1_000, labels)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
   return {
     message(direction, route, type, bytes) {
       const count = countOf(direction, route, type)
       count.messages++
       count.bytes += bytes
     },
-    listener: (route, type, outcome, duration) => listener.record(duration / 1_000, { type, outcome, route }),
-    lookup: (question, outcome, duration) => lookup.record(duration / 1_000, { question, outcome }),
-    sanitized: (outcome, duration) => sanitizer.record(duration / 1_000, { outcome }),
-    relayed: (age) => lag.record(Math.max(0, age) / 1_000),
+    listener: (route, type, outcome, duration) => record(listener, duration, { type, outcome, route }),
+    lookup: (question, outcome, duration) => record(lookup, duration, { question, outcome }),
+    sanitized: (outcome, duration) => record(sanitizer, duration, { outcome }),
+    relayed: (age) => record(lag, Math.max(0, age)),
     close: () => meter.removeBatchObservableCallback(report, all),
   }
 }

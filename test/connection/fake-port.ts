@@ -101,7 +101,7 @@ export function connectionOn(port: FakePort, route: object = {}) {
     uptime: () => time.uptime,
     scope: new Scope(),
     audit: (entry) => void heard.push(entry),
-    observer: undefined,
+    observer: () => undefined,
     isHeard: () => true,
     expiryGrace: 0,
     memory: { add: () => {} },

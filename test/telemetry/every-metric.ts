@@ -9,10 +9,17 @@ export class Reader extends MetricReader {
   async onShutdown() {}
 }
 
+const failed = (error: unknown) => {
+  throw error
+}
+
 /** The metrics of one server on a provider of their own. */
 export function metricsOn(reader: Reader): Metrics {
   const provider = new MeterProvider({ readers: [reader] })
-  const metrics = createMetrics(() => ({ ...api, metrics: { getMeter: provider.getMeter.bind(provider) } as never }))
+  const metrics = createMetrics(failed, () => ({
+    ...api,
+    metrics: { getMeter: provider.getMeter.bind(provider) } as never,
+  }))
   if (metrics === undefined) throw new Error('nobody measures')
   return metrics
 }

@@ -23,11 +23,17 @@ async function pointsOf(reader: Reader): Promise<Map<string, number>> {
 }
 
 test('near misses: without a provider, and without the API, nothing is measured', () => {
-  assert.equal(createMetrics(), undefined)
+  assert.equal(
+    createMetrics(() => {}),
+    undefined,
+  )
   const missing = () => {
     throw Object.assign(new Error('Cannot find module'), { code: 'MODULE_NOT_FOUND' })
   }
-  assert.equal(createMetrics(missing), undefined)
+  assert.equal(
+    createMetrics(() => {}, missing),
+    undefined,
+  )
 })
 
 // A client chooses close codes, origins and types of messages: none of them may make a new series, or it fills the memory of
