@@ -7,7 +7,7 @@ import { leaveBus, useBus } from './bus-users.ts'
 import { createCatchUp } from './catch-up.ts'
 import type { RelayMessage } from './envelope.ts'
 import { createReadiness } from './readiness.ts'
-import { closing, createSender, topicOf } from './sender.ts'
+import { aboutDenials, createSender, topicOf } from './sender.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
 export type { RelayMessage } from './envelope.ts'
@@ -78,8 +78,13 @@ export function createRelay(options: RelayOptions): Relay {
     const arrival = judge(topic, room, payload, now(), performance.now())
     if ('echo' in arrival) return
     if ('refused' in arrival) onFailure('delivery', new Error(`envelope refused: ${arrival.refused}`))
-    else if (arrival.message.kind === 'identity' && arrival.message.verb === 'close') learn(arrival.message.subjects)
-    else deliver(arrival.message)
+    else hear(arrival.message)
+  }
+
+  const hear = (message: RelayMessage): void => {
+    if (message.kind === 'room' || message.verb === 'reauthorize') deliver(message)
+    else if (message.verb === 'close') learn(message.subjects)
+    else catchUp.answer(message.subjects)
   }
 
   const deliver = (message: RelayMessage): void => {
@@ -116,7 +121,11 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   const tell = (denials: readonly Denial[]): void => {
-    for (const message of closing(denials)) void publish(message)
+    for (const message of aboutDenials('close', denials)) void publish(message)
+  }
+
+  const doubt = (denials: readonly Denial[]): void => {
+    for (const message of aboutDenials('doubt', denials)) void publish(message)
   }
 
   const catchUp = createCatchUp({
@@ -125,6 +134,7 @@ export function createRelay(options: RelayOptions): Relay {
     now,
     learn,
     tell,
+    doubt,
     onFailure: (error) => onFailure('catch-up', error),
   })
 
