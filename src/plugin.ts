@@ -99,6 +99,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   )
   const identities = createIdentities<Held>()
   const routes: RoutePolicy[] = []
+  /** The most that any route allows. */
+  let { messageBytes } = limits
   const socketRoutes: string[] = []
   /** They matter once a route declares HTML. */
   const senders = { matter: false, as: sanitizer.as }
@@ -109,6 +111,10 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     now: uptime,
     apart: (work) => scope.run(work),
     report: (end) => audit({ type: 'handshake.refused', ...end }),
+    release(places) {
+      capacity.release(places)
+      caps.release(places)
+    },
     refuse: (raw) => (settings.earlyRefusal ? early.refuse(raw) : undefined),
   })
 
@@ -236,6 +242,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     ]
     const policy = compileRoute(route.url, declared.secureWs, ofRoutes)
     routes.push(policy)
+    messageBytes = Math.max(messageBytes, policy.socket.limits.messageBytes)
     socketRoutes.push(route.url)
     senders.matter ||= policy.declaresHtml
     route.config = { ...route.config, [policyKey]: policy, [socketOnlyKey]: Boolean(declared.websocket) }
@@ -285,8 +292,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     guarded: guards.paths.all,
     protocolOf: (request) => upgradedBy(request)?.admitted?.protocol,
     // The bound of what is inflated, which ws takes from here for every socket; each receiver has the one of its route besides.
-    maxPayload: () =>
-      routes.reduce((most, { socket }) => Math.max(most, socket.limits.messageBytes), limits.messageBytes),
+    maxPayload: () => messageBytes,
   })
   function declareGuard(path: string, policy: GuardPolicy): void {
     guards.declare(path, recheckBeforeUpgrade, upgrades, () => {

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { causeOf } from '../authentication/asking.ts'
+import { type AuthenticationVerdict, causeOf } from '../authentication/asking.ts'
 import type { Capacity } from '../capacity/capacity.ts'
-import type { Caps, IdentityPlace } from '../capacity/identity-capacity.ts'
+import type { Caps } from '../capacity/identity-capacity.ts'
 import type { Places } from '../capacity/places.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
@@ -68,7 +68,6 @@ export class Question implements Said {
 /** A handshake on its way through the list. */
 export class Handshake extends Question {
   readonly places: Places
-  place: IdentityPlace | undefined = undefined
 
   constructor(
     request: FastifyRequest,
@@ -174,7 +173,8 @@ export const admission: readonly Step[] = [
     rule: 'capacity',
     check: ({ signedIn, policy }, { caps }) =>
       signedIn === null ? undefined : caps.check(signedIn.identity, policy.limits),
-    take: reserveSession,
+    take: ({ signedIn, policy, places }, { caps }) =>
+      signedIn === null ? undefined : caps.reserve(places, signedIn.identity, policy.limits),
   },
   { name: 'sub-protocol', check: selectProtocol },
   { name: 'route schema', check: validate },
@@ -200,16 +200,20 @@ export function admissionOf(policy: RoutePolicy, means: Means): readonly Step[] 
 }
 
 /**
- * Takes a handshake through the list, for as long as somebody waits for the end. `reported` is told of each refusal that does not
- * stand: its rule only reports for now.
+ * The way of handshakes that are made. `reported` is told of each refusal that does not stand: its rule only reports for now.
  */
+export function takingWay(reported: Reported): Way<Handshake> {
+  return { ask: take, reported }
+}
+
+/** Takes a handshake through the list, for as long as somebody waits for the end. */
 export function takeThrough(
   handshake: Handshake,
   means: Means,
   steps: readonly Step[],
-  reported: Reported,
+  way: Way<Handshake>,
 ): Verdict | Promise<Verdict> {
-  return through(handshake, means, steps, { ask: take, reported }, 0)
+  return through(handshake, means, steps, way, 0)
 }
 
 /** Asks what `takeThrough` would answer now, and leaves everything as it is. `comesTo` is told of each step before it is asked. */
@@ -239,7 +243,7 @@ const take: Ask<Handshake> = (step, handshake, means) =>
   step.take === undefined ? step.check(handshake, means) : step.take(handshake, means)
 
 /** The way through the list. */
-interface Way<Q extends Question> {
+export interface Way<Q extends Question> {
   readonly ask: Ask<Q>
   /** Told of each refusal that does not stand. */
   readonly reported: (question: Q, refusal: Refusal) => void
@@ -293,10 +297,7 @@ export function checkAvailable(needsSession: boolean, means: Pick<Means, 'unavai
 
 /** The place belongs to the TCP connection: refused, reset, upgraded and closed, or timed out, it ends with `close`. */
 function reserveConnection({ places, facts, since }: Handshake, { capacity }: Means): Verdict {
-  const { slot, refusal } = capacity.reserve(facts.address, since)
-  if (slot === undefined) return refusal
-  places.hold(slot)
-  return undefined
+  return capacity.reserve(places, facts.address, since)
 }
 
 /** Asks the function; its "no" gives the rate back: a page of strangers must not spend the handshakes of its visitor. */
@@ -308,37 +309,39 @@ function askFunction({ facts, policy, request, since }: Handshake, { capacity }:
 }
 
 function authenticate(question: Question, means: Means, how: 'authenticate' | 'peek'): Verdict | Promise<Verdict> {
-  const { policy, request, since } = question
+  const { policy, request } = question
   // Set while it is asked and waited for; a deadline in between says that nobody could be asked.
   question.asking = '`authenticate`'
-  return after(policy.authentication[how](request), (said): Verdict => {
-    question.asking = undefined
-    if (said.refused)
-      return said.fault
-        ? unanswered(said.reason, causeOf(said))
-        : refuse('SWS_UNAUTHENTICATED', said.reason, { forgottenBy: said.forgottenBy })
-    question.signedIn = said.signedIn
-    question.method = said.method
-    return checkDenied(said.signedIn, since, means)
-  })
+  const said = policy.authentication[how](request)
+  return isThenable(said) ? authenticateLater(said, question, means) : authenticated(said, question, means)
 }
 
-function reserveSession(handshake: Handshake, { caps }: Means): Verdict | Promise<Verdict> {
-  const { signedIn, places, policy } = handshake
-  if (signedIn === null) return undefined
-  return after(caps.reserve(signedIn.identity, policy.limits), ({ place, refusal }): Verdict => {
-    if (place === undefined) return refusal
-    places.hold(place)
-    handshake.place = place
-    return undefined
-  })
+function authenticateLater(said: PromiseLike<AuthenticationVerdict>, question: Question, means: Means) {
+  return after(said, (late) => authenticated(late, question, means))
 }
 
-function selectProtocol(question: Question, { tell }: Means): Verdict {
+function authenticated(said: AuthenticationVerdict, question: Question, means: Means): Verdict {
+  question.asking = undefined
+  if (said.refused)
+    return said.fault
+      ? unanswered(said.reason, causeOf(said))
+      : refuse('SWS_UNAUTHENTICATED', said.reason, { forgottenBy: said.forgottenBy })
+  question.signedIn = said.signedIn
+  question.method = said.method
+  return checkDenied(said.signedIn, question.since, means)
+}
+
+function selectProtocol(question: Question, means: Means): Verdict {
   const { facts, policy } = question
-  const offered = facts.protocols ?? []
   // Nothing to choose from: most pages offer nothing, and most routes speak nothing.
-  if (offered.length === 0 && policy.protocols === undefined) return undefined
+  const offered = facts.protocols ?? none
+  return offered.length === 0 && policy.protocols === undefined ? undefined : selectOffered(question, offered, means)
+}
+
+const none: readonly string[] = []
+
+function selectOffered(question: Question, offered: readonly string[], { tell }: Means): Verdict {
+  const { policy } = question
   const credentials = policy.authentication.credentialProtocols(offered)
   const others = offered.filter((name) => !credentials.includes(name))
   const chosen = chooseProtocol(others, policy.protocols)

@@ -1,4 +1,5 @@
 import { parseHost } from '../http/authority.ts'
+import { isSameName } from '../http/header-lines.ts'
 import { listElements } from '../http/header-list.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
 
@@ -115,27 +116,31 @@ interface ReadHeader {
 const headers: readonly ReadHeader[] = Object.entries(occurrence).map(([name, may], at) => {
   return { name: name.toLowerCase(), may, at }
 })
-/** By both common spellings: lower case is made of a name only where it is spelt otherwise, and as long as one of these. */
+/** By both common spellings; a name that is spelt otherwise is compared with those that are as long. */
 const bySpelling = new Map(
   Object.keys(occurrence).flatMap((name, at) =>
     [name, name.toLowerCase()].map((spelt) => [spelt, headers[at] as ReadHeader] as const),
   ),
 )
-const lengths = new Set(headers.map(({ name }) => name.length))
+const byLength = Map.groupBy(headers, ({ name }) => name.length)
 const places = Object.fromEntries(Object.keys(occurrence).map((name, at) => [name, at])) as Record<Read, number>
 /** The values of the handshake that is read right now, and of none outside that turn: kept, as each would need it anew. */
 const said = headers.map((): string | undefined => undefined)
 
 function readHeader(name: string): ReadHeader | undefined {
   const spelt = bySpelling.get(name)
-  return spelt === undefined && lengths.has(name.length) ? bySpelling.get(name.toLowerCase()) : spelt
+  if (spelt !== undefined) return spelt
+  const asLong = byLength.get(name.length)
+  if (asLong !== undefined) for (const header of asLong) if (isSameName(name, header.name)) return header
+  return undefined
 }
 
 const fetchMetadata = 'sec-fetch-'
 
 /** Any header that only a browser sends. Node's own `WebSocket` says its mode as well; no page can take the others out. */
 function isOfBrowser(name: string, value: string | undefined): boolean {
-  if (name.length <= fetchMetadata.length || name.charCodeAt(3) !== 0x2d) return false
+  // Those of the WebSocket protocol begin with `Sec-` as well.
+  if (name.length <= fetchMetadata.length || (name.charCodeAt(4) | 0x20) !== 0x66) return false
   const lower = name.toLowerCase()
   return lower.startsWith(fetchMetadata) && (lower !== 'sec-fetch-mode' || value !== 'websocket')
 }
@@ -259,6 +264,7 @@ function readProtocols(header: string | undefined): readonly string[] | undefine
 }
 
 function hasToken(header: string | undefined, wanted: string): boolean {
-  if (header === undefined || header.toLowerCase() === wanted) return header !== undefined
+  if (header === undefined) return false
+  if (header.length === wanted.length) return isSameName(header, wanted)
   return listElements(header).some((element) => element.toLowerCase() === wanted)
 }

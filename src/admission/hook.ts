@@ -16,6 +16,7 @@ import {
   type Means,
   type Step,
   takeThrough,
+  takingWay,
   type Verdict,
 } from './admission.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
@@ -113,7 +114,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     else answer(request, reply, admitted, refusal)
   }
 
-  const reported = ({ request, facts }: Handshake, refusal: Refusal) => announce(request, facts, refusal, true)
+  const way = takingWay(({ request, facts }, refusal) => announce(request, facts, refusal, true))
 
   const behind = away('nobody listens for upgrades behind this guard')
   const nobodyBehind = (request: FastifyRequest, reply: FastifyReply) =>
@@ -145,7 +146,7 @@ export function createGuard(surroundings: GuardSurroundings) {
     }
     const handshake = new Handshake(request, reply, upgraded, facts, policy, since)
     try {
-      const verdict = takeThrough(handshake, surroundings, stepsOf(policy), reported)
+      const verdict = takeThrough(handshake, surroundings, stepsOf(policy), way)
       if (isThenable(verdict)) concludeLater(handshake, upgraded, verdict, done)
       else conclude(handshake, upgraded, verdict, done)
     } catch (error) {
@@ -192,7 +193,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       origin: facts.origin,
       protocol: handshake.protocol,
       since,
-      place: handshake.place,
+      places: upgraded,
     }
     done()
   }

@@ -79,8 +79,8 @@ export function compileAuthentication(option: unknown, path: string, now: () => 
     authenticate: anonymous ? () => nobody : (request) => authenticateBy(steps, request, now),
     peek: anonymous ? () => nobody : (request) => authenticateBy(steps, request, now, peekAt),
     async revalidate(signedIn) {
-      const { askAgain, session } = signedIn
-      const answer = askAgain === undefined ? true : await askAgain(session)
+      const { askAgain, session, named } = signedIn
+      const answer = askAgain === undefined ? true : await askAgain(session, named)
       return answer === true ? continuedAsItWas(signedIn, now()) : continued(signedIn, answer || null, now())
     },
     async refresh(signedIn, method, token) {
@@ -136,7 +136,7 @@ function isAskedAgain({ revalidate, asksAgain }: Authenticator): boolean {
 
 function continued(current: SignedIn, next: unknown, now: number): SignedIn | null {
   try {
-    const signedIn = checkedSession(next, now, current.askAgain, current.identity.issuedAt)
+    const signedIn = checkedSession(next, now, current.askAgain, current.identity.issuedAt, current.named)
     return signedIn !== null && isSameIdentity(current.identity, signedIn.identity) ? signedIn : null
   } catch {
     return null

@@ -87,7 +87,10 @@ export function cookieSession(options: CookieSessionOptions): CookieSession {
   const signature = datedCookieSignature(readSecrets(options.secret, `${path}.secret`, howToMakeOne, now()), now)
   const signedName = cookie.signs === 'name-and-value' ? `${cookie.name}=` : ''
   // The cookie may name a row whose session has an id of its own: `load` is asked again for what the cookie said.
-  const askAgainBy = (id: string): AskAgain => options.revalidate ?? (() => load(id))
+  const { revalidate } = options
+  const askAgain: AskAgain =
+    revalidate === undefined ? (_session, named = '') => load(named) : (session) => revalidate(session)
+  const facts = { askAgain }
 
   return {
     name: 'cookieSession',
@@ -99,7 +102,7 @@ export function cookieSession(options: CookieSessionOptions): CookieSession {
       const value = cookieValue(headerLines(request.raw, 'cookie'), cookie.name)
       if (value === undefined) return null
       const id = signedId(value, signature, signedName)
-      return known(load(id), { askAgain: askAgainBy(id) })
+      return known(load(id), facts, id)
     },
     looksFor: `a signed cookie named \`${cookie.name}\`: set it with \`setSessionCookie(reply, id)\` when somebody signs in (browsers keep it over https and on http://localhost, and send it with pages of this site)`,
     recognises(request) {

@@ -145,7 +145,7 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
         expiresAt,
         issuedAt: signedIn?.identity.issuedAt ?? now,
         // Never given to a store that would serialize it.
-        ...(store.keepsSessions === true ? { session, askAgain: signedIn?.askAgain } : {}),
+        ...(store.keepsSessions === true ? { session, askAgain: questionOf(signedIn) } : {}),
       }
       await store.put(hashOf(value), stored, expiresAt - now)
       return { ticket: value, protocol: ticketPrefix + value, expiresAt }
@@ -204,3 +204,8 @@ function isStore(store: unknown): store is TicketStore {
 }
 
 factories.set(ticket, 'ticket()')
+
+/** The question about a session that was accepted, with all that it is told. */
+function questionOf({ askAgain, named }: Partial<SignedIn> = {}): AskAgain | undefined {
+  return askAgain === undefined ? undefined : (session) => askAgain(session, named)
+}

@@ -1,6 +1,7 @@
 import { addressKey } from '../http/address.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
 import { createHandshakeRate, type HandshakeRate } from './handshake-rate.ts'
+import type { Places } from './places.ts'
 
 /** The `limits` on the connections of one node. */
 export interface CapacityLimits {
@@ -20,18 +21,14 @@ export interface CapacityLimits {
   readonly refusedPerMinutePerAddress: number
 }
 
-/** A place that was taken. Whoever holds it gives it back once, on every way out; giving it back again does nothing. */
-export interface Slot {
-  release(): void
-}
-
-export type Reservation =
-  | { readonly slot: Slot; readonly refusal?: undefined }
-  | { readonly refusal: Refusal; readonly slot?: undefined }
-
 export interface Capacity {
-  /** Checks and takes in one turn of the loop: N parallel handshakes get exactly the places that are free (RS-11). */
-  reserve(address: string | undefined, now: number): Reservation
+  /**
+   * Checks and takes in one turn of the loop: N parallel handshakes get exactly the places that are free (RS-11). Returns the
+   * refusal where there is none.
+   */
+  reserve(places: Places, address: string | undefined, now: number): Refusal | undefined
+  /** Gives back what `reserve` took: the TCP connection is gone. */
+  release(places: Places): void
   /** The refusal that `reserve` would answer with now. Counts nothing, takes nothing. */
   check(address: string | undefined, now: number): Refusal | undefined
   /** Takes back what a handshake has spent that was reserved at `then`: its page had no business here. Its place stays its own. */
@@ -53,7 +50,7 @@ export function createCapacity(limits: CapacityLimits): Capacity {
   let asked: HandshakeRate | undefined
   let lately: { readonly key: string; readonly wait: string; readonly refusal: Refusal } | undefined
   const perAddress = createHolders('address')
-  const open: Counter = { count: 0 }
+  let open = 0
 
   /** In a flood it is the same one again and again: nothing is made for each. */
   function tooOften(key: string, wait: string): Refusal {
@@ -70,19 +67,27 @@ export function createCapacity(limits: CapacityLimits): Capacity {
   }
 
   function full(): Refusal | undefined {
-    if (open.count < limits.connections) return undefined
+    if (open < limits.connections) return undefined
     const headers = { 'retry-after': retryAfter(busyFor) }
     return refuse('SWS_TOO_MANY_CONNECTIONS', `all ${limits.connections} connections are in use`, { headers })
   }
 
   return {
-    reserve(address, now) {
+    reserve(places, address, now) {
+      if (places.gone) return undefined
       const key = addressKey(address)
-      const refusal = overRate(key, rate.take(key, now)) ?? full()
-      if (refusal !== undefined) return { refusal }
-      const held = perAddress.reserve(key, limits.connectionsPerAddress)
-      if (held.slot === undefined) return held
-      return { slot: new ConnectionSlot(open, held.slot) }
+      const refusal = overRate(key, rate.take(key, now)) ?? full() ?? perAddress.take(key, limits.connectionsPerAddress)
+      if (refusal !== undefined) return refusal
+      open++
+      places.heldByAddress = key
+      return undefined
+    },
+    release(places) {
+      const key = places.heldByAddress
+      if (key === undefined) return
+      places.heldByAddress = undefined
+      open--
+      perAddress.giveBack(key)
     },
     check(address, now) {
       const key = addressKey(address)
@@ -105,34 +110,42 @@ export function createCapacity(limits: CapacityLimits): Capacity {
     noteRefused(address, now) {
       refused.take(addressKey(address), now)
     },
-    counts: () => ({ connections: open.count, addresses: perAddress.size }),
+    counts: () => ({ connections: open, addresses: perAddress.size }),
   }
 }
 
 export interface Holders {
-  /** Takes one of `limit` places under this key, in the same turn as the check. */
-  reserve(key: string, limit: number): Reservation
-  /** The refusal that `reserve` would answer with now. Takes nothing. */
+  /** Takes one of `limit` places under this key, in the same turn as the check; returns the refusal where there is none. */
+  take(key: string, limit: number): Refusal | undefined
+  /** Gives back what was taken; once for each. */
+  giveBack(key: string): void
+  /** The refusal that `take` would answer with now. Takes nothing. */
   check(key: string, limit: number): Refusal | undefined
   /** How many keys hold anything. */
   readonly size: number
 }
 
 /**
- * How many connections each address, session or user has. A key is forgotten with its last slot, so the map is never
+ * How many connections each address, session or user has. A key is forgotten with its last place, so the map is never
  * larger than the number of connections.
  *
  * @param what Named in the audit event; the key itself is not, because a session id opens the session.
  */
 export function createHolders(what: 'address' | 'session' | 'user'): Holders {
   const taken = new Map<string, number>()
-  const check = (key: string, limit: number) => ((taken.get(key) ?? 0) < limit ? undefined : tooMany(what, limit))
   return {
-    reserve(key, limit) {
-      const refusal = check(key, limit)
-      return refusal === undefined ? { slot: new KeySlot(taken, key) } : { refusal }
+    take(key, limit) {
+      const count = taken.get(key) ?? 0
+      if (count >= limit) return tooMany(what, limit)
+      taken.set(key, count + 1)
+      return undefined
     },
-    check,
+    giveBack(key) {
+      const left = (taken.get(key) ?? 0) - 1
+      if (left > 0) taken.set(key, left)
+      else taken.delete(key)
+    },
+    check: (key, limit) => ((taken.get(key) ?? 0) < limit ? undefined : tooMany(what, limit)),
     get size() {
       return taken.size
     },
@@ -159,48 +172,4 @@ const busyFor = 10_000
 
 function retryAfter(ms: number): string {
   return String(Math.max(1, Math.ceil(ms / 1000)))
-}
-
-interface Counter {
-  count: number
-}
-
-/** One of all connections, and the place of its address. */
-class ConnectionSlot implements Slot {
-  readonly #open: Counter
-  #address: Slot | undefined
-
-  constructor(open: Counter, address: Slot) {
-    this.#open = open
-    this.#address = address
-    open.count++
-  }
-
-  release(): void {
-    if (this.#address === undefined) return
-    this.#open.count--
-    this.#address.release()
-    this.#address = undefined
-  }
-}
-
-/** One of those under a key. */
-class KeySlot implements Slot {
-  #taken: Map<string, number> | undefined
-  readonly #key: string
-
-  constructor(taken: Map<string, number>, key: string) {
-    this.#taken = taken
-    this.#key = key
-    taken.set(key, (taken.get(key) ?? 0) + 1)
-  }
-
-  release(): void {
-    const taken = this.#taken
-    if (taken === undefined) return
-    this.#taken = undefined
-    const left = (taken.get(this.#key) ?? 0) - 1
-    if (left > 0) taken.set(this.#key, left)
-    else taken.delete(this.#key)
-  }
 }

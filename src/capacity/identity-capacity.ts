@@ -4,9 +4,9 @@ import { CloseCode } from '../errors.ts'
 import { type Refusal, refuse } from '../http/refusal.ts'
 import type { Identities } from '../revocation/identities.ts'
 import { type Identity, identityKey } from '../session/identity.ts'
-import { createHolders, type Reservation, type Slot } from './capacity.ts'
+import { createHolders } from './capacity.ts'
 import type { Leases } from './leases.ts'
-import { Slots } from './slots.ts'
+import type { FurtherPlaces, Places } from './places.ts'
 
 /** The fate of one more connection of a session or user that has all it may have. */
 export type WhenFull = 'refuse' | 'evict-oldest'
@@ -29,16 +29,6 @@ export interface CapsOptions {
   readonly leases: Leases | undefined
 }
 
-/** The place of one socket under the caps of its session and of its user. */
-export interface IdentityPlace extends Slot {
-  /** The handshake has become a socket: whoever has to make room for it is closed. */
-  open(): void
-}
-
-export type IdentityReservation =
-  | { readonly place: IdentityPlace; readonly refusal?: undefined }
-  | { readonly refusal: Refusal; readonly place?: undefined }
-
 /**
  * How many sockets one session and one user may have (ASVS 7.1.2). Check and take are one step, on this node and in the
  * shared store; whatever was taken is given back by the one place, or at once when a later cap says no.
@@ -49,33 +39,55 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
   /** The sockets that are to go for a handshake that is not over: no two handshakes count on the same one. */
   const leaving = new Set<Held>()
 
-  function reserve(identity: Identity, limits: CapLimits): IdentityReservation | Promise<IdentityReservation> {
-    const { sessionId, userId } = identity
-    const place = new Place(leaving)
-    const refusal =
-      holdHere('session', sessionId, limits.connectionsPerSession, place) ??
-      (userId === undefined ? undefined : holdHere('user', userId, limits.connectionsPerUser, place))
+  /** Returns the refusal where a cap has no place left; with a shared store, later. */
+  function reserve(
+    places: Places,
+    identity: Identity,
+    limits: CapLimits,
+  ): Refusal | undefined | Promise<Refusal | undefined> {
+    if (places.gone) return undefined
+    const refusal = reserveHere(places, identity, limits)
     if (refusal !== undefined) {
-      place.release()
-      return { refusal }
+      release(places)
+      return refusal
     }
-    return leases === undefined ? { place } : reserveEverywhere(capsOf(identity, limits), place, leases)
+    return leases === undefined ? undefined : reserveEverywhere(capsOf(identity, limits), places, leases)
   }
 
-  function holdHere(kind: 'session' | 'user', id: string, limit: number, place: Place): Refusal | undefined {
-    const { slot, refusal } = reserveHere(kind, id, limit, place)
-    if (slot !== undefined) place.push(slot)
-    return refusal
+  function reserveHere(places: Places, { sessionId, userId }: Identity, limits: CapLimits): Refusal | undefined {
+    const ofSession = take('session', sessionId, limits.connectionsPerSession, places)
+    if (ofSession !== undefined) return ofSession
+    places.heldBySession = sessionId
+    if (userId === undefined) return undefined
+    const ofUser = take('user', userId, limits.connectionsPerUser, places)
+    if (ofUser === undefined) places.heldByUser = userId
+    return ofUser
   }
 
-  function reserveHere(kind: 'session' | 'user', id: string, limit: number, place: Place): Reservation {
+  function take(kind: 'session' | 'user', id: string, limit: number, places: Places): Refusal | undefined {
     const holders = kind === 'session' ? perSession : perUser
-    const first = holders.reserve(id, limit)
-    if (first.slot !== undefined || whenFull === 'refuse') return first
+    const first = holders.take(id, limit)
+    if (first === undefined || whenFull === 'refuse') return first
     const key = identityKey(kind, id)
-    const again = holders.reserve(id, limit + leavingOf(key))
-    if (again.slot !== undefined || !claimOldest(key, place)) return again
-    return holders.reserve(id, limit + leavingOf(key))
+    const again = holders.take(id, limit + leavingOf(key))
+    if (again === undefined || !claimOldest(key, furtherOf(places))) return again
+    return holders.take(id, limit + leavingOf(key))
+  }
+
+  /** Gives back what one socket has under the caps. Doing it again does nothing. */
+  function release(places: Places): void {
+    const { heldBySession, heldByUser, further } = places
+    places.heldBySession = places.heldByUser = places.further = undefined
+    if (heldBySession !== undefined) perSession.giveBack(heldBySession)
+    if (heldByUser !== undefined) perUser.giveBack(heldByUser)
+    further?.release()
+  }
+
+  function furtherOf(places: Places): Further {
+    if (places.further instanceof Further) return places.further
+    const further = new Further(leaving, release)
+    places.further = further
+    return further
   }
 
   function leavingOf(key: string): number {
@@ -85,9 +97,9 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
   }
 
   /** Told to go when the newcomer is a socket, and not before: a handshake that is refused in the end closes nobody. */
-  function claimOldest(key: string, place: Place): boolean {
+  function claimOldest(key: string, further: Further): boolean {
     const oldest = oldestOf(key)
-    if (oldest !== undefined) place.claim(oldest)
+    if (oldest !== undefined) further.claim(oldest)
     return oldest !== undefined
   }
 
@@ -121,31 +133,33 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
     }
   }
 
-  async function reserveEverywhere(caps: readonly Cap[], place: Place, shared: Leases): Promise<IdentityReservation> {
+  async function reserveEverywhere(caps: readonly Cap[], places: Places, shared: Leases): Promise<Refusal | undefined> {
     const holder = randomUUID()
+    const further = furtherOf(places)
     try {
       for (const [kind, id, limit] of caps) {
         const key = identityKey(kind, id)
-        const take = () => shared.take(key, holder, limit + leavingOf(key))
-        let give = await take()
+        const ask = () => shared.take(key, holder, limit + leavingOf(key))
+        let give = await ask()
         // Full by the sockets of other nodes: one of ours makes room.
-        if (give === undefined && whenFull === 'evict-oldest' && claimOldest(key, place)) give = await take()
+        if (give === undefined && whenFull === 'evict-oldest' && claimOldest(key, further)) give = await ask()
         if (give === undefined) {
-          place.release()
-          return { refusal: full(kind, limit) }
+          release(places)
+          return full(kind, limit)
         }
-        place.push({ release: give })
+        further.hold(give)
       }
-      return { place }
+      return undefined
     } catch {
       // Nobody can say how many there are: refused (ASVS 16.5.3).
-      place.release()
-      return { refusal: unanswered() }
+      release(places)
+      return unanswered()
     }
   }
 
   return {
     reserve,
+    release,
     check,
     counts: () => ({ sessions: perSession.size, users: perUser.size }),
   }
@@ -153,37 +167,52 @@ export function createCaps({ whenFull, identities, leases }: CapsOptions) {
 
 export type Caps = ReturnType<typeof createCaps>
 
-const none: readonly Held[] = []
-
-class Place extends Slots implements IdentityPlace {
+/** The places of one socket at the shared store, and those that older sockets are to leave to it. */
+class Further implements FurtherPlaces {
   readonly #leaving: Set<Held>
-  #claimed: Held[] | undefined
+  readonly #giveBack: (places: Places) => void
+  readonly #held: (() => unknown)[] = []
+  #claimed: readonly Held[] = []
+  #over = false
 
-  constructor(leaving: Set<Held>) {
-    super()
+  /** @param giveBack what one of the older sockets has under the caps */
+  constructor(leaving: Set<Held>, giveBack: (places: Places) => void) {
     this.#leaving = leaving
+    this.#giveBack = giveBack
+  }
+
+  /** Race: the connection may have gone while the store was asked, and nobody would ever give this back. */
+  hold(give: () => unknown): void {
+    if (this.#over) give()
+    else this.#held.push(give)
   }
 
   claim(connection: Held): void {
+    if (this.#over) return
     this.#leaving.add(connection)
-    this.#claimed ??= []
-    this.#claimed.push(connection)
+    this.#claimed = [...this.#claimed, connection]
   }
 
   /** Their places are free in this turn; their TCP connections go when the closing handshake is over. */
   open(): void {
-    for (const connection of this.#claimed ?? none) {
-      this.#leaving.delete(connection)
+    const claimed = this.#unclaimed()
+    for (const connection of claimed) {
       if (!connection.ended) connection.end(CloseCode.PolicyViolation, 'a newer connection took this place')
-      connection.admitted.place?.release()
+      this.#giveBack(connection.admitted.places)
     }
-    this.#claimed = undefined
   }
 
-  override release(): void {
-    for (const connection of this.#claimed ?? none) this.#leaving.delete(connection)
-    this.#claimed = undefined
-    super.release()
+  release(): void {
+    this.#over = true
+    this.#unclaimed()
+    for (const give of this.#held.splice(0)) give()
+  }
+
+  #unclaimed(): readonly Held[] {
+    const claimed = this.#claimed
+    this.#claimed = []
+    for (const connection of claimed) this.#leaving.delete(connection)
+    return claimed
   }
 }
 

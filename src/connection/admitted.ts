@@ -1,4 +1,4 @@
-import type { Slot } from '../capacity/capacity.ts'
+import type { Places } from '../capacity/places.ts'
 import type { EncodeMode, OutboundPolicy } from '../outbound/outbound.ts'
 import type { SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
@@ -56,6 +56,6 @@ export interface Admitted {
   readonly protocol: string | undefined
   /** When the handshake began, on the clock that nobody can set. */
   readonly since: number
-  /** What counts towards this session and user: can be given back before the TCP connection has gone. */
-  readonly place: (Slot & { open(): void }) | undefined
+  /** What counts towards its session and user can be given back before the TCP connection has gone. */
+  readonly places: Places
 }

@@ -36,7 +36,8 @@ export class Listening {
 
   wake(): void {
     const waiters = this.#waiters
+    if (waiters === undefined) return
     this.#waiters = undefined
-    for (const wake of waiters ?? []) wake()
+    for (const wake of waiters) wake()
   }
 }

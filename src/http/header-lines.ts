@@ -38,7 +38,13 @@ export function lineAt(rawHeaders: readonly string[], name: string, from = 0): n
   return -1
 }
 
-/** Lower case is made of a name only when its first letter is the right one. */
-function isSameName(key: string, name: string): boolean {
-  return (key.charCodeAt(0) | 0x20) === name.charCodeAt(0) && key.toLowerCase() === name
+/**
+ * Whether a header has this name, in whatever case: without a copy in lower case, as most headers are somebody else's.
+ *
+ * @param key what the parser of Node lets pass: without control characters
+ * @param name letters in lower case and hyphens; as long as `key`
+ */
+export function isSameName(key: string, name: string): boolean {
+  for (let at = 0; at < name.length; at++) if ((key.charCodeAt(at) | 0x20) !== name.charCodeAt(at)) return false
+  return true
 }

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Session, SessionMembers } from './session.ts'
+import type { Session } from './session.ts'
 
 export const identityKinds = ['session', 'user', 'token'] as const
 /** The three names that a session has. */
@@ -28,8 +28,12 @@ export interface Identity {
 
 type IdentityKeys = readonly [session: string, ...others: string[]]
 
-/** Asks whoever knew the session whether it still stands: `false`, `null` or `undefined` end it. */
-export type AskAgain = (session: Session) => unknown
+/**
+ * Asks whoever knew the session whether it still stands: `false`, `null` or `undefined` end it.
+ *
+ * @param named as its credential named it, where the session may have an id of its own
+ */
+export type AskAgain = (session: Session, named?: string) => unknown
 
 /** A session as it was accepted: the application's object for its handlers, our copy, and how to ask about it again. */
 export interface SignedIn {
@@ -37,6 +41,8 @@ export interface SignedIn {
   readonly identity: Identity
   /** Travels with the connection. `undefined`: its authenticator has no way to ask, which the start warns about. */
   readonly askAgain: AskAgain | undefined
+  /** What `askAgain` is told besides: a function for all sessions, in the place of one for each. */
+  readonly named?: string | undefined
 }
 
 /** `session:<digest>`: names an identity in maps, stores and envelopes without showing it. */
@@ -67,7 +73,7 @@ export function readIdentity(found: unknown, issuedAt?: number): Identity | stri
   if (expiresAt !== undefined && !isTime(expiresAt)) return '`expiresAt` is not a number of milliseconds'
   if (authenticatedAt !== undefined && !isTime(authenticatedAt))
     return '`authenticatedAt` is not a number of milliseconds'
-  return new CopiedIdentity({ id, userId, tokenId, expiresAt, authenticatedAt }, issuedAt)
+  return new CopiedIdentity(id, userId, tokenId, expiresAt, authenticatedAt, issuedAt)
 }
 
 class CopiedIdentity implements Identity {
@@ -79,8 +85,15 @@ class CopiedIdentity implements Identity {
   readonly issuedAt: number | undefined
   #keys: IdentityKeys | undefined
 
-  constructor({ id, userId, tokenId, expiresAt, authenticatedAt }: Members, issuedAt: number | undefined) {
-    this.sessionId = id
+  constructor(
+    sessionId: string,
+    userId: string | undefined,
+    tokenId: string | undefined,
+    expiresAt: number | undefined,
+    authenticatedAt: number | undefined,
+    issuedAt: number | undefined,
+  ) {
+    this.sessionId = sessionId
     this.userId = userId
     this.tokenId = tokenId
     this.expiresAt = expiresAt
@@ -101,8 +114,6 @@ class CopiedIdentity implements Identity {
     return [identityKey('session', this.sessionId), ...others]
   }
 }
-
-type Members = { readonly [Key in keyof SessionMembers]-?: SessionMembers[Key] | undefined } & { readonly id: string }
 
 /**
  * May `next` take the place of `current` on an open socket? Only as the same person in the same session. The token may be

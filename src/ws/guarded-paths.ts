@@ -46,8 +46,12 @@ export class GuardedPaths {
   note(raw: IncomingMessage, head: Buffer): void {
     const { url } = raw
     if (this.#paths.length === 0 || url === undefined || isAmbiguous(url)) return
-    const path = this.#paths.find((each) => isBelow(url, [each]))
+    const path = this.#guardOf(url)
     if (path !== undefined) this.#underway.set(raw, { path, head })
+  }
+
+  #guardOf(url: string): string | undefined {
+    return this.#paths.find((each) => isBelow(url, [each]))
   }
 
   pathOf(raw: IncomingMessage): string | undefined {

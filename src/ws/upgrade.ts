@@ -51,14 +51,17 @@ export async function takeUpgrades(server: EventEmitter, options: TakeUpgradesOp
   const leftAlone = new Set<Duplex>()
   const listener: UpgradeListener = (raw, stream, head) => {
     // With nobody there to take it, the stream would be nobody's: the guard answers with 404.
-    if (others.size > 0 && isBelow(raw.url, left)) {
-      leftAlone.add(stream)
-      stream.once('close', () => leftAlone.delete(stream))
-      passOn(raw, stream, head)
-    } else around(raw, stream, head, route)
+    if (others.size > 0 && isBelow(raw.url, left)) leave(raw, stream, head)
+    else around(raw, stream, head, route)
   }
   server.off('upgrade', attached as UpgradeListener)
   server.on('upgrade', listener)
+
+  function leave(raw: IncomingMessage, stream: Duplex, head: Buffer): void {
+    leftAlone.add(stream)
+    stream.once('close', () => leftAlone.delete(stream))
+    passOn(raw, stream, head)
+  }
 
   function passOn(raw: IncomingMessage, stream: Duplex, head: Buffer): readonly unknown[] {
     return [...others].map((other) => Reflect.apply(other, server, [raw, stream, head]))

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { Places } from '../capacity/places.ts'
 import type { Admitted } from '../connection/admitted.ts'
 import { Deadlines, type Due } from './deadlines.ts'
 import { responseOn } from './response.ts'
@@ -23,6 +24,8 @@ export interface UpgradedStreamsOptions {
   /** Runs work in a context of its own. */
   readonly apart: (work: () => void) => void
   readonly report: (end: StreamEnd) => void
+  /** Gives back everything that one of them has taken. */
+  readonly release: (places: Places) => void
   /** The bytes of a refusal that needs no request of the framework; `undefined` where the framework is to have it. */
   readonly refuse: (raw: IncomingMessage) => Uint8Array | undefined
 }
@@ -78,9 +81,13 @@ export class UpgradedStreams {
     if (upgraded.state === 'socket') return
     this.#wait(upgraded)
     const response = responseOn(stream)
-    if (response === undefined || response.req !== raw) return
+    if (response !== undefined && response.req === raw) this.#watchAnswer(upgraded, response)
+  }
+
+  /** Apart, for its closure: most handshakes are sockets by now, and would pay for it. */
+  #watchAnswer(upgraded: UpgradedStream, response: ServerResponse): void {
     const answered = () => {
-      if (upgraded.state === 'answered') stream.destroy()
+      if (upgraded.state === 'answered') upgraded.stream.destroy()
       else {
         const when = upgraded.state === 'open' ? 'before the guard saw it' : 'by a hook, after the guard had begun'
         this.#end(upgraded, 'SWS_BAD_HANDSHAKE', `answered with ${response.statusCode} ${when}`)
@@ -123,7 +130,7 @@ export class UpgradedStreams {
     this.#deadlines.leave(upgraded)
     upgraded.admitted = undefined
     upgraded.expire = undefined
-    admitted.place?.open()
+    upgraded.further?.open()
     return admitted
   }
 
@@ -217,7 +224,8 @@ export class UpgradedStreams {
 
   /** Everything that it had taken is given back, whatever had become of it. */
   #gone(upgraded: UpgradedStream): void {
-    upgraded.release()
+    upgraded.gone = true
+    this.#options.release(upgraded)
     this.#deadlines.leave(upgraded)
     if (upgraded.state === 'answered') this.#setState(upgraded, 'over')
     else this.#end(upgraded, 'SWS_BAD_HANDSHAKE', 'the client left before anybody answered')

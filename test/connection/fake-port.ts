@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { Places } from '../../src/capacity/places.ts'
 import type { Admitted } from '../../src/connection/admitted.ts'
 import type { BinaryType } from '../../src/connection/binary-type.ts'
 import { Connection } from '../../src/connection/connection.ts'
@@ -125,7 +126,7 @@ export function connectionOn(port: FakePort, route: object = {}) {
     origin: 'https://app.example',
     protocol: undefined,
     since: 0,
-    place: undefined,
+    places: new Places(),
   }
   const emitter = new EventEmitter()
   const connection = new Connection(() => '0123456789abcdefghijkl', emitter, port, admitted, surroundings)

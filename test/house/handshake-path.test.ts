@@ -39,7 +39,6 @@ const parts: readonly string[] = [
   'src/capacity/half-sip-hash.ts',
   'src/capacity/handshake-rate.ts',
   'src/capacity/places.ts',
-  'src/capacity/slots.ts',
   'src/connection/drain.ts',
   'src/connection/held-socket.ts',
   'src/connection/life.ts',

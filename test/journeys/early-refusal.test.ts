@@ -288,6 +288,7 @@ function refusing(
     now: () => performance.now(),
     apart: (work) => work(),
     report() {},
+    release() {},
     refuse: () => Buffer.from('HTTP/1.1 403 Forbidden\r\n\r\n'),
   })
   t.after(() => streams.close())
