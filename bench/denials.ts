@@ -6,6 +6,7 @@
  *     node bench/denials.ts [denials] [nodes]
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { AuditEvent } from '../src/index.ts'
 import { redisBus } from '../src/redis/redis-bus.ts'
 import { denialOf } from '../src/session/denials.ts'
 import { type NodeProcess, startNode } from '../test/harness/node-process.ts'
@@ -39,8 +40,10 @@ async function refusedFor(node: NodeProcess, since: number): Promise<string> {
 }
 
 /** Besides the handshakes, which are this program's own questions. */
-function eventsOf(events: readonly { type: string }[]): number {
-  return events.filter(({ type }) => !type.startsWith('handshake.') && type !== 'socket.closed').length
+function eventsOf(events: readonly AuditEvent[]): number {
+  const said = events.filter(({ type }) => !type.startsWith('handshake.') && type !== 'socket.closed')
+  for (const { type, code, reason } of said) console.log(`  ${type} ${code ?? ''} ${reason ?? ''}`)
+  return said.length
 }
 
 async function report(title: string, nodes: readonly NodeProcess[], refused: readonly string[]): Promise<void> {

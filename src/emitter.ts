@@ -4,7 +4,7 @@ import { checkKeys, isPlainObject } from './option-checks.ts'
 import type { Bus } from './relay/bus.ts'
 import { leaveBus, useBus } from './relay/bus-users.ts'
 import { checkBus } from './relay/checked-bus.ts'
-import { closing, createSender, type Sender } from './relay/sender.ts'
+import { aboutDenials, createSender, type Sender } from './relay/sender.ts'
 import { everyNode } from './remote/order.ts'
 import { checkKicked, type Kicked } from './remote/whom.ts'
 import type { Broadcastable, BroadcastOptions } from './rooms/audience.ts'
@@ -146,7 +146,7 @@ async function keep(bus: Bus, sender: Sender, denial: ReturnType<typeof denialOf
     )
   }
   const tell = async () => {
-    for (const message of closing([denial])) await sender.send(message)
+    for (const message of aboutDenials('close', [denial])) await sender.send(message)
   }
   await Promise.all([tell().catch(() => {}), stores.denials.deny(denial)])
   await tell().catch(() => {})

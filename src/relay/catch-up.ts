@@ -1,6 +1,6 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { DenialLedger } from '../session/denial-ledger.ts'
-import type { Denial, DenialPage, DenialStore, KeptDenials } from '../session/denials.ts'
+import { type Denial, type DenialPage, type DenialStore, denialOfKey, type KeptDenials } from '../session/denials.ts'
 
 export interface CatchUpOptions {
   readonly store: DenialStore | undefined
@@ -10,6 +10,8 @@ export interface CatchUpOptions {
   readonly learn: (denials: readonly Denial[]) => void
   /** Denials the store had refused, and has taken now. */
   readonly tell: (denials: readonly Denial[]) => void
+  /** Asks the other nodes for what they know of these names. */
+  readonly doubt: (names: readonly Denial[]) => void
   /** Putting back has failed: it is tried again with the next `read`. */
   readonly onFailure: (error: unknown) => void
 }
@@ -24,6 +26,8 @@ export interface CatchUp {
   reconcile(): Promise<void>
   /** The store refused a denial that is in force here: the next `read` puts it there. */
   missed(denial: Denial): void
+  /** Says and puts back what is known here of names that another node found overwritten. */
+  answer(names: readonly Denial[]): void
   /** How many the store has refused and not taken since. */
   readonly unstored: number
   /** True while the store is young: others may be putting back what this node never heard of. */
@@ -36,13 +40,17 @@ export interface CatchUp {
 
 /** Denials put back at once. Also what is in memory besides the ledger, with one page of the store. */
 const batch = 500
+/** Names asked for at once; more than these were overwritten by somebody who could as well have emptied the store. */
+const mostDoubts = 1_000
+/** How long a node waits for what others know of them, in ms. */
+const longestDoubt = 500
 /** No difference, as `differenceOf` says it. */
 const same = '0 0 0'
 /** Batches between two looks at what other nodes have put back meanwhile. */
 const batchesAtOnce = 4
 
 export function createCatchUp(options: CatchUpOptions): CatchUp {
-  const { store, ledger, now, learn, tell, onFailure } = options
+  const { store, ledger, now, learn, tell, doubt, onFailure } = options
   let cursor: string | undefined
   let behind = false
   /** How the store differed at the last look. */
@@ -54,6 +62,8 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
   let stopped = false
   let unsettled = false
   let puttingBack: Promise<void> | undefined
+  /** Names under which the store has what nobody of us wrote, and of which nothing is known here. */
+  const doubted = new Set<string>()
   /** Denials that the store has refused and has not taken since. */
   const refused = new Map<string, Denial>()
 
@@ -81,7 +91,10 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
         if (outdated === undefined || !outdated.has(`${denial.kind}:${denial.id}`)) ledger.match(denial)
       }
       forged += page.refused?.length ?? 0
-      for (const key of page.refused ?? []) missed(ledger.known(key))
+      for (const key of page.refused ?? []) {
+        if (ledger.known(key) === undefined) doubted.add(key)
+        else missed(ledger.known(key))
+      }
       if (!page.more || stopped) return end(false)
       await turn()
       page = await denialsOf.since(page.cursor)
@@ -104,6 +117,22 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
       throw error
     }
     inBackground(putBack(store))
+    await answered()
+  }
+
+  /**
+   * Somebody who can write to the store has overwritten revocations that this node never knew: they are asked for, and nobody
+   * is admitted meanwhile. What nobody knows was never one of ours.
+   */
+  async function answered(): Promise<void> {
+    const names = [...doubted].slice(0, mostDoubts)
+    doubted.clear()
+    if (names.length === 0) return
+    doubt(names.flatMap((key) => denialOfKey(key, 0, 0) ?? []))
+    for (let waited = 0; waited < longestDoubt && !stopped; waited += 20) {
+      if (names.every((key) => ledger.known(key) !== undefined)) return
+      await sleep(20, undefined, { ref: false })
+    }
   }
 
   function inBackground(work: Promise<void>): void {
@@ -188,6 +217,17 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
       if (isAmiss(page.kept)) return reconcile()
     },
     missed,
+    answer(names) {
+      const time = now()
+      const known = names
+        .flatMap(({ kind, id }) => ledger.known(`${kind}:${id}`) ?? [])
+        .filter(({ until }) => until > time)
+      if (known.length === 0) return
+      // At once: whoever asks refuses everybody until it has heard.
+      tell(known)
+      for (const denial of known) missed(denial)
+      if (store !== undefined && puttingBack === undefined && !behind) inBackground(storeRefused(store))
+    },
     get unstored() {
       return refused.size
     },

@@ -13,8 +13,15 @@ export type RelayMessage =
       readonly binary?: true
       readonly frame: string
     }
-  /** `close`: the denials are in force, close what they hit. `reauthorize`: ask again what the subjects may do. */
-  | { readonly kind: 'identity'; readonly verb: 'close' | 'reauthorize'; readonly subjects: readonly Denial[] }
+  /**
+   * `close`: the denials are in force, close what they hit. `reauthorize`: ask again what the subjects may do. `doubt`: what the
+   * store says of these names was written by nobody of us; who knows better says so.
+   */
+  | {
+      readonly kind: 'identity'
+      readonly verb: 'close' | 'reauthorize' | 'doubt'
+      readonly subjects: readonly Denial[]
+    }
 
 export interface Envelope {
   /** Which node sent it: unique per start of a node, so that sequence numbers never start again under one name. */
@@ -103,9 +110,13 @@ function parseRoom(map: Map<string, unknown>, frame: string): RelayMessage | und
 function parseIdentity(map: Map<string, unknown>, frame: string): RelayMessage | undefined {
   const verb = map.get('verb')
   const subjects = parseSubjects(map.get('subjects'))
-  if (map.get('kind') !== 'identity' || (verb !== 'close' && verb !== 'reauthorize')) return undefined
+  if (map.get('kind') !== 'identity' || !isVerb(verb)) return undefined
   if (subjects === undefined || frame !== '' || map.size !== 6) return undefined
   return { kind: 'identity', verb, subjects }
+}
+
+function isVerb(value: unknown): value is 'close' | 'reauthorize' | 'doubt' {
+  return value === 'close' || value === 'reauthorize' || value === 'doubt'
 }
 
 /** All or nothing: a list with one entry that is not a denial was not written by us. */

@@ -7,7 +7,7 @@ import { leaveBus, useBus } from './bus-users.ts'
 import { createCatchUp } from './catch-up.ts'
 import type { RelayMessage } from './envelope.ts'
 import { createReadiness } from './readiness.ts'
-import { closing, createSender, topicOf } from './sender.ts'
+import { aboutDenials, createSender, topicOf } from './sender.ts'
 import { createSubscriptions } from './subscriptions.ts'
 
 export type { RelayMessage } from './envelope.ts'
@@ -88,8 +88,13 @@ export function createRelay(options: RelayOptions): Relay {
       return
     }
     onAge?.(arrival.age)
-    if (arrival.message.kind === 'identity' && arrival.message.verb === 'close') learn(arrival.message.subjects)
-    else deliver(arrival.message)
+    hear(arrival.message)
+  }
+
+  const hear = (message: RelayMessage): void => {
+    if (message.kind === 'room' || message.verb === 'reauthorize') deliver(message)
+    else if (message.verb === 'close') learn(message.subjects)
+    else catchUp.answer(message.subjects)
   }
 
   const deliver = (message: RelayMessage): void => {
@@ -126,7 +131,11 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   const tell = (denials: readonly Denial[]): void => {
-    for (const message of closing(denials)) void publish(message)
+    for (const message of aboutDenials('close', denials)) void publish(message)
+  }
+
+  const doubt = (denials: readonly Denial[]): void => {
+    for (const message of aboutDenials('doubt', denials)) void publish(message)
   }
 
   const catchUp = createCatchUp({
@@ -135,6 +144,7 @@ export function createRelay(options: RelayOptions): Relay {
     now,
     learn,
     tell,
+    doubt,
     onFailure: (error) => onFailure('catch-up', error),
   })
 

@@ -21,10 +21,10 @@ export function topicOf(message: RelayMessage): string {
 }
 
 /** Denials as messages, so many in each as an envelope holds. */
-export function closing(denials: readonly Denial[]): RelayMessage[] {
+export function aboutDenials(verb: 'close' | 'doubt', denials: readonly Denial[]): RelayMessage[] {
   const messages: RelayMessage[] = []
   for (let from = 0; from < denials.length; from += mostSubjects) {
-    messages.push({ kind: 'identity', verb: 'close', subjects: denials.slice(from, from + mostSubjects) })
+    messages.push({ kind: 'identity', verb, subjects: denials.slice(from, from + mostSubjects) })
   }
   return messages
 }

@@ -30,7 +30,9 @@ export function createSubscriptions({ bus, receive, onFailure }: SubscriptionsOp
   const topics = new Map<string, Topic>()
 
   const change = async (name: string, topic: Topic): Promise<void> => {
-    // A room may be joined and left many times while one subscribe is under way; only where it ends up matters.
+    // At the end of the turn: a room that is joined and left within one message costs the bus nothing.
+    await undefined
+    // It may be joined and left many times while one subscribe is under way; only where it ends up matters.
     while (topic.wanted !== (topic.stop !== undefined)) {
       if (topic.wanted) {
         topic.stop = await bus.subscribe(name, (payload) => {

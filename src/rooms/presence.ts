@@ -43,12 +43,19 @@ export function createPresence({ store, ttl = 30_000, onFailure }: PresenceOptio
   const wanted = new Set<string>()
   const unsettled = new Map<string, Place>()
   let writing = 0
+  let isDue = false
   let timer: NodeJS.Timeout | undefined
   let renewing: Promise<void> | undefined
 
+  /** At the end of the turn: who comes and goes within one message costs the store nothing. */
   function settle(place: Place): void {
     unsettled.set(place.key, place)
-    next()
+    if (isDue) return
+    isDue = true
+    queueMicrotask(() => {
+      isDue = false
+      next()
+    })
   }
 
   function next(): void {

@@ -10,12 +10,15 @@ export interface TcpProxy {
   hush(): void
   /** As before. Connections that were hushed are closed: what they missed is lost. */
   mend(): void
+  /** What passes arrives so many ms later, in its order: a Redis in another building. */
+  delay(ms: number): void
   close(): Promise<void>
 }
 
 export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>()
   let mode: 'open' | 'cut' | 'hushed' = 'open'
+  let later = 0
 
   const server = createServer((near) => {
     near.on('error', () => {})
@@ -27,7 +30,10 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     for (const [from, to] of [pair, [far, near]] as const) {
       from.setNoDelay(true)
       from.on('data', (chunk) => {
-        if (mode === 'open') to.write(chunk)
+        if (mode !== 'open') return
+        // Timers of one length go off in the order in which they were set.
+        if (later > 0) setTimeout(() => mode === 'open' && to.write(chunk), later)
+        else to.write(chunk)
       })
       from.on('close', () => {
         to.destroy()
@@ -60,6 +66,9 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     mend() {
       if (mode === 'hushed') closeAll()
       mode = 'open'
+    },
+    delay(ms) {
+      later = ms
     },
     async close() {
       closeAll()

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
 import { readFact } from '../../src/redis/denial-fact.ts'
 import { redisBus } from '../../src/redis/redis-bus.ts'
@@ -23,8 +24,8 @@ afterEach(async () => {
 
 const { secret: keys = [] } = redisBus({ url: 'redis://localhost', channel: 'app', secret })
 
-async function start(): Promise<Listening> {
-  const node = listening(redisBus({ url: redis.url, channel: 'app', secret }), { catchUpEvery: 20 })
+async function start(options = { catchUpEvery: 20 }): Promise<Listening> {
+  const node = listening(redisBus({ url: redis.url, channel: 'app', secret }), options)
   open.push(node)
   await node.relay.start()
   return node
@@ -97,3 +98,26 @@ for (const seed of [1, 2, 3]) {
     await until(() => [...nodes, fresh].every(({ relay }) => relay.ready), 'all were ready')
   })
 }
+
+// Nobody polls here, so what the starting node knows it was told when it asked.
+test('a node that starts after an entry was overwritten knows the revocation before it admits anybody', async () => {
+  const rarely = { catchUpEvery: 600_000 }
+  const old = await start(rarely)
+  const at = Date.now()
+  const denials = [1, 2, 3].map((number) => denialOf('session', `s${number}`, at, at + 3_600_000))
+  const [first, second, third] = denials.map(({ kind, id }) => `${kind}:${id}`) as [string, string, string]
+  await old.relay.deny(...denials)
+  await redis.cli('HSET', facts, first, 'garbage')
+  await redis.cli('HSET', facts, second, `${at}:${at + 1}:${'A'.repeat(43)}`)
+  // The near miss: an entry that was never one of ours opens and shuts nothing.
+  await redis.cli('HSET', facts, 'session:'.padEnd(51, 'n'), 'garbage')
+
+  const fresh = await start(rarely)
+  assert.ok(fresh.relay.ready)
+  for (const name of [first, second, third]) assert.ok(fresh.relay.findDenial({ keys: [name] }), name)
+  assert.equal(fresh.relay.findDenial({ keys: ['session:'.padEnd(51, 'n')] }), undefined)
+  await until(async () => {
+    const kept = await stored()
+    return [first, second].every((name) => !readFact(name, kept.get(name) ?? '', keys).isForged)
+  }, 'both were put back')
+})

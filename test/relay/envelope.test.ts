@@ -25,6 +25,7 @@ describe('an envelope', () => {
       roomEnvelope,
       closing,
       { ...closing, message: { ...closing.message, verb: 'reauthorize' } } as Envelope,
+      { ...closing, message: { ...closing.message, verb: 'doubt' } } as Envelope,
       { ...roomEnvelope, message: { kind: 'room', room: '\ud800\n"', frame: 'AAEC', binary: true } } as Envelope,
       { ...roomEnvelope, message: { kind: 'room', room: 'a', frame: '' } } as Envelope,
       { ...roomEnvelope, message: { kind: 'room', room: 'a', frame: '\n\n.\n\u2028' } } as Envelope,
