@@ -11,6 +11,7 @@ import type { Sweep } from './connection/sweep.ts'
 import { type Contract, type ContractOptions, describeRoutes } from './contract/contract.ts'
 import { badOption, SecureWsError } from './errors.ts'
 import { type BusHealth, createHealthHandler, type HealthHandler } from './health.ts'
+import { type Policy, policyOf } from './lock/policy.ts'
 import type { Node, Revoked, RoomMember } from './node.ts'
 import type { GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
@@ -156,6 +157,11 @@ export interface SecureWsInstance {
   /** The policy in force on each route, as plain values without secrets. */
   explain(): readonly object[]
   /**
+   * The policy in force on the whole server, schemas included, as plain values without secrets: what `npx fastify-secure-ws lock`
+   * compares. Called once the routes are declared.
+   */
+  policy(): Policy
+  /**
    * An AsyncAPI 3 document of every declared route: messages and replies with their schemas, credentials, errors, close codes,
    * limits. It is for those who write a client; who may connect, and from where, is not in it.
    * @throws SecureWsError `SWS_BAD_OPTION` for a `server` that is no URL of a WebSocket server
@@ -293,6 +299,7 @@ export function createInstance(surroundings: InstanceSurroundings) {
     health: createHealthHandler(() => ({ drain: drain.report, bus: node.busHealth })),
     // By way of JSON: a copy, without members that say nothing, and certain to be plain.
     explain: () => routes.map((route): object => JSON.parse(JSON.stringify(route.explain()))),
+    policy: () => policyOf(routes, settings),
     contract: (options = {}) => contractOf(routes, options),
     drain: () => drain.start(),
   }

@@ -29,6 +29,7 @@ export { createEmitter, type Emitter, type EmitterAudience, type EmitterOptions 
 export { CloseCode, SecureWsError, type SecureWsErrorCode } from './errors.ts'
 export type { RegisteredOptions } from './fastify.ts'
 export type { BusHealth, Health, HealthHandler, HealthReply } from './health.ts'
+export type { Policy } from './lock/policy.ts'
 export type { Revoked, RoomMember } from './node.ts'
 export type { AuditOptions } from './options/audit.ts'
 export type { GuardPolicy } from './options/guard.ts'

@@ -15,7 +15,16 @@ const groups: readonly { readonly title: string; readonly paths: readonly string
   { title: 'Routes', paths: ['src/fastify.ts#Route', 'src/fastify.ts#Receive', 'src/socket-route'] },
   {
     title: 'app.secureWs',
-    paths: ['src/decorator', 'src/contract/', 'src/health', 'src/node', 'src/remote/', 'src/rooms/', 'src/revocation/'],
+    paths: [
+      'src/decorator',
+      'src/contract/',
+      'src/lock/',
+      'src/health',
+      'src/node',
+      'src/remote/',
+      'src/rooms/',
+      'src/revocation/',
+    ],
   },
   { title: 'The socket', paths: ['src/fastify.ts', 'src/ws/', 'src/connection/'] },
   { title: 'Sessions and authenticators', paths: ['src/session/', 'src/secrets.ts', 'src/authentication/'] },

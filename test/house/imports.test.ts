@@ -23,7 +23,7 @@ const storeys: readonly (readonly string[])[] = [
   ['options/limits'],
   ['options'],
   ['options/route'],
-  ['options/guard', 'options/loosened'],
+  ['options/guard', 'options/loosened', 'lock'],
   ['node', 'emitter'],
   ['admission/admission', 'admission/refused'],
   ['admission/why', 'admission/early-refusal'],
