@@ -1,13 +1,17 @@
 /**
  * Messages echoed per second of the server's CPU time: `node bench/echo.ts`. 50 connections, each with one message under
- * way, or with 16 that are sent as the answers come in.
+ * way, or with 16 that are sent as the answers come in. With `--telemetry`: what metrics and traces cost.
  */
 import { type Client, open, saying } from './harness/client.ts'
 import { compare, inTurns, perCpuSecond, type Server, start } from './harness/measure.ts'
 import type { PeerName } from './harness/peers.ts'
 
-const names: readonly PeerName[] = ['ours', 'ws', 'ws + JSON', 'by hand', '@fastify/websocket', 'socket.io']
-const milliseconds = 200
+const told = process.argv.includes('--telemetry')
+const names: readonly PeerName[] = told
+  ? ['ours', 'ours, measured', 'ours, observed']
+  : ['ours', 'ws', 'ws + JSON', 'by hand', '@fastify/websocket', 'socket.io']
+/** What telemetry costs is a few hundredths: each turn is long enough for all three to be compiled. */
+const milliseconds = told ? 2_000 : 200
 const rounds = 7
 const connections = 50
 
@@ -46,7 +50,7 @@ function echo(server: Server, size: number, inFlight: number): Promise<number> {
   return Promise.all(ended).then(() => done)
 }
 
-for (const inFlight of [1, 16]) {
+for (const inFlight of told ? [16] : [1, 16]) {
   for (const [size, label] of [
     [64, '64 B'],
     [1_024, '1 KiB'],

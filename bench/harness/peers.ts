@@ -3,6 +3,17 @@ import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import cookie from '@fastify/cookie'
 import fastifyWebsocket from '@fastify/websocket'
+import { context, metrics, trace } from '@opentelemetry/api'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus'
+import { MeterProvider } from '@opentelemetry/sdk-metrics'
+import {
+  BatchSpanProcessor,
+  InMemorySpanExporter,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace'
 import { Ajv } from 'ajv'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Server as SocketIo } from 'socket.io'
@@ -45,6 +56,23 @@ export const peers = {
   /** The same with every refusal left to the hook, where there is a request of Fastify's. */
   async 'ours, by the hook'(given: Heartbeats): Promise<Peer> {
     return secured(given, () => {}, { earlyRefusal: false })
+  },
+
+  /** The same with metrics, which nobody collects meanwhile. */
+  async 'ours, measured'(given: Heartbeats): Promise<Peer> {
+    return measured(given)
+  },
+
+  /** The same with metrics, and one trace in a hundred. */
+  async 'ours, observed'(given: Heartbeats): Promise<Peer> {
+    trace.setGlobalTracerProvider(
+      new TracerProvider({
+        sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(0.01) }),
+        spanProcessors: [new BatchSpanProcessor({ exporter: new InMemorySpanExporter() })],
+      }),
+    )
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+    return measured(given)
   },
 
   /** ws, and nothing else: frames go back as they came. */
@@ -142,6 +170,12 @@ export const peers = {
 } satisfies Record<string, (how: Heartbeats) => Promise<Peer>>
 
 export type PeerName = keyof typeof peers
+
+/** With an SDK that is there before the server is made. */
+function measured(given: Heartbeats): Promise<Peer> {
+  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [new PrometheusExporter({ preventServerStart: true })] }))
+  return secured(given, (socket) => void socket.join('room:all'))
+}
 
 async function secured(
   { heartbeats }: Heartbeats,
