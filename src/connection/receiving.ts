@@ -98,6 +98,7 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
   async #takeRest(first: Promise<void>): Promise<void> {
     const inbox = new Inbox(this.admitted.policy.limits)
     this.#inbox = inbox
+    this.waitsForListener()
     let waiting: void | Promise<void> = first
     for (;;) {
       try {
@@ -145,6 +146,9 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
     // No answer: a flood of control frames must not become a flood of ours.
     if (refusal !== undefined) this.#carryOut(refusal)
   }
+
+  /** Told when a message begins to be waited for. */
+  protected abstract waitsForListener(): void
 
   /** Listeners are waited for. */
   protected get waits(): boolean {
