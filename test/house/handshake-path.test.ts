@@ -53,6 +53,7 @@ const parts: readonly string[] = [
   'src/options/route.ts',
   'src/plugin.ts',
   'src/revocation/identities.ts',
+  'src/routes.ts',
   'src/telemetry/audit.ts',
   'src/thenable.ts',
   'src/ws/coalescer.ts',
