@@ -1,6 +1,5 @@
 import type { EventEmitter } from 'node:events'
 import { CloseCode } from '../errors.ts'
-import type { Sender } from '../inbound/cleaning.ts'
 import {
   admitFrame,
   countControlFrame,
@@ -23,11 +22,13 @@ import { Dispatch, type Outcome } from './dispatch.ts'
 import { type Frame, Inbox } from './inbox.ts'
 import { emitContained } from './listeners.ts'
 import { Listening } from './listening.ts'
+import { MessageSender } from './message-sender.ts'
 import type { Port } from './port.ts'
 import { typeOfRefusal } from './report.ts'
 import { SendingSocket } from './sending.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
+import { labelOf } from './watched.ts'
 
 /** The way in of one socket: serial, and shut for good with the end, however many frames are still in flight. */
 export abstract class ReceivingSocket extends SendingSocket implements InboundSocket {
@@ -150,9 +151,9 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
   /** Told when a message begins to be waited for. */
   protected abstract waitsForListener(): void
 
-  /** Listeners are waited for. */
+  /** A message is waited for, be it for its check or its listeners: one may begin to wait where another was given up. */
   protected get waits(): boolean {
-    return this.#dispatch?.waits === true
+    return this.#inbox !== undefined
   }
 
   /** A listener that does not settle must not mute its socket. */
@@ -358,26 +359,6 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
   }
 }
 
-/** The sender of one message. What is sent because of it is refused once, however many documents that are too dear it holds. */
-class MessageSender implements Sender {
-  readonly #socket: ReceivingSocket
-  #isRefused = false
-
-  constructor(socket: ReceivingSocket) {
-    this.#socket = socket
-  }
-
-  get name(): string {
-    return this.#socket.sender
-  }
-
-  outputRefused(): void {
-    if (this.#isRefused) return
-    this.#isRefused = true
-    this.#socket.tooDear()
-  }
-}
-
 function takeLate(socket: ReceivingSocket, frame: Frame): void | Promise<void> {
   return socket.takeLate(frame)
 }
@@ -387,14 +368,6 @@ interface Answer {
   readonly id?: string | number
   readonly code?: string
   readonly value?: unknown
-}
-
-/** A name for what came, of which there are a few: what is not declared is a client's own text. */
-function labelOf(verdict: InboundVerdict, types: ReadonlySet<string> | undefined): string {
-  if (verdict.kind === 'deliver') return verdict.type
-  if (verdict.kind === 'deliver-binary') return 'binary'
-  const { messageType } = verdict
-  return messageType !== undefined && types?.has(messageType) === true ? messageType : 'other'
 }
 
 function idOf(message: { readonly id?: string | number } | undefined): { readonly id?: string | number } {
