@@ -39,6 +39,8 @@ export interface Revoked {
 
 export interface NodeOptions {
   readonly bus: Bus
+  /** Nobody else has this bus: there is no other node, and none that could ask for the places of this one. */
+  readonly isAlone: boolean
   readonly now: () => number
   /** A clock that nobody can set. */
   readonly uptime: () => number
@@ -60,7 +62,8 @@ export interface NodeOptions {
 
 /** This node among the others: its rooms, who was revoked, and what it tells and hears over the relay. */
 export function createNode(options: NodeOptions) {
-  const { bus, now, uptime, audit, log, identities, maxAge, roomsPerSocket, revalidation, senders, sockets } = options
+  const { bus, isAlone, now, uptime, audit, log, identities, maxAge, roomsPerSocket, revalidation, senders, sockets } =
+    options
   const nodeId = randomUUID()
   const reauthorized = createReauthorized()
   const relay = createRelay({
@@ -80,7 +83,8 @@ export function createNode(options: NodeOptions) {
     onAge: options.onAge,
     onRefused: (reason) => audit({ type: 'relay.refused', reason }),
   })
-  const { stores, leaseTtl } = bus
+  const { leaseTtl } = bus
+  const stores = isAlone ? undefined : bus.stores
   const holdings =
     stores &&
     createHoldings({
@@ -112,7 +116,9 @@ export function createNode(options: NodeOptions) {
     rooms,
     socketsOf: (key) => (key === undefined ? sockets() : identities.of(key)),
     publish: (room, frame) => relay.publish({ kind: 'room', room, frame }),
-    nodes: presence && (async () => (await presence.members(everyNode)).map(({ socket }) => socket)),
+    nodes: isAlone
+      ? async () => [nodeId]
+      : presence && (async () => (await presence.members(everyNode)).map(({ socket }) => socket)),
   })
   const faults = createBusFaults(bus.name, log)
   const unwatch = bus.onFailure?.((error) => faults.failed(error))
