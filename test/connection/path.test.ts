@@ -22,7 +22,6 @@ const ofFrame = [
   'inbound/allowance.ts',
   'inbound/inbound.ts',
   'inbound/parse.ts',
-
   'inbound/rate.ts',
   'inbound/schema.ts',
   'plugin.ts',
@@ -31,6 +30,7 @@ const ofFrame = [
   'schema/schema.ts',
   'schema/straight.ts',
   'schema/work.ts',
+  'telemetry/channels.ts',
   'thenable.ts',
   'ws/coalescer.ts',
   'ws/socket.ts',
@@ -62,6 +62,7 @@ const ofSend = [
   'schema/schema.ts',
   'schema/straight.ts',
   'schema/work.ts',
+  'telemetry/channels.ts',
   'thenable.ts',
   'ws/coalescer.ts',
   'ws/internals.ts',
