@@ -2,8 +2,8 @@ import { CloseCode } from '../errors.ts'
 import type { Tick } from './sweep.ts'
 
 /**
- * The `limits` on silence and slowness, by the one timer of the server. It may be late by one of its rounds, and by a third of what is
- * allowed where it has to look whether something has begun.
+ * The `limits` on silence and slowness, by the one timer of the server, a second or less apart. `partialMessage` and `writeTimeout` are
+ * late by a quarter of a second or less, the others by two rounds.
  */
 export interface LifeLimits {
   /**
@@ -47,6 +47,16 @@ export interface Progress {
   readonly written: number | undefined
 }
 
+/** The socket whose time it is. */
+export interface Living {
+  /** Nobody outside can guess it; made when the first ping asks for it. */
+  readonly id: string
+  /** Messages that came, whole, so far. */
+  readonly received: number
+  /** Messages that went out so far. */
+  readonly sent: number
+}
+
 /** All times in ms as the sweep counts them; `undefined` for what is not so now. */
 export interface LifeState {
   /** When the last message came or went, or the socket opened. */
@@ -65,9 +75,10 @@ export interface LifeState {
  * not count the time in which this process could not read: what a peer has sent then counts as sent.
  */
 export class Life {
-  readonly #socket: { readonly id: string }
-  #active = true
-  #activeAt = 0
+  readonly #socket: Living
+  #receivedBefore = 0
+  #sentBefore = 0
+  #activeAt: number | undefined
   #pingedAt: number | undefined
   #awaitedPong: Buffer | undefined
   #pings = 0
@@ -75,20 +86,8 @@ export class Life {
   #mark: { readonly at: number; readonly position: number } | undefined
   #endedAt: number | undefined
 
-  /** @param socket has an id that nobody outside can guess; made when the first ping asks for it */
-  constructor(socket: { readonly id: string }) {
+  constructor(socket: Living) {
     this.#socket = socket
-  }
-
-  /** A message went out. */
-  sent(): void {
-    this.#active = true
-  }
-
-  /** A message has come, whole. */
-  received(): void {
-    this.#active = true
-    this.#partialSince = undefined
   }
 
   /** RS-02: a pong counts as a sign of life only when it answers our ping: `false` for any other. */
@@ -99,10 +98,13 @@ export class Life {
   }
 
   verdict(progress: Progress, limits: LifeLimits, { served, late }: Visit): LifeVerdict | undefined {
-    if (this.#active) {
-      this.#active = false
-      this.#activeAt = served
-    }
+    const { received, sent } = this.#socket
+    const hasReceived = received !== this.#receivedBefore
+    if (hasReceived || sent !== this.#sentBefore) this.#activeAt = served
+    this.#activeAt ??= served
+    this.#receivedBefore = received
+    this.#sentBefore = sent
+    if (hasReceived) this.#partialSince = undefined
     this.#pingedAt ??= served
     // While we do not read, neither the rest of a message nor a pong can reach us: that time is ours, not the peer's.
     if (!progress.reading && this.#awaitedPong !== undefined) this.#pingedAt = served
@@ -121,14 +123,21 @@ export class Life {
   }
 
   /**
-   * How long nothing has to be looked at, in ms, after a verdict: until something is due. Half a message and bytes that wait are
-   * only seen by looking; while they, or a pong, are awaited, every visit counts.
+   * How long nothing has to be looked at, in ms, after a verdict: until something is due. Of half a message, and of bytes that
+   * wait, the port tells; while they, or a pong, are awaited, every visit counts.
    */
   quiet(limits: LifeLimits, { served }: Pick<Tick, 'served'>): number {
     if (this.#awaitedPong !== undefined || this.#partialSince !== undefined || this.#mark !== undefined) return 0
     const untilPing = (this.#pingedAt ?? served) + limits.heartbeat.every - served
-    const untilIdle = this.#activeAt + limits.idle - served
-    return Math.min(untilPing, untilIdle, limits.partialMessage / 3, limits.writeTimeout / 3)
+    const untilIdle = (this.#activeAt ?? served) + limits.idle - served
+    return Math.min(untilPing, untilIdle)
+  }
+
+  /** How long until half a message, or what waits for the client, has had its time, in ms. */
+  left(limits: LifeLimits, { served }: Pick<Tick, 'served'>): number {
+    const ofMessage = (this.#partialSince ?? Number.POSITIVE_INFINITY) + limits.partialMessage
+    const ofWriting = (this.#mark?.at ?? Number.POSITIVE_INFINITY) + limits.writeTimeout
+    return Math.min(ofMessage, ofWriting) - served
   }
 
   /** After the end has begun: whether the peer has had its time. It has it once more for whatever is done then. */
