@@ -136,7 +136,7 @@ export class Coalescer {
       else if (bytes < flushBytes) sink.write(this.#turn.join(written, bytes), 'latin1', callback)
       else this.#writeEach(written, callback)
       if (sink.writableLength > 0) {
-        this.#turn.kept(bytes)
+        this.kept(bytes)
         this.fellBehind()
       }
     }
@@ -152,6 +152,11 @@ export class Coalescer {
     this.#text = ''
     this.#pieces = pieces
     return pieces
+  }
+
+  /** Tells whoever counts that so many bytes wait somewhere on their way to the kernel. */
+  kept(bytes: number): void {
+    this.#turn.kept(bytes)
   }
 
   /** The stream has bytes that the kernel has not taken. */

@@ -102,6 +102,8 @@ export class WebSocketWire implements Port, Exit {
       this.#below.push(textFrameOf(payload, binary ? 0x2 : 0x1), callback as WriteCallback | undefined)
       return
     }
+    // What is compressed waits in ws until a thread has done it.
+    if (this.#extended) this.#below.kept(typeof payload === 'string' ? payload.length : payload.byteLength)
     const frame = { compress: options?.compress ?? true, fin: options?.fin ?? true, binary }
     this.#pass(() => ofWs.send.call(this.#socket, payload, frame, callback))
   }
