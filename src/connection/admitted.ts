@@ -1,4 +1,5 @@
 import type { Places } from '../capacity/places.ts'
+import type { AnswerSchema } from '../inbound/answer.ts'
 import type { EncodeMode, OutboundPolicy } from '../outbound/outbound.ts'
 import type { SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
@@ -8,9 +9,10 @@ import type { ListenerLimits } from './dispatch.ts'
 import type { InboxBounds } from './inbox.ts'
 import type { LifeLimits } from './life.ts'
 import type { ReceivingPolicy } from './receiving.ts'
+import type { RequestLimits } from './requests.ts'
 
 /** The `limits` on the life of one socket. */
-export interface ConnectionLimits extends LifeLimits, InboxBounds, ListenerLimits {
+export interface ConnectionLimits extends LifeLimits, InboxBounds, ListenerLimits, RequestLimits {
   /**
    * The whole handshake, look-ups included, from its last header on, in ms. Then it is refused with 503. Default
    * 10,000.
@@ -29,6 +31,8 @@ export interface ConnectionLimits extends LifeLimits, InboxBounds, ListenerLimit
 export interface SocketPolicy extends ReceivingPolicy {
   readonly route: string
   readonly outbound: OutboundPolicy
+  /** Of the types that a client may be asked: the schema of its answer. */
+  readonly answers: ReadonlyMap<string, AnswerSchema>
   readonly encode: EncodeMode
   readonly limits: ConnectionLimits
   /** What happens when a client reads too slowly: 1013, or the message is dropped and the socket stays. */

@@ -19,6 +19,7 @@ import { closed, closing, hasEnded, opened, opening, type Phase } from './phase.
 import type { Port, SendCallback, SendOptions } from './port.ts'
 import { Receiving, type ReceivingHost } from './receiving.ts'
 import { typeOfRefusal } from './report.ts'
+import type { Requests } from './requests.ts'
 import { closedError, Sending, type SendingHost } from './sending.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
@@ -33,6 +34,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
   #sending: Sending | undefined
   #receiving: Receiving | undefined
   #life: Life | undefined
+  requests: Requests | undefined
   #phase: Phase = opening
   /** The next visit of the sweep that has something to look at. */
   #nextRound = 0
@@ -368,6 +370,7 @@ export class Connection extends HeldSocket implements ReceivingHost, SendingHost
     this.#phase = closing(this.#phase, code)
     this.#nextRound = 0
     this.#receiving?.end()
+    this.requests?.end()
     this.listening.wake()
     // The peer's close frame has to be read, whoever had paused the reader.
     this.wire.unblock('opening')

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import { CloseCode } from '../errors.ts'
-import type { Sender } from '../inbound/cleaning.ts'
+import { judgeAnswer, readAnswer } from '../inbound/answer.ts'
 import {
   admitFrame,
   countControlFrame,
@@ -11,6 +11,7 @@ import {
   noteRefusal,
   receive,
   refreshType,
+  refused,
   withId,
 } from '../inbound/inbound.ts'
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
@@ -24,7 +25,9 @@ import { Dispatch, type ListenerLimits, type Outcome } from './dispatch.ts'
 import { type Frame, Inbox, type InboxAccount, type InboxBounds, type InboxHost } from './inbox.ts'
 import { emitContained } from './listeners.ts'
 import type { Listening } from './listening.ts'
+import { MessageSender } from './message-sender.ts'
 import type { Port } from './port.ts'
+import type { Requests } from './requests.ts'
 import type { Tick } from './sweep.ts'
 
 /** The socket that receives, as this sees it. */
@@ -42,6 +45,8 @@ export interface ReceivingHost extends InboxAccount {
     readonly trace?: Observed['trace']
   }
   readonly listening: Listening
+  /** What this client was asked, from the first request on. */
+  readonly requests: Requests | undefined
   /** Watches messages, where somebody measures them. */
   readonly observer: Observer | undefined
   /** Nothing is delivered to a listener any more. */
@@ -101,10 +106,31 @@ export class Receiving implements InboxHost, InboundSocket {
     const now = this.#host.uptime()
     const tooFast = admitFrame(bytes.length, this.#isRaw(isBinary), this, now)
     if (tooFast !== undefined) this.#refuse(withId(tooFast, bytes, isBinary, this.policy))
+    else if (!isBinary && this.#isAnswer(bytes, now)) return
     else if (this.inbox.push({ bytes, isBinary }, now) === 'over') {
       const reason = 'more waits for a listener than one read can bring (limits.messageBytes)'
       this.#refuse({ kind: 'refuse', code: 'SWS_TOO_FAST', reason, close: CloseCode.TooFast })
     }
+  }
+
+  /** Taken out of turn: a listener may be waiting for the answer, and the messages behind it for the listener. */
+  #isAnswer(bytes: Buffer, now: number): boolean {
+    const { requests, observer, admitted } = this.#host
+    const answer = requests && readAnswer(bytes, this.policy.depth)
+    if (requests === undefined || answer === undefined) return false
+    const taken = requests.heard(answer, (holder, schema) => {
+      const judge = () => judgeAnswer(holder, schema, this.policy.sanitizeHtml)
+      const { senders } = this.policy
+      return senders.matter ? senders.as(new MessageSender(this), judge) : judge()
+    })
+    const conclude = (refusal: Awaited<typeof taken>) => {
+      void observer?.message(admitted, bytes.length, (watched) => watched.decided('reply', refusal?.code))
+      if (refusal === undefined || this.#host.ended) return
+      this.#refuse(refused(refusal, this, now, refusal))
+    }
+    if (isThenable(taken)) void taken.then(conclude).catch((error: unknown) => this.failed(error))
+    else conclude(taken)
+    return true
   }
 
   failed(error: unknown): void {
@@ -331,26 +357,6 @@ export class Receiving implements InboxHost, InboundSocket {
       this.#host.answer({ type: 'error', code, ...idOf(refusal), ...(retryAfter !== undefined && { retryAfter }) })
     }
     this.#host.refused(refusal)
-  }
-}
-
-/** The sender of one message. What is sent because of it is refused once, however many documents that are too dear it holds. */
-class MessageSender implements Sender {
-  readonly #receiving: Receiving
-  #isRefused = false
-
-  constructor(receiving: Receiving) {
-    this.#receiving = receiving
-  }
-
-  get name(): string {
-    return this.#receiving.sender
-  }
-
-  outputRefused(): void {
-    if (this.#isRefused) return
-    this.#isRefused = true
-    this.#receiving.outputRefused()
   }
 }
 
