@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import helmet from '@fastify/helmet'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyInstance } from 'fastify'
-import secureWs, { type AuditEvent, cookieSession, type Session } from 'fastify-secure-ws'
+import secureWs, { type AuditEvent, type Bus, cookieSession, type Session } from 'fastify-secure-ws'
 import { Type } from 'typebox'
 import type { Certificate } from './certificate.ts'
 import { asEvent, eventSchema } from './events.ts'
@@ -13,6 +13,8 @@ export interface ChatOptions {
   /** Left out: plain http, for this machine only. */
   readonly certificate: Certificate | undefined
   readonly attackerUrl: string
+  /** Left out: this node is alone. */
+  readonly bus?: Bus | undefined
 }
 
 const Text = Type.String({ minLength: 1, maxLength: 500 })
@@ -25,7 +27,7 @@ const kickedFor = 60_000
 /** The room of one person: on every tab and browser, and nobody else's. */
 const roomOf = (name: string) => `of:${name}`
 
-export async function createChat({ certificate, attackerUrl }: ChatOptions): Promise<FastifyInstance> {
+export async function createChat({ certificate, attackerUrl, bus }: ChatOptions): Promise<FastifyInstance> {
   const scheme = certificate === undefined ? 'http' : 'https'
   const https = certificate === undefined ? null : { ...certificate }
   const app = Fastify({ https }).withTypeProvider<TypeBoxTypeProvider>()
@@ -60,6 +62,7 @@ export async function createChat({ certificate, attackerUrl }: ChatOptions): Pro
     authenticate: signedIn,
     limits: { connectionsPerSession: 20 },
     audit: (event) => show(event),
+    ...(bus && { bus }),
   })
 
   function show(event: AuditEvent): void {

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { Bus } from 'fastify-secure-ws'
 import { createAttacker } from './attacker.ts'
 import { localCertificate } from './certificate.ts'
 import { createChat } from './chat.ts'
@@ -8,6 +9,8 @@ export interface DemoOptions {
   readonly attackerPort: number
   /** http://localhost, which browsers trust as they trust TLS: no certificate, and no warning. */
   readonly plain?: boolean
+  /** To talk with other nodes of the chat. Left out: this one is alone. */
+  readonly bus?: Bus | undefined
 }
 
 export interface Demo {
@@ -19,7 +22,7 @@ export interface Demo {
 }
 
 /** The chat and its attacker, on two origins of the loopback address (port 0: any free one). Throws what listening throws, with nothing left open. */
-export async function startDemo({ port, attackerPort, plain = false }: DemoOptions): Promise<Demo> {
+export async function startDemo({ port, attackerPort, plain = false, bus }: DemoOptions): Promise<Demo> {
   const certificate = plain ? undefined : await localCertificate()
   const scheme = plain ? 'http' : 'https'
   const attacker = createAttacker(certificate)
@@ -28,7 +31,7 @@ export async function startDemo({ port, attackerPort, plain = false }: DemoOptio
 
   let app: FastifyInstance | undefined
   try {
-    app = await createChat({ certificate, attackerUrl: urls.attacker })
+    app = await createChat({ certificate, attackerUrl: urls.attacker, bus })
     const { port: chatAt } = new URL(await app.listen({ port, host: '127.0.0.1' }))
     const chat = `${scheme}://localhost:${chatAt}`
     attacker.aimAt(chat)

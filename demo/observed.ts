@@ -1,5 +1,5 @@
-// The demo with everything an operator sees: Prometheus reads the metrics at http://127.0.0.1:9464/metrics, and each span is a line
-// of OTLP JSON in a file, as the file exporter of OpenTelemetry writes them (a collector reads it: `otlpjsonfilereceiver`).
+// The demo with everything an operator sees: Prometheus reads the metrics at http://127.0.0.1:9464/metrics, and each span is in a
+// line of OTLP JSON in a file, as the file exporter of a collector writes them (another one reads it: `otlpjsonfile`).
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { context, metrics, propagation, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
@@ -23,14 +23,18 @@ const toFile: SpanExporter = {
 }
 
 writeFileSync(file, '')
-metrics.setGlobalMeterProvider(new MeterProvider({ readers: [new PrometheusExporter({ host: '127.0.0.1', port })] }))
-trace.setGlobalTracerProvider(
-  new TracerProvider({
-    spanProcessors: [new BatchSpanProcessor({ exporter: toFile, scheduledDelayMillis: 1_000 })],
-  }),
-)
+const measuring = new MeterProvider({ readers: [new PrometheusExporter({ host: '127.0.0.1', port })] })
+const tracing = new TracerProvider({
+  spanProcessors: [new BatchSpanProcessor({ exporter: toFile, scheduledDelayMillis: 1_000 })],
+})
+metrics.setGlobalMeterProvider(measuring)
+trace.setGlobalTracerProvider(tracing)
 context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
 propagation.setGlobalPropagator(new W3CTraceContextPropagator())
+
+// The endpoint would keep the process alive. Spans are written last: those of the sockets end with the demo.
+process.once('SIGINT', () => void measuring.shutdown())
+process.once('beforeExit', () => void tracing.shutdown())
 
 // Before the server is made: who registers later is not seen.
 await import('./start.ts')

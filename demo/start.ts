@@ -1,7 +1,10 @@
+import { redisBus } from 'fastify-secure-ws'
 import { startDemo } from './demo.ts'
 
 const plain = process.argv.includes('--plain')
 const port = Number(process.env.PORT ?? (plain ? 8080 : 8443))
+/** Several nodes of one chat: the same two on each of them. */
+const { REDIS_URL: url, BUS_SECRET: secret } = process.env
 
 const certificateAdvice = `
   The certificate was made on this machine a moment ago and no authority knows it, so your browser asks before it shows a
@@ -9,7 +12,13 @@ const certificateAdvice = `
 `
 
 try {
-  const { chat, attacker, neighbour, close } = await startDemo({ port, attackerPort: port + 1, plain })
+  const { chat, attacker, neighbour, close } = await startDemo({
+    port,
+    // Port 0 is any free one, of both.
+    attackerPort: port === 0 ? 0 : port + 1,
+    plain,
+    ...(url && { bus: redisBus({ url, channel: 'demo', secret: secret ?? '' }) }),
+  })
   console.log(`
   A chat, secured by fastify-secure-ws
 

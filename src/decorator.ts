@@ -10,7 +10,6 @@ import type { MemoryBudget } from './connection/memory.ts'
 import type { Sweep } from './connection/sweep.ts'
 import { type Contract, type ContractOptions, describeRoutes } from './contract/contract.ts'
 import { badOption, SecureWsError } from './errors.ts'
-import { type BusHealth, createHealthHandler, type HealthHandler } from './health.ts'
 import { type Policy, policyOf } from './lock/policy.ts'
 import type { Node, Revoked, RoomMember } from './node.ts'
 import type { GuardPolicy } from './options/guard.ts'
@@ -24,6 +23,7 @@ import type { Audience } from './rooms/audience.ts'
 import type { Session } from './session/session.ts'
 import type { Subject } from './session/subject.ts'
 import type { Audit, AuditEntry } from './telemetry/audit.ts'
+import { type BusHealth, createHealthHandler, type HealthHandler } from './telemetry/health.ts'
 
 /** An open socket, for a "your devices" page. */
 export interface SocketDescription {

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import { answersPlainly, EarlyRefusal } from './admission/early-refusal.ts'
+import { EarlyRefusal } from './admission/early-refusal.ts'
 import { createEnforcement } from './admission/enforcement.ts'
 import { createGuard, isUnixSocket } from './admission/hook.ts'
 import { createAnnouncer } from './admission/refused.ts'
@@ -20,20 +20,19 @@ import { Scope } from './connection/scope.ts'
 import type { Surroundings } from './connection/surroundings.ts'
 import { createSweep } from './connection/sweep.ts'
 import { createInstance } from './decorator.ts'
-import { SecureWsError } from './errors.ts'
 import { createReplayGuard } from './inbound/replay.ts'
 import { refuseSecondCopy } from './loading/copies.ts'
 import { lazyLoad } from './loading/lazy-load.ts'
 import { createNode } from './node.ts'
-import { compileGuard, type GuardPolicy } from './options/guard.ts'
+import type { GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
 import { loosenedOf } from './options/loosened.ts'
-import { refuseMisplaced } from './options/misplaced.ts'
 import { resolveOptions, type SecureWsOptions } from './options/options.ts'
-import { compileRoute, type RoutePolicy, type RouteSurroundings, refuseHijacking } from './options/route.ts'
+import { refuseHijacking } from './options/route.ts'
 import { requireHttp1, requireNode } from './options/surroundings.ts'
 import { createIdentities } from './revocation/identities.ts'
 import { createRevalidation } from './revocation/revalidation.ts'
+import { isSocketOnly, isSocketRoute, policyOf, Routes } from './routes.ts'
 import { createSanitizer } from './sanitizing/sanitizing.ts'
 import { type Audit, createAudit, createHearing } from './telemetry/audit.ts'
 import { createDeveloperLog, stderrUnlessLogged } from './telemetry/developer-log.ts'
@@ -42,9 +41,8 @@ import { createObserver } from './telemetry/observer.ts'
 import { createThrownLog, nameOfThrown } from './telemetry/thrown.ts'
 import { createTraces } from './telemetry/traces.ts'
 import { addTestDoor } from './test-door.ts'
-import { noteGuarded } from './ws/declared-routes.ts'
 import { Guards } from './ws/guards.ts'
-import { attended, behindLastLook, isSocketHandler } from './ws/handler.ts'
+import { behindLastLook } from './ws/handler.ts'
 import { requireKnownWs } from './ws/known-ws.ts'
 import { claimServer, refuseOtherRegistrations, refuseUnguarded } from './ws/one-per-server.ts'
 import { registerWebsocket } from './ws/registration.ts'
@@ -53,14 +51,8 @@ import { socketId } from './ws/socket-id.ts'
 import { upgradedBy } from './ws/upgraded-stream.ts'
 import { UpgradedStreams } from './ws/upgraded-streams.ts'
 
-/** Where a route's finished policy is kept: on Fastify's own route config, one object per declared route. */
-export const policyKey = Symbol('fastify-secure-ws.policy')
-
 /** Loaded where it is registered: an application that has its own does not wait for it. */
 const cookiePlugin = lazyLoad<typeof import('@fastify/cookie')>('@fastify/cookie')
-
-/** Marks a route where the application has no answer for a plain request. */
-const socketOnlyKey = Symbol('fastify-secure-ws.socket-only')
 
 /**
  * The plugin: `await app.register(secureWs, options)`. Every `{ websocket: true }` route that is declared below the registration
@@ -105,10 +97,6 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     metrics?.traffic.sanitized,
   )
   const identities = createIdentities<Held>()
-  const routes: RoutePolicy[] = []
-  /** The most that any route allows. */
-  let { messageBytes } = limits
-  const socketRoutes: string[] = []
   /** They matter once a route declares HTML. */
   const senders = { matter: false, as: sanitizer.as }
   const capacity = createCapacity(limits)
@@ -146,6 +134,20 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   })
   const { rooms } = node
   const replayGuard = node.sharedReplayGuard(createReplayGuard())
+  const routes = new Routes(
+    {
+      settings,
+      now,
+      replayGuard,
+      sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
+      sanitizeOutput: (dirty) => sanitizer.sanitizeOutput(dirty),
+      senders,
+      warn: (text) => app.log.warn(text),
+    },
+    () => {
+      senders.matter = true
+    },
+  )
   const scope = new Scope()
   const memory = new MemoryBudget({
     limit: limits.memoryBytes,
@@ -185,7 +187,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     memory,
     capacity,
     caps,
-    routes,
+    routes: routes.policies,
     settings,
     limits,
     audit,
@@ -225,47 +227,15 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     },
     nobody: (request, reply) => nobodyBehind(request, reply),
   })
-  const ofRoutes: RouteSurroundings = {
-    settings,
-    now,
-    replayGuard,
-    sanitizeHtml: (dirty) => sanitizer.sanitize(dirty),
-    sanitizeOutput: (dirty) => sanitizer.sanitizeOutput(dirty),
-    senders,
-    warn: (text) => app.log.warn(text),
-  }
-  app.addHook('onRoute', (route) => {
-    const declared: DeclaredRoute = route
-    const isSocketRoute = Boolean(declared.websocket) || declared.wsHandler !== undefined
-    refuseMisplaced(route, route.url, isSocketRoute)
-    noteGuarded(app, route)
-    if (route.method !== 'HEAD' && !isSocketRoute) early.declare(route.url, undefined)
-    if (!isSocketRoute) {
-      if (Reflect.get(route.config ?? {}, policyKey) !== undefined) securityHeaders.onRoute(route)
-      if (declared.secureWs === undefined) return
-      throw new SecureWsError(
-        'SWS_BAD_OPTION',
-        `fastify-secure-ws: route ${route.url} has \`secureWs\` options and is no WebSocket route. Add \`websocket: true\`.`,
-      )
-    }
-    if (route.method === 'HEAD') return
-    const policy = compileRoute(route.url, declared.secureWs, ofRoutes)
-    routes.push(policy)
-    messageBytes = Math.max(messageBytes, policy.socket.limits.messageBytes)
-    socketRoutes.push(route.url)
-    senders.matter ||= policy.declaresHtml
-    route.config = { ...route.config, [policyKey]: policy, [socketOnlyKey]: Boolean(declared.websocket) }
-    early.declare(route.url, answersPlainly(route) ? policy : undefined)
-    securityHeaders.onRoute(route)
-    const member = declared.websocket ? 'handler' : 'wsHandler'
-    const handler = declared[member]
-    // What is no function is @fastify/websocket's to refuse.
-    if (isSocketHandler(handler)) {
-      declared[member] = attended(handler, settings.websocket.errorHandler !== undefined, (socket) =>
-        sockets.connectionOf(socket),
-      )
-    }
-  })
+  app.addHook('onRoute', (route) =>
+    routes.declare(route, {
+      app,
+      early,
+      securityHeaders,
+      hasErrorHandler: settings.websocket.errorHandler !== undefined,
+      connectionOf: (socket) => sockets.connectionOf(socket),
+    }),
+  )
 
   app.addHook('preClose', async () => void (await instance.api.drain()))
 
@@ -302,19 +272,14 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     guarded: guards.paths.all,
     protocolOf: (request) => upgradedBy(request)?.admitted?.protocol,
     // The bound of what is inflated, which ws takes from here for every socket; each receiver has the one of its route besides.
-    maxPayload: () => messageBytes,
+    maxPayload: () => routes.messageBytes,
   })
   // After @fastify/websocket has made its handler of the application's.
   app.addHook('onRoute', (route) => {
-    if (route.method === 'HEAD' || !Reflect.has(route.config ?? {}, socketOnlyKey)) return
-    route.handler = behindLastLook(route.handler, (request, reply) => mayUpgrade(request, reply))
+    if (isSocketRoute(route)) route.handler = behindLastLook(route.handler, (...asked) => mayUpgrade(...asked))
   })
   function declareGuard(path: string, policy: GuardPolicy): void {
-    guards.declare(path, mayUpgrade, upgrades, () => {
-      const compiled = compileGuard(path, policy, ofRoutes)
-      routes.push(compiled)
-      return { [policyKey]: compiled }
-    })
+    guards.declare(path, mayUpgrade, upgrades, () => routes.guarded(path, policy))
   }
   app.addHook('preClose', async () => {
     upgrades.leave()
@@ -329,8 +294,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     seen: (request) => early.learn(request),
     traces,
     policyOf,
-    policies: routes,
-    isSocketOnly: (request) => Reflect.get(request.routeOptions.config, socketOnlyKey) === true,
+    policies: routes.policies,
+    isSocketOnly,
     capacity,
     caps,
     sharedRate: node.sharedRate(limits.handshakesPerMinutePerAddress),
@@ -344,19 +309,19 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   app.addHook('onRequest', guard)
   app.decorate('secureWs', instance.api)
   claimServer(app)
-  addTestDoor(app.server, instance.api, routes)
+  addTestDoor(app.server, instance.api, routes.policies)
 
   app.addHook('onReady', async () => {
     refuseSecondCopy()
     refuseUnguarded(app)
-    guards.start(socketRoutes)
+    guards.start(routes.urls)
     upgrades.lock()
     // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
     if (senders.matter) await sanitizer.start()
     await node.start()
     metrics?.observe(() => ({ ...instance.api.stats(), load: loadOf(sweep.items, sanitizer.stats().waiting) }))
     const headersTimeout: unknown = Reflect.get(app.server, 'headersTimeout')
-    warnOnce(app, audit, loosenedOf(settings, enforcement, routes, headersTimeout))
+    warnOnce(app, audit, loosenedOf(settings, enforcement, routes.policies, headersTimeout))
   })
   app.addHook('onClose', async () => {
     sweep.close()
@@ -365,18 +330,6 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     metrics?.close()
     audit.close()
   })
-}
-
-/** The members of a route that matter here; `handler` of a `websocket: true` route takes a socket, whatever Fastify's type says. */
-interface DeclaredRoute {
-  websocket?: unknown
-  secureWs?: unknown
-  handler?: unknown
-  wsHandler?: unknown
-}
-
-function policyOf({ routeOptions: { config } }: FastifyRequest): RoutePolicy | undefined {
-  return Reflect.get(config, policyKey)
 }
 
 function warnOnce(app: FastifyInstance, audit: Audit, loosened: readonly string[]): void {

@@ -23,9 +23,11 @@ export function cookieSignature(secrets: readonly Buffer[]): CookieSignature {
   // Kept, as all of this is one turn: a Buffer for each comparison was more than the comparison.
   const given = Buffer.alloc(4 * signatureLength)
   const givenBytes = given.subarray(0, signatureLength)
-  const expected = Buffer.alloc(signatureLength)
+  // With the padding, which is not compared.
+  const expected = Buffer.alloc(signatureLength + 1)
+  const expectedBytes = expected.subarray(0, signatureLength)
   return {
-    sign: (value) => `${value}.${signing(value)}`,
+    sign: (value) => `${value}.${signing(value).slice(0, signatureLength)}`,
     verify(signed) {
       const dot = signed.lastIndexOf('.')
       // As text: base64 can be written in more than one way, and only one of them was signed. Of other than ASCII, as many
@@ -33,11 +35,11 @@ export function cookieSignature(secrets: readonly Buffer[]): CookieSignature {
       if (dot === -1 || signed.length - dot - 1 !== signatureLength) return undefined
       if (given.write(signed.slice(dot + 1)) !== signatureLength) return undefined
       const value = signed.slice(0, dot)
-      const isRight = macs.some((mac) => {
+      for (const mac of macs) {
         expected.write(mac(value), 'latin1')
-        return timingSafeEqual(givenBytes, expected)
-      })
-      return isRight ? value : undefined
+        if (timingSafeEqual(givenBytes, expectedBytes)) return value
+      }
+      return undefined
     },
   }
 }
@@ -73,7 +75,7 @@ const keptBytes = 1_024
 /**
  * HMAC-SHA-256 as RFC 2104 section 2 has it, as two calls of the one-shot hash: H(K ^ opad, H(K ^ ipad, text)). OpenSSL 3
  * looks its algorithms up anew for each `createHmac`, which took longer than the rest of the admission; the digests are the
- * same, and a test compares them with those of `createHmac`.
+ * same, and a test compares them with those of `createHmac`. Returns base64, with its padding.
  */
 function hmac(secret: Buffer): (text: string) => string {
   const key = Buffer.alloc(blockBytes)
@@ -83,11 +85,14 @@ function hmac(secret: Buffer): (text: string) => string {
   inner.set(key.map((byte) => byte ^ 0x36))
   const outer = Buffer.alloc(blockBytes + digestBytes)
   outer.set(key.map((byte) => byte ^ 0x5c))
+  /** As long as the last text needed it: ids of one application mostly have one length. */
+  let used = inner
   return (text) => {
-    const length = Buffer.byteLength(text)
-    const bytes = length <= keptBytes ? inner : Buffer.concat([inner], blockBytes + length)
-    bytes.write(text, blockBytes)
-    outer.write(hash('sha256', bytes.subarray(0, blockBytes + length), 'binary'), blockBytes, 'latin1')
-    return hash('sha256', outer, 'base64').slice(0, signatureLength)
+    const length = blockBytes + Buffer.byteLength(text)
+    if (length > inner.length) used = Buffer.concat([inner], length)
+    else if (used.length !== length) used = inner.subarray(0, length)
+    used.write(text, blockBytes)
+    outer.write(hash('sha256', used, 'binary'), blockBytes, 'latin1')
+    return hash('sha256', outer, 'base64')
   }
 }

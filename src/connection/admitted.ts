@@ -1,6 +1,8 @@
 import type { Places } from '../capacity/places.ts'
 import type { AnswerSchema } from '../inbound/answer.ts'
+import type { InboundPolicy } from '../inbound/inbound.ts'
 import type { EncodeMode, OutboundPolicy } from '../outbound/outbound.ts'
+import type { Underway } from '../outbound/underway.ts'
 import type { SignedIn } from '../session/identity.ts'
 import type { Session } from '../session/session.ts'
 import type { AuditLogger } from '../telemetry/audit.ts'
@@ -8,7 +10,6 @@ import type { TraceLink } from '../telemetry/traces.ts'
 import type { ListenerLimits } from './dispatch.ts'
 import type { InboxBounds } from './inbox.ts'
 import type { LifeLimits } from './life.ts'
-import type { ReceivingPolicy } from './receiving.ts'
 import type { RequestLimits } from './requests.ts'
 
 /** The `limits` on the life of one socket. */
@@ -28,8 +29,15 @@ export interface ConnectionLimits extends LifeLimits, InboxBounds, ListenerLimit
 }
 
 /** What a route decided about its sockets, compiled once when the route was declared. */
-export interface SocketPolicy extends ReceivingPolicy {
+export interface SocketPolicy {
   readonly route: string
+  readonly inbound: InboundPolicy
+  /** Declared message types; `undefined` on a raw route, where text frames are handed out as ws does. */
+  readonly types: ReadonlySet<string> | undefined
+  /** Binary frames are checked and handed out as `binary`; on a raw route without it they go out as they came. */
+  readonly binary: boolean
+  /** Members of the answer that carry a listener's return value. @throws SecureWsError when it is not as declared */
+  readonly reply: (type: string, value: unknown) => object | Underway<object>
   readonly outbound: OutboundPolicy
   /** Of the types that a client may be asked: the schema of its answer. */
   readonly answers: ReadonlyMap<string, AnswerSchema>

@@ -132,6 +132,11 @@ export abstract class HeldSocket implements Reviewed {
     this.end(CloseCode.Unauthorized, reason)
   }
 
+  /** The gate for whatever is sent or received: a session that is over is over now, not at the next sweep (SE-04). */
+  protected get isOver(): boolean {
+    return this.ended || this.isExpired()
+  }
+
   /** Tells whether the session is over by now, and ends the socket then. */
   isExpired(): boolean {
     const expiresAt = this.identity?.expiresAt

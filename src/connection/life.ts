@@ -47,6 +47,16 @@ export interface Progress {
   readonly written: number | undefined
 }
 
+/** The socket whose time it is. */
+export interface Living {
+  /** Nobody outside can guess it; made when the first ping asks for it. */
+  readonly id: string
+  /** Messages that came, whole, so far. */
+  readonly received: number
+  /** Messages that went out so far. */
+  readonly sent: number
+}
+
 /** All times in ms as the sweep counts them; `undefined` for what is not so now. */
 export interface LifeState {
   /** When the last message came or went, or the socket opened. */
@@ -65,9 +75,10 @@ export interface LifeState {
  * not count the time in which this process could not read: what a peer has sent then counts as sent.
  */
 export class Life {
-  readonly #socket: { readonly id: string }
-  #active = true
-  #activeAt = 0
+  readonly #socket: Living
+  #receivedBefore = 0
+  #sentBefore = 0
+  #activeAt: number | undefined
   #pingedAt: number | undefined
   #awaitedPong: Buffer | undefined
   #pings = 0
@@ -75,20 +86,8 @@ export class Life {
   #mark: { readonly at: number; readonly position: number } | undefined
   #endedAt: number | undefined
 
-  /** @param socket has an id that nobody outside can guess; made when the first ping asks for it */
-  constructor(socket: { readonly id: string }) {
+  constructor(socket: Living) {
     this.#socket = socket
-  }
-
-  /** A message went out. */
-  sent(): void {
-    this.#active = true
-  }
-
-  /** A message has come, whole. */
-  received(): void {
-    this.#active = true
-    this.#partialSince = undefined
   }
 
   /** RS-02: a pong counts as a sign of life only when it answers our ping: `false` for any other. */
@@ -99,10 +98,13 @@ export class Life {
   }
 
   verdict(progress: Progress, limits: LifeLimits, { served, late }: Visit): LifeVerdict | undefined {
-    if (this.#active) {
-      this.#active = false
-      this.#activeAt = served
-    }
+    const { received, sent } = this.#socket
+    const hasReceived = received !== this.#receivedBefore
+    if (hasReceived || sent !== this.#sentBefore) this.#activeAt = served
+    this.#activeAt ??= served
+    this.#receivedBefore = received
+    this.#sentBefore = sent
+    if (hasReceived) this.#partialSince = undefined
     this.#pingedAt ??= served
     // While we do not read, neither the rest of a message nor a pong can reach us: that time is ours, not the peer's.
     if (!progress.reading && this.#awaitedPong !== undefined) this.#pingedAt = served
@@ -127,7 +129,7 @@ export class Life {
   quiet(limits: LifeLimits, { served }: Pick<Tick, 'served'>): number {
     if (this.#awaitedPong !== undefined || this.#partialSince !== undefined || this.#mark !== undefined) return 0
     const untilPing = (this.#pingedAt ?? served) + limits.heartbeat.every - served
-    const untilIdle = this.#activeAt + limits.idle - served
+    const untilIdle = (this.#activeAt ?? served) + limits.idle - served
     return Math.min(untilPing, untilIdle, limits.partialMessage / 3, limits.writeTimeout / 3)
   }
 

@@ -1,27 +1,28 @@
 import type { Sender } from '../inbound/cleaning.ts'
 
-/** The socket that a message came on, as its sender sees it. */
-interface Heard {
+/** The socket that a message came on. */
+export interface HeardSocket {
+  /** A session or an address. */
   readonly sender: string
-  outputRefused(): void
+  tooDear(): void
 }
 
 /** The sender of one message. What is sent because of it is refused once, however many documents that are too dear it holds. */
 export class MessageSender implements Sender {
-  readonly #receiving: Heard
+  readonly #socket: HeardSocket
   #isRefused = false
 
-  constructor(receiving: Heard) {
-    this.#receiving = receiving
+  constructor(socket: HeardSocket) {
+    this.#socket = socket
   }
 
   get name(): string {
-    return this.#receiving.sender
+    return this.#socket.sender
   }
 
   outputRefused(): void {
     if (this.#isRefused) return
     this.#isRefused = true
-    this.#receiving.outputRefused()
+    this.#socket.tooDear()
   }
 }

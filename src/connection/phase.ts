@@ -1,15 +1,15 @@
 /** The one state of a connection: everything that may be done with it follows from this. */
 export type Phase =
   /** The handler is at work: nothing is read, everything may be sent. */
-  | { readonly is: 'opening' }
-  | { readonly is: 'open' }
+  | { readonly is: 'opening'; readonly ended: false }
+  | { readonly is: 'open'; readonly ended: false }
   /** Nothing is delivered to a listener and nothing new is sent. What was sent before may still be on its way out. */
-  | { readonly is: 'closing'; readonly code: number }
+  | { readonly is: 'closing'; readonly ended: true; readonly code: number }
   /** The TCP connection is gone. */
-  | { readonly is: 'closed'; readonly code: number }
+  | { readonly is: 'closed'; readonly ended: true; readonly code: number }
 
-export const opening: Phase = Object.freeze({ is: 'opening' })
-const open: Phase = Object.freeze({ is: 'open' })
+export const opening: Phase = Object.freeze({ is: 'opening', ended: false })
+const open: Phase = Object.freeze({ is: 'open', ended: false })
 
 /** The next phases. They go one way, and the code that began the end stays. */
 export function opened(phase: Phase): Phase {
@@ -17,13 +17,9 @@ export function opened(phase: Phase): Phase {
 }
 
 export function closing(phase: Phase, code: number): Phase {
-  return hasEnded(phase) ? phase : { is: 'closing', code }
+  return phase.ended ? phase : { is: 'closing', ended: true, code }
 }
 
 export function closed(phase: Phase, code: number): Extract<Phase, { readonly is: 'closed' }> {
-  return { is: 'closed', code: hasEnded(phase) ? phase.code : code }
-}
-
-export function hasEnded(phase: Phase): phase is Extract<Phase, { readonly code: number }> {
-  return phase.is === 'closing' || phase.is === 'closed'
+  return { is: 'closed', ended: true, code: phase.ended ? phase.code : code }
 }

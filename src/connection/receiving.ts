@@ -1,6 +1,5 @@
 import type { EventEmitter } from 'node:events'
 import { CloseCode } from '../errors.ts'
-import { judgeAnswer, readAnswer } from '../inbound/answer.ts'
 import {
   admitFrame,
   countControlFrame,
@@ -16,170 +15,178 @@ import {
 } from '../inbound/inbound.ts'
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
 import { codeOfRefusedHtml } from '../outbound/refused-html.ts'
-import { type Underway, underway } from '../outbound/underway.ts'
-import type { Identity } from '../session/identity.ts'
-import type { Session } from '../session/session.ts'
-import type { Observed, Observer, WatchedMessage } from '../telemetry/observer.ts'
+import { underway } from '../outbound/underway.ts'
+import type { WatchedMessage } from '../telemetry/observer.ts'
 import { isThenable } from '../thenable.ts'
-import { Dispatch, type ListenerLimits, type Outcome } from './dispatch.ts'
-import { type Frame, Inbox, type InboxAccount, type InboxBounds, type InboxHost } from './inbox.ts'
+import type { Admitted, SocketPolicy } from './admitted.ts'
+import { takeAnswer } from './answered.ts'
+import { Dispatch, type Outcome } from './dispatch.ts'
+import { type Frame, Inbox } from './inbox.ts'
 import { emitContained } from './listeners.ts'
-import type { Listening } from './listening.ts'
+import { Listening } from './listening.ts'
 import { MessageSender } from './message-sender.ts'
 import type { Port } from './port.ts'
+import { typeOfRefusal } from './report.ts'
 import type { Requests } from './requests.ts'
+import { SendingSocket } from './sending.ts'
+import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
 
-/** The socket that receives, as this sees it. */
-export interface ReceivingHost extends InboxAccount {
+/** The way in of one socket: serial, and shut for good with the end, however many frames are still in flight. */
+export abstract class ReceivingSocket extends SendingSocket implements InboundSocket {
   /** Whose listeners are called. */
   readonly socket: EventEmitter
-  readonly wire: Port
-  /** Read anew for each message: it may have been revalidated or refreshed meanwhile. */
-  readonly session: Session | null
-  readonly identity: Identity | null
-  readonly admitted: {
-    readonly policy: ReceivingPolicy
-    readonly request: object
-    readonly address?: string | undefined
-    readonly trace?: Observed['trace']
-  }
-  readonly listening: Listening
+  readonly listening = new Listening()
   /** What this client was asked, from the first request on. */
-  readonly requests: Requests | undefined
-  /** Watches messages, where somebody measures them. */
-  readonly observer: Observer | undefined
-  /** Nothing is delivered to a listener any more. */
-  readonly ended: boolean
-  now(): number
-  uptime(): number
-  /** Runs work in a context of its own. */
-  apart<Given extends unknown[], T>(work: (...given: Given) => T, ...given: Given): T
-  /** A promise keeps the place of its answer among what is sent; it does not reject. */
-  answer(message: object | Underway<object>): void
-  refused(refusal: RefusedMessage): void
-  /** A new token for the session, in band. */
-  refresh(token: string): Promise<boolean>
-  fault(error: unknown, messageType?: string): void
-  /** A reply that is not as declared, holds HTML that is beyond cleaning, or cannot be sent. */
-  outputRefused(error: unknown): void
-  /** Something of ours failed that nobody else has caught. Must not throw. */
-  failed(error: unknown): void
-  /** The listeners of this event took longer than they may. */
-  silent(event: string): void
-}
-
-export interface ReceivingPolicy {
-  readonly route: string
-  readonly inbound: InboundPolicy
-  /** Declared message types; `undefined` on a raw route, where text frames are handed out as ws does. */
-  readonly types: ReadonlySet<string> | undefined
-  /** Binary frames are checked and handed out as `binary`; on a raw route without it they go out as they came. */
-  readonly binary: boolean
-  /** Members of the answer that carry a listener's return value. @throws SecureWsError when it is not as declared */
-  readonly reply: (type: string, value: unknown) => object | Underway<object>
-  readonly limits: InboxBounds & ListenerLimits
-}
-
-/**
- * The way in of one socket: serial, and shut for good by `end()` however many frames are still in flight. Made with the first
- * frame: most sockets are idle, and many never say anything.
- */
-export class Receiving implements InboxHost, InboundSocket {
-  readonly #host: ReceivingHost
-  readonly state: InboundState
-  readonly inbox: Inbox
-  readonly #dispatch: Dispatch
+  requests: Requests | undefined
+  /** Messages that came, whole. */
+  received = 0
+  // Made by the first frame: most sockets are idle, and many never say anything.
+  #state: InboundState | undefined
+  #dispatch: Dispatch | undefined
+  /** Only while a frame is waited for. */
+  #inbox: Inbox | undefined
   /** The message that is being dealt with, where somebody measures it: one at a time. */
   #watched: WatchedMessage | undefined
 
-  constructor(host: ReceivingHost) {
-    const { inbound, limits } = host.admitted.policy
-    this.#host = host
-    this.state = createInboundState(inbound, host.uptime())
-    this.inbox = new Inbox(this, limits, host)
-    this.#dispatch = new Dispatch(limits.listener)
+  constructor(makeId: () => string, socket: EventEmitter, wire: Port, admitted: Admitted, surroundings: Surroundings) {
+    super(makeId, wire, admitted, surroundings)
+    this.socket = socket
   }
 
   frame(bytes: Buffer, isBinary: boolean): void {
-    if (this.#host.ended) return
-    const now = this.#host.uptime()
+    if (this.isOver) return
+    this.received++
+    this.wire.gather()
+    try {
+      this.#arrived(bytes, isBinary)
+    } catch (error) {
+      this.failed(error)
+    } finally {
+      this.wire.gathered()
+    }
+  }
+
+  /** As of every socket; here its client is told as well. */
+  override failed(error: unknown): void {
+    try {
+      if (!this.ended && this.#policy.types !== undefined) this.answer({ type: 'error', code: 'SWS_INTERNAL' })
+    } catch {
+      this.destroy()
+    }
+    super.failed(error)
+  }
+
+  #arrived(bytes: Buffer, isBinary: boolean): void {
+    const now = this.uptime()
     const tooFast = admitFrame(bytes.length, this.#isRaw(isBinary), this, now)
     if (tooFast !== undefined) this.#refuse(withId(tooFast, bytes, isBinary, this.policy))
-    else if (!isBinary && this.#isAnswer(bytes, now)) return
-    else if (this.inbox.push({ bytes, isBinary }, now) === 'over') {
+    else if (this.requests !== undefined && !isBinary && this.#isAnswer(bytes, this.requests, now)) return
+    else if (this.#inbox !== undefined) this.#keep({ bytes, isBinary }, this.#inbox)
+    else {
+      const waiting = this.#take(bytes, isBinary, now)
+      if (waiting !== undefined) void this.#takeRest(waiting)
+    }
+  }
+
+  #isAnswer(bytes: Buffer, requests: Requests, now: number): boolean {
+    return takeAnswer(requests, bytes, this, (refusal) => {
+      if (refusal !== undefined && !this.ended) this.#refuse(refused(refusal, this, now, refusal))
+    })
+  }
+
+  #keep(frame: Frame, inbox: Inbox): void {
+    const kept = inbox.push(frame)
+    if (kept === 'over') {
       const reason = 'more waits for a listener than one read can bring (limits.messageBytes)'
       this.#refuse({ kind: 'refuse', code: 'SWS_TOO_FAST', reason, close: CloseCode.TooFast })
+      return
     }
+    this.surroundings.memory.add(frame.bytes.length)
+    if (kept === 'full') this.wire.block('queue')
   }
 
-  /** Taken out of turn: a listener may be waiting for the answer, and the messages behind it for the listener. */
-  #isAnswer(bytes: Buffer, now: number): boolean {
-    const { requests, observer, admitted } = this.#host
-    const answer = requests && readAnswer(bytes, this.policy.depth)
-    if (requests === undefined || answer === undefined) return false
-    const taken = requests.heard(answer, (holder, schema) => {
-      const judge = () => judgeAnswer(holder, schema, this.policy.sanitizeHtml)
-      const { senders } = this.policy
-      return senders.matter ? senders.as(new MessageSender(this), judge) : judge()
-    })
-    const conclude = (refusal: Awaited<typeof taken>) => {
-      void observer?.message(admitted, bytes.length, (watched) => watched.decided('reply', refusal?.code))
-      if (refusal === undefined || this.#host.ended) return
-      this.#refuse(refused(refusal, this, now, refusal))
+  /** One at a time, in order, behind the one that is waited for. */
+  async #takeRest(first: Promise<void>): Promise<void> {
+    const inbox = new Inbox(this.admitted.policy.limits)
+    this.#inbox = inbox
+    let waiting: void | Promise<void> = first
+    for (;;) {
+      try {
+        await waiting
+        const frame = inbox.shift()
+        if (frame === undefined) break
+        // No longer in the turn in which it came, and so in the context of another one.
+        waiting = this.apart(takeLate, this, frame)
+      } catch (error) {
+        waiting = undefined
+        this.failed(error)
+      }
     }
-    if (isThenable(taken)) void taken.then(conclude).catch((error: unknown) => this.failed(error))
-    else conclude(taken)
-    return true
+    this.#inbox = undefined
+    this.wire.unblock('queue')
   }
 
-  failed(error: unknown): void {
-    this.#host.failed(error)
+  /** A frame that had to wait. */
+  takeLate(frame: Frame): void | Promise<void> {
+    return this.#take(frame.bytes, frame.isBinary, this.uptime())
+  }
+
+  /** Messages that were read and wait for a listener. */
+  get unheard(): number {
+    return this.#inbox?.length ?? 0
+  }
+
+  protected get inInbox(): number {
+    return this.#inbox?.bytes ?? 0
+  }
+
+  /** Nothing that waits is delivered any more, and reading goes on: the other side's close frame is still to come. */
+  protected stopReceiving(): void {
+    this.#inbox?.clear()
+    this.requests?.end()
+    this.listening.wake()
+    this.wire.unblock('opening')
+    this.wire.unblock('queue')
+    this.wire.unblock('application')
   }
 
   /** RS-01, RS-02: a flood of pings or pongs is a flood. */
-  controlFrame(): void {
-    const refusal = this.#host.ended ? undefined : countControlFrame(this.policy, this.state, this.#host.uptime())
+  protected controlFrame(): void {
+    if (this.ended) return
+    const refusal = countControlFrame(this.policy, this.state, this.uptime())
     // No answer: a flood of control frames must not become a flood of ours.
-    if (refusal !== undefined) this.#host.refused(refusal)
+    if (refusal !== undefined) this.#carryOut(refusal)
   }
 
-  get waits(): boolean {
-    return this.#dispatch.waits
+  /** Listeners are waited for. */
+  protected get waits(): boolean {
+    return this.#dispatch?.waits === true
   }
 
   /** A listener that does not settle must not mute its socket. */
-  sweep(tick: Tick): void {
-    this.#dispatch.sweep(tick)
+  protected visitListeners(tick: Tick): void {
+    this.#dispatch?.sweep(tick)
   }
 
-  /** The phase says it: what waits is let go. */
-  end(): void {
-    this.inbox.clear()
-  }
-
-  take(frame: Frame, now: number): void | Promise<void> {
-    if (this.#host.ended) return
+  #take(bytes: Buffer, isBinary: boolean, now: number): void | Promise<void> {
+    if (this.ended) return
     const { senders } = this.policy
-    if (!senders.matter) return this.#judge(frame, now)
-    return senders.as(new MessageSender(this), () => this.#judge(frame, now))
-  }
-
-  takeLater(frame: Frame): void | Promise<void> {
-    return this.#host.apart(takeLate, this, frame)
+    if (!senders.matter) return this.#judge(bytes, isBinary, now)
+    return senders.as(new MessageSender(this), () => this.#judge(bytes, isBinary, now))
   }
 
   /** Two names that cannot meet: a session is named by the application, an address by the network. */
   get sender(): string {
-    const { identity, admitted } = this.#host
+    const { identity, admitted } = this
     return identity === null ? `address ${admitted.address}` : `session ${identity.sessionId}`
   }
 
   /** A message that was fine, and made the application send HTML that is too dear: else its sender goes on for ever. */
-  outputRefused(): void {
-    if (this.#host.ended) return
+  tooDear(): void {
+    if (this.ended) return
     const tooMany = noteRefusal(this.state, this.policy, this.uptime())
-    this.#host.refused({
+    this.#carryOut({
       kind: 'refuse',
       code: 'SWS_INVALID_MESSAGE',
       reason: 'the HTML that was to be sent because of it was refused for its cost',
@@ -187,21 +194,22 @@ export class Receiving implements InboxHost, InboundSocket {
     })
   }
 
-  #judge(frame: Frame, now: number): void | Promise<void> {
-    const { observer } = this.#host
-    if (observer === undefined) return this.#decide(frame, now)
-    return observer.message(this.#host.admitted, frame.bytes.length, (watched) => {
+  #judge(bytes: Buffer, isBinary: boolean, now: number): void | Promise<void> {
+    const { observer } = this
+    this.#watched = undefined
+    if (observer === undefined) return this.#decide(bytes, isBinary, now)
+    return observer.message(this.admitted, bytes.length, (watched) => {
       this.#watched = watched
-      return this.#decide(frame, now)
+      return this.#decide(bytes, isBinary, now)
     })
   }
 
-  #decide(frame: Frame, now: number): void | Promise<void> {
-    if (this.#isRaw(frame.isBinary)) {
+  #decide(bytes: Buffer, isBinary: boolean, now: number): void | Promise<void> {
+    if (this.#isRaw(isBinary)) {
       this.#watched?.decided('raw')
-      return this.#emitRaw(frame)
+      return this.#emitRaw(bytes, isBinary)
     }
-    const verdict = receive(frame.bytes, frame.isBinary, this, now)
+    const verdict = receive(bytes, isBinary, this, now)
     return isThenable(verdict) ? verdict.then((ready) => this.#apply(ready)) : this.#apply(verdict)
   }
 
@@ -211,40 +219,25 @@ export class Receiving implements InboxHost, InboundSocket {
     return this.#policy.inbound
   }
 
-  get session(): Session | null {
-    return this.#host.session
+  get state(): InboundState {
+    this.#state ??= createInboundState(this.policy, this.uptime())
+    return this.#state
   }
 
   get owner(): string | undefined {
-    return this.#host.identity?.sessionId
+    return this.identity?.sessionId
   }
 
   get request(): object {
-    return this.#host.admitted.request
-  }
-
-  get observer(): Observer | undefined {
-    return this.#host.observer
+    return this.admitted.request
   }
 
   get clock(): { now(): number } {
-    return this.#host
+    return this
   }
 
-  uptime(): number {
-    return this.#host.uptime()
-  }
-
-  hold(): void {
-    this.#host.wire.block('queue')
-  }
-
-  release(): void {
-    this.#host.wire.unblock('queue')
-  }
-
-  get #policy(): ReceivingPolicy {
-    return this.#host.admitted.policy
+  get #policy(): SocketPolicy {
+    return this.admitted.policy
   }
 
   /** Handed out as it came, to whoever speaks a protocol of their own. */
@@ -253,20 +246,17 @@ export class Receiving implements InboxHost, InboundSocket {
     return types === undefined && !(isBinary && binary)
   }
 
-  #emitRaw(frame: Frame): void | Promise<void> {
-    if (this.#host.ended) return
-    const { socket, wire } = this.#host
-    if (socket.listenerCount('message') === 0 && !this.#host.listening.late)
-      return this.#host.listening.next().then(() => this.#emitRaw(frame))
-    const { bytes, isBinary } = frame
-    emitContained(socket, 'message', [isBinary ? wire.shape(bytes) : bytes, isBinary], (error) =>
-      this.#host.fault(error),
-    )
+  #emitRaw(bytes: Buffer, isBinary: boolean): void | Promise<void> {
+    if (this.ended) return
+    const { socket, wire } = this
+    if (socket.listenerCount('message') === 0 && !this.listening.late)
+      return this.listening.next().then(() => this.#emitRaw(bytes, isBinary))
+    emitContained(socket, 'message', [isBinary ? wire.shape(bytes) : bytes, isBinary], (error) => this.fault(error))
   }
 
   #apply(verdict: InboundVerdict): void | Promise<void> {
     // Revoked, closed or drained while a check was waiting: the right is gone, so is the message (design: races to close).
-    if (this.#host.ended) return
+    if (this.ended) return
     this.#watched?.decided(labelOf(verdict, this.#policy.types), verdict.kind === 'refuse' ? verdict.code : undefined)
     if (verdict.kind === 'refuse') return this.#refuse(verdict)
     if (verdict.kind === 'deliver-binary') return this.#call('binary', [verdict.bytes, verdict.mime], undefined)
@@ -276,28 +266,34 @@ export class Receiving implements InboxHost, InboundSocket {
 
   async #refresh(verdict: DeliveredMessage): Promise<void> {
     const { token } = verdict.message as { readonly token: string }
-    const refreshed = await this.#host.refresh(token)
-    if (refreshed && !this.#host.ended && verdict.id !== undefined)
-      this.#host.answer({ type: 'reply', id: verdict.id, value: true })
+    const refreshed = await this.refresh(token)
+    if (refreshed && !this.ended && verdict.id !== undefined)
+      this.answer({ type: 'reply', id: verdict.id, value: true })
   }
 
   #call(event: string, args: readonly unknown[], message: DeliveredMessage | undefined): void | Promise<void> {
-    const { socket } = this.#host
-    if (socket.listenerCount(event) === 0) return this.#withoutListener(event, args, message)
     this.#watched?.called()
-    const outcome = this.#dispatch.call(socket, event, args, this.#host)
-    if (isThenable(outcome)) return outcome.then((settled) => this.#conclude(settled, event, message))
-    return this.#conclude(outcome, event, message)
+    this.#dispatch ??= new Dispatch(this.admitted.policy.limits.listener)
+    const outcome = this.#dispatch.call(this.socket, event, args, this)
+    if (outcome instanceof Promise) return outcome.then((settled) => this.#conclude(settled, event, message))
+    return outcome.kind === 'unheard'
+      ? this.#withoutListener(event, args, message)
+      : this.#conclude(outcome, event, message)
   }
 
   #conclude(outcome: Outcome, event: string, message: DeliveredMessage | undefined): void | Promise<void> {
-    this.#watched?.ended(outcome.kind)
+    if (outcome.kind !== 'unheard') this.#watched?.ended(outcome.kind)
     if (outcome.kind === 'returned') return this.#reply(outcome.value, message)
     if (outcome.kind === 'threw') this.#fault(outcome.error, event, message)
-    else if (!this.#host.ended) {
-      if (message !== undefined) this.#host.answer({ type: 'error', code: 'SWS_TIMEOUT', ...idOf(message) })
-      this.#host.silent(event)
-    }
+    else if (outcome.kind === 'silent') this.#silent(event, message)
+  }
+
+  /** A listener that does not settle is the application's fault, and has broken nothing. */
+  #silent(messageType: string, message: DeliveredMessage | undefined): void {
+    if (this.ended) return
+    if (message !== undefined) this.answer({ type: 'error', code: 'SWS_TIMEOUT', ...idOf(message) })
+    const reason = `a listener did not settle within ${this.admitted.policy.limits.listener} ms (limits.listener)`
+    this.audit({ type: 'message.failed', code: 'SWS_TIMEOUT', reason, messageType })
   }
 
   /** An async handler may still be on its way to `on(type)`: the message waits for it, as long as a handshake may take. */
@@ -306,7 +302,7 @@ export class Receiving implements InboxHost, InboundSocket {
     args: readonly unknown[],
     message: DeliveredMessage | undefined,
   ): void | Promise<void> {
-    if (this.#host.listening.over) {
+    if (this.listening.over) {
       const tooMany = noteRefusal(this.state, this.policy, this.uptime())
       this.#refuse({
         kind: 'refuse',
@@ -318,50 +314,61 @@ export class Receiving implements InboxHost, InboundSocket {
       })
       return
     }
-    return this.#host.listening.next().then(() => (this.#host.ended ? undefined : this.#call(event, args, message)))
+    return this.listening.next().then(() => (this.ended ? undefined : this.#call(event, args, message)))
   }
 
   /** A value that is not as declared, or cannot be encoded, is the listener's mistake, and is reported as one. */
   #reply(value: unknown, message: DeliveredMessage | undefined): void | Promise<void> {
-    if (this.#host.ended || message?.id === undefined) return
+    if (this.ended || message?.id === undefined) return
     const { id, type } = message
     const failed = (error: unknown): Answer => {
       const code = codeOfRefusedHtml(error)
-      this.#host.outputRefused(error)
+      this.outputRefused(error)
       // As of whatever is sent: that a document is beyond cleaning, or the sanitizer broken, is no mistake of the listener.
-      if (code === undefined) this.#host.fault(error, type)
+      if (code === undefined) this.fault(error, type)
       return { type: 'error', code: code ?? 'SWS_INTERNAL', id }
     }
     try {
       const declared = this.#policy.reply(type, value)
-      if (!(declared instanceof Promise)) return this.#host.answer({ type: 'reply', id, ...declared })
+      if (!(declared instanceof Promise)) return this.answer({ type: 'reply', id, ...declared })
       const answer = declared.then((members): Answer => ({ type: 'reply', id, ...members }), failed)
-      this.#host.answer(underway(answer, declared.bytes))
+      this.answer(underway(answer, declared.bytes))
       // The next message waits, or replies could pile up before the sanitizer.
       return answer.then(() => {})
     } catch (error) {
-      this.#host.answer(failed(error))
+      this.answer(failed(error))
     }
   }
 
   #fault(error: unknown, event: string, message: DeliveredMessage | undefined): void {
-    if (this.#host.ended) return
-    if (message !== undefined) this.#host.answer({ type: 'error', code: 'SWS_INTERNAL', ...idOf(message) })
-    this.#host.fault(error, event)
+    if (this.ended) return
+    if (message !== undefined) this.answer({ type: 'error', code: 'SWS_INTERNAL', ...idOf(message) })
+    this.fault(error, event)
   }
 
   #refuse(refusal: RefusedMessage): void {
     // Raw routes speak a protocol of their own, in which our JSON would be noise: there the close code is the answer.
     if (this.#policy.types !== undefined) {
       const { code, retryAfter } = refusal
-      this.#host.answer({ type: 'error', code, ...idOf(refusal), ...(retryAfter !== undefined && { retryAfter }) })
+      this.answer({ type: 'error', code, ...idOf(refusal), ...(retryAfter !== undefined && { retryAfter }) })
     }
-    this.#host.refused(refusal)
+    this.#carryOut(refusal)
+  }
+
+  #carryOut({ code, reason, messageType, cause, isFault, close }: RefusedMessage): void {
+    this.audit({ type: typeOfRefusal(code), code, reason, messageType })
+    if (isFault === true) this.fault(cause, messageType)
+    else if (cause !== undefined) this.report.thrown(cause, 'a check threw', messageType)
+    if (close !== undefined) this.end(close, reason)
+  }
+
+  refresh(token: string): Promise<boolean> {
+    return this.rights.refresh(token)
   }
 }
 
-function takeLate(receiving: Receiving, frame: Frame): void | Promise<void> {
-  return receiving.take(frame, receiving.uptime())
+function takeLate(socket: ReceivingSocket, frame: Frame): void | Promise<void> {
+  return socket.takeLate(frame)
 }
 
 interface Answer {

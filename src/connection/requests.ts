@@ -5,7 +5,7 @@ import { type Refusal, refuse } from '../inbound/verdict.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
 import { quoted } from '../telemetry/quoted.ts'
 import { after } from '../thenable.ts'
-import { closedError } from './sending.ts'
+import { closedError } from './close.ts'
 
 /** Options of `socket.request`. */
 export interface AskOptions {
@@ -50,7 +50,7 @@ type Judge = (
 ) => Refusal | undefined | Promise<Refusal | undefined>
 
 /** A refused answer, and the declared type that it answers, where it answers any. */
-type RefusedAnswer = Refusal & { readonly messageType?: string }
+export type RefusedAnswer = Refusal & { readonly messageType?: string }
 
 const longestWait = 2 ** 31 - 1
 

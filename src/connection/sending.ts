@@ -1,31 +1,19 @@
-import { SecureWsError } from '../errors.ts'
-import type { Outgoing } from '../outbound/outbound.ts'
+import { CloseCode, SecureWsError } from '../errors.ts'
+import { latestOption } from '../outbound/latest.ts'
+import { encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy, type Outgoing } from '../outbound/outbound.ts'
+import { reasonOfRefused } from '../outbound/schema.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
-import type { Underway } from '../outbound/underway.ts'
+import { typeLabel } from '../outbound/type-label.ts'
+import { type Underway, underway } from '../outbound/underway.ts'
 import { isThenable } from '../thenable.ts'
-import { exceedsOutbound } from './backpressure.ts'
+import type { Admitted } from './admitted.ts'
+import { closedError } from './close.ts'
+import { HeldSocket } from './held-socket.ts'
+import { containedCallback } from './listeners.ts'
 import { isLast, Outbox, Waiting } from './outbox.ts'
-import type { FrameOptions, Port, SendCallback } from './port.ts'
-
-/** The socket that sends, as this sees it. */
-export interface SendingHost {
-  readonly wire: Port
-  /** Asked before what has waited is written: the right to it may have ended meanwhile, and then so has the socket. */
-  isExpired(): boolean
-  sent(): void
-  /** A payload does not fit, and none may be dropped for it. */
-  slow(reason: string): void
-  /** A payload does not fit, and is not sent, or an older one in its stead. */
-  outputDropped(reason: string): void
-  /** A payload could not be made, and is not sent. */
-  outputRefused(error: unknown): void
-  /** A message has begun to leave whose rest cannot be made: nothing that is sent after it can be told from it. */
-  broken(reason: string): void
-  /** So many payloads were accepted, and are not sent: the end came before their turn. */
-  outputLost(count: number): void
-  /** Told of bytes that wait in the outbox from now on. */
-  kept(bytes: number): void
-}
+import type { FrameOptions, Port, SendCallback, SendOptions } from './port.ts'
+import type { Surroundings } from './surroundings.ts'
+import { ownLabel, watchSent } from './watched.ts'
 
 /** A payload on its way out. */
 interface Sent {
@@ -36,16 +24,11 @@ interface Sent {
   readonly callback?: SendCallback | undefined
 }
 
-export interface SendingPolicy {
-  readonly limits: { readonly outboundBytes: number }
-  /** Whether the oldest messages give way to the newest, or the socket ends, when a client is too far behind. */
-  readonly slowReader: 'close' | 'drop'
-}
-
 /** The way out of one socket: in order, bounded, counted. */
-export class Sending {
-  readonly #host: SendingHost
-  readonly #policy: SendingPolicy
+export abstract class SendingSocket extends HeldSocket {
+  readonly wire: Port
+  /** Messages and fragments that went out. */
+  sent = 0
   /** Only while something waits in it. */
   #outbox: Outbox | undefined
   /** A message has begun on the wire whose last fragment is still to come. */
@@ -57,13 +40,25 @@ export class Sending {
   #awaitsWire = false
   #whenEmpty: (() => void) | undefined
 
-  constructor(host: SendingHost, policy: SendingPolicy) {
-    this.#host = host
-    this.#policy = policy
+  constructor(makeId: () => string, wire: Port, admitted: Admitted, surroundings: Surroundings) {
+    super(makeId, admitted, surroundings)
+    this.wire = wire
   }
 
-  /** Bytes that wait here and not in the wire. */
+  get outbound(): OutboundPolicy {
+    return this.admitted.policy.outbound
+  }
+
+  /** Bytes that were accepted and are not in the kernel. */
   get waiting(): number {
+    return this.wire.waiting + this.inOutbox
+  }
+
+  get inWire(): number {
+    return this.wire.waiting
+  }
+
+  protected get inOutbox(): number {
     return this.#outbox?.bytes ?? 0
   }
 
@@ -72,50 +67,96 @@ export class Sending {
     return this.#whenEmpty !== undefined
   }
 
-  /**
-   * A payload of this socket alone. A promise that rejects is a refused payload: the callback gets the error.
-   *
-   * @param key of what a newer payload replaces while the client is behind
-   */
-  send(
-    content: Outgoing | Underway<Outgoing>,
-    options: FrameOptions | undefined,
-    callback: SendCallback | undefined,
-    key?: string,
-  ): void {
-    const begins = !this.#begun
-    this.#begun = !isLast(options)
-    if (begins) this.#droppingRest = false
-    if (!this.#droppingRest && !isThenable(content) && this.#isFree(content, true, key)) {
-      this.#write(content, options, callback)
+  /** @throws SecureWsError for what cannot be encoded, or is not declared: nothing of it is sent. */
+  send(value: unknown, options: SendOptions | undefined, callback?: SendCallback): void {
+    const key = options && latestOption(options)
+    const told = callback && this.contained(callback)
+    if (this.isOver) {
+      if (told !== undefined) process.nextTick(told, closedError())
       return
     }
-    const sent = { content, own: true, options, callback, ...(begins && { key }) }
+    const content = this.#encoded(value, options)
+    if (this.observer !== undefined) watchSent(this, content, typeLabel(value, this.outbound.types))
+    const begins = !this.#begun
+    this.#begun = options !== undefined && !isLast(options)
+    if (begins) this.#droppingRest = false
+    if (!this.#droppingRest && !isThenable(content) && this.#isFree(content, true, key)) {
+      this.#write(content, options, told)
+      return
+    }
+    const sent = { content, own: true, options, callback: told, ...(begins && { key }) }
     if (this.#droppingRest) this.#drop(sent)
     else this.#accept(sent, begins)
   }
 
-  /** A payload many sockets get, or an answer. A promise of `undefined` was refused; whoever made it has reported that. */
-  deliver(content: SharedFrame | Underway<SharedFrame | undefined>, key?: string): void {
+  /** The application is told by what is thrown, which it may have caught; the operator, by an event. */
+  #encoded(value: unknown, options: SendOptions | undefined): Outgoing | Underway<Outgoing> {
+    try {
+      return encodeOutgoing(value, this.outbound, options && encodeOption(options), options?.binary)
+    } catch (error) {
+      this.outputRefused(error)
+      throw error
+    }
+  }
+
+  /** A callback that throws is the application's fault on this socket: it ends neither the process nor other callbacks. */
+  contained<E>(callback: (error: E) => unknown): (error: E) => void {
+    return containedCallback(callback, (thrown) => this.fault(thrown))
+  }
+
+  /**
+   * A payload that many sockets get. A promise of `undefined` was refused; whoever made it has reported that.
+   *
+   * @param key of what a newer payload replaces while the client is behind
+   */
+  deliver(frame: SharedFrame | Underway<SharedFrame | undefined>, key?: string): void {
+    if (this.isOver) return
+    if (this.observer !== undefined) watchSent(this, frame)
+    this.#hand(frame, key)
+  }
+
+  #hand(content: Sent['content'], key: string | undefined): void {
     if (!isThenable(content) && this.#isFree(content, false, key)) this.#write(content, undefined, undefined)
     else this.#accept({ content, own: false, key }, true)
   }
 
+  /** A reply, an error or a notice of our own. @throws SecureWsError for a value that cannot be encoded */
+  answer(message: object | Underway<object>): void {
+    if (this.isOver) return
+    const { encode } = this.admitted.policy
+    const encoded = (ready: object): Outgoing => {
+      const content = { payload: encodeOwn(ready, encode), binary: false }
+      if (this.observer !== undefined) watchSent(this, content, ownLabel(ready))
+      return content
+    }
+    this.#hand(
+      message instanceof Promise ? underway(message.then(encoded), message.bytes) : encoded(message),
+      undefined,
+    )
+  }
+
+  outputRefused(error: unknown): void {
+    const code = error instanceof SecureWsError ? error.code : undefined
+    this.audit({ type: 'output.refused', code, reason: reasonOfRefused(error) })
+    // A failure of ours, and not of what was to be sent: an event has no place for its cause.
+    if (code === 'SWS_INTERNAL') this.report.thrown(error, 'a message could not be made')
+  }
+
   /** Nothing new is accepted any more. What waits leaves first, then `done` is called: at once, if nothing does. */
-  finish(done: () => void): void {
+  protected finish(done: () => void): void {
     this.#whenEmpty = done
     this.#writeReady()
   }
 
   /** Gives up the payloads that were to leave first. */
-  cut(): void {
+  protected cut(): void {
     const done = this.#whenEmpty
     this.clear()
     done?.()
   }
 
   /** Drops the payloads that wait, and tells their callbacks. */
-  clear(): void {
+  protected clear(): void {
     const outbox = this.#outbox
     this.#outbox = this.#whenEmpty = undefined
     if (outbox !== undefined) this.#lose(outbox)
@@ -141,7 +182,7 @@ export class Sending {
 
   /** True for a payload that may still be dropped or replaced: it is not given away before the client can take it. */
   #isHeld(key: string | undefined): boolean {
-    return (key !== undefined || this.#policy.slowReader === 'drop') && this.#host.wire.behind
+    return (key !== undefined || this.admitted.policy.slowReader === 'drop') && this.wire.behind
   }
 
   #replace(key: string): void {
@@ -154,8 +195,8 @@ export class Sending {
   /** False for a payload that does not fit, which has been dealt with. */
   #makeRoom(sent: Sent, begins: boolean): boolean {
     const size = isThenable(sent.content) ? { byteLength: sent.content.bytes } : sent.content.payload
-    if (!this.#isBeyond(this.waiting, size)) return true
-    if (this.#policy.slowReader === 'drop') {
+    if (!this.#isBeyond(this.inOutbox, size)) return true
+    if (this.admitted.policy.slowReader === 'drop') {
       // Larger than all there is room for: nothing older is dropped in vain.
       const isTooLarge = begins && this.#isBeyond(0, size)
       if (!isTooLarge && this.#dropUntilFits(size)) {
@@ -171,12 +212,12 @@ export class Sending {
     }
     forget(sent.content)
     if (sent.callback !== undefined) process.nextTick(sent.callback, slowError())
-    this.#host.slow(this.#reason)
+    this.#slow()
     return false
   }
 
   #dropUntilFits(size: string | { readonly byteLength: number }): boolean {
-    while (this.#isBeyond(this.waiting, size)) {
+    while (this.#isBeyond(this.inOutbox, size)) {
       const dropped = this.#outbox?.takeOldest() ?? []
       const last = dropped.at(-1)
       if (last === undefined) return false
@@ -188,22 +229,27 @@ export class Sending {
 
   #drop({ content, callback }: { content?: Sent['content'] | undefined; callback?: SendCallback | undefined }): void {
     forget(content)
-    this.#host.outputDropped(this.#reason)
+    this.audit({ type: 'output.refused', code: 'SWS_SLOW_READER', reason: this.#reason })
     if (callback !== undefined) process.nextTick(callback, slowError())
   }
 
   #isBeyond(waiting: number, size: string | { readonly byteLength: number }): boolean {
-    return exceedsOutbound(this.#host.wire.waiting + waiting, size, this.#policy.limits.outboundBytes)
+    return exceeds(this.wire.waiting + waiting, size, this.admitted.policy.limits.outboundBytes)
   }
 
   get #reason(): string {
-    return `over ${this.#policy.limits.outboundBytes} bytes waiting (limits.outboundBytes)`
+    return `over ${this.admitted.policy.limits.outboundBytes} bytes waiting (limits.outboundBytes)`
+  }
+
+  /** A payload does not fit, and none may be dropped for it. */
+  #slow(): void {
+    this.end(CloseCode.TryAgainLater, this.#reason)
   }
 
   #queue(waiting: Waiting): Waiting {
     this.#outbox ??= new Outbox()
     this.#outbox.add(waiting)
-    this.#host.kept(waiting.bytes)
+    this.surroundings.memory.add(waiting.bytes)
     return waiting
   }
 
@@ -227,27 +273,27 @@ export class Sending {
     const taken = this.#outbox?.takeWith(waiting) ?? []
     const last = taken.at(-1)
     if (last?.own && !isLast(last.options)) this.#droppingRest = true
-    this.#host.outputRefused(error)
+    this.outputRefused(error)
     const cause = error instanceof Error ? error : new Error('refused', { cause: error })
     for (const { callback } of taken) callback?.(cause)
     if (last === undefined) {
       this.#outbox?.delete(waiting)
       waiting.callback?.(cause)
-      this.#host.broken('a fragment could not be made, and the beginning of its message has left')
+      this.end(CloseCode.InternalError, 'a fragment could not be made, and the beginning of its message has left')
     } else this.#writeReady()
   }
 
   /** Looks at the bound again: a payload that was being made may have grown. */
   #checkBound(): void {
-    if (!this.#isBeyond(this.waiting, '')) return
-    if (this.#policy.slowReader !== 'drop' || !this.#dropUntilFits('')) this.#host.slow(this.#reason)
+    if (!this.#isBeyond(this.inOutbox, '')) return
+    if (this.admitted.policy.slowReader !== 'drop' || !this.#dropUntilFits('')) this.#slow()
   }
 
   #writeReady(): void {
     const outbox = this.#outbox
     let next = outbox?.next(this.#betweenFragments)
     while (outbox !== undefined && next?.content !== undefined) {
-      if (this.#host.isExpired()) return
+      if (this.isExpired()) return
       const { content, key, options, callback } = next
       if (this.#isHeld(key)) {
         this.#awaitWire()
@@ -266,24 +312,24 @@ export class Sending {
   #awaitWire(): void {
     if (this.#awaitsWire) return
     this.#awaitsWire = true
-    this.#host.wire.whenTaken(() => {
+    this.wire.whenTaken(() => {
       this.#awaitsWire = false
       this.#writeReady()
     })
   }
 
   #write(content: Outgoing | SharedFrame, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
-    const { wire } = this.#host
+    const { wire } = this
     if (!wire.open) {
       if (callback !== undefined) process.nextTick(callback, closedError())
       return
     }
-    this.#host.sent()
+    this.sent++
     if (content instanceof SharedFrame) {
       if (!wire.writeFrame(content)) wire.write(content, undefined, callback)
       return
     }
-    this.#betweenFragments = !isLast(options)
+    this.#betweenFragments = options !== undefined && !isLast(options)
     wire.write(content, options, callback)
   }
 
@@ -291,7 +337,8 @@ export class Sending {
     const count = outbox.size
     if (count === 0) return
     for (const { callback } of outbox.empty()) if (callback !== undefined) process.nextTick(callback, closedError())
-    this.#host.outputLost(count)
+    const reason = `${count} accepted and not sent: the socket ended before their turn`
+    this.audit({ type: 'output.refused', code: 'SWS_CLOSED', reason, count })
   }
 }
 
@@ -300,10 +347,6 @@ function bytesOf(content: Outgoing | SharedFrame): number {
   if (typeof payload !== 'string') return payload.byteLength
   // Text for many is made into its frame once, here or by the first who writes it; text for one is only measured.
   return content instanceof SharedFrame ? content.bytes.length : Buffer.byteLength(payload)
-}
-
-export function closedError(): SecureWsError {
-  return new SecureWsError('SWS_CLOSED', 'This socket is closing or closed: nothing is sent on it any more.')
 }
 
 /** Nobody waits for it any more, and a rejection that nobody hears ends the process. */
@@ -317,4 +360,15 @@ function replacedError(): SecureWsError {
 
 function slowError(): SecureWsError {
   return new SecureWsError('SWS_CLOSED', 'The client reads too slowly: this message was not sent.')
+}
+
+/**
+ * Tells whether this payload would take the socket over its bound. A string is counted in bytes only when its length alone
+ * does not decide: one UTF-16 unit is one to three bytes.
+ */
+export function exceeds(waiting: number, payload: string | { readonly byteLength: number }, bound: number): boolean {
+  if (typeof payload !== 'string') return waiting + payload.byteLength > bound
+  if (waiting + payload.length > bound) return true
+  if (waiting + payload.length * 3 <= bound) return false
+  return waiting + Buffer.byteLength(payload) > bound
 }

@@ -1,13 +1,11 @@
 import { viewOf } from '../outbound/bytes.ts'
-import type { OutboundPolicy, Outgoing } from '../outbound/outbound.ts'
+import type { Outgoing } from '../outbound/outbound.ts'
 import type { SharedFrame } from '../outbound/shared-frame.ts'
-import { typeLabel } from '../outbound/type-label.ts'
 import type { Observed, Observer } from '../telemetry/observer.ts'
 
 /** A socket that sends, as this sees it. */
 interface Sender {
   readonly observer: Observer | undefined
-  readonly outbound: OutboundPolicy
   readonly admitted: Observed
 }
 
@@ -16,14 +14,14 @@ type Content = Outgoing | SharedFrame
 /**
  * Tells an observer of a payload once it is made. What is refused instead is told by an event.
  *
- * @param value that it was made of; left out for a frame, which knows its name
+ * @param label its type, as far as it is declared; left out for a frame, which knows its own
  */
-export function watchSent(sender: Sender, content: Content | Promise<Content | undefined>, value?: unknown): void {
-  const { observer, outbound, admitted } = sender
+export function watchSent(sender: Sender, content: Content | Promise<Content | undefined>, label?: string): void {
+  const { observer, admitted } = sender
   const tell = (ready: Content | undefined) => {
     if (ready === undefined) return
-    const label = 'label' in ready ? ready.label : typeLabel(value, outbound.types)
-    observer?.sent(admitted, label, bytesOf(ready))
+    const own = 'label' in ready ? ready.label : 'other'
+    observer?.sent(admitted, label ?? own, bytesOf(ready))
   }
   if (content instanceof Promise) content.then(tell, () => {})
   else tell(content)

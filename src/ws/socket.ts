@@ -37,6 +37,7 @@ export interface SocketSource {
  * everything that takes one works; what goes in and out passes `Connection`.
  */
 export function secureSockets(source: SocketSource): SecureSockets {
+  const { scope } = source.surroundings
   const turn = createTurn((bytes) => source.surroundings.memory.add(bytes))
   let connectionOf: SecureSockets['connectionOf'] = unopened
   class SecureWebSocket extends WebSocket {
@@ -227,11 +228,13 @@ export function secureSockets(source: SocketSource): SecureSockets {
     override emit(event: string | symbol, ...args: unknown[]): boolean {
       const connection = this.#connection
       if (connection === undefined || typeof event === 'symbol') return super.emit(event, ...args)
+      if (event === 'message') {
+        scope.run(takeFrame, connection, args[0] as Buffer, args[1] === true)
+        return true
+      }
       // What the application emits itself stays in its own context.
       if (!eventsOfWs.has(event)) return emitHere(this, connection, event, args)
-      if (event !== 'message') return source.surroundings.scope.run(emitApart, this, connection, event, args)
-      connection.apart(takeFrame, connection, args[0] as Buffer, args[1] === true)
-      return true
+      return scope.run(emitApart, this, connection, event, args)
     }
   }
   return { SecureWebSocket, connectionOf }
@@ -260,8 +263,8 @@ function unopened(): never {
   throw new TypeError('This socket is not of this server.')
 }
 
-/** Emitted by ws on an open socket of a server. */
-const eventsOfWs: ReadonlySet<string> = new Set(['message', 'close', 'error', 'ping', 'pong'])
+/** Emitted by ws on an open socket of a server, besides `message`. */
+const eventsOfWs: ReadonlySet<string> = new Set(['close', 'error', 'ping', 'pong'])
 
 /** RFC 6455 section 7.1.5: never on the wire, only in `close` events and ours. */
 const abnormalClosure = 1006

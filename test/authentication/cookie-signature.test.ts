@@ -38,6 +38,23 @@ test('the signature is the HMAC of node:crypto, for secrets and values of any le
   )
 })
 
+// What is kept between two texts must be nothing of the first: shorter, longer, and longer than what is kept for.
+test('one signature signs texts of any lengths in any order as node:crypto does', () => {
+  const key = Buffer.alloc(32, 7)
+  const kept = cookieSignature([key])
+  const length = fc.oneof(fc.nat(64), fc.constantFrom(1_023, 1_024, 1_025, 2_000))
+  fc.assert(
+    fc.property(fc.array(length, { minLength: 2, maxLength: 8 }), (lengths) => {
+      for (const [at, each] of lengths.entries()) {
+        const value = String.fromCharCode(97 + at).repeat(each)
+        const expected = createHmac('sha256', key).update(value).digest('base64').replace(/=+$/, '')
+        assert.equal(kept.sign(value), `${value}.${expected}`)
+        assert.equal(kept.verify(`${value}.${expected}`), value)
+      }
+    }),
+  )
+})
+
 test('a value that an older secret signed is verified, and signed with the first', () => {
   const old = new Signer(secrets.slice(1)).sign('s1')
   assert.equal(ours.verify(old), 's1')

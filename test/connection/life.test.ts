@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { exceedsOutbound } from '../../src/connection/backpressure.ts'
 import { checkLife, checkLifetime, Life, type LifeState, type Progress } from '../../src/connection/life.ts'
+import { exceeds } from '../../src/connection/sending.ts'
 
 const limits = {
   heartbeat: { every: 100, timeout: 50 },
@@ -47,8 +47,10 @@ const idleStream: Progress = { reading: true, midMessage: false, waiting: 0, wri
 
 /** One socket, visited by hand. */
 function visited() {
-  const life = new Life({ id: '0123456789abcdef' })
+  const socket = { id: '0123456789abcdef', received: 0, sent: 0 }
+  const life = new Life(socket)
   return {
+    socket,
     life,
     visit: (served: number, change: Partial<Progress> = {}, late = false, limit: Partial<typeof limits> = {}) =>
       life.verdict({ ...idleStream, ...change }, { ...limits, ...limit }, { served, late }),
@@ -90,21 +92,21 @@ test('RS-14 a ping that is due at every visit does not hide half a message, idle
 })
 
 test('idleness counts from the visit after the last message, so never early', () => {
-  const { life, visit } = visited()
+  const { socket, visit } = visited()
   const limit = { heartbeat: { every: 1_000_000, timeout: 1 } }
   visit(0, {}, false, limit)
-  life.received()
+  socket.received++
   visit(600, {}, false, limit)
-  life.sent()
+  socket.sent++
   visit(900, {}, false, limit)
   assert.equal(visit(1_899, {}, false, limit), undefined)
   assert.equal(name(visit(1_900, {}, false, limit)), 'close 3008')
 })
 
 test('half a message counts from when it was seen, and anew with each message', () => {
-  const { life, visit } = visited()
+  const { socket, visit } = visited()
   visit(0, { midMessage: true })
-  life.received()
+  socket.received++
   visit(29, { midMessage: true })
   assert.equal(visit(58, { midMessage: true }), undefined)
   // While we do not read, the rest cannot come.
@@ -137,15 +139,15 @@ test('RS-09 a mark is cleared by what waited then, not by a byte now and then', 
 })
 
 test('RS-09 bytes are counted, not characters, and only when the length alone does not decide', () => {
-  assert.equal(exceedsOutbound(0, 'abc', 3), false)
-  assert.equal(exceedsOutbound(1, 'abc', 3), true)
-  assert.equal(exceedsOutbound(0, '\u20ac', 2), true)
-  assert.equal(exceedsOutbound(0, '\u20ac', 3), false)
-  assert.equal(exceedsOutbound(0, '\u00e9a', 3), false)
-  assert.equal(exceedsOutbound(0, '\u{1f600}', 3), true)
-  assert.equal(exceedsOutbound(0, '\u{1f600}', 4), false)
-  assert.equal(exceedsOutbound(5, { byteLength: 5 }, 10), false)
-  assert.equal(exceedsOutbound(6, { byteLength: 5 }, 10), true)
+  assert.equal(exceeds(0, 'abc', 3), false)
+  assert.equal(exceeds(1, 'abc', 3), true)
+  assert.equal(exceeds(0, '\u20ac', 2), true)
+  assert.equal(exceeds(0, '\u20ac', 3), false)
+  assert.equal(exceeds(0, '\u00e9a', 3), false)
+  assert.equal(exceeds(0, '\u{1f600}', 3), true)
+  assert.equal(exceeds(0, '\u{1f600}', 4), false)
+  assert.equal(exceeds(5, { byteLength: 5 }, 10), false)
+  assert.equal(exceeds(6, { byteLength: 5 }, 10), true)
 })
 
 test('nothing is looked at while nothing can be due, and every visit counts while something is awaited', () => {

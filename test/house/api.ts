@@ -19,7 +19,7 @@ const groups: readonly { readonly title: string; readonly paths: readonly string
       'src/decorator',
       'src/contract/',
       'src/lock/',
-      'src/health',
+      'src/telemetry/health',
       'src/node',
       'src/remote/',
       'src/rooms/',

@@ -8,7 +8,7 @@ import { filesBelow, importsOf, resolveImport, textOf } from './source-files.ts'
  */
 const storeys: readonly (readonly string[])[] = [
   ['errors', 'session/session'],
-  ['option-checks', 'loading', 'thenable'],
+  ['option-checks', 'loading', 'thenable', 'json-text'],
   ['http', 'secrets', 'telemetry', 'session'],
   // Runs elsewhere: of the server it takes types alone, and nobody takes anything of it but the meaning of close codes.
   ['client'],
@@ -18,7 +18,6 @@ const storeys: readonly (readonly string[])[] = [
   ['rooms', 'sanitizing'],
   ['revocation'],
   ['connection'],
-  ['health'],
   ['capacity/identity-capacity', 'remote', 'ws'],
   ['options/limits'],
   ['options'],
@@ -28,7 +27,7 @@ const storeys: readonly (readonly string[])[] = [
   ['admission/admission', 'admission/refused'],
   ['admission/why', 'admission/early-refusal'],
   ['admission/hook'],
-  ['decorator'],
+  ['decorator', 'routes'],
   ['test-door'],
   ['plugin', 'fastify'],
   ['augmentation', 'socket-route'],

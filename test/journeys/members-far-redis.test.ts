@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createClient } from 'redis'
 import { anySession, redisBus } from '../../src/index.ts'
 import { startRedis } from '../harness/redis.ts'
 import { openSocket } from '../harness/socket-client.ts'
@@ -8,7 +9,7 @@ import { until } from '../harness/until.ts'
 import { as, oneNode } from '../session/one-node.ts'
 
 // Class S8: a queue that clients fill. Every limit at its default but the handshakes', and Redis 5 ms away.
-test('S8 one user toggles as many rooms as the limits allow: members() of others in under 100 ms, and nothing is left behind', async (t) => {
+test('S8 one user toggles as many rooms as the limits allow: members() of others takes no more than twenty trips to it, and nothing is left behind', async (t) => {
   const redis = await startRedis()
   const wire = await startTcpProxy(redis.port)
   // There and back.
@@ -17,6 +18,8 @@ test('S8 one user toggles as many rooms as the limits allow: members() of others
     await wire.close()
     await redis.close()
   })
+  const far = createClient({ url: `redis://127.0.0.1:${wire.port}` })
+  await far.connect()
   const bus = redisBus({
     url: `redis://127.0.0.1:${wire.port}`,
     channel: 'far',
@@ -57,19 +60,21 @@ test('S8 one user toggles as many rooms as the limits allow: members() of others
   })
   await until(() => toggled > 100, 'it is under way')
   const took: number[] = []
+  const pings: number[] = []
   for (let asked = 0; asked < 20; asked++) {
-    const since = performance.now()
-    const members = await app.secureWs.members('hall')
-    took.push(performance.now() - since)
-    assert.equal(members.length, 11)
+    pings.push(await timeOf(() => far.ping()))
+    took.push(await timeOf(async () => assert.equal((await app.secureWs.members('hall')).length, 11)))
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
   clearInterval(toggling)
-  took.sort((a, b) => a - b)
+  far.destroy()
+  const half = median(took)
+  const ping = median(pings)
   t.diagnostic(
-    `members() while ${toggled} messages move 19 rooms each: half within ${took[10]?.toFixed(1)} ms, longest ${took.at(-1)?.toFixed(1)} ms`,
+    `members() while ${toggled} messages move 19 rooms each: half within ${half.toFixed(1)} ms, a PING of the same Redis ${ping.toFixed(1)} ms`,
   )
-  assert.ok((took[10] ?? 0) < 100, `half within ${took[10]} ms`)
+  // 100 ms are twenty trips to that Redis. On a machine that is busy the trip takes longer, and the answer as many of them.
+  assert.ok(half < 20 * ping, `half within ${half} ms, a PING within ${ping} ms`)
   assert.deepEqual(
     events.filter(({ type }) => type === 'relay.failed'),
     [],
@@ -84,3 +89,13 @@ test('S8 one user toggles as many rooms as the limits allow: members() of others
   )
   await ann.close()
 })
+
+async function timeOf(work: () => Promise<unknown>): Promise<number> {
+  const since = performance.now()
+  await work()
+  return performance.now() - since
+}
+
+function median(times: readonly number[]): number {
+  return [...times].sort((a, b) => a - b)[times.length >> 1] ?? Number.NaN
+}

@@ -1,5 +1,3 @@
-import type { DrainReport } from './connection/drain.ts'
-
 /**
  * Whether this node knows what the others know: `away` without a connection to the bus, `catching-up` until all that was missed
  * meanwhile is read. Whoever needs a session is refused in both.
@@ -29,7 +27,7 @@ export type HealthHandler = (request: unknown, reply: HealthReply) => Promise<He
  * Decides whether a load balancer should send handshakes here. A server that is full stays ready: whoever fills it up must not
  * take its plain routes away from everybody.
  */
-export function healthOf({ drain, bus }: { readonly drain: DrainReport | null; readonly bus: BusHealth }): Health {
+export function healthOf({ drain, bus }: { readonly drain: object | null; readonly bus: BusHealth }): Health {
   if (drain !== null) return { ready: false, reason: 'draining' }
   if (bus !== 'up') return { ready: false, reason: `bus-${bus}` }
   return { ready: true }
