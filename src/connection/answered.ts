@@ -2,11 +2,11 @@ import { judgeAnswer, readAnswer } from '../inbound/answer.ts'
 import type { InboundPolicy } from '../inbound/inbound.ts'
 import type { Observed, Observer } from '../telemetry/observer.ts'
 import { after, isThenable } from '../thenable.ts'
-import { type HeardSocket, MessageSender } from './message-sender.ts'
+import { MessageSender, type Receiver } from './message-sender.ts'
 import type { RefusedAnswer, Requests } from './requests.ts'
 
 /** The socket that an answer may have come on. */
-export interface AnsweredSocket extends HeardSocket {
+export interface AnsweredSocket extends Receiver {
   readonly policy: InboundPolicy
   readonly admitted: Observed
   readonly observer: Observer | undefined

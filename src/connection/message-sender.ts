@@ -1,18 +1,19 @@
 import type { Sender } from '../inbound/cleaning.ts'
 
 /** The socket that a message came on. */
-export interface HeardSocket {
-  /** A session or an address. */
+export interface Receiver {
+  /** Who it is to those that share the sanitizer. */
   readonly sender: string
+  /** Told of a document that was too dear, which this message made the application send. */
   tooDear(): void
 }
 
 /** The sender of one message. What is sent because of it is refused once, however many documents that are too dear it holds. */
 export class MessageSender implements Sender {
-  readonly #socket: HeardSocket
+  readonly #socket: Receiver
   #isRefused = false
 
-  constructor(socket: HeardSocket) {
+  constructor(socket: Receiver) {
     this.#socket = socket
   }
 

@@ -31,6 +31,7 @@ import type { Requests } from './requests.ts'
 import { SendingSocket } from './sending.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
+import { labelOf } from './watched.ts'
 
 /** The way in of one socket: serial, and shut for good with the end, however many frames are still in flight. */
 export abstract class ReceivingSocket extends SendingSocket implements InboundSocket {
@@ -110,6 +111,7 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
   async #takeRest(first: Promise<void>): Promise<void> {
     const inbox = new Inbox(this.admitted.policy.limits)
     this.#inbox = inbox
+    this.waitsForListener()
     let waiting: void | Promise<void> = first
     for (;;) {
       try {
@@ -159,9 +161,12 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
     if (refusal !== undefined) this.#carryOut(refusal)
   }
 
-  /** Listeners are waited for. */
+  /** Told when a message begins to be waited for. */
+  protected abstract waitsForListener(): void
+
+  /** A message is waited for, be it for its check or its listeners: one may begin to wait where another was given up. */
   protected get waits(): boolean {
-    return this.#dispatch?.waits === true
+    return this.#inbox !== undefined
   }
 
   /** A listener that does not settle must not mute its socket. */
@@ -376,14 +381,6 @@ interface Answer {
   readonly id?: string | number
   readonly code?: string
   readonly value?: unknown
-}
-
-/** A name for what came, of which there are a few: what is not declared is a client's own text. */
-function labelOf(verdict: InboundVerdict, types: ReadonlySet<string> | undefined): string {
-  if (verdict.kind === 'deliver') return verdict.type
-  if (verdict.kind === 'deliver-binary') return 'binary'
-  const { messageType } = verdict
-  return messageType !== undefined && types?.has(messageType) === true ? messageType : 'other'
 }
 
 function idOf(message: { readonly id?: string | number } | undefined): { readonly id?: string | number } {

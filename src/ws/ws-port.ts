@@ -13,6 +13,18 @@ const nothing = Buffer.alloc(0)
 
 const bitOf: Readonly<Record<Block, number>> = { opening: 1, queue: 2, application: 4 }
 
+/** Where a stream carries its port: one listener for all streams, and no closure for each. */
+const port = Symbol('fastify-secure-ws.port')
+
+interface Ported extends Duplex {
+  [port]?: WebSocketWire
+}
+
+function wasRead(this: Ported): void {
+  const wire = this[port]
+  if (wire?.midMessage === true) wire.owner?.begun()
+}
+
 /**
  * What a connection needs of an open WebSocket beyond its public methods. It calls those of ws itself, because the socket's own
  * lead back here.
@@ -33,6 +45,9 @@ export class WebSocketWire implements Port, Exit {
     this.#below = new SenderStream(stream, turn, this)
     this.#extended = socket.extensions !== ''
     if (socket._sender !== null) guardSender(socket._sender, this.#below)
+    ;(stream as Ported)[port] = this
+    // Behind the listener of ws, which has taken in what was read by then.
+    stream.on('data', wasRead)
   }
 
   get open(): boolean {
@@ -134,10 +149,16 @@ export class WebSocketWire implements Port, Exit {
   unblock(why: Block): void {
     if ((this.#blocks & bitOf[why]) === 0) return
     this.#blocks &= ~bitOf[why]
-    if (this.#blocks === 0) ofWs.resume.call(this.#socket)
+    if (this.#blocks !== 0) return
+    ofWs.resume.call(this.#socket)
+    if (this.midMessage) this.owner?.begun()
   }
 
   // --- what the sender of ws is told ---
+
+  fellBehind(): void {
+    this.owner?.begun()
+  }
 
   closing(code: number | undefined): void {
     this.owner?.gate(code ?? noCode)
