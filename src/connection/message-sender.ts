@@ -1,7 +1,7 @@
 import type { Sender } from '../inbound/cleaning.ts'
 
 /** The socket that a message came on. */
-interface Receiver {
+export interface Receiver {
   /** Who it is to those that share the sanitizer. */
   readonly sender: string
   /** Told of a document that was too dear, which this message made the application send. */

@@ -10,6 +10,7 @@ import {
   noteRefusal,
   receive,
   refreshType,
+  refused,
   withId,
 } from '../inbound/inbound.ts'
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
@@ -18,6 +19,7 @@ import { underway } from '../outbound/underway.ts'
 import type { WatchedMessage } from '../telemetry/observer.ts'
 import { isThenable } from '../thenable.ts'
 import type { Admitted, SocketPolicy } from './admitted.ts'
+import { takeAnswer } from './answered.ts'
 import { Dispatch, type Outcome } from './dispatch.ts'
 import { type Frame, Inbox } from './inbox.ts'
 import { emitContained } from './listeners.ts'
@@ -25,6 +27,7 @@ import { Listening } from './listening.ts'
 import { MessageSender } from './message-sender.ts'
 import type { Port } from './port.ts'
 import { typeOfRefusal } from './report.ts'
+import type { Requests } from './requests.ts'
 import { SendingSocket } from './sending.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
@@ -35,6 +38,8 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
   /** Whose listeners are called. */
   readonly socket: EventEmitter
   readonly listening = new Listening()
+  /** What this client was asked, from the first request on. */
+  requests: Requests | undefined
   /** Messages that came, whole. */
   received = 0
   // Made by the first frame: most sockets are idle, and many never say anything.
@@ -77,11 +82,18 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
     const now = this.uptime()
     const tooFast = admitFrame(bytes.length, this.#isRaw(isBinary), this, now)
     if (tooFast !== undefined) this.#refuse(withId(tooFast, bytes, isBinary, this.policy))
+    else if (this.requests !== undefined && !isBinary && this.#isAnswer(bytes, this.requests, now)) return
     else if (this.#inbox !== undefined) this.#keep({ bytes, isBinary }, this.#inbox)
     else {
       const waiting = this.#take(bytes, isBinary, now)
       if (waiting !== undefined) void this.#takeRest(waiting)
     }
+  }
+
+  #isAnswer(bytes: Buffer, requests: Requests, now: number): boolean {
+    return takeAnswer(requests, bytes, this, (refusal) => {
+      if (refusal !== undefined && !this.ended) this.#refuse(refused(refusal, this, now, refusal))
+    })
   }
 
   #keep(frame: Frame, inbox: Inbox): void {
@@ -134,6 +146,7 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
   /** Nothing that waits is delivered any more, and reading goes on: the other side's close frame is still to come. */
   protected stopReceiving(): void {
     this.#inbox?.clear()
+    this.requests?.end()
     this.listening.wake()
     this.wire.unblock('opening')
     this.wire.unblock('queue')
