@@ -39,8 +39,6 @@ export interface Revoked {
 
 export interface NodeOptions {
   readonly bus: Bus
-  /** Nobody else has this bus: there is no other node, and none that could ask for the places of this one. */
-  readonly isAlone: boolean
   readonly now: () => number
   /** A clock that nobody can set. */
   readonly uptime: () => number
@@ -62,8 +60,7 @@ export interface NodeOptions {
 
 /** This node among the others: its rooms, who was revoked, and what it tells and hears over the relay. */
 export function createNode(options: NodeOptions) {
-  const { bus, isAlone, now, uptime, audit, log, identities, maxAge, roomsPerSocket, revalidation, senders, sockets } =
-    options
+  const { bus, now, uptime, audit, log, identities, maxAge, roomsPerSocket, revalidation, senders, sockets } = options
   const nodeId = randomUUID()
   const reauthorized = createReauthorized()
   const relay = createRelay({
@@ -83,8 +80,7 @@ export function createNode(options: NodeOptions) {
     onAge: options.onAge,
     onRefused: (reason) => audit({ type: 'relay.refused', reason }),
   })
-  const { leaseTtl } = bus
-  const stores = isAlone ? undefined : bus.stores
+  const { stores, leaseTtl } = bus
   const holdings =
     stores &&
     createHoldings({
@@ -116,9 +112,7 @@ export function createNode(options: NodeOptions) {
     rooms,
     socketsOf: (key) => (key === undefined ? sockets() : identities.of(key)),
     publish: (room, frame) => relay.publish({ kind: 'room', room, frame }),
-    nodes: isAlone
-      ? async () => [nodeId]
-      : presence && (async () => (await presence.members(everyNode)).map(({ socket }) => socket)),
+    nodes: presence && (async () => (await presence.members(everyNode)).map(({ socket }) => socket)),
   })
   const faults = createBusFaults(bus.name, log)
   const unwatch = bus.onFailure?.((error) => faults.failed(error))

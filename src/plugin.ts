@@ -116,7 +116,6 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const revalidation = createRevalidation(settings.session.revalidateEvery)
   const node = createNode({
     bus: settings.bus,
-    isAlone: options.bus === undefined,
     now,
     uptime,
     audit,
