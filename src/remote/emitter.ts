@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { badOption, SecureWsError } from '../errors.ts'
 import { checkKeys, isPlainObject } from '../option-checks.ts'
+import { boundStores } from '../relay/bounded-stores.ts'
 import type { Bus } from '../relay/bus.ts'
 import { leaveBus, useBus } from '../relay/bus-users.ts'
 import { checkBus } from '../relay/checked-bus.ts'
@@ -148,6 +149,6 @@ async function keep(bus: Bus, sender: Sender, denial: ReturnType<typeof denialOf
   const tell = async () => {
     for (const message of aboutDenials('close', [denial])) await sender.send(message)
   }
-  await Promise.all([tell().catch(() => {}), stores.denials.deny(denial)])
+  await Promise.all([tell().catch(() => {}), boundStores(stores).denials.deny(denial)])
   await tell().catch(() => {})
 }

@@ -5,6 +5,7 @@ import type { Connection } from '../connection/connection.ts'
 import type { Held } from '../connection/held.ts'
 import { SecureWsError } from '../errors.ts'
 import type { ReplayGuard } from '../inbound/replay.ts'
+import { boundStores } from '../relay/bounded-stores.ts'
 import { type Bus, roomTopic } from '../relay/bus.ts'
 import { createBusFaults } from '../relay/bus-faults.ts'
 import { reasonOf } from '../relay/fault.ts'
@@ -49,7 +50,8 @@ export interface RemoteOptions {
 /** This node among the others: all that crosses the bus, and whose it is. */
 export function createRemote(options: RemoteOptions) {
   const { bus, now, uptime, audit, identities, revalidation, senders, sockets } = options
-  const { stores, leaseTtl, clockSkew } = bus
+  const { leaseTtl, clockSkew } = bus
+  const stores = bus.stores && boundStores(bus.stores)
   const nodeId = randomUUID()
   const faults = createBusFaults(bus.name, options.log)
   const unwatch = bus.onFailure?.((error) => faults.failed(error))
