@@ -116,6 +116,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const revalidation = createRevalidation(settings.session.revalidateEvery)
   const remote = createRemote({
     bus: settings.bus,
+    isAlone: options.bus === undefined,
     now,
     uptime,
     audit,

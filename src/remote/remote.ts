@@ -28,6 +28,8 @@ import { createRemoteSockets } from './remote-sockets.ts'
 
 export interface RemoteOptions {
   readonly bus: Bus
+  /** Nobody else has this bus: there is no other node, and none that could ask for the places of this one. */
+  readonly isAlone: boolean
   readonly now: () => number
   /** A clock that nobody can set. */
   readonly uptime: () => number
@@ -49,9 +51,9 @@ export interface RemoteOptions {
 
 /** This node among the others: all that crosses the bus, and whose it is. */
 export function createRemote(options: RemoteOptions) {
-  const { bus, now, uptime, audit, identities, revalidation, senders, sockets } = options
+  const { bus, isAlone, now, uptime, audit, identities, revalidation, senders, sockets } = options
   const { leaseTtl, clockSkew } = bus
-  const stores = bus.stores && boundStores(bus.stores)
+  const stores = isAlone ? undefined : bus.stores && boundStores(bus.stores)
   const nodeId = randomUUID()
   const faults = createBusFaults(bus.name, options.log)
   const unwatch = bus.onFailure?.((error) => faults.failed(error))
@@ -99,7 +101,9 @@ export function createRemote(options: RemoteOptions) {
     rooms,
     socketsOf: (key) => (key === undefined ? sockets() : identities.of(key)),
     publish: (room, frame) => relay.publish({ kind: 'room', room, frame }),
-    nodes: presence && (async () => (await presence.members(everyNode)).map(({ socket }) => socket)),
+    nodes: isAlone
+      ? async () => [nodeId]
+      : presence && (async () => (await presence.members(everyNode)).map(({ socket }) => socket)),
   })
 
   function hear(message: RelayMessage): void {
