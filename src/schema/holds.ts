@@ -58,7 +58,7 @@ function check(node: SchemaNode, value: unknown, work: Work): boolean {
 
 function checkText(rules: TextRules, text: string, { pointer }: SchemaNode, work: Work): boolean {
   const { length } = text
-  work.spend(length >> 7)
+  work.spend(length >> 6)
   const { minLength, maxLength, pattern, degree, format } = rules
   if (isLonger(text, maxLength)) {
     return work.refuse('maxLength', pointer, `must NOT have more than ${maxLength} characters`)
@@ -66,7 +66,7 @@ function checkText(rules: TextRules, text: string, { pointer }: SchemaNode, work
   if (isShorter(text, minLength)) {
     return work.refuse('minLength', pointer, `must NOT have fewer than ${minLength} characters`)
   }
-  if (pattern !== undefined || format !== undefined) work.spend(Math.floor(length ** degree / 64))
+  if (pattern !== undefined || format !== undefined) work.spend(Math.floor(length ** degree / (degree > 1 ? 64 : 16)))
   if (pattern !== undefined && !pattern.test(text)) return work.refuse('pattern', pointer, 'must match its pattern')
   return format === undefined || format(text) || work.refuse('format', pointer, 'must match its format')
 }
