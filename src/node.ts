@@ -9,6 +9,7 @@ import type { ReplayGuard } from './inbound/replay.ts'
 import { type Bus, roomTopic } from './relay/bus.ts'
 import { createBusFaults } from './relay/bus-faults.ts'
 import { reasonOf } from './relay/fault.ts'
+import { createHoldings } from './relay/holdings.ts'
 import { createRelay, type RelayMessage } from './relay/relay.ts'
 import { everyNode } from './remote/order.ts'
 import { createRemoteSockets } from './remote/remote-sockets.ts'
@@ -73,21 +74,24 @@ export function createNode(options: NodeOptions) {
       if (failedAt !== undefined) audit({ type: 'relay.recovered', durationMs: Math.round(uptime() - failedAt) })
       failedAt = undefined
       askAgain(sockets())
-      presence?.renew()
+      holdings?.renew()
     },
     onFailure: failed,
     onAge: options.onAge,
     onRefused: (reason) => audit({ type: 'relay.refused', reason }),
   })
   const { stores, leaseTtl } = bus
-  const bounds = leaseTtl === undefined ? {} : { ttl: leaseTtl }
-  const presence =
-    stores && createPresence({ store: stores.presence, ...bounds, onFailure: (error) => failed('presence', error) })
-  // One process needs no shared counters: its own are exact, and cost no round trip.
-  const leases =
-    stores === undefined || bus.name === 'memory'
-      ? undefined
-      : createLeases({ counters: stores.counters, nodeId, ...bounds, onFailure: (error) => failed('caps', error) })
+  const holdings =
+    stores &&
+    createHoldings({
+      store: stores.leases,
+      uptime,
+      ...(leaseTtl !== undefined && { ttl: leaseTtl }),
+      onFailure: (error) => failed('leases', error),
+    })
+  const presence = holdings && createPresence(holdings)
+  // One process needs no shared counts: its own are exact, and cost no round trip.
+  const leases = holdings === undefined || bus.name === 'memory' ? undefined : createLeases(holdings)
   const rooms: Rooms<Connection> = createRooms({
     roomsPerSocket,
     onFirst: (room) => relay.joinTopic(room),
@@ -206,12 +210,11 @@ export function createNode(options: NodeOptions) {
       await started
       presence?.enter({ id: nodeId, session: null, identity: null }, everyNode)
       // Before the first client: from then on this node answers for its sockets, and must be missed where it does not.
-      await presence?.members(everyNode).catch((error: unknown) => failed('presence', error))
+      await presence?.members(everyNode).catch((error: unknown) => failed('leases', error))
     },
     remote,
     async close(): Promise<void> {
-      await presence?.close()
-      await leases?.close()
+      await holdings?.close()
       await relay.close()
       unwatch?.()
     },
@@ -221,12 +224,12 @@ export function createNode(options: NodeOptions) {
       if (leases === undefined || stores === undefined) return undefined
       return async (address: string | undefined, side: 'check' | 'take'): Promise<Refusal | undefined> => {
         const key = `handshakes:${addressKey(address)}`
-        const { counters } = stores
-        const asked = side === 'take' ? counters.hit : counters.wouldHit
-        const within = await asked.call(counters, key, 60_000, perMinute, uptime()).catch((error: unknown) => {
-          failed('rate', error)
-          return true
-        })
+        const within = await stores.rates
+          .hit(key, 60_000, perMinute, side === 'take' ? 1 : 0)
+          .catch((error: unknown) => {
+            failed('rate', error)
+            return true
+          })
         if (within) return undefined
         return refuse('SWS_TOO_MANY_HANDSHAKES', 'this address has made too many handshakes on all nodes', {
           headers: { 'retry-after': '60' },
@@ -239,7 +242,7 @@ export function createNode(options: NodeOptions) {
      */
     sharedReplayGuard(own: ReplayGuard): ReplayGuard {
       if (leases === undefined || stores === undefined) return own
-      const { counters } = stores
+      const store = stores.leases
       // A node whose clock is behind still takes the message for fresh when ours would not.
       const skew = bus.clockSkew ?? defaultClockSkew
       return {
@@ -248,7 +251,8 @@ export function createNode(options: NodeOptions) {
           // An anonymous socket is its own session, and is on this node only.
           if (verdict !== 'fresh' || typeof owner !== 'string') return verdict
           const key = `nonce:${JSON.stringify([owner, nonce])}`
-          return (await counters.acquire(key, randomUUID(), 1, expiresAt - time + skew)) ? 'fresh' : 'seen'
+          // Of no tenure: it counts as used also when this node has gone.
+          return (await store.take({ key, holder: randomUUID() }, 1, expiresAt - time + skew)) ? 'fresh' : 'seen'
         },
       }
     },
