@@ -1,6 +1,6 @@
 import { kindBits, kindOf } from './kind.ts'
 import { isLonger, isShorter } from './length.ts'
-import { isMultipleOf } from './multiple-of.ts'
+import { costOfMultiple, isMultipleOf } from './multiple-of.ts'
 import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules, Union } from './node.ts'
 import { areUnique } from './unique-items.ts'
 import type { Work } from './work.ts'
@@ -77,7 +77,7 @@ function checkNumber(rules: NumberRules, value: number, { pointer }: SchemaNode,
   if (value <= rules.above) return work.refuse('exclusiveMinimum', pointer, `must be > ${rules.above}`)
   if (value >= rules.below) return work.refuse('exclusiveMaximum', pointer, `must be < ${rules.below}`)
   if (rules.multipleOf !== undefined) {
-    work.spend(8)
+    work.spend(costOfMultiple(value, rules.multipleOf))
     if (!isMultipleOf(value, rules.multipleOf)) {
       return work.refuse('multipleOf', pointer, `must be multiple of ${rules.multipleOf}`)
     }

@@ -106,7 +106,7 @@ export class Work {
     const text = canonicalOf(value)
     this.#texts ??= new Map()
     this.#texts.set(value, text)
-    this.spend(text.length >> 2)
+    this.spend(text.length)
     return text
   }
 
