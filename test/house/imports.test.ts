@@ -24,6 +24,7 @@ const storeys: readonly (readonly string[])[] = [
   ['options/route'],
   ['options/guard', 'options/loosened', 'lock'],
   ['node', 'emitter'],
+  ['admission/way'],
   ['admission/admission', 'admission/refused'],
   ['admission/why', 'admission/early-refusal'],
   ['admission/hook'],
