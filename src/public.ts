@@ -23,6 +23,7 @@ export {
 } from './authentication/ticket-store.ts'
 export type { DrainReport } from './connection/drain.ts'
 export type { SendOptions } from './connection/port.ts'
+export type { AskOptions } from './connection/requests.ts'
 export type { Contract, ContractOptions } from './contract/contract.ts'
 export type { Budget, SecureWsInstance, SocketDescription, Stats } from './decorator.ts'
 export { CloseCode, SecureWsError, type SecureWsErrorCode } from './errors.ts'

@@ -1,12 +1,14 @@
 import type { HandshakeRefusalCode } from '../errors.ts'
 import { lost, meaningOf } from './after-close.ts'
+import { Answers } from './answers.ts'
 import { ClientError, type ClientErrorCode } from './client-error.ts'
 import { within } from './deadline.ts'
 import { addressOf, askWhy, shakeHands, type Target } from './handshake.ts'
 import { callContained, Incoming, readMessage } from './incoming.ts'
-import type { AnyMessages, IncomingOf, IncomingType, Messages, Outgoing } from './messages.ts'
+import type { AnyMessages, AskedType, Giver, IncomingOf, IncomingType, Messages, Outgoing } from './messages.ts'
 import type { ClientState, ConnectOptions, Direct, Request } from './options.ts'
 import { hintIn, pauseBefore } from './pause.ts'
+import { Queue } from './queue.ts'
 import { type RequestOptions, Requests } from './requests.ts'
 import { isOffline, type PlainSocket, plainSocketClass } from './surroundings.ts'
 import { type News, onNews } from './wake.ts'
@@ -14,7 +16,7 @@ import { type News, onNews } from './wake.ts'
 export type { AfterClose } from './after-close.ts'
 export { ClientError, type ClientErrorCode } from './client-error.ts'
 export type { Credential } from './handshake.ts'
-export type { AnyMessages, Messages, ProtocolMessages } from './messages.ts'
+export type { AnyMessages, AskedType, Giver, Messages, ProtocolMessages } from './messages.ts'
 export type { ClientState, ConnectOptions, Direct, MaybeCredential, Request } from './options.ts'
 export type { PauseOptions } from './pause.ts'
 export type { RequestOptions } from './requests.ts'
@@ -46,9 +48,9 @@ export class Client<M extends Messages = AnyMessages> {
   readonly #watchers = new Set<(state: ClientState) => void>()
   readonly #incoming = new Incoming()
   readonly #requests = new Requests()
+  readonly #answers = new Answers()
   readonly #forgetNews: () => void
-  /** Messages that wait for a connection; of a request, its id. */
-  #queue: { readonly text: string; readonly id: number | undefined }[] = []
+  readonly #queue: Queue
   #state: ClientState = { name: 'connecting' }
   #socket: PlainSocket | undefined
   /** Counts beginnings and endings: what belongs to an earlier one comes too late. */
@@ -73,6 +75,7 @@ export class Client<M extends Messages = AnyMessages> {
     this.#url = url
     this.#options = options
     this.#timeout = options.timeout ?? 10_000
+    this.#queue = new Queue(options.queue ?? 100)
     this.#forgetNews = onNews((news) => this.#hear(news))
     void this.#attempt()
   }
@@ -101,6 +104,13 @@ export class Client<M extends Messages = AnyMessages> {
   /** Listens to messages of one type. Returns its own end. */
   on<Type extends IncomingType<M>>(type: Type, listener: (message: IncomingOf<M, Type>) => void): () => void {
     return this.#incoming.on(type, listener)
+  }
+
+  /**
+   * Answers the server when it asks with a message of this type, in the place of whoever did before. Returns its own end.
+   */
+  answer<Type extends AskedType<M>>(type: Type, giver: Giver<M, Type>): () => void {
+    return this.#answers.on(type, giver)
   }
 
   /**
@@ -238,9 +248,7 @@ export class Client<M extends Messages = AnyMessages> {
       this.#wait('join failed')
       return
     }
-    const queue = this.#queue
-    this.#queue = []
-    for (const { text } of queue) socket.send(text)
+    for (const text of this.#queue.take()) socket.send(text)
     this.#set({ name: 'open' })
   }
 
@@ -253,6 +261,11 @@ export class Client<M extends Messages = AnyMessages> {
     const message = readMessage(data)
     if (message === undefined) return
     const { type } = message
+    if (type === 'request') {
+      const socket = this.#socket
+      void this.#answers.give(message, (text) => this.#socket === socket && socket?.send(text))
+      return
+    }
     if ((type === 'reply' || type === 'error') && this.#requests.answered(message)) return
     if (type === 'expiring') void this.#renew()
     if (type !== 'reply') this.#incoming.deliver(message)
@@ -277,17 +290,14 @@ export class Client<M extends Messages = AnyMessages> {
     const { name } = this.#state
     if (name === 'open') this.#socket?.send(text)
     else if (name === 'refused' || name === 'closed') throw new ClientError('SWS_CLOSED')
-    else if (this.#queue.length >= (this.#options.queue ?? 100)) throw new ClientError('SWS_NOT_OPEN')
-    else this.#queue.push({ text, id })
+    else this.#queue.push(text, id)
   }
 
   #ask(type: string, body: object, options: RequestOptions, send: (text: string, id: number) => void) {
     return this.#requests.open(
       options,
       (id) => send(JSON.stringify({ ...body, type, id }), id),
-      (id) => {
-        this.#queue = this.#queue.filter((waiting) => waiting.id !== id)
-      },
+      (id) => this.#queue.forget(id),
     ) as Promise<never>
   }
 
@@ -302,7 +312,7 @@ export class Client<M extends Messages = AnyMessages> {
       this.#failures = 0
       this.#renewed = this.#signedIn = false
     }
-    this.#requests.fail(code, new Set(this.#queue.map(({ id }) => id)))
+    this.#requests.fail(code, this.#queue.ids)
     return socket
   }
 
@@ -365,7 +375,7 @@ export class Client<M extends Messages = AnyMessages> {
   /** Nothing more happens by itself. What waited is not sent later: it may be somebody else who signs in. */
   #end(state: ClientState, error?: ClientError): void {
     this.#begin()
-    this.#queue = []
+    this.#queue.take()
     this.#requests.fail(error?.code ?? 'SWS_CLOSED')
     this.#incoming.end(error)
     // Last: whoever is told may begin anew.

@@ -41,10 +41,14 @@ export function callContained<T>(listener: (value: T) => void, value: T): void {
   try {
     listener(value)
   } catch (error) {
-    queueMicrotask(() => {
-      throw error
-    })
+    report(error)
   }
+}
+
+export function report(error: unknown): void {
+  queueMicrotask(() => {
+    throw error
+  })
 }
 
 class Loop implements AsyncIterator<unknown, undefined> {

@@ -130,9 +130,15 @@ export class Coalescer {
     else {
       if (bytes < flushBytes) this.#sink.write(this.#turn.join(pieces, bytes), callback)
       else this.#writeEach(pieces, callback)
-      if (this.#sink.writableLength > 0) this.#turn.kept(bytes)
+      if (this.#sink.writableLength > 0) {
+        this.#turn.kept(bytes)
+        this.fellBehind()
+      }
     }
   }
+
+  /** The stream has bytes that the kernel has not taken. */
+  protected fellBehind(): void {}
 
   #awaitEnd(): void {
     if (this.#awaitsEnd) return

@@ -11,6 +11,8 @@ export interface Exit {
   readonly passing: boolean
   /** Through the encoder. */
   encode(payload: unknown, options: WsFrameOptions | undefined, callback: SendCallback | undefined): void
+  /** The client is behind. */
+  fellBehind(): void
   /** A close frame is about to leave that did not come from behind the encoder. */
   closing(code: number | undefined): void
 }
@@ -35,6 +37,10 @@ export class SenderStream extends Coalescer {
 
   write(piece: Piece, callback?: WriteCallback): void {
     this.push(piece, callback)
+  }
+
+  protected override fellBehind(): void {
+    this.exit.fellBehind()
   }
 
   /** Nothing: all that is written in a turn is one write as it is. */
