@@ -6,6 +6,8 @@ const bound = 1_000
 const unstoredBound = 16_000
 /** The client's own closes. */
 const own: ReadonlySet<number> = new Set([1000, 1005])
+/** `limits.lookup` of the nodes, in ms. */
+const lookup = 500
 /** So many questions in a row has the application left open before a socket is closed with 1013. */
 const failures = 3
 
@@ -115,6 +117,7 @@ function unexplained(socket: SocketRecord, revocations: readonly RevocationRecor
   }
   const span = { from: socket.askedAt, to: closed.at }
   if (closed.code === 1013 && unansweredIn(span, socket, history) >= failures) return []
+  if (closed.code === 1013 && stalledFor(socket.node, closed.at, history) > lookup) return []
   return [{ what: `a socket was closed with ${closed.code}`, socket }]
 }
 
@@ -132,6 +135,14 @@ function refusedWithoutReason(
   }
   if (status === 401 && isOver(refusal, refusal, revocations, history)) return []
   return [{ what: `a session that is good was refused with ${status} on node ${node} at ${at.toFixed(0)}` }]
+}
+
+/** How long the machine has not run a node shortly before a moment: nobody could say whether a new token is good. */
+function stalledFor(node: number, at: number, { stalls }: History): number {
+  const since = at - 3 * lookup
+  return (stalls[node] ?? [])
+    .filter((stall) => overlaps(stall, { from: since, to: at }))
+    .reduce((sum, { from, to }) => sum + Math.min(to, at) - Math.max(from, since), 0)
 }
 
 /** How many questions about a session its node was not answered in a span. */

@@ -120,6 +120,10 @@ test('the checker: "nobody can be asked" is said where nobody could be asked', (
   assert.deepEqual(closedFor(silence(1_000, 3_000)), ['a socket was closed with 1013'])
   assert.deepEqual(closedFor(silence(1_000, 3_000, 6_000)), ['a socket was closed with 1013'])
   assert.deepEqual(closedFor(silence(1_000, 3_000, 5_000)), [])
+  const stalls = (from: number, to: number) => ({ stalls: [[], [{ from, to }], []] })
+  assert.deepEqual(closedFor(stalls(4_400, 4_901)), [])
+  assert.deepEqual(closedFor(stalls(4_400, 4_900)), ['a socket was closed with 1013'])
+  assert.deepEqual(closedFor(stalls(1_400, 3_400)), ['a socket was closed with 1013'])
 
   const refusals = [{ ...socket, at: 5_010, date: 1_005_010, status: 503 }]
   const refusedFor = (more: Partial<History>) =>
