@@ -10,16 +10,14 @@ import type { ClientState, ConnectOptions, Direct, Request } from './options.ts'
 import { hintIn, pauseBefore } from './pause.ts'
 import { Queue } from './queue.ts'
 import { type RequestOptions, Requests } from './requests.ts'
+import { Silence } from './silence.ts'
+import { Told } from './state.ts'
 import { isOffline, type PlainSocket, plainSocketClass } from './surroundings.ts'
 import { type News, onNews } from './wake.ts'
 
-export type { AfterClose } from './after-close.ts'
 export { ClientError, type ClientErrorCode } from './client-error.ts'
-export type { Credential } from './handshake.ts'
 export type { AnyMessages, AskedType, Giver, Messages, ProtocolMessages } from './messages.ts'
-export type { ClientState, ConnectOptions, Direct, MaybeCredential, Request } from './options.ts'
-export type { PauseOptions } from './pause.ts'
-export type { RequestOptions } from './requests.ts'
+export type * from './options.ts'
 
 /** A connection that has held so long is no failure when it ends. */
 const held = 10_000
@@ -45,13 +43,13 @@ export class Client<M extends Messages = AnyMessages> {
   readonly #url: URL
   readonly #options: ConnectOptions<M>
   readonly #timeout: number
-  readonly #watchers = new Set<(state: ClientState) => void>()
+  readonly #told = new Told()
   readonly #incoming = new Incoming()
   readonly #requests = new Requests()
   readonly #answers = new Answers()
   readonly #forgetNews: () => void
   readonly #queue: Queue
-  #state: ClientState = { name: 'connecting' }
+  readonly #silence: Silence
   #socket: PlainSocket | undefined
   /** Counts beginnings and endings: what belongs to an earlier one comes too late. */
   #turn = 0
@@ -76,6 +74,7 @@ export class Client<M extends Messages = AnyMessages> {
     this.#options = options
     this.#timeout = options.timeout ?? 10_000
     this.#queue = new Queue(options.queue ?? 100)
+    this.#silence = new Silence(options.silence ?? 30_000)
     this.#forgetNews = onNews((news) => this.#hear(news))
     void this.#attempt()
   }
@@ -89,16 +88,12 @@ export class Client<M extends Messages = AnyMessages> {
 
   /** The state now. A new object each time it changes. */
   get state(): ClientState {
-    return this.#state
+    return this.#told.now
   }
 
   /** Tells the state, now and whenever it changes. Returns its own end. */
   subscribe(watcher: (state: ClientState) => void): () => void {
-    this.#watchers.add(watcher)
-    callContained(watcher, this.#state)
-    return () => {
-      this.#watchers.delete(watcher)
-    }
+    return this.#told.subscribe(watcher)
   }
 
   /** Listens to messages of one type. Returns its own end. */
@@ -126,9 +121,8 @@ export class Client<M extends Messages = AnyMessages> {
    * @throws ClientError `SWS_NOT_OPEN` when there is none, `SWS_CLOSED` when there is not going to be one
    */
   sendBytes(bytes: ArrayBuffer | Blob): void {
-    const { name } = this.#state
-    if (name === 'refused' || name === 'closed') throw new ClientError('SWS_CLOSED')
-    if (name !== 'open') throw new ClientError('SWS_NOT_OPEN')
+    this.#checkGoingOn()
+    if (this.state.name !== 'open') throw new ClientError('SWS_NOT_OPEN')
     this.#socket?.send(bytes)
   }
 
@@ -143,7 +137,7 @@ export class Client<M extends Messages = AnyMessages> {
    */
   reconnect(): void {
     if (this.#closedHere) throw new ClientError('SWS_CLOSED')
-    if (this.#state.name === 'open' || this.#state.name === 'connecting') return
+    if (this.state.name === 'open' || this.state.name === 'connecting') return
     this.#failures = 0
     this.#renewed = this.#signedIn = false
     void this.#attempt()
@@ -156,18 +150,13 @@ export class Client<M extends Messages = AnyMessages> {
     const socket = this.#leave('SWS_CLOSED')
     const gone = socket && within(() => new Promise<void>((resolve) => (socket.onclose = () => resolve())), 2_000)
     socket?.close(code, reason)
-    if (this.#state.name !== 'closed') this.#end({ name: 'closed', code, reason: 'closed here' })
+    if (this.state.name !== 'closed') this.#end({ name: 'closed', code, reason: 'closed here' })
     await gone?.catch(() => {})
   }
 
   /** The same as `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  #set(state: ClientState): void {
-    this.#state = state
-    for (const watcher of [...this.#watchers]) callContained(watcher, state)
   }
 
   /** @returns whether nothing else has begun or ended since */
@@ -179,7 +168,7 @@ export class Client<M extends Messages = AnyMessages> {
 
   async #attempt(): Promise<void> {
     const isCurrent = this.#begin()
-    this.#set({ name: 'connecting' })
+    this.#told.set({ name: 'connecting' })
     const target = await this.#target()
     if (!isCurrent()) return
     if (target === undefined) this.#wait('credential failed')
@@ -222,6 +211,7 @@ export class Client<M extends Messages = AnyMessages> {
       else if (isCurrent()) this.#over(code, reason)
     }
     socket.onmessage = ({ data }) => {
+      this.#silence.heard()
       if (isCurrent()) this.#receive(data)
     }
     socket.onopen = () => {
@@ -229,6 +219,8 @@ export class Client<M extends Messages = AnyMessages> {
       isOpen = true
       clearTimeout(this.#timer)
       this.#openedAt = performance.now()
+      const ping = () => this.#ask('ping', {}, { timeout: this.#timeout }, (text) => socket.send(text))
+      this.#silence.watch(isCurrent, ping, () => this.#lose())
       void this.#join(socket, isCurrent)
     }
   }
@@ -249,7 +241,7 @@ export class Client<M extends Messages = AnyMessages> {
       return
     }
     for (const text of this.#queue.take()) socket.send(text)
-    this.#set({ name: 'open' })
+    this.#told.set({ name: 'open' })
   }
 
   #receive(data: unknown): void {
@@ -287,10 +279,14 @@ export class Client<M extends Messages = AnyMessages> {
   }
 
   #send(text: string, id: number | undefined): void {
-    const { name } = this.#state
-    if (name === 'open') this.#socket?.send(text)
-    else if (name === 'refused' || name === 'closed') throw new ClientError('SWS_CLOSED')
+    this.#checkGoingOn()
+    if (this.state.name === 'open') this.#socket?.send(text)
     else this.#queue.push(text, id)
+  }
+
+  #checkGoingOn(): void {
+    const { name } = this.state
+    if (name === 'refused' || name === 'closed') throw new ClientError('SWS_CLOSED')
   }
 
   #ask(type: string, body: object, options: RequestOptions, send: (text: string, id: number) => void) {
@@ -353,14 +349,14 @@ export class Client<M extends Messages = AnyMessages> {
     this.#begin()
     this.#retryAt = performance.now() + retryIn
     this.#timer = setTimeout(() => void this.#attempt(), retryIn)
-    this.#set({ name: 'waiting', reason, retryIn })
+    this.#told.set({ name: 'waiting', reason, retryIn })
   }
 
   #refuse(reason: HandshakeRefusalCode): void {
     const signIn = reason === 'SWS_UNAUTHENTICATED'
     this.#end({ name: 'refused', reason, signIn }, new ClientError(reason))
     const ask = this.#options.signIn
-    if (!signIn || ask === undefined || this.#signedIn || this.#state.name !== 'refused') return
+    if (!signIn || ask === undefined || this.#signedIn || this.state.name !== 'refused') return
     this.#signedIn = true
     const isCurrent = this.#still()
     // Somebody types a password: no deadline holds, and the state says all the time that nothing happens by itself.
@@ -379,7 +375,7 @@ export class Client<M extends Messages = AnyMessages> {
     this.#requests.fail(error?.code ?? 'SWS_CLOSED')
     this.#incoming.end(error)
     // Last: whoever is told may begin anew.
-    this.#set(state)
+    this.#told.set(state)
   }
 
   #hear(news: News): void {
@@ -391,9 +387,11 @@ export class Client<M extends Messages = AnyMessages> {
       const sooner = Math.max(0, this.#notBefore - now) + Math.random() * (this.#options.pause?.first ?? 1_000)
       if (news === 'moved') this.#failures = 0
       if (now + sooner < this.#retryAt) this.#waitFor(state.reason, Math.round(sooner))
-    } else if (news !== 'seen' && (state.name === 'open' || state.name === 'connecting')) {
-      this.#leave()?.close()
-      this.#wait('connection lost')
-    }
+    } else if (news !== 'seen' && (state.name === 'open' || state.name === 'connecting')) this.#lose()
+  }
+
+  #lose(): void {
+    this.#leave()?.close()
+    this.#wait('connection lost')
   }
 }

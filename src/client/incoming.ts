@@ -98,9 +98,7 @@ export function readMessage(data: unknown): Message | undefined {
   if (typeof data !== 'string') return undefined
   try {
     const message: unknown = JSON.parse(data)
-    return typeof message === 'object' && message !== null && 'type' in message && typeof message.type === 'string'
-      ? (message as Message)
-      : undefined
+    return typeof Object(message).type === 'string' ? (message as Message) : undefined
   } catch {
     return undefined
   }

@@ -8,6 +8,8 @@ import {
   type InboundSocket,
   type InboundState,
   noteRefusal,
+  pingType,
+  readPing,
   receive,
   refreshType,
   refused,
@@ -21,6 +23,7 @@ import { isThenable } from '../thenable.ts'
 import type { Admitted, SocketPolicy } from './admitted.ts'
 import { takeAnswer } from './answered.ts'
 import { Dispatch, type Outcome } from './dispatch.ts'
+import { type Answer, idOf } from './envelope.ts'
 import { type Frame, Inbox } from './inbox.ts'
 import { emitContained } from './listeners.ts'
 import { Listening } from './listening.ts'
@@ -83,8 +86,12 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
     const tooFast = admitFrame(bytes.length, this.#isRaw(isBinary), this, now)
     if (tooFast !== undefined) this.#refuse(withId(tooFast, bytes, isBinary, this.policy))
     else if (this.requests !== undefined && !isBinary && this.#isAnswer(bytes, this.requests, now)) return
-    else if (this.#inbox !== undefined) this.#keep({ bytes, isBinary }, this.#inbox)
-    else {
+    else if (this.#inbox !== undefined) {
+      // A listener at work does not make a server that is not there.
+      const ping = isBinary ? undefined : readPing(bytes, this.policy)
+      if (ping === undefined) this.#keep({ bytes, isBinary }, this.#inbox)
+      else this.#pong(ping)
+    } else {
       const waiting = this.#take(bytes, isBinary, now)
       if (waiting !== undefined) void this.#takeRest(waiting)
     }
@@ -266,7 +273,16 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
     if (verdict.kind === 'refuse') return this.#refuse(verdict)
     if (verdict.kind === 'deliver-binary') return this.#call('binary', [verdict.bytes, verdict.mime], undefined)
     if (verdict.type === refreshType) return this.#refresh(verdict)
+    if (verdict.type === pingType) return this.#pong(verdict)
     return this.#call(verdict.type, [verdict.message], verdict)
+  }
+
+  /** Neither the question nor the answer keeps a socket from being idle. */
+  #pong({ id }: { readonly id?: string | number | undefined }): void {
+    this.received--
+    if (id === undefined) return
+    this.sent--
+    this.answer({ type: 'reply', id })
   }
 
   async #refresh(verdict: DeliveredMessage): Promise<void> {
@@ -374,15 +390,4 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
 
 function takeLate(socket: ReceivingSocket, frame: Frame): void | Promise<void> {
   return socket.takeLate(frame)
-}
-
-interface Answer {
-  readonly type: 'reply' | 'error'
-  readonly id?: string | number
-  readonly code?: string
-  readonly value?: unknown
-}
-
-function idOf(message: { readonly id?: string | number } | undefined): { readonly id?: string | number } {
-  return message?.id === undefined ? {} : { id: message.id }
 }

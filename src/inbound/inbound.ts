@@ -10,18 +10,19 @@ import { compileBinary, readBinary } from './binary.ts'
 import type { SanitizeHtml, Sender, Senders } from './cleaning.ts'
 import { sanitizeMessage } from './cleaning.ts'
 import { refuseStaleSession } from './fresh-auth.ts'
+import type { ParsedMessage } from './parse.ts'
 import { parseMessage, readText } from './parse.ts'
 import type { Rate } from './rate.ts'
 import { compilePerMinute, compileRate } from './rate.ts'
 import type { CompiledRule, ReceiveRule } from './receive-rule.ts'
-import { compileRules, explainRule, refreshRule, refreshType } from './receive-rule.ts'
+import { compileRules, explainRule, pingRule, pingType, refreshRule, refreshType } from './receive-rule.ts'
 import type { ReplayGuard } from './replay.ts'
 import { createReplayGuard, refuseReplay } from './replay.ts'
 import type { InboundVerdict, Refusal, RefusedMessage } from './verdict.ts'
 import { broken, refuse } from './verdict.ts'
 
 export type { InboundState, ReceiveRule, Senders }
-export { createInboundState, noteRefusal, refreshType }
+export { createInboundState, noteRefusal, pingType, refreshType }
 
 /** The `limits` on the messages of one socket. */
 export interface InboundLimits {
@@ -101,7 +102,9 @@ export function compileInbound(options: InboundOptions): InboundPolicy {
   const { receives, limits, path, sanitizeHtml, senders = nobody, replayGuard = createReplayGuard() } = options
   const rules = receives === undefined ? undefined : compileRules(receives, `${path}.receives`)
   if (rules !== undefined && options.refreshable === true) rules.set(refreshType, refreshRule())
-  const types = rules && new Map(Array.from(rules, ([type, rule]) => [type, { rule, steps: stepsOf(rule) }]))
+  // The same on every route that takes messages, and so in no description of one.
+  const all = rules && [...rules.values(), pingRule()]
+  const types = all && new Map(all.map((rule) => [rule.type, { rule, steps: stepsOf(rule) }]))
   const binary = compileBinary(options.binary, `${path}.binary`)
   const { messageDepth: depth } = limits
   if (!Number.isSafeInteger(depth) || depth < 1 || depth > 1000) {
@@ -309,6 +312,21 @@ export function countControlFrame(policy: InboundPolicy, state: InboundState, no
 function ownId(type: string, id: string | number | undefined): string | number | undefined {
   return answerTypes.has(type) ? undefined : id
 }
+
+/** A ping in a frame, for whoever has no time to wait its turn; `undefined` for anything else, and whatever is wrong with it. */
+export function readPing(
+  frame: Buffer,
+  { types, depth }: Pick<InboundPolicy, 'types' | 'depth'>,
+): ParsedMessage | undefined {
+  if (types === undefined || frame.length > longestPing || !frame.includes('"ping"')) return undefined
+  const text = readText(frame)
+  const parsed = typeof text === 'string' ? parseMessage(text, depth) : text
+  if ('code' in parsed || parsed.type !== pingType) return undefined
+  return Object.keys(parsed.body).every((name) => name === 'type' || name === 'id') ? parsed : undefined
+}
+
+/** With the longest id. */
+const longestPing = 128
 
 function turnedAway(refusal: Refusal, { rule, id, socket, now }: Arrival): RefusedMessage {
   return refused(refusal, socket, now, { id, messageType: rule.type })

@@ -1,7 +1,7 @@
 import type { Authentication } from '../authentication/authentication.ts'
 import type { ContractRoute, ContractRule } from '../contract/contract.ts'
 import type { AnswerSchema } from '../inbound/answer.ts'
-import { type InboundPolicy, type ReceiveRule, refreshType } from '../inbound/inbound.ts'
+import { type InboundPolicy, pingType, type ReceiveRule, refreshType } from '../inbound/inbound.ts'
 import { copySchema, type PlainSchema } from '../schema/plain-schema.ts'
 import type { Limits } from './limits.ts'
 
@@ -69,7 +69,7 @@ function rulesOf(
   types: NonNullable<InboundPolicy['types']>,
   replies: ReadonlyMap<string, PlainSchema>,
 ): ReadonlyMap<string, ContractRule> {
-  const declared = [...types].filter(([type]) => type !== refreshType)
+  const declared = [...types].filter(([type]) => type !== refreshType && type !== pingType)
   return new Map(
     declared.map(([type, { rule }]) => {
       const { schema, authorize, pace, replayWindow, freshAuth } = rule
