@@ -50,6 +50,11 @@ export interface DeclaredAnswers<Answers> {
   readonly sends?: { readonly [Type in keyof Answers]: { readonly reply?: Answers[Type] } }
 }
 
+/** The same of the types whose messages count once. */
+export interface DeclaredReplays<Replays> {
+  readonly receives?: { readonly [Type in keyof Replays]: { readonly replay?: Replays[Type] } }
+}
+
 /** The types with a declared answer. Where nothing is declared, nothing is known, and nobody can be asked. */
 export type Asked<Answers> = {
   [Type in keyof Answers]: unknown extends Answers[Type] ? never : Type

@@ -5,6 +5,7 @@ import type {
   Asked,
   Declared,
   DeclaredAnswers,
+  DeclaredReplays,
   DeclaredReplies,
   EmptyDeclarations,
   IncomingMessage,
@@ -23,7 +24,7 @@ type RuleOf<Schema, Reply> = Omit<
 }
 
 /** The `secureWs` of a route, written apart from it: hand it to `app.get(path, { websocket: true, secureWs: route }, handler)`. */
-export interface SocketRoute<Messages, Sends, Replies, Auth, Answers = Anything>
+export interface SocketRoute<Messages, Sends, Replies, Auth, Answers = Anything, Replays = Anything>
   extends Omit<
     RouteSecureWs<FastifyTypeProviderDefault, Messages, Sends, Auth, unknown>,
     'receives' | 'sends' | 'authorize'
@@ -31,7 +32,7 @@ export interface SocketRoute<Messages, Sends, Replies, Auth, Answers = Anything>
   /** Types of messages that may come in, as declared. */
   readonly receives?: {
     readonly [Type in keyof Messages]: RuleOf<Messages[Type], Type extends keyof Replies ? Replies[Type] : unknown>
-  }
+  } & { readonly [Type in keyof Replays]: { readonly replay?: Replays[Type] } }
   /** Types of messages that may go out, as declared. */
   readonly sends?: {
     readonly [Type in keyof Sends]: {
@@ -57,30 +58,40 @@ export function socketRoute<
   Sent extends PropertyKey = string,
   const Auth extends AuthenticateOption = AuthenticateOption,
   const Answers = Anything,
+  const Replays = Anything,
 >(
   route: RouteSecureWs<FastifyTypeProviderDefault, Messages, Sends, Auth, FastifyRequest> &
     DeclaredReplies<Replies> &
     DeclaredAnswers<Answers> &
+    DeclaredReplays<Replays> &
     EmptyDeclarations<Received, Sent>,
-): SocketRoute<Declared<Messages, Received>, Declared<Sends, Sent>, Replies, Auth, Answers> {
-  return route as SocketRoute<Declared<Messages, Received>, Declared<Sends, Sent>, Replies, Auth, Answers>
+): SocketRoute<Declared<Messages, Received>, Declared<Sends, Sent>, Replies, Auth, Answers, Replays> {
+  return route as SocketRoute<Declared<Messages, Received>, Declared<Sends, Sent>, Replies, Auth, Answers, Replays>
 }
 
+/** The members with which a message of a type with `replay` counts once; its listener does not see them. */
+type CountedOnce<Replays, Type> = Type extends keyof Replays
+  ? unknown extends Replays[Type]
+    ? unknown
+    : { nonce: string; at: number }
+  : unknown
+
 /**
- * The messages of a route, for its client: what it `receives`, what it `sends`, each with its `type`, what the listener of
- * each type `replies`, and what the client `answers` when it is asked.
+ * The messages of a route, for its client: what it `receives`, what it `sends`, each with its `type` (and with the `nonce` and `at` of
+ * `replay`), what the listener of each type `replies`, and what the client `answers` when it is asked.
  *
  *     export const chat = socketRoute({ receives: { ... }, sends: { ... } })
  *     export type Chat = MessagesOf<typeof chat>
  */
 export type MessagesOf<Route, Provider extends FastifyTypeProvider = FastifyTypeProviderDefault> =
-  Route extends SocketRoute<infer Messages, infer Sends, infer Replies, infer _Auth, infer Answers>
+  Route extends SocketRoute<infer Messages, infer Sends, infer Replies, infer _Auth, infer Answers, infer Replays>
     ? {
         readonly receives: {
           readonly [Type in keyof Messages & string]: { readonly type: Type } & IncomingMessage<
             Provider,
             Messages[Type]
-          >
+          > &
+            CountedOnce<Replays, Type>
         }
         readonly sends: {
           readonly [Type in keyof Sends & string]: { readonly type: Type } & SentMessage<Provider, Sends[Type]>

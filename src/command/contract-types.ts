@@ -19,7 +19,6 @@ interface Channel {
 
 /** Members of a message that are the protocol's, and no part of its type. */
 const envelope = new Set(['type', 'id'])
-const ofReplay = new Set([...envelope, 'nonce', 'at'])
 
 /**
  * Writes the types of a contract, one for each channel, as `connect` of `fastify-secure-ws/client` takes them.
@@ -86,8 +85,7 @@ class TypesOf {
   }
 
   #messageType(type: string, message: Part, received: boolean): string {
-    const hasReplay = partOf(message.get('x-secure-ws')).has('replay')
-    const names = received ? (hasReplay ? ofReplay : envelope) : new Set(['type'])
+    const names = received ? envelope : new Set(['type'])
     const body = withoutEnvelope(Object.fromEntries(this.#document.resolved(message.get('payload'))), names)
     const tagged = alone(`{ readonly type: ${literal(type)} }`)
     const written = typeOf(body, (pointer) => this.#reference(pointer), '    ')

@@ -36,7 +36,8 @@ client.send({ type: 'either', kind: 'a', a: '' })
 client.send({ type: 'either', kind: 'c', a: '' })
 // @ts-expect-error TS2345
 client.send({ type: 'members', a: '' })
-const { at } = await client.request('members', { a: '', c: true, d: null })
+const once = { nonce: crypto.randomUUID(), at: Date.now() }
+const { at } = await client.request('members', { a: '', c: true, d: null, ...once })
 at.toFixed()
 // @ts-expect-error TS2551
 at.toFixd()

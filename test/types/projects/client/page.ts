@@ -12,6 +12,15 @@ client.send({ type: 'say' })
 // @ts-expect-error TS2322
 client.send({ type: 'say', text: 7 })
 
+client.send({ type: 'pay', text: '', nonce: crypto.randomUUID(), at: Date.now() })
+// @ts-expect-error TS2345
+client.send({ type: 'pay', text: '' })
+// @ts-expect-error TS2353
+client.send({ type: 'say', text: '', nonce: '' })
+const paid: number = await client.request('pay', { text: '', nonce: crypto.randomUUID(), at: Date.now() })
+// @ts-expect-error TS2322
+await client.request('pay', { text: '', nonce: 7, at: Date.now() })
+
 const length: number = await client.request('say', { text: '' }, { timeout: 1_000 })
 // @ts-expect-error TS2322
 const words: string = await client.request('say', { text: '' })
@@ -78,4 +87,4 @@ const unknown: unknown = await any.request('whatever', { with: 1 })
 // @ts-expect-error TS2322
 const known: string = await any.request('whatever', { with: 1 })
 
-export { at, known, length, unknown, words, wrong }
+export { at, known, length, paid, unknown, words, wrong }

@@ -8,6 +8,7 @@ export const chat = socketRoute({
   receives: {
     say: { schema: text, reply: { type: 'number' } },
     leave: { schema: { type: 'object' } },
+    pay: { schema: text, reply: { type: 'number' }, replay: { window: 30_000 } },
   },
   sends: {
     said: { schema: text },
@@ -34,6 +35,9 @@ app.get('/chat', { websocket: true, secureWs: chat }, (socket) => {
   socket.on('say', ({ text }) => text)
   // @ts-expect-error TS2769
   socket.on('sayd', () => 1)
+  socket.on('pay', ({ text }) => text.length)
+  // @ts-expect-error TS2339
+  socket.on('pay', ({ nonce }) => nonce.length)
   // @ts-expect-error TS2353
   socket.send({ type: 'said', txt: '' })
   const sure: Promise<boolean> = socket.request('confirm', { text: '' }, { timeout: 1_000 })
