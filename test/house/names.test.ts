@@ -110,7 +110,6 @@ const ofOthers = [
   'setHTML',
   'dangerouslySetInnerHTML',
   'looseObject',
-  'httpUrl',
   'preValidation',
   'connectionsCheckingInterval',
   'forwardedHeaders',
