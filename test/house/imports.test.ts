@@ -9,7 +9,7 @@ import { filesBelow, importsOf, resolveImport, textOf } from './source-files.ts'
 const storeys: readonly (readonly string[])[] = [
   ['errors', 'session/session'],
   ['option-checks', 'loading', 'thenable', 'json-text'],
-  ['http', 'secrets', 'telemetry', 'session'],
+  ['http', 'telemetry', 'session'],
   // Runs elsewhere: of the server it takes types alone, and nobody takes anything of it but the meaning of close codes.
   ['client'],
   ['schema'],
@@ -23,7 +23,7 @@ const storeys: readonly (readonly string[])[] = [
   ['options'],
   ['options/route'],
   ['options/guard', 'options/loosened', 'lock'],
-  ['node', 'emitter'],
+  ['admission/way'],
   ['admission/admission', 'admission/refused'],
   ['admission/why', 'admission/early-refusal'],
   ['admission/hook'],

@@ -374,7 +374,7 @@ describe('SE-08: Redis goes away', () => {
       await until(async () => (await sizes()).join() === '1200,1200,1203', 'all keys were whole')
       const fresh = await start()
       await until(() => fresh.relay.findDenial({ sessionId: 's1199' }) !== undefined, 'the last one was known')
-      for (const index of [0, 1, 499, 500, 777]) assert.ok(fresh.relay.findDenial({ sessionId: `s${index}` }))
+      for (const index of [0, 1, 249, 250, 777]) assert.ok(fresh.relay.findDenial({ sessionId: `s${index}` }))
       assert.equal(fresh.relay.findDenial({ sessionId: 's1200' }), undefined)
       assert.deepEqual([node.failures, fresh.failures], [[], []])
     })
