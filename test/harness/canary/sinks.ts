@@ -50,20 +50,14 @@ export function look(sink: Sink, text: string, quoted = false): void {
   if (found !== undefined) tell('leak', sink, found)
 }
 
+/** What a server answers. Fastify's own 404 repeats the URL to whoever asked for it. */
 export function lookAtBytes(bytes: Uint8Array | string): void {
   counts.set('responses', (counts.get('responses') ?? 0) + 1)
-  const at =
-    typeof bytes === 'string'
-      ? bytes.indexOf(mark)
-      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).indexOf(mark)
-  if (at !== -1)
-    tell(
-      'leak',
-      'responses',
-      `${mark}: ...${Buffer.from(bytes)
-        .toString('latin1')
-        .slice(Math.max(0, at - 160), at + 40)}`,
-    )
+  const view = typeof bytes === 'string' ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const at = view.indexOf(mark)
+  if (at === -1 || view.includes('"message":"Route ')) return
+  const around = typeof view === 'string' ? view : view.toString('latin1')
+  tell('leak', 'responses', `${mark}: ...${around.slice(Math.max(0, at - 160), at + 40)}`)
 }
 
 process.once('exit', () => {
