@@ -4,11 +4,13 @@
  * bus that only counts). The last table multiplies them. Run with `node bench/scaling.ts`.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { redisBus } from '../src/redis/redis-bus.ts'
 import { type Bus, roomTopic } from '../src/relay/bus.ts'
-import { memoryCounters } from '../src/relay/counters.ts'
+import { createHoldings } from '../src/relay/holdings.ts'
 import { memoryDenials } from '../src/relay/memory-denials.ts'
-import { memoryPresence } from '../src/relay/presence.ts'
+import { memoryLeases } from '../src/relay/memory-leases.ts'
+import { memoryRates } from '../src/relay/memory-rates.ts'
 import { createRelay } from '../src/relay/relay.ts'
 import { packBroadcast, unpackBroadcast } from '../src/rooms/broadcast.ts'
 import { denialOf } from '../src/session/denials.ts'
@@ -22,7 +24,7 @@ const frameFor = (room: string) => packBroadcast({ id: 'x'.repeat(36), rooms: [r
 function countedWire() {
   const topics = new Map<string, Set<(payload: string) => void>>()
   const counts = { subscribes: 0, publishes: 0, deliveries: 0, bytesOut: 0 }
-  const stores = { denials: memoryDenials(), counters: memoryCounters(), presence: memoryPresence() }
+  const stores = { denials: memoryDenials(), leases: memoryLeases(), rates: memoryRates() }
   const bus = (): Bus => ({
     name: 'counted',
     secret: redisBus({ url: 'redis://127.0.0.1:1', channel: 'bench', secret }).secret ?? [],
@@ -111,17 +113,24 @@ const topic = roomTopic('lobby')
 await readers[0]?.subscribe(roomTopic('one'), () => {})
 for (const reader of readers.slice(1)) await reader.subscribe(topic, () => {})
 const payload = `sws1.${'s'.repeat(43)}.${'h'.repeat(120)}\n${frameFor('lobby')}`
-const { counters, presence, denials } = writer.stores ?? {}
-if (!counters || !presence || !denials) throw new Error('no stores')
+const { leases, rates, denials } = writer.stores ?? {}
+if (!leases || !rates || !denials) throw new Error('no stores')
+await leases.keep('node', 600_000)
+const unlimited = Number.POSITIVE_INFINITY
+const place = (key: string, holder: string) => ({ key, holder, tenure: 'node' })
 
 const toNobody = await costOf(redis, 10_000, () => writer.publish(roomTopic('nobody'), payload))
 const toTen = await costOf(redis, 4_000, () => writer.publish(topic, payload))
 const costs = {
   publish: toNobody,
   delivery: (toTen - toNobody) / 10,
-  rate: await costOf(redis, 4_000, (index) => counters.hit(`a${index}`, 60_000, 100, 0)),
-  lease: await costOf(redis, 4_000, (index) => counters.acquire(`s${index}`, 'h', 10, 30_000)),
-  enter: await costOf(redis, 4_000, (index) => presence.enter(`r${index % 400}`, `m${index}`, 30_000)),
+  rate: await costOf(redis, 4_000, (index) => rates.hit(`a${index}`, 60_000, 100, 1)),
+  place: await costOf(redis, 4_000, (index) => leases.take(place(`s${index}`, 'h'), 10, 1_800_000)),
+  enter: await costOf(redis, 4_000, (index) =>
+    leases.take(place(`r${index % 400}`, `m${index}`), unlimited, 1_800_000),
+  ),
+  members: await costOf(redis, 4_000, (index) => leases.holders(`r${index % 400}`)),
+  tenure: await costOf(redis, 4_000, () => leases.keep('node', 30_000)),
   since: await costOf(redis, 1_000, () => denials.since(undefined)),
   deny: await costOf(redis, 1_000, (index) =>
     denials.deny(denialOf('session', `s${index}`, Date.now(), Date.now() + 60_000)),
@@ -129,6 +138,38 @@ const costs = {
 }
 console.log('Redis, microseconds of its one thread for each:')
 console.table(Object.fromEntries(Object.entries(costs).map(([name, cost]) => [name, Number(cost.toFixed(1))])))
+
+/** What it costs that nothing happens: the places of one node, by the real thing, ten times as fast as by default. */
+async function atRest(sockets: number, seconds: number) {
+  if (writer.stores === undefined) throw new Error('no stores')
+  const faster = 10
+  const holdings = createHoldings({
+    store: writer.stores.leases,
+    ttl: 30_000 / faster,
+    onFailure: (error) => {
+      throw new Error('a place was lost', { cause: error })
+    },
+  })
+  for (let socket = 0; socket < sockets; socket++) {
+    for (const key of [`session ${socket}`, `user ${socket}`, `room ${socket}`]) holdings.put(key, 'h')
+  }
+  await holdings.holders('session 0')
+  // The first half of their time nobody is due; then each at a moment of its own.
+  await sleep((600_000 / faster) * 1.25)
+  const commandsOf = async () => Number(/total_commands_processed:(\d+)/.exec(await redis.cli('INFO', 'stats'))?.[1])
+  const [commands, cpu] = [await commandsOf(), await redisCpu(redis)]
+  await sleep(seconds * 1_000)
+  const per = (value: number) => value / seconds / faster / sockets
+  // A script is a command, and so is each that it calls.
+  const rest = { commands: per((await commandsOf()) - commands), cpu: per((await redisCpu(redis)) - cpu) }
+  await holdings.close()
+  return rest
+}
+
+const rest = await atRest(5_000, 60)
+console.log(
+  `At rest, each socket (3 places) costs Redis ${rest.commands.toFixed(4)} commands and ${rest.cpu.toFixed(3)} microseconds a second: one thread has room for ${Math.round(1 / rest.cpu)} million sockets.`,
+)
 await Promise.all([writer, ...readers].map((bus) => bus.close()))
 await redis.close()
 
@@ -145,15 +186,13 @@ for (const nodes of [10, 100, 1_000]) {
   const { deliveries, bytes, cpu, perRevocation } = await simulate(nodes, 2_000, spread)
   const messages = nodes * socketsPerNode * perSocketPerSecond
   const handshakes = (nodes * socketsPerNode) / 600
-  // Three places (session, user, presence of one room) per socket, each renewed three times in 30 seconds.
-  const renewals = (nodes * socketsPerNode * 3) / 10
   table[`${nodes} nodes`] = {
     'messages/s': messages,
     'heard by': Number(deliveries.toFixed(1)),
     'Redis MB/s out': Number(((messages * bytes) / 1e6).toFixed(1)),
     'Redis: messages (cores)': cores(messages * (costs.publish + deliveries * costs.delivery)),
-    'Redis: renewals (cores)': cores(renewals * costs.lease),
-    'Redis: handshakes (cores)': cores(handshakes * (costs.rate + 2 * costs.lease + costs.enter)),
+    'Redis: places at rest (cores)': cores(nodes * socketsPerNode * rest.cpu + (nodes * costs.tenure) / 10),
+    'Redis: handshakes (cores)': cores(handshakes * (costs.rate + 2 * costs.place + costs.enter)),
     'Redis: idle (cores)': cores(nodes * (costs.since / 15 + (2 * costs.publish) / 5)),
     'node: relay (cores)': cores((messages / nodes) * (1 + deliveries) * cpu),
     'one revocation (Redis ms)': Number(((costs.deny + perRevocation * costs.delivery) / 1_000).toFixed(2)),

@@ -254,6 +254,7 @@ const history: History = {
   away: reports.map(({ away }) => away),
   stalls: reports.map(({ stalls }) => stalls),
   clientStalls,
+  unanswered: reports.map(({ unanswered }) => unanswered),
   clockSkew,
   endedAt: clock(),
 }

@@ -50,7 +50,7 @@ class Client:
     def request(self, type, **body):
         self.last += 1
         self.send(type, id=self.last, **body)
-        while (answer := self.receive()).get("id") != self.last: self.waiting.append(answer)
+        while (answer := self.receive())["type"] not in ("reply", "error") or answer.get("id") != self.last: self.waiting.append(answer)
         if answer["type"] == "error": raise Failed(answer["code"])
         return answer.get("value")
     def stay(self, use, failed=0):

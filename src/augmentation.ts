@@ -17,6 +17,7 @@ import type { SecureWsInstance } from './decorator.ts'
 import type {
   Anything,
   Declared,
+  DeclaredAnswers,
   DeclaredReplies,
   EmptyDeclarations,
   RouteRequest,
@@ -41,6 +42,7 @@ declare module 'fastify' {
       Received extends PropertyKey = string,
       Sent extends PropertyKey = string,
       const Auth extends AuthenticateOption = AuthenticateOption,
+      const Answers = Anything,
     >(
       opts: Omit<
         RouteOptions<
@@ -64,9 +66,10 @@ declare module 'fastify' {
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         > &
           DeclaredReplies<Replies> &
+          DeclaredAnswers<Answers> &
           EmptyDeclarations<Received, Sent>
         handler: SocketHandler<
-          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth, Replies>,
+          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth, Replies, Answers>,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         >
       },
@@ -83,6 +86,7 @@ declare module 'fastify' {
       Received extends PropertyKey = string,
       Sent extends PropertyKey = string,
       const Auth extends AuthenticateOption = AuthenticateOption,
+      const Answers = Anything,
     >(
       opts: Omit<
         RouteOptions<
@@ -106,9 +110,10 @@ declare module 'fastify' {
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         > &
           DeclaredReplies<Replies> &
+          DeclaredAnswers<Answers> &
           EmptyDeclarations<Received, Sent>
         wsHandler: SocketHandler<
-          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth, Replies>,
+          SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth, Replies, Answers>,
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         >
       },
@@ -140,6 +145,7 @@ declare module 'fastify' {
       Received extends PropertyKey = string,
       Sent extends PropertyKey = string,
       const Auth extends AuthenticateOption = AuthenticateOption,
+      const Answers = Anything,
     >(
       path: string,
       opts: Omit<
@@ -164,10 +170,11 @@ declare module 'fastify' {
           RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
         > &
           DeclaredReplies<Replies> &
+          DeclaredAnswers<Answers> &
           EmptyDeclarations<Received, Sent>
       },
       handler: SocketHandler<
-        SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth, Replies>,
+        SecureSocket<TypeProvider, Declared<Messages, Received>, Declared<Sends, Sent>, Auth, Replies, Answers>,
         RouteRequest<RouteGeneric, RawServer, RawRequest, SchemaCompiler, TypeProvider, ContextConfig, Logger>
       >,
     ): FastifyInstance<RawServer, RawRequest, RawReply, Logger, TypeProvider>

@@ -11,15 +11,17 @@ import type { Sweep } from './connection/sweep.ts'
 import { type Contract, type ContractOptions, describeRoutes } from './contract/contract.ts'
 import { badOption, SecureWsError } from './errors.ts'
 import { type Policy, policyOf } from './lock/policy.ts'
-import type { Node, Revoked, RoomMember } from './node.ts'
 import type { GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
 import type { Settings } from './options/options.ts'
 import type { RoutePolicy } from './options/route.ts'
 import type { RemoteSocket } from './remote/order.ts'
+import type { Remote } from './remote/remote.ts'
 import type { Told } from './remote/remote-sockets.ts'
 import type { Kicked } from './remote/whom.ts'
+import type { Revoked } from './revocation/revocation.ts'
 import type { Audience } from './rooms/audience.ts'
+import type { RoomMember } from './rooms/presence.ts'
 import type { Session } from './session/session.ts'
 import type { Subject } from './session/subject.ts'
 import type { Audit, AuditEntry } from './telemetry/audit.ts'
@@ -172,7 +174,7 @@ export interface SecureWsInstance {
 }
 
 export interface InstanceSurroundings {
-  readonly node: Node
+  readonly remote: Remote
   readonly sweep: Sweep<Held>
   readonly memory: MemoryBudget
   readonly capacity: Capacity
@@ -200,7 +202,7 @@ function contractOf(routes: readonly RoutePolicy[], options: ContractOptions): C
 }
 
 export function createInstance(surroundings: InstanceSurroundings) {
-  const { node, sweep, memory, capacity, caps, routes, settings, limits, audit, http, guard } = surroundings
+  const { remote, sweep, memory, capacity, caps, routes, settings, limits, audit, http, guard } = surroundings
   const drain = createDrain({ limits: limits.drain, connections: () => sweep.items, report: drained })
 
   function drained({ closed, cut, durationMs }: DrainReport): void {
@@ -212,10 +214,10 @@ export function createInstance(surroundings: InstanceSurroundings) {
     const counts = capacity.counts()
     return {
       sockets: sweep.size,
-      rooms: node.rooms.size,
+      rooms: remote.rooms.size,
       ...counts,
       ...caps.counts(),
-      bus: node.busHealth,
+      bus: remote.busHealth,
       drain: drain.report,
       budgets: {
         connections: { used: counts.connections, limit: limits.connections },
@@ -225,10 +227,10 @@ export function createInstance(surroundings: InstanceSurroundings) {
   }
 
   const api: SecureWsInstance = {
-    to: (room) => node.audience([room]),
+    to: (room) => remote.audience([room]),
     async revoke(subject, { until } = {}) {
       const since = performance.now()
-      const revoked = await node.revoke(subject, until)
+      const revoked = await remote.revocation.revoke(subject, until)
       audit({
         type: 'session.revoked',
         ...whoseOf(subject),
@@ -239,21 +241,21 @@ export function createInstance(surroundings: InstanceSurroundings) {
       return revoked
     },
     reauthorize(subject) {
-      const count = node.reauthorize(subject)
+      const count = remote.revocation.reauthorize(subject)
       audit({ type: 'session.reauthorized', ...whoseOf(subject), count })
     },
     async kick(whom, room) {
-      const told = await node.remote.kick(whom, room)
+      const told = await remote.sockets.kick(whom, room)
       audit({ type: 'room.kicked', ...whoseOf(whom), socket: whom.socket, room, ...resultOf(told) })
       return told
     },
     async close(socketId, code = 1000, reason = '') {
-      const told = await node.remote.close(socketId, code, reason)
+      const told = await remote.sockets.close(socketId, code, reason)
       audit({ type: 'socket.dismissed', socket: socketId, code, ...resultOf(told) })
       return told
     },
-    allSockets: (of = {}) => node.remote.list(of),
-    members: (room) => node.members(room),
+    allSockets: (of = {}) => remote.sockets.list(of),
+    members: (room) => remote.members(room),
     session: (request) => http.session(request),
     async requireSession(request) {
       if ((await http.session(request)) === null) throw new SecureWsError('SWS_UNAUTHENTICATED', 'Nobody is signed in.')
@@ -280,9 +282,9 @@ export function createInstance(surroundings: InstanceSurroundings) {
     sockets: ({ userId, sessionId } = {}) => {
       const found =
         userId !== undefined
-          ? node.socketsOf({ userId })
+          ? remote.revocation.socketsOf({ userId })
           : sessionId !== undefined
-            ? node.socketsOf({ sessionId })
+            ? remote.revocation.socketsOf({ sessionId })
             : [...sweep.items]
       // One that was told to go may take its time to answer; it is nobody's device any more.
       const open = found.filter(({ ended }) => !ended)
@@ -296,7 +298,7 @@ export function createInstance(surroundings: InstanceSurroundings) {
     },
     guard: (path, policy = {}) => guard(path, policy),
     stats,
-    health: createHealthHandler(() => ({ drain: drain.report, bus: node.busHealth })),
+    health: createHealthHandler(() => ({ drain: drain.report, bus: remote.busHealth })),
     // By way of JSON: a copy, without members that say nothing, and certain to be plain.
     explain: () => routes.map((route): object => JSON.parse(JSON.stringify(route.explain()))),
     policy: () => policyOf(routes, settings),
@@ -310,7 +312,7 @@ export function createInstance(surroundings: InstanceSurroundings) {
     unavailable(needsSession: boolean): string | undefined {
       if (drain.started) return 'draining'
       if (memory.isNearlyUsed) return 'too much waits for clients that read slowly (limits.memoryBytes)'
-      return needsSession ? node.unjudgeable : undefined
+      return needsSession ? remote.unjudgeable : undefined
     },
   }
 }

@@ -111,6 +111,10 @@ export type SecureWsErrorCode =
   | 'SWS_UNAVAILABLE'
   | 'SWS_CLOSED'
   | 'SWS_BAD_SUBJECT'
+  | 'SWS_NO_ANSWER'
+  | 'SWS_DECLINED'
+  | 'SWS_INVALID_ANSWER'
+  | 'SWS_TOO_MANY_REQUESTS'
 
 /** Errors that a route of the application lets through on purpose; any other one is its own fault, a 500. */
 const statusCodes: ReadonlyMap<SecureWsErrorCode, number> = new Map([

@@ -16,6 +16,7 @@ import type {
 import type { CallSerializerTypeProvider, CallValidatorTypeProvider } from 'fastify/types/type-provider.js'
 import type { AuthenticateOption } from './authentication/authentication.ts'
 import type { SendCallback, SendOptions } from './connection/port.ts'
+import type { AskOptions } from './connection/requests.ts'
 import type { RouteOverrides } from './options/options.ts'
 import type { Bytes } from './outbound/bytes.ts'
 import type { Encoded, Given, OrEncoded } from './outbound/encoded.ts'
@@ -43,6 +44,16 @@ export interface EmptyDeclarations<Received extends PropertyKey, Sent extends Pr
 export interface DeclaredReplies<Replies> {
   readonly receives?: { readonly [Type in keyof Replies]: { readonly reply?: Replies[Type] } }
 }
+
+/** The same of what a client answers, when it is asked. */
+export interface DeclaredAnswers<Answers> {
+  readonly sends?: { readonly [Type in keyof Answers]: { readonly reply?: Answers[Type] } }
+}
+
+/** The types with a declared answer. Where nothing is declared, nothing is known, and nobody can be asked. */
+export type Asked<Answers> = {
+  [Type in keyof Answers]: unknown extends Answers[Type] ? never : Type
+}[keyof Answers]
 
 export type Declared<Types, Names> = [Names] extends [never] ? Record<never, never> : Types
 
@@ -200,7 +211,16 @@ export interface RouteSecureWs<Provider extends FastifyTypeProvider, Messages, S
    * Types of messages that may go out, each with its schema: properties that are not declared are dropped, types that
    * are not throw `SWS_UNDECLARED_TYPE`. Left out, anything may be sent.
    */
-  readonly sends?: { readonly [Type in keyof Sends]: { readonly schema: Sends[Type] } }
+  readonly sends?: {
+    readonly [Type in keyof Sends]: {
+      readonly schema: Sends[Type]
+      /**
+       * Schema of what a client answers when `socket.request` asks it, of any kind of value, as strict as that of a received message.
+       * Needs `receives`, and be it `{}`. Default: nobody is asked.
+       */
+      readonly reply?: unknown
+    }
+  }
   /**
    * Fate of a message of which one field of HTML is refused (too large, too deep, too slow): it is not sent, or it is sent with
    * `<span data-refused=""></span>` as that field. Default `'refuse'`.
@@ -239,7 +259,7 @@ interface RouteBroadcastOptions<Outgoing> extends Omit<BroadcastOptions, 'perMem
 }
 
 /** What every socket has besides what ws gives it. */
-interface SecureMembers<Outgoing, Auth> {
+interface SecureMembers<Outgoing, Auth, Ask> {
   /** 128 random bits: names this socket in audit events and in `app.secureWs.sockets()`. */
   readonly id: string
   /**
@@ -258,6 +278,13 @@ interface SecureMembers<Outgoing, Auth> {
    */
   send(message: Outgoing, callback?: SendCallback): void
   send(message: Outgoing, options: SendOptions | undefined, callback?: SendCallback): void
+  /**
+   * Sends a message of a type with a declared `reply`, and resolves with the answer of the client, which the schema has admitted. It
+   * rejects once, and never throws.
+   * @throws SecureWsError `SWS_NO_ANSWER` after `timeout`, `SWS_DECLINED`, `SWS_INVALID_ANSWER`, `SWS_TOO_MANY_REQUESTS`, `SWS_CLOSED`
+   * when the socket has ended; as `send` for what cannot be sent
+   */
+  readonly request: Ask
   /**
    * Adds this socket to a room; a second time replaces the grant. On a socket that has ended it does nothing. With an
    * `authorize` it is asked first: true when the socket is in the room. The promise never rejects.
@@ -281,6 +308,15 @@ interface SecureMembers<Outgoing, Auth> {
    */
   room(room: string): RouteAudience<Outgoing>
 }
+
+/** A question to the client of one socket. */
+export type Ask<Provider extends FastifyTypeProvider, Sends, Answers> = <
+  Type extends Asked<Answers> & keyof Sends & string,
+>(
+  type: Type,
+  body: OrAnything<Sendable<Provider, Sends[Type]>>,
+  options?: AskOptions,
+) => Promise<IncomingMessage<Provider, Answers[Type]>>
 
 type Listening = 'on' | 'once' | 'addListener' | 'prependListener' | 'prependOnceListener' | 'off' | 'removeListener'
 
@@ -308,20 +344,20 @@ interface Listen<Provider extends FastifyTypeProvider, Messages, Replies, Self> 
 }
 
 /** ws's own members last: of two overloads that fit, the first is taken. Without `sends` it is a `WebSocket` to everybody. */
-type RawSocket<Sends, Outgoing, Auth> = SecureMembers<Outgoing, Auth> & {
-  on(event: 'binary', listener: (bytes: Buffer, mediaType: string) => unknown): RawSocket<Sends, Outgoing, Auth>
+type RawSocket<Sends, Outgoing, Auth, Ask> = SecureMembers<Outgoing, Auth, Ask> & {
+  on(event: 'binary', listener: (bytes: Buffer, mediaType: string) => unknown): RawSocket<Sends, Outgoing, Auth, Ask>
 } & (IsDeclared<Sends> extends true ? Omit<WebSocket, 'send'> : WebSocket)
 
-type DeclaredSocket<Provider extends FastifyTypeProvider, Messages, Outgoing, Auth, Replies> = Omit<
+type DeclaredSocket<Provider extends FastifyTypeProvider, Messages, Outgoing, Auth, Replies, Ask> = Omit<
   WebSocket,
   'send' | 'onmessage' | 'addEventListener' | Listening
 > &
-  SecureMembers<Outgoing, Auth> & {
+  SecureMembers<Outgoing, Auth, Ask> & {
     [Verb in Listening]: Listen<
       Provider,
       Messages,
       Replies,
-      DeclaredSocket<Provider, Messages, Outgoing, Auth, Replies>
+      DeclaredSocket<Provider, Messages, Outgoing, Auth, Replies, Ask>
     >
   }
 
@@ -332,10 +368,11 @@ export type SecureSocket<
   Sends = Anything,
   Auth = AuthenticateOption,
   Replies = Anything,
+  Answers = Anything,
 > =
   IsDeclared<Messages> extends true
-    ? DeclaredSocket<Provider, Messages, OutgoingMessage<Provider, Sends>, Auth, Replies>
-    : RawSocket<Sends, OutgoingMessage<Provider, Sends>, Auth>
+    ? DeclaredSocket<Provider, Messages, OutgoingMessage<Provider, Sends>, Auth, Replies, Ask<Provider, Sends, Answers>>
+    : RawSocket<Sends, OutgoingMessage<Provider, Sends>, Auth, Ask<Provider, Sends, Answers>>
 
 /** A handler's own failure is an audit event; what it returns is nobody's. */
 export type SocketHandler<Socket, Request> = (this: FastifyInstance, socket: Socket, request: Request) => unknown

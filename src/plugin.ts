@@ -23,13 +23,13 @@ import { createInstance } from './decorator.ts'
 import { createReplayGuard } from './inbound/replay.ts'
 import { refuseSecondCopy } from './loading/copies.ts'
 import { lazyLoad } from './loading/lazy-load.ts'
-import { createNode } from './node.ts'
 import type { GuardPolicy } from './options/guard.ts'
 import type { Limits } from './options/limits.ts'
 import { loosenedOf } from './options/loosened.ts'
 import { resolveOptions, type SecureWsOptions } from './options/options.ts'
 import { refuseHijacking } from './options/route.ts'
 import { requireHttp1, requireNode } from './options/surroundings.ts'
+import { createRemote } from './remote/remote.ts'
 import { createIdentities } from './revocation/identities.ts'
 import { createRevalidation } from './revocation/revalidation.ts'
 import { isSocketOnly, isSocketRoute, policyOf, Routes } from './routes.ts'
@@ -114,7 +114,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   })
 
   const revalidation = createRevalidation(settings.session.revalidateEvery)
-  const node = createNode({
+  const remote = createRemote({
     bus: settings.bus,
     now,
     uptime,
@@ -132,8 +132,8 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     },
     sockets: () => sweep.items,
   })
-  const { rooms } = node
-  const replayGuard = node.sharedReplayGuard(createReplayGuard())
+  const { rooms, revocation } = remote
+  const replayGuard = remote.replayGuard(createReplayGuard())
   const routes = new Routes(
     {
       settings,
@@ -159,7 +159,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     },
   })
   const eachRound = () => {
-    memory.measure()
+    memory.visit()
     identities.settle(settledEachRound)
     for (const { member, room } of rooms.expire(now())) {
       try {
@@ -172,17 +172,17 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const sweep = createSweep<Held>(sweepEvery(limits, settings.session.revalidateEvery), uptime, eachRound, (work) =>
     scope.run(work),
   )
-  const caps = createCaps({ whenFull: settings.session.whenFull, identities, leases: node.leases })
+  const caps = createCaps({ whenFull: settings.session.whenFull, identities, leases: remote.leases })
   const http = createHttpSession({
     authentication: settings.authentication,
     deadline: limits.handshake,
-    unjudgeable: () => node.unjudgeable,
-    isDenied: node.isDenied,
+    unjudgeable: () => remote.unjudgeable,
+    isDenied: revocation.isDenied,
     uptime,
     thrown,
   })
   const instance = createInstance({
-    node,
+    remote,
     sweep,
     memory,
     capacity,
@@ -251,14 +251,14 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     identities,
     sweep,
     memory,
-    isDenied: node.isDenied,
-    isStale: node.isStale,
+    isDenied: revocation.isDenied,
+    isStale: revocation.isStale,
     revalidation,
   }
   const sockets = secureSockets({
     take: (stream) => streams.open(stream),
-    to: (connection, room) => node.audience([room], [connection.id]),
-    room: (room) => node.audience([room]),
+    to: (connection, room) => remote.audience([room], [connection.id]),
+    room: (room) => remote.audience([room]),
     surroundings: ofSockets,
   })
   const upgrades = await registerWebsocket(app, {
@@ -298,11 +298,11 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     isSocketOnly,
     capacity,
     caps,
-    sharedRate: node.sharedRate(limits.handshakesPerMinutePerAddress),
+    sharedRate: remote.sharedRate(limits.handshakesPerMinutePerAddress),
     streams,
     verifyClient: compileVerifyClient(settings.websocket.options?.verifyClient),
     unavailable: (needsSession) => instance.unavailable(needsSession),
-    isDenied: node.isDenied,
+    isDenied: revocation.isDenied,
     tell,
     headersOnRefusal: securityHeaders.onRefusal,
   })
@@ -318,7 +318,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     upgrades.lock()
     // Before the first client: the first document would wait for it, or be refused because nothing here can clean.
     if (senders.matter) await sanitizer.start()
-    await node.start()
+    await remote.start()
     metrics?.observe(() => ({ ...instance.api.stats(), load: loadOf(sweep.items, sanitizer.stats().waiting) }))
     const headersTimeout: unknown = Reflect.get(app.server, 'headersTimeout')
     warnOnce(app, audit, loosenedOf(settings, enforcement, routes.policies, headersTimeout))
@@ -326,7 +326,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   app.addHook('onClose', async () => {
     sweep.close()
     await sanitizer.close()
-    await node.close()
+    await remote.stop()
     metrics?.close()
     audit.close()
   })

@@ -2,7 +2,9 @@ import type { FastifyRequest, FastifyTypeProvider, FastifyTypeProviderDefault } 
 import type { AuthenticateOption } from './authentication/authentication.ts'
 import type {
   Anything,
+  Asked,
   Declared,
+  DeclaredAnswers,
   DeclaredReplies,
   EmptyDeclarations,
   IncomingMessage,
@@ -21,11 +23,21 @@ type RuleOf<Schema, Reply> = Omit<
 }
 
 /** The `secureWs` of a route, written apart from it: hand it to `app.get(path, { websocket: true, secureWs: route }, handler)`. */
-export interface SocketRoute<Messages, Sends, Replies, Auth>
-  extends Omit<RouteSecureWs<FastifyTypeProviderDefault, Messages, Sends, Auth, unknown>, 'receives' | 'authorize'> {
+export interface SocketRoute<Messages, Sends, Replies, Auth, Answers = Anything>
+  extends Omit<
+    RouteSecureWs<FastifyTypeProviderDefault, Messages, Sends, Auth, unknown>,
+    'receives' | 'sends' | 'authorize'
+  > {
   /** Types of messages that may come in, as declared. */
   readonly receives?: {
     readonly [Type in keyof Messages]: RuleOf<Messages[Type], Type extends keyof Replies ? Replies[Type] : unknown>
+  }
+  /** Types of messages that may go out, as declared. */
+  readonly sends?: {
+    readonly [Type in keyof Sends]: {
+      readonly schema: Sends[Type]
+      readonly reply?: Type extends keyof Answers ? Answers[Type] : unknown
+    }
   }
   /** The route's own question, as declared. */
   readonly authorize?: (session: unknown, request: unknown) => boolean | Promise<boolean>
@@ -44,23 +56,25 @@ export function socketRoute<
   Received extends PropertyKey = string,
   Sent extends PropertyKey = string,
   const Auth extends AuthenticateOption = AuthenticateOption,
+  const Answers = Anything,
 >(
   route: RouteSecureWs<FastifyTypeProviderDefault, Messages, Sends, Auth, FastifyRequest> &
     DeclaredReplies<Replies> &
+    DeclaredAnswers<Answers> &
     EmptyDeclarations<Received, Sent>,
-): SocketRoute<Declared<Messages, Received>, Declared<Sends, Sent>, Replies, Auth> {
-  return route as SocketRoute<Declared<Messages, Received>, Declared<Sends, Sent>, Replies, Auth>
+): SocketRoute<Declared<Messages, Received>, Declared<Sends, Sent>, Replies, Auth, Answers> {
+  return route as SocketRoute<Declared<Messages, Received>, Declared<Sends, Sent>, Replies, Auth, Answers>
 }
 
 /**
- * The messages of a route, for its client: what it `receives`, what it `sends`, each with its `type`, and what the listener of
- * each type `replies`.
+ * The messages of a route, for its client: what it `receives`, what it `sends`, each with its `type`, what the listener of
+ * each type `replies`, and what the client `answers` when it is asked.
  *
  *     export const chat = socketRoute({ receives: { ... }, sends: { ... } })
  *     export type Chat = MessagesOf<typeof chat>
  */
 export type MessagesOf<Route, Provider extends FastifyTypeProvider = FastifyTypeProviderDefault> =
-  Route extends SocketRoute<infer Messages, infer Sends, infer Replies, infer _Auth>
+  Route extends SocketRoute<infer Messages, infer Sends, infer Replies, infer _Auth, infer Answers>
     ? {
         readonly receives: {
           readonly [Type in keyof Messages & string]: { readonly type: Type } & IncomingMessage<
@@ -75,6 +89,9 @@ export type MessagesOf<Route, Provider extends FastifyTypeProvider = FastifyType
           readonly [Type in keyof Messages & string]: Type extends keyof Replies
             ? SentMessage<Provider, Replies[Type]>
             : unknown
+        }
+        readonly answers: {
+          readonly [Type in Asked<Answers> & keyof Sends & string]: IncomingMessage<Provider, Answers[Type]>
         }
       }
     : never

@@ -4,13 +4,17 @@ import type { History, RefusalRecord, RevocationRecord, SocketRecord, Span, Viol
 const bound = 1_000
 /** One that was not stored is put there by the node that knows it: it asks every 15 seconds, and when Redis is back. */
 const unstoredBound = 16_000
-/** Closes that say nothing about the session: the client's own, and "nobody could be asked". */
-const harmless: ReadonlySet<number> = new Set([1000, 1005, 1013, 3000])
+/** The client's own closes. */
+const own: ReadonlySet<number> = new Set([1000, 1005])
+/** `limits.lookup` of the nodes, in ms. */
+const lookup = 500
+/** So many questions in a row has the application left open before a socket is closed with 1013. */
+const failures = 3
 
 /**
  * Holds a history against two sentences: nothing is handled for a revoked socket and nothing sent to it, from 1 second after
  * the revocation was stored, on the revoking node from its return; and nobody whose session is good is closed with 3000, or
- * refused with 401.
+ * refused with 401. A close with 1013 and a refusal with 503 say that nobody could be asked, and are held against that.
  */
 export function check(history: History): Violation[] {
   const bySession = grouped(history.revocations.filter(({ kind }) => kind === 'session'))
@@ -61,10 +65,10 @@ function mayHit(revocation: RevocationRecord, identified: Identified, skew: numb
 type Identified = Pick<SocketRecord, 'session' | 'user' | 'authenticatedAt'>
 
 function afterEnd(socket: SocketRecord, revocation: RevocationRecord, history: History): Violation[] {
-  const own = socket.node === revocation.node
-  const due = own ? revocation.returned.at : dueAt(socket.node, revocation, history)
+  const isOwn = socket.node === revocation.node
+  const due = isOwn ? revocation.returned.at : dueAt(socket.node, revocation, history)
   // What the client hears has travelled: it may come later than it was sent.
-  const heardDue = withStalls(own ? due + bound : due, revocation.returned.at, history.clientStalls)
+  const heardDue = withStalls(isOwn ? due + bound : due, revocation.returned.at, history.clientStalls)
   const closedAt = socket.closed?.at ?? Number.POSITIVE_INFINITY
   const late: readonly (readonly [string, number, number])[] = [
     ['a message was delivered to a listener', socket.lastHandled, due],
@@ -106,9 +110,15 @@ function overlaps(a: Span, b: Span): boolean {
 function unexplained(socket: SocketRecord, revocations: readonly RevocationRecord[], history: History): Violation[] {
   const { closed } = socket
   if (closed === undefined) return []
-  if (!harmless.has(closed.code)) return [{ what: `a socket was closed with ${closed.code}`, socket }]
-  if (closed.code !== 3000 || isOver(socket, closed, revocations, history)) return []
-  return [{ what: 'a socket whose session is good was closed with 3000', socket }]
+  if (own.has(closed.code)) return []
+  if (closed.code === 3000) {
+    if (isOver(socket, closed, revocations, history)) return []
+    return [{ what: 'a socket whose session is good was closed with 3000', socket }]
+  }
+  const span = { from: socket.askedAt, to: closed.at }
+  if (closed.code === 1013 && unansweredIn(span, socket, history) >= failures) return []
+  if (closed.code === 1013 && stalledFor(socket.node, closed.at, history) > lookup) return []
+  return [{ what: `a socket was closed with ${closed.code}`, socket }]
 }
 
 function refusedWithoutReason(
@@ -117,10 +127,32 @@ function refusedWithoutReason(
   history: History,
 ): Violation[] {
   const { status, node, at } = refusal
-  // An outage that the node noticed in the moment of the question, and a store of the application that did not answer.
-  if (status === 503) return []
+  const span = { from: refusal.askedAt, to: at }
+  if (status === 503) {
+    // Redis, or the store of the application.
+    if ([...(history.away[node] ?? []), ...history.faults].some((outage) => overlaps(outage, span))) return []
+    if (unansweredIn(span, refusal, history) > 0) return []
+  }
   if (status === 401 && isOver(refusal, refusal, revocations, history)) return []
   return [{ what: `a session that is good was refused with ${status} on node ${node} at ${at.toFixed(0)}` }]
+}
+
+/** How long the machine has not run a node shortly before a moment: nobody could say whether a new token is good. */
+function stalledFor(node: number, at: number, { stalls }: History): number {
+  const since = at - 3 * lookup
+  return (stalls[node] ?? [])
+    .filter((stall) => overlaps(stall, { from: since, to: at }))
+    .reduce((sum, { from, to }) => sum + Math.min(to, at) - Math.max(from, since), 0)
+}
+
+/** How many questions about a session its node was not answered in a span. */
+function unansweredIn(
+  { from, to }: Span,
+  of: { readonly node: number; readonly session: string },
+  history: History,
+): number {
+  const all = history.unanswered[of.node] ?? []
+  return all.filter(({ session, at }) => session === of.session && at >= from && at <= to).length
 }
 
 function isOver(

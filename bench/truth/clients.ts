@@ -125,7 +125,7 @@ export async function openClient(signedIn: SignedIn, place: Place): Promise<Clie
   const status = await promise.catch(() => 0)
   if (status !== 101) {
     const { expiresAt } = signedIn
-    return { node, session, user, authenticatedAt, at: clock(), date: Date.now(), status, expiresAt }
+    return { node, session, user, authenticatedAt, askedAt, at: clock(), date: Date.now(), status, expiresAt }
   }
   record.openedAt = clock()
   return client

@@ -23,8 +23,16 @@ export interface SocketRecord {
   closed?: { readonly at: number; readonly date: number; readonly code: number }
 }
 
+/** A question about a session that the application has not answered in time, or with an error. */
+export interface Unanswered {
+  readonly session: string
+  readonly at: number
+}
+
 /** One answer to a handshake that opened nothing. */
 export interface RefusalRecord {
+  /** When the handshake was sent. */
+  readonly askedAt: number
   readonly node: number
   readonly session: string
   readonly user: string
@@ -72,6 +80,8 @@ export interface History {
   readonly stalls: readonly (readonly Span[])[]
   /** The same of the process that holds the clients. */
   readonly clientStalls: readonly Span[]
+  /** Per node: what its application did not answer. */
+  readonly unanswered: readonly (readonly Unanswered[])[]
   readonly clockSkew: number
   readonly endedAt: number
 }

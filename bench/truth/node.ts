@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyRequest } from 'fastify'
 import secureWs, { bearer, fromRequest, redisBus, type Session, type Subject } from '../../src/index.ts'
-import { clock, type Moment, type Span } from './history.ts'
+import { clock, type Moment, type Span, type Unanswered } from './history.ts'
 import { tokens } from './tokens.ts'
 
 export interface NodeConfig {
@@ -25,6 +25,9 @@ const ended = new Set<string>()
 const forbidden = new Set<string>()
 const handled = new Map<number, { last: number; session: () => Session | null }>()
 const counts = { handled: 0, mutated: 0, hung: 0, rejected: 0, late: 0, fresh: 0 }
+/** Questions that this application has left open for longer than `limits.lookup`, or has failed to answer. */
+const unanswered: Unanswered[] = []
+const lookup = 500
 const chance = (part: number) => Math.random() < part
 const any = <T>(list: readonly T[]): T | undefined => list[Math.floor(Math.random() * list.length)]
 
@@ -36,18 +39,23 @@ function made(session: Session): Session {
 }
 
 /** A store that mostly answers: late, with another object, with an error, or never. */
-async function unreliably<T>(answer: T, failing: number): Promise<T> {
+async function unreliably<T>(session: string, answer: T, failing: number): Promise<T> {
+  const asked = clock()
   if (chance(failing)) {
     counts.hung++
+    unanswered.push({ session, at: asked })
     await new Promise<never>(() => {})
   }
   if (chance(failing)) {
     counts.rejected++
+    unanswered.push({ session, at: asked })
     throw new Error('the store is away')
   }
   if (chance(0.1)) {
     counts.late++
     await sleep(Math.random() * 200)
+    // The machine did not run this process: the question was over before the answer.
+    if (clock() - asked > lookup - 50) unanswered.push({ session, at: asked })
   }
   return answer
 }
@@ -58,15 +66,15 @@ const find = ({ headers }: FastifyRequest) => {
   // The probe is to say how things are at once.
   if (id === 'probe') return { id, userId }
   if (ended.has(id)) return null
-  return unreliably(made({ id, userId, tokenId: `token of ${id}`, authenticatedAt: Number(at) }), 0.002)
+  return unreliably(id, made({ id, userId, tokenId: `token of ${id}`, authenticatedAt: Number(at) }), 0.002)
 }
 
 async function revalidate(session: Session): Promise<boolean | Session> {
   const known = names.get(session)
-  if (known === undefined || ended.has(known.id)) return unreliably(false, 0)
-  if (chance(0.5)) return unreliably(true, 0.03)
+  if (known === undefined || ended.has(known.id)) return unreliably(known?.id ?? '', false, 0)
+  if (chance(0.5)) return unreliably(known.id, true, 0.03)
   counts.fresh++
-  return unreliably(made(known), 0.03)
+  return unreliably(known.id, made(known), 0.03)
 }
 
 await app.register(secureWs, {
@@ -95,7 +103,7 @@ await app.register(secureWs, {
   bus,
   session: { revalidateEvery: 2_000 },
   limits: {
-    lookup: 500,
+    lookup,
     handshakesPerMinutePerAddress: 1_000_000,
     refusedPerMinutePerAddress: 1_000_000,
     connectionsPerAddress: 10_000,
@@ -213,6 +221,7 @@ const calls = {
     stalls,
     away: awayFrom === undefined ? away : [...away, { from: awayFrom, to: clock() }],
     counts,
+    unanswered,
     handled: Array.from(handled, ([number, { last }]) => ({ number, last })),
   }),
 }

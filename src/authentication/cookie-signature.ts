@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import { badOption } from '../errors.ts'
-import { type Dated, stillValid } from '../secrets.ts'
+import { type Dated, stillValid } from '../session/secrets.ts'
 
 export interface CookieSignature {
   sign(value: string): string

@@ -24,11 +24,7 @@ export const afterClose = {
 
 /** Nobody has said that it is over: the network, a proxy or a dead process (RFC 6455 section 7.4.1; 1014 is IANA's Bad Gateway). */
 export const lost = 1006
-const reconnecting = new Map<number, AfterClose>([
-  ...Object.entries(afterClose).map(([code, meaning]) => [Number(code), meaning] as const),
-  [lost, 'reconnect'],
-  [1014, 'reconnect'],
-])
+const meanings: Readonly<Record<number, AfterClose>> = { ...afterClose, [lost]: 'reconnect', 1014: 'reconnect' }
 
 /**
  * Any other code is one that the application has chosen, or a mistake: who does not know it stays away.
@@ -36,5 +32,5 @@ const reconnecting = new Map<number, AfterClose>([
  * @param own meanings of the application's own codes; of ours it says nothing
  */
 export function meaningOf(code: number, own: Readonly<Record<number, AfterClose>> = {}): AfterClose {
-  return reconnecting.get(code) ?? (Object.hasOwn(own, code) ? own[code] : undefined) ?? 'stop'
+  return [meanings, own].find((table) => Object.hasOwn(table, code))?.[code] ?? 'stop'
 }

@@ -1,23 +1,23 @@
 import type { HandshakeRefusalCode } from '../errors.ts'
 import { lost, meaningOf } from './after-close.ts'
+import { Answers } from './answers.ts'
 import { ClientError, type ClientErrorCode } from './client-error.ts'
 import { within } from './deadline.ts'
 import { addressOf, askWhy, shakeHands, type Target } from './handshake.ts'
 import { callContained, Incoming, readMessage } from './incoming.ts'
-import type { AnyMessages, IncomingOf, IncomingType, Messages, Outgoing } from './messages.ts'
+import type { AnyMessages, AskedType, Giver, IncomingOf, IncomingType, Messages, Outgoing } from './messages.ts'
 import type { ClientState, ConnectOptions, Direct, Request } from './options.ts'
 import { hintIn, pauseBefore } from './pause.ts'
+import { Queue } from './queue.ts'
 import { type RequestOptions, Requests } from './requests.ts'
+import { Silence } from './silence.ts'
+import { Told } from './state.ts'
 import { isOffline, type PlainSocket, plainSocketClass } from './surroundings.ts'
 import { type News, onNews } from './wake.ts'
 
-export type { AfterClose } from './after-close.ts'
 export { ClientError, type ClientErrorCode } from './client-error.ts'
-export type { Credential } from './handshake.ts'
-export type { AnyMessages, Messages, ProtocolMessages } from './messages.ts'
-export type { ClientState, ConnectOptions, Direct, MaybeCredential, Request } from './options.ts'
-export type { PauseOptions } from './pause.ts'
-export type { RequestOptions } from './requests.ts'
+export type { AnyMessages, AskedType, Giver, Messages, ProtocolMessages } from './messages.ts'
+export type * from './options.ts'
 
 /** A connection that has held so long is no failure when it ends. */
 const held = 10_000
@@ -43,13 +43,13 @@ export class Client<M extends Messages = AnyMessages> {
   readonly #url: URL
   readonly #options: ConnectOptions<M>
   readonly #timeout: number
-  readonly #watchers = new Set<(state: ClientState) => void>()
+  readonly #told = new Told()
   readonly #incoming = new Incoming()
   readonly #requests = new Requests()
+  readonly #answers = new Answers()
   readonly #forgetNews: () => void
-  /** Messages that wait for a connection; of a request, its id. */
-  #queue: { readonly text: string; readonly id: number | undefined }[] = []
-  #state: ClientState = { name: 'connecting' }
+  readonly #queue: Queue
+  readonly #silence: Silence
   #socket: PlainSocket | undefined
   /** Counts beginnings and endings: what belongs to an earlier one comes too late. */
   #turn = 0
@@ -64,6 +64,7 @@ export class Client<M extends Messages = AnyMessages> {
   /** A new credential was tried after 3000, or somebody signed in, and no connection has held since. */
   #renewed = false
   #signedIn = false
+  #renewing = false
 
   /**
    * Made by `connect`.
@@ -73,6 +74,8 @@ export class Client<M extends Messages = AnyMessages> {
     this.#url = url
     this.#options = options
     this.#timeout = options.timeout ?? 10_000
+    this.#queue = new Queue(options.queue ?? 100)
+    this.#silence = new Silence(options.silence ?? 30_000)
     this.#forgetNews = onNews((news) => this.#hear(news))
     void this.#attempt()
   }
@@ -86,21 +89,24 @@ export class Client<M extends Messages = AnyMessages> {
 
   /** The state now. A new object each time it changes. */
   get state(): ClientState {
-    return this.#state
+    return this.#told.now
   }
 
   /** Tells the state, now and whenever it changes. Returns its own end. */
   subscribe(watcher: (state: ClientState) => void): () => void {
-    this.#watchers.add(watcher)
-    callContained(watcher, this.#state)
-    return () => {
-      this.#watchers.delete(watcher)
-    }
+    return this.#told.subscribe(watcher)
   }
 
   /** Listens to messages of one type. Returns its own end. */
   on<Type extends IncomingType<M>>(type: Type, listener: (message: IncomingOf<M, Type>) => void): () => void {
     return this.#incoming.on(type, listener)
+  }
+
+  /**
+   * Answers the server when it asks with a message of this type, in the place of whoever did before. Returns its own end.
+   */
+  answer<Type extends AskedType<M>>(type: Type, giver: Giver<M, Type>): () => void {
+    return this.#answers.on(type, giver)
   }
 
   /**
@@ -116,9 +122,8 @@ export class Client<M extends Messages = AnyMessages> {
    * @throws ClientError `SWS_NOT_OPEN` when there is none, `SWS_CLOSED` when there is not going to be one
    */
   sendBytes(bytes: ArrayBuffer | Blob): void {
-    const { name } = this.#state
-    if (name === 'refused' || name === 'closed') throw new ClientError('SWS_CLOSED')
-    if (name !== 'open') throw new ClientError('SWS_NOT_OPEN')
+    this.#checkGoingOn()
+    if (this.state.name !== 'open') throw new ClientError('SWS_NOT_OPEN')
     this.#socket?.send(bytes)
   }
 
@@ -133,7 +138,7 @@ export class Client<M extends Messages = AnyMessages> {
    */
   reconnect(): void {
     if (this.#closedHere) throw new ClientError('SWS_CLOSED')
-    if (this.#state.name === 'open' || this.#state.name === 'connecting') return
+    if (this.state.name === 'open' || this.state.name === 'connecting') return
     this.#failures = 0
     this.#renewed = this.#signedIn = false
     void this.#attempt()
@@ -146,18 +151,13 @@ export class Client<M extends Messages = AnyMessages> {
     const socket = this.#leave('SWS_CLOSED')
     const gone = socket && within(() => new Promise<void>((resolve) => (socket.onclose = () => resolve())), 2_000)
     socket?.close(code, reason)
-    if (this.#state.name !== 'closed') this.#end({ name: 'closed', code, reason: 'closed here' })
+    if (this.state.name !== 'closed') this.#end({ name: 'closed', code, reason: 'closed here' })
     await gone?.catch(() => {})
   }
 
   /** The same as `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
-  }
-
-  #set(state: ClientState): void {
-    this.#state = state
-    for (const watcher of [...this.#watchers]) callContained(watcher, state)
   }
 
   /** @returns whether nothing else has begun or ended since */
@@ -169,7 +169,7 @@ export class Client<M extends Messages = AnyMessages> {
 
   async #attempt(): Promise<void> {
     const isCurrent = this.#begin()
-    this.#set({ name: 'connecting' })
+    this.#told.set({ name: 'connecting' })
     const target = await this.#target()
     if (!isCurrent()) return
     if (target === undefined) this.#wait('credential failed')
@@ -212,6 +212,7 @@ export class Client<M extends Messages = AnyMessages> {
       else if (isCurrent()) this.#over(code, reason)
     }
     socket.onmessage = ({ data }) => {
+      this.#silence.heard()
       if (isCurrent()) this.#receive(data)
     }
     socket.onopen = () => {
@@ -219,6 +220,8 @@ export class Client<M extends Messages = AnyMessages> {
       isOpen = true
       clearTimeout(this.#timer)
       this.#openedAt = performance.now()
+      const ping = () => this.#ask('ping', {}, { timeout: this.#timeout }, (text) => socket.send(text))
+      this.#silence.watch(isCurrent, ping, () => this.#lose())
       void this.#join(socket, isCurrent)
     }
   }
@@ -238,10 +241,8 @@ export class Client<M extends Messages = AnyMessages> {
       this.#wait('join failed')
       return
     }
-    const queue = this.#queue
-    this.#queue = []
-    for (const { text } of queue) socket.send(text)
-    this.#set({ name: 'open' })
+    for (const text of this.#queue.take()) socket.send(text)
+    this.#told.set({ name: 'open' })
   }
 
   #receive(data: unknown): void {
@@ -253,19 +254,25 @@ export class Client<M extends Messages = AnyMessages> {
     const message = readMessage(data)
     if (message === undefined) return
     const { type } = message
+    if (type === 'request') {
+      const socket = this.#socket
+      void this.#answers.give(message, (text) => this.#socket === socket && socket?.send(text))
+      return
+    }
     if ((type === 'reply' || type === 'error') && this.#requests.answered(message)) return
-    if (type === 'expiring') void this.#renew()
+    if (type === 'expiring' && !this.#renewing) void this.#renew()
     if (type !== 'reply') this.#incoming.deliver(message)
   }
 
   /** With a token in band; a cookie is renewed by asking for it, and the server looks again before it ends the session. */
   async #renew(): Promise<void> {
     const isCurrent = this.#still()
-    const target = await this.#target()
-    const token = target?.credential?.token
-    if (token === undefined || !isCurrent()) return
+    this.#renewing = true
+    const token = (await this.#target())?.credential?.token
+    this.#renewing = false
     // Refused: the session ends when it was to end, and then the handshake says why.
-    await this.#ask('refresh', { token }, {}, (text) => this.#socket?.send(text)).catch(() => {})
+    if (token !== undefined && isCurrent())
+      await this.#ask('refresh', { token }, {}, (text) => this.#socket?.send(text)).catch(() => {})
   }
 
   #still(): () => boolean {
@@ -274,20 +281,21 @@ export class Client<M extends Messages = AnyMessages> {
   }
 
   #send(text: string, id: number | undefined): void {
-    const { name } = this.#state
-    if (name === 'open') this.#socket?.send(text)
-    else if (name === 'refused' || name === 'closed') throw new ClientError('SWS_CLOSED')
-    else if (this.#queue.length >= (this.#options.queue ?? 100)) throw new ClientError('SWS_NOT_OPEN')
-    else this.#queue.push({ text, id })
+    this.#checkGoingOn()
+    if (this.state.name === 'open') this.#socket?.send(text)
+    else this.#queue.push(text, id)
+  }
+
+  #checkGoingOn(): void {
+    const { name } = this.state
+    if (name === 'refused' || name === 'closed') throw new ClientError('SWS_CLOSED')
   }
 
   #ask(type: string, body: object, options: RequestOptions, send: (text: string, id: number) => void) {
     return this.#requests.open(
       options,
       (id) => send(JSON.stringify({ ...body, type, id }), id),
-      (id) => {
-        this.#queue = this.#queue.filter((waiting) => waiting.id !== id)
-      },
+      (id) => this.#queue.forget(id),
     ) as Promise<never>
   }
 
@@ -302,7 +310,7 @@ export class Client<M extends Messages = AnyMessages> {
       this.#failures = 0
       this.#renewed = this.#signedIn = false
     }
-    this.#requests.fail(code, new Set(this.#queue.map(({ id }) => id)))
+    this.#requests.fail(code, this.#queue.ids)
     return socket
   }
 
@@ -343,14 +351,14 @@ export class Client<M extends Messages = AnyMessages> {
     this.#begin()
     this.#retryAt = performance.now() + retryIn
     this.#timer = setTimeout(() => void this.#attempt(), retryIn)
-    this.#set({ name: 'waiting', reason, retryIn })
+    this.#told.set({ name: 'waiting', reason, retryIn })
   }
 
   #refuse(reason: HandshakeRefusalCode): void {
     const signIn = reason === 'SWS_UNAUTHENTICATED'
     this.#end({ name: 'refused', reason, signIn }, new ClientError(reason))
     const ask = this.#options.signIn
-    if (!signIn || ask === undefined || this.#signedIn || this.#state.name !== 'refused') return
+    if (!signIn || ask === undefined || this.#signedIn || this.state.name !== 'refused') return
     this.#signedIn = true
     const isCurrent = this.#still()
     // Somebody types a password: no deadline holds, and the state says all the time that nothing happens by itself.
@@ -365,11 +373,11 @@ export class Client<M extends Messages = AnyMessages> {
   /** Nothing more happens by itself. What waited is not sent later: it may be somebody else who signs in. */
   #end(state: ClientState, error?: ClientError): void {
     this.#begin()
-    this.#queue = []
+    this.#queue.take()
     this.#requests.fail(error?.code ?? 'SWS_CLOSED')
     this.#incoming.end(error)
     // Last: whoever is told may begin anew.
-    this.#set(state)
+    this.#told.set(state)
   }
 
   #hear(news: News): void {
@@ -381,9 +389,11 @@ export class Client<M extends Messages = AnyMessages> {
       const sooner = Math.max(0, this.#notBefore - now) + Math.random() * (this.#options.pause?.first ?? 1_000)
       if (news === 'moved') this.#failures = 0
       if (now + sooner < this.#retryAt) this.#waitFor(state.reason, Math.round(sooner))
-    } else if (news !== 'seen' && (state.name === 'open' || state.name === 'connecting')) {
-      this.#leave()?.close()
-      this.#wait('connection lost')
-    }
+    } else if (news !== 'seen' && (state.name === 'open' || state.name === 'connecting')) this.#lose()
+  }
+
+  #lose(): void {
+    this.#leave()?.close()
+    this.#wait('connection lost')
   }
 }

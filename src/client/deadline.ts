@@ -2,7 +2,7 @@
 export async function within<T>(work: () => T | PromiseLike<T>, limit: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const silence = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${limit} ms`)), limit)
+    timer = setTimeout(() => reject(new Error('too late')), limit)
   })
   try {
     // Behind a microtask, so that throwing and rejecting are one.

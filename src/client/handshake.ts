@@ -69,8 +69,7 @@ export async function askWhy(target: Target, limit: number): Promise<WhyAnswer |
 
 /** A proxy's page, or another server's, is no verdict. */
 export function readWhy(body: unknown): WhyAnswer | undefined {
-  if (typeof body !== 'object' || body === null) return undefined
-  const { code, reconnect, retryAfter }: Partial<Record<keyof WhyAnswer, unknown>> = body
+  const { code, reconnect, retryAfter }: Partial<Record<keyof WhyAnswer, unknown>> = Object(body)
   if ((code !== null && typeof code !== 'string') || typeof reconnect !== 'boolean') return undefined
   const hint = readHint(retryAfter)
   return { code: code as WhyAnswer['code'], reconnect, ...(hint !== undefined && { retryAfter: hint }) }

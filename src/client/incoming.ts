@@ -41,10 +41,14 @@ export function callContained<T>(listener: (value: T) => void, value: T): void {
   try {
     listener(value)
   } catch (error) {
-    queueMicrotask(() => {
-      throw error
-    })
+    report(error)
   }
+}
+
+export function report(error: unknown): void {
+  queueMicrotask(() => {
+    throw error
+  })
 }
 
 class Loop implements AsyncIterator<unknown, undefined> {
@@ -94,9 +98,7 @@ export function readMessage(data: unknown): Message | undefined {
   if (typeof data !== 'string') return undefined
   try {
     const message: unknown = JSON.parse(data)
-    return typeof message === 'object' && message !== null && 'type' in message && typeof message.type === 'string'
-      ? (message as Message)
-      : undefined
+    return typeof Object(message).type === 'string' ? (message as Message) : undefined
   } catch {
     return undefined
   }

@@ -6,6 +6,8 @@ export interface Messages {
   readonly sends: object
   /** Values that the listeners of the server return, by type of the message they answer. */
   readonly replies: object
+  /** Values that this client answers when the server asks it, by type of the message. */
+  readonly answers?: object
 }
 
 /** Anything with a type. */
@@ -22,6 +24,8 @@ export interface AnyMessages {
   readonly sends: Readonly<Record<string, Typed & Readonly<Record<string, unknown>>>>
   /** Anything. */
   readonly replies: Readonly<Record<string, unknown>>
+  /** Anything. */
+  readonly answers: Readonly<Record<string, unknown>>
 }
 
 /** Messages that every server sends, whatever its routes declare. */
@@ -49,3 +53,11 @@ export type IncomingType<M extends Messages> = (keyof M['sends'] | keyof Protoco
 
 /** The members of a message besides its type; of a union, of each of its parts. */
 export type BodyOf<Message> = Message extends unknown ? Omit<Message, 'type'> : never
+
+/** Types of the messages that the server may ask. */
+export type AskedType<M extends Messages> = keyof NonNullable<M['answers']> & keyof M['sends'] & string
+
+/** Makes the answer to messages of one type. */
+export type Giver<M extends Messages, Type extends AskedType<M>> = (
+  message: M['sends'][Type],
+) => NonNullable<M['answers']>[Type] | Promise<NonNullable<M['answers']>[Type]>

@@ -5,6 +5,8 @@ import type { AnyMessages, BodyOf, Messages, Outgoing } from './messages.ts'
 import type { PauseOptions } from './pause.ts'
 import type { RequestOptions } from './requests.ts'
 
+export type { AfterClose, Credential, PauseOptions, RequestOptions }
+
 /** Options of `connect`. */
 export interface ConnectOptions<M extends Messages = AnyMessages> {
   /**
@@ -31,6 +33,11 @@ export interface ConnectOptions<M extends Messages = AnyMessages> {
   readonly queue?: number
   /** The pauses between attempts. Default from nothing to 1,000 ms, doubling up to 30,000. */
   readonly pause?: PauseOptions
+  /**
+   * After so many ms without a frame the server is asked whether it is there, and without an answer within `timeout` the connection is
+   * given up. 0: never, for a server that takes frames of any kind. Default 30,000.
+   */
+  readonly silence?: number
   /** How long a credential, a handshake, a question or `join` may each take, in ms. Default 10,000. */
   readonly timeout?: number
   /** The meaning of close codes of the application's own. Default none: the client does not come back after a code it does not know. */

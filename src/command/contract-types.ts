@@ -14,6 +14,7 @@ interface Channel {
   readonly receives: Map<string, string> | undefined
   readonly sends: Map<string, string> | undefined
   readonly replies: Map<string, string>
+  readonly answers: Map<string, string>
 }
 
 /** Members of a message that are the protocol's, and no part of its type. */
@@ -52,7 +53,7 @@ class TypesOf {
     const found: Channel = {
       name: this.#names.of(key),
       address: String(channel.get('address') ?? key),
-      ...{ receives: new Map(), sends: new Map(), replies: new Map() },
+      ...{ receives: new Map(), sends: new Map(), replies: new Map(), answers: new Map() },
     }
     const undeclared = { receives: false, sends: false }
     for (const operation of partOf(this.#document.root.get('operations')).values()) {
@@ -63,6 +64,7 @@ class TypesOf {
         const message = this.#document.resolved(each)
         const type = this.#typeNameOf(message)
         if (type === undefined) undeclared[list] ||= isJson(message)
+        else if (type === 'request') this.#addAnswer(message, part, found.answers)
         else if (!answerTypes.has(type) && type !== 'refresh') {
           found[list]?.set(type, this.#messageType(type, message, list === 'receives'))
           if (list === 'receives') found.replies.set(type, this.#replyType(part))
@@ -90,6 +92,13 @@ class TypesOf {
     const tagged = alone(`{ readonly type: ${literal(type)} }`)
     const written = typeOf(body, (pointer) => this.#reference(pointer), '    ')
     return intersectionOf([tagged, written]).text
+  }
+
+  #addAnswer(request: Part, operation: Part, answers: Map<string, string>): void {
+    const properties = partOf(this.#document.resolved(request.get('payload')).get('properties'))
+    const asked = partOf(this.#document.resolved(properties.get('message')).get('properties'))
+    const type = partOf(asked.get('type')).get('const')
+    if (typeof type === 'string') answers.set(type, this.#replyType(operation))
   }
 
   #replyType(operation: Part): string {
@@ -146,7 +155,7 @@ function withoutEnvelope(schema: unknown, names: ReadonlySet<string>, depth = 0)
 
 const undeclared = 'Readonly<Record<string, { readonly type: string } & Readonly<Record<string, unknown>>>>'
 
-function channelText({ name, address, receives, sends, replies }: Channel): string {
+function channelText({ name, address, receives, sends, replies, answers }: Channel): string {
   const members = (types: ReadonlyMap<string, string>) =>
     types.size === 0
       ? '{}'
@@ -157,6 +166,7 @@ function channelText({ name, address, receives, sends, replies }: Channel): stri
     `  readonly receives: ${receives === undefined ? undeclared : members(receives)}\n`,
     `  readonly sends: ${sends === undefined ? undeclared : members(sends)}\n`,
     `  readonly replies: ${receives === undefined ? 'Readonly<Record<string, unknown>>' : members(replies)}\n`,
+    `  readonly answers: ${members(answers)}\n`,
     '}\n',
   ].join('')
 }

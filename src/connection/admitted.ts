@@ -1,4 +1,5 @@
 import type { Places } from '../capacity/places.ts'
+import type { AnswerSchema } from '../inbound/answer.ts'
 import type { InboundPolicy } from '../inbound/inbound.ts'
 import type { EncodeMode, OutboundPolicy } from '../outbound/outbound.ts'
 import type { Underway } from '../outbound/underway.ts'
@@ -9,9 +10,10 @@ import type { TraceLink } from '../telemetry/traces.ts'
 import type { ListenerLimits } from './dispatch.ts'
 import type { InboxBounds } from './inbox.ts'
 import type { LifeLimits } from './life.ts'
+import type { RequestLimits } from './requests.ts'
 
 /** The `limits` on the life of one socket. */
-export interface ConnectionLimits extends LifeLimits, InboxBounds, ListenerLimits {
+export interface ConnectionLimits extends LifeLimits, InboxBounds, ListenerLimits, RequestLimits {
   /**
    * The whole handshake, look-ups included, from its last header on, in ms. Then it is refused with 503. Default
    * 10,000.
@@ -37,6 +39,8 @@ export interface SocketPolicy {
   /** Members of the answer that carry a listener's return value. @throws SecureWsError when it is not as declared */
   readonly reply: (type: string, value: unknown) => object | Underway<object>
   readonly outbound: OutboundPolicy
+  /** Of the types that a client may be asked: the schema of its answer. */
+  readonly answers: ReadonlyMap<string, AnswerSchema>
   readonly encode: EncodeMode
   readonly limits: ConnectionLimits
   /** What happens when a client reads too slowly: 1013, or the message is dropped and the socket stays. */

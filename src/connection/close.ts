@@ -1,4 +1,4 @@
-import { CloseCode, closeReasons } from '../errors.ts'
+import { CloseCode, closeReasons, SecureWsError } from '../errors.ts'
 
 /** RFC 6455 section 5.5: a control frame carries at most 125 bytes; a close frame spends two of them on its code. */
 export const controlBytes = 125
@@ -38,4 +38,8 @@ export function isSendableCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false
   if (code >= 3000 && code <= 4999) return true
   return code >= 1000 && code <= 1014 && code !== 1004 && code !== noCode && code !== 1006
+}
+
+export function closedError(): SecureWsError {
+  return new SecureWsError('SWS_CLOSED', 'This socket is closing or closed: nothing is sent on it any more.')
 }

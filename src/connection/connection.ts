@@ -22,6 +22,8 @@ export class Connection extends ReceivingSocket {
   #phase: Phase = opening
   /** The next visit of the sweep that has something to look at. */
   #nextRound = 0
+  /** Something has just begun, or is about to have had its time: the sweep comes more often. */
+  #isWatched = false
   /** Only where the session has an end. */
   #notice: ExpiryNotice | undefined
 
@@ -107,11 +109,30 @@ export class Connection extends ReceivingSocket {
     this.answer({ type: 'left', room })
   }
 
+  begun(): void {
+    if (this.#isWatched) return
+    this.#isWatched = true
+    this.#nextRound = 0
+    this.surroundings.sweep.watch(this)
+  }
+
+  /** Soon: a listener is waited for. */
+  protected override waitsForListener(): void {
+    this.#nextRound = 0
+  }
+
+  #rest(): void {
+    if (!this.#isWatched) return
+    this.#isWatched = false
+    this.surroundings.sweep.rest(this)
+  }
+
   sweep(tick: Tick): void {
     if (tick.round < this.#nextRound) return
     this.#life ??= new Life(this)
     const { limits } = this.admitted.policy
     if (this.ended) {
+      this.#rest()
       // ws starts its closing clock with a close frame of ours. After the peer's FIN there is none: a peer that says it has
       // finished, and reads nothing, would keep the socket and its place for ever.
       if (!this.#life.outstayed(limits.writeTimeout, tick)) return
@@ -131,6 +152,9 @@ export class Connection extends ReceivingSocket {
     this.rights.sweep(tick.uptime)
     this.visitListeners(tick)
     this.#carryOut(checkLifetime(open, limits.lifetime) ?? this.#life.verdict(this.wire, limits, tick))
+    // In between, a look now and then is enough.
+    if (this.#life.left(limits, tick) <= tick.every) this.begun()
+    else this.#rest()
     if (!this.ended) this.#nextRound = tick.round + Math.floor(this.#quiet(open, tick, this.#life) / tick.every)
   }
 
@@ -141,7 +165,7 @@ export class Connection extends ReceivingSocket {
     const untilLate = this.listening.late ? Number.POSITIVE_INFINITY : limits.handshake - open
     const untilTold = this.#notice?.quiet(this.now()) ?? Number.POSITIVE_INFINITY
     const ofSession = Math.min(untilTold, this.rights.quiet(tick.uptime))
-    const ofTime = Math.min(untilLate, limits.lifetime - open, limits.listener / 3, life.quiet(limits, tick))
+    const ofTime = Math.min(untilLate, limits.lifetime - open, life.quiet(limits, tick))
     return Math.max(0, Math.min(ofSession, ofTime))
   }
 

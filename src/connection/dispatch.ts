@@ -97,11 +97,6 @@ export class Dispatch {
     })
   }
 
-  /** Listeners are waited for. */
-  get waits(): boolean {
-    return this.#call !== undefined
-  }
-
   sweep({ served }: Pick<Tick, 'served'>): void {
     const call = this.#call
     if (call === undefined) return

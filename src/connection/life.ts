@@ -2,8 +2,8 @@ import { CloseCode } from '../errors.ts'
 import type { Tick } from './sweep.ts'
 
 /**
- * The `limits` on silence and slowness, by the one timer of the server. It may be late by one of its rounds, and by a third of what is
- * allowed where it has to look whether something has begun.
+ * The `limits` on silence and slowness, by the one timer of the server, a second or less apart. `partialMessage` and `writeTimeout` are
+ * late by a quarter of a second or less, the others by two rounds.
  */
 export interface LifeLimits {
   /**
@@ -123,14 +123,21 @@ export class Life {
   }
 
   /**
-   * How long nothing has to be looked at, in ms, after a verdict: until something is due. Half a message and bytes that wait are
-   * only seen by looking; while they, or a pong, are awaited, every visit counts.
+   * How long nothing has to be looked at, in ms, after a verdict: until something is due. Of half a message, and of bytes that
+   * wait, the port tells; while they, or a pong, are awaited, every visit counts.
    */
   quiet(limits: LifeLimits, { served }: Pick<Tick, 'served'>): number {
     if (this.#awaitedPong !== undefined || this.#partialSince !== undefined || this.#mark !== undefined) return 0
     const untilPing = (this.#pingedAt ?? served) + limits.heartbeat.every - served
     const untilIdle = (this.#activeAt ?? served) + limits.idle - served
-    return Math.min(untilPing, untilIdle, limits.partialMessage / 3, limits.writeTimeout / 3)
+    return Math.min(untilPing, untilIdle)
+  }
+
+  /** How long until half a message, or what waits for the client, has had its time, in ms. */
+  left(limits: LifeLimits, { served }: Pick<Tick, 'served'>): number {
+    const ofMessage = (this.#partialSince ?? Number.POSITIVE_INFINITY) + limits.partialMessage
+    const ofWriting = (this.#mark?.at ?? Number.POSITIVE_INFINITY) + limits.writeTimeout
+    return Math.min(ofMessage, ofWriting) - served
   }
 
   /** After the end has begun: whether the peer has had its time. It has it once more for whatever is done then. */

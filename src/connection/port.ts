@@ -38,8 +38,10 @@ export interface SendOptions extends FrameOptions {
  */
 export type Block = 'opening' | 'queue' | 'application'
 
-/** A listener that must hear that its socket was closed behind its back. */
+/** The connection, as its port tells it what nobody asks for. */
 export interface PortOwner {
+  /** Half a message waits for its other half, or bytes that the kernel has not taken, since just now or longer. */
+  begun(): void
   /** Shuts the way in and the way out. */
   gate(code: number): void
 }
@@ -49,7 +51,7 @@ export interface PortOwner {
  * other, without a server.
  */
 export interface Port extends Progress {
-  /** Told of a close frame that did not come through the connection: ws's own `close`, called on a socket of ours. */
+  /** Told of what begins, and of a close frame that did not come through it: ws's own `close`, called on a socket of ours. */
   owner: PortOwner | undefined
   readonly open: boolean
   /** The client is behind: the kernel has not taken all that it was given. */

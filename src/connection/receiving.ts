@@ -1,6 +1,5 @@
 import type { EventEmitter } from 'node:events'
 import { CloseCode } from '../errors.ts'
-import type { Sender } from '../inbound/cleaning.ts'
 import {
   admitFrame,
   countControlFrame,
@@ -9,8 +8,11 @@ import {
   type InboundSocket,
   type InboundState,
   noteRefusal,
+  pingType,
+  readPing,
   receive,
   refreshType,
+  refused,
   withId,
 } from '../inbound/inbound.ts'
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
@@ -19,21 +21,28 @@ import { underway } from '../outbound/underway.ts'
 import type { WatchedMessage } from '../telemetry/observer.ts'
 import { isThenable } from '../thenable.ts'
 import type { Admitted, SocketPolicy } from './admitted.ts'
+import { takeAnswer } from './answered.ts'
 import { Dispatch, type Outcome } from './dispatch.ts'
+import { type Answer, idOf } from './envelope.ts'
 import { type Frame, Inbox } from './inbox.ts'
 import { emitContained } from './listeners.ts'
 import { Listening } from './listening.ts'
+import { MessageSender } from './message-sender.ts'
 import type { Port } from './port.ts'
 import { typeOfRefusal } from './report.ts'
+import type { Requests } from './requests.ts'
 import { SendingSocket } from './sending.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
+import { labelOf } from './watched.ts'
 
 /** The way in of one socket: serial, and shut for good with the end, however many frames are still in flight. */
 export abstract class ReceivingSocket extends SendingSocket implements InboundSocket {
   /** Whose listeners are called. */
   readonly socket: EventEmitter
   readonly listening = new Listening()
+  /** What this client was asked, from the first request on. */
+  requests: Requests | undefined
   /** Messages that came, whole. */
   received = 0
   // Made by the first frame: most sockets are idle, and many never say anything.
@@ -76,11 +85,22 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
     const now = this.uptime()
     const tooFast = admitFrame(bytes.length, this.#isRaw(isBinary), this, now)
     if (tooFast !== undefined) this.#refuse(withId(tooFast, bytes, isBinary, this.policy))
-    else if (this.#inbox !== undefined) this.#keep({ bytes, isBinary }, this.#inbox)
-    else {
+    else if (this.requests !== undefined && !isBinary && this.#isAnswer(bytes, this.requests, now)) return
+    else if (this.#inbox !== undefined) {
+      // A listener at work does not make a server that is not there.
+      const ping = isBinary ? undefined : readPing(bytes, this.policy)
+      if (ping === undefined) this.#keep({ bytes, isBinary }, this.#inbox)
+      else this.#pong(ping)
+    } else {
       const waiting = this.#take(bytes, isBinary, now)
       if (waiting !== undefined) void this.#takeRest(waiting)
     }
+  }
+
+  #isAnswer(bytes: Buffer, requests: Requests, now: number): boolean {
+    return takeAnswer(requests, bytes, this, (refusal) => {
+      if (refusal !== undefined && !this.ended) this.#refuse(refused(refusal, this, now, refusal))
+    })
   }
 
   #keep(frame: Frame, inbox: Inbox): void {
@@ -98,6 +118,7 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
   async #takeRest(first: Promise<void>): Promise<void> {
     const inbox = new Inbox(this.admitted.policy.limits)
     this.#inbox = inbox
+    this.waitsForListener()
     let waiting: void | Promise<void> = first
     for (;;) {
       try {
@@ -132,6 +153,7 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
   /** Nothing that waits is delivered any more, and reading goes on: the other side's close frame is still to come. */
   protected stopReceiving(): void {
     this.#inbox?.clear()
+    this.requests?.end()
     this.listening.wake()
     this.wire.unblock('opening')
     this.wire.unblock('queue')
@@ -146,9 +168,12 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
     if (refusal !== undefined) this.#carryOut(refusal)
   }
 
-  /** Listeners are waited for. */
+  /** Told when a message begins to be waited for. */
+  protected abstract waitsForListener(): void
+
+  /** A message is waited for, be it for its check or its listeners: one may begin to wait where another was given up. */
   protected get waits(): boolean {
-    return this.#dispatch?.waits === true
+    return this.#inbox !== undefined
   }
 
   /** A listener that does not settle must not mute its socket. */
@@ -246,7 +271,16 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
     if (verdict.kind === 'refuse') return this.#refuse(verdict)
     if (verdict.kind === 'deliver-binary') return this.#call('binary', [verdict.bytes, verdict.mime], undefined)
     if (verdict.type === refreshType) return this.#refresh(verdict)
+    if (verdict.type === pingType) return this.#pong(verdict)
     return this.#call(verdict.type, [verdict.message], verdict)
+  }
+
+  /** Neither the question nor the answer keeps a socket from being idle. */
+  #pong({ id }: { readonly id?: string | number | undefined }): void {
+    this.received--
+    if (id === undefined) return
+    this.sent--
+    this.answer({ type: 'reply', id })
   }
 
   async #refresh(verdict: DeliveredMessage): Promise<void> {
@@ -352,45 +386,6 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
   }
 }
 
-/** The sender of one message. What is sent because of it is refused once, however many documents that are too dear it holds. */
-class MessageSender implements Sender {
-  readonly #socket: ReceivingSocket
-  #isRefused = false
-
-  constructor(socket: ReceivingSocket) {
-    this.#socket = socket
-  }
-
-  get name(): string {
-    return this.#socket.sender
-  }
-
-  outputRefused(): void {
-    if (this.#isRefused) return
-    this.#isRefused = true
-    this.#socket.tooDear()
-  }
-}
-
 function takeLate(socket: ReceivingSocket, frame: Frame): void | Promise<void> {
   return socket.takeLate(frame)
-}
-
-interface Answer {
-  readonly type: 'reply' | 'error'
-  readonly id?: string | number
-  readonly code?: string
-  readonly value?: unknown
-}
-
-/** A name for what came, of which there are a few: what is not declared is a client's own text. */
-function labelOf(verdict: InboundVerdict, types: ReadonlySet<string> | undefined): string {
-  if (verdict.kind === 'deliver') return verdict.type
-  if (verdict.kind === 'deliver-binary') return 'binary'
-  const { messageType } = verdict
-  return messageType !== undefined && types?.has(messageType) === true ? messageType : 'other'
-}
-
-function idOf(message: { readonly id?: string | number } | undefined): { readonly id?: string | number } {
-  return message?.id === undefined ? {} : { id: message.id }
 }

@@ -7,6 +7,7 @@ import { typeLabel } from '../outbound/type-label.ts'
 import { type Underway, underway } from '../outbound/underway.ts'
 import { isThenable } from '../thenable.ts'
 import type { Admitted } from './admitted.ts'
+import { closedError } from './close.ts'
 import { HeldSocket } from './held-socket.ts'
 import { containedCallback } from './listeners.ts'
 import { isLast, Outbox, Waiting } from './outbox.ts'
@@ -346,10 +347,6 @@ function bytesOf(content: Outgoing | SharedFrame): number {
   if (typeof payload !== 'string') return payload.byteLength
   // Text for many is made into its frame once, here or by the first who writes it; text for one is only measured.
   return content instanceof SharedFrame ? content.bytes.length : Buffer.byteLength(payload)
-}
-
-function closedError(): SecureWsError {
-  return new SecureWsError('SWS_CLOSED', 'This socket is closing or closed: nothing is sent on it any more.')
 }
 
 /** Nobody waits for it any more, and a rejection that nobody hears ends the process. */

@@ -1,3 +1,4 @@
+import type { InboundVerdict } from '../inbound/verdict.ts'
 import { viewOf } from '../outbound/bytes.ts'
 import type { Outgoing } from '../outbound/outbound.ts'
 import type { SharedFrame } from '../outbound/shared-frame.ts'
@@ -30,6 +31,14 @@ export function watchSent(sender: Sender, content: Content | Promise<Content | u
 /** The type of an answer or a notice of ours. */
 export function ownLabel(message: object): string {
   return 'type' in message && typeof message.type === 'string' ? message.type : 'other'
+}
+
+/** A name for what came, of which there are a few: what is not declared is a client's own text. */
+export function labelOf(verdict: InboundVerdict, types: ReadonlySet<string> | undefined): string {
+  if (verdict.kind === 'deliver') return verdict.type
+  if (verdict.kind === 'deliver-binary') return 'binary'
+  const { messageType } = verdict
+  return messageType !== undefined && types?.has(messageType) === true ? messageType : 'other'
 }
 
 function bytesOf({ payload }: Content): number {

@@ -1,4 +1,5 @@
 import { messageRefusals } from '../errors.ts'
+import { declinedCodes } from '../inbound/answer.ts'
 import type { PlainSchema } from '../schema/plain-schema.ts'
 import { type Envelope, enveloped } from './envelope.ts'
 import { addressOf, Keys } from './keys.ts'
@@ -57,6 +58,8 @@ export interface ContractRoute {
   readonly binary: readonly string[] | undefined
   readonly receives: ReadonlyMap<string, ContractRule> | undefined
   readonly sends: ReadonlyMap<string, PlainSchema> | undefined
+  /** Of the types that the server may ask a client: what the client answers. */
+  readonly answers: ReadonlyMap<string, PlainSchema>
   /** Those that a client can run into by what it does on one socket. */
   readonly limits: object
 }
@@ -138,7 +141,7 @@ function describeRoute(route: ContractRoute, draft: Draft): void {
     draft.operations.set(draft.keys.operations.of(`${channel}.${name}`), { ...operation, ...more })
   }
 
-  const { receives, sends, binary } = route
+  const { receives, sends, answers, binary } = route
   const errors = receives === undefined ? [] : [add('error', errorMessage())]
   for (const [type, rule] of receives ?? []) {
     const received = add(`receive.${type}`, receivedMessage(type, rule, bodyAt(channel, `receive.${type}`, draft)))
@@ -149,8 +152,15 @@ function describeRoute(route: ContractRoute, draft: Draft): void {
     operate('receive', [received], received.key, { reply: { channel: channelRef, messages: refs([reply, ...errors]) } })
   }
   for (const [type, schema] of sends ?? []) {
-    const sent = add(`send.${type}`, sentMessage(type, schema, bodyAt(channel, `send.${type}`, draft)))
+    const message = sentMessage(type, schema, bodyAt(channel, `send.${type}`, draft))
+    const sent = add(`send.${type}`, message)
     operate('send', [sent], sent.key)
+    const answer = answers.get(type)
+    if (answer === undefined) continue
+    const asked = add(`send.request.${type}`, requestMessage(type, message.payload))
+    const answered = answerMessage(type, answer, bodyAt(channel, `receive.reply.${type}`, draft))
+    const reply = [add(`receive.reply.${type}`, answered), add(`receive.error.${type}`, declinedMessage(type))]
+    operate('send', [asked], asked.key, { reply: { channel: channelRef, messages: refs(reply) } })
   }
   for (const mediaType of binary ?? []) {
     const frame = add(`receive.binary.${mediaType}`, frameMessage(mediaType))
@@ -229,13 +239,42 @@ function receivedMessage(type: string, rule: ContractRule, at: BodyAt): object {
   }
 }
 
-function sentMessage(type: string, schema: PlainSchema, at: BodyAt): object {
+function sentMessage(type: string, schema: PlainSchema, at: BodyAt): object & { readonly payload: object } {
   const { body, base } = at(schema)
   return {
     ...named(type, schema),
     payload: enveloped(body, base, { properties: { type: { const: type } }, required: ['type'] }),
   }
 }
+
+function requestMessage(type: string, message: object): object {
+  return {
+    ...ours('request', `Asks the client: ${type}.`, { id: countedId, message }),
+    correlationId: { location: '$message.payload#/id' },
+    'x-secure-ws': { asks: type },
+  }
+}
+
+function answerMessage(type: string, schema: PlainSchema, at: BodyAt): object {
+  const { body, base } = at(schema)
+  return {
+    ...ours('reply', `The client's answer to ${type}.`, {
+      id: countedId,
+      value: hasReference(schema) ? { $ref: base } : body,
+    }),
+    correlationId: { location: '$message.payload#/id' },
+    'x-secure-ws': { replyTo: type },
+  }
+}
+
+function declinedMessage(type: string): object {
+  return ours('error', `The client does not answer ${type}: nobody does there, or whoever does has failed.`, {
+    id: countedId,
+    code: { enum: [...declinedCodes] },
+  })
+}
+
+const countedId = { type: 'integer', minimum: 1 }
 
 function replyMessage(type: string, { reply }: ContractRule, declared: boolean, at: BodyAt): object {
   const body = reply === undefined ? undefined : at(reply)

@@ -4,6 +4,7 @@ import { type CloseCode, closeReasons, handshakeRefusals, type MessageRefusalCod
 /** The part of the protocol that is the same on every route, and has no place of its own in AsyncAPI. */
 export const ofEveryRoute = {
   why: 'A GET of the address with the header `secure-ws: why` answers why a handshake fails.',
+  ping: 'On a channel that takes messages, `{ "type": "ping", "id": ... }` is answered with a reply that has no value.',
   handshakeRefusals: Object.fromEntries(Object.entries(handshakeRefusals).map(([code, { status }]) => [code, status])),
   closeCodes: Object.fromEntries(
     Object.entries(afterClose).map(([code, then]) => [code, { reason: closeReasons[Number(code) as CloseCode], then }]),

@@ -1,4 +1,5 @@
 import { badOption, CloseCode } from '../errors.ts'
+import { answerTypes } from '../schema/message-type.ts'
 import type { Session } from '../session/session.ts'
 import type { Observer } from '../telemetry/observer.ts'
 import { isThenable } from '../thenable.ts'
@@ -9,18 +10,19 @@ import { compileBinary, readBinary } from './binary.ts'
 import type { SanitizeHtml, Sender, Senders } from './cleaning.ts'
 import { sanitizeMessage } from './cleaning.ts'
 import { refuseStaleSession } from './fresh-auth.ts'
+import type { ParsedMessage } from './parse.ts'
 import { parseMessage, readText } from './parse.ts'
 import type { Rate } from './rate.ts'
 import { compilePerMinute, compileRate } from './rate.ts'
 import type { CompiledRule, ReceiveRule } from './receive-rule.ts'
-import { compileRules, explainRule, refreshRule, refreshType } from './receive-rule.ts'
+import { compileRules, explainRule, pingRule, pingType, refreshRule, refreshType } from './receive-rule.ts'
 import type { ReplayGuard } from './replay.ts'
 import { createReplayGuard, refuseReplay } from './replay.ts'
 import type { InboundVerdict, Refusal, RefusedMessage } from './verdict.ts'
-import { refuse } from './verdict.ts'
+import { broken, refuse } from './verdict.ts'
 
 export type { InboundState, ReceiveRule, Senders }
-export { createInboundState, noteRefusal, refreshType }
+export { createInboundState, noteRefusal, pingType, refreshType }
 
 /** The `limits` on the messages of one socket. */
 export interface InboundLimits {
@@ -100,7 +102,9 @@ export function compileInbound(options: InboundOptions): InboundPolicy {
   const { receives, limits, path, sanitizeHtml, senders = nobody, replayGuard = createReplayGuard() } = options
   const rules = receives === undefined ? undefined : compileRules(receives, `${path}.receives`)
   if (rules !== undefined && options.refreshable === true) rules.set(refreshType, refreshRule())
-  const types = rules && new Map(Array.from(rules, ([type, rule]) => [type, { rule, steps: stepsOf(rule) }]))
+  // The same on every route that takes messages, and so in no description of one.
+  const all = rules && [...rules.values(), pingRule()]
+  const types = all && new Map(all.map((rule) => [rule.type, { rule, steps: stepsOf(rule) }]))
   const binary = compileBinary(options.binary, `${path}.binary`)
   const { messageDepth: depth } = limits
   if (!Number.isSafeInteger(depth) || depth < 1 || depth > 1000) {
@@ -192,7 +196,10 @@ function receiveText(frame: Buffer, socket: InboundSocket, now: number): Inbound
   const { type, id, body } = parsed
   const declared = types.get(type)
   if (declared === undefined) {
-    return refused(refuse('SWS_UNKNOWN_TYPE', 'not a type this route receives'), socket, now, { id, messageType: type })
+    return refused(refuse('SWS_UNKNOWN_TYPE', 'not a type this route receives'), socket, now, {
+      id: ownId(type, id),
+      messageType: type,
+    })
   }
   const { rule, steps } = declared
   return walk({ rule, id, body, message: withoutEnvelope(body, rule), socket, now }, steps, 0)
@@ -223,11 +230,6 @@ function taken(step: Step | undefined, arrival: Arrival): ReturnType<Step> {
   } catch (cause) {
     return broken(cause)
   }
-}
-
-/** A check of ours that failed where none should: lets nothing through, and counts among the faults of the socket. */
-function broken(cause: unknown): Refusal {
-  return { ...refuse('SWS_INTERNAL', 'a check threw'), cause, isFault: true }
 }
 
 function refuseUsedNonce({ body, socket, now: uptime }: Arrival, window: number): ReturnType<Step> {
@@ -290,7 +292,8 @@ export function withId(
   try {
     const text = readText(frame)
     const parsed = typeof text === 'string' ? parseMessage(text, depth) : text
-    return 'code' in parsed || parsed.id === undefined ? refusal : { ...refusal, id: parsed.id }
+    const id = 'code' in parsed ? undefined : ownId(parsed.type, parsed.id)
+    return id === undefined ? refusal : { ...refusal, id }
   } catch {
     return refusal
   }
@@ -305,11 +308,32 @@ export function countControlFrame(policy: InboundPolicy, state: InboundState, no
   return tooFast && refused(tooFast, { policy, state }, now)
 }
 
+/** The id of an answer is one of ours: told back, it would seem to be that of a message of the client's. */
+function ownId(type: string, id: string | number | undefined): string | number | undefined {
+  return answerTypes.has(type) ? undefined : id
+}
+
+/** A ping in a frame, for whoever has no time to wait its turn; `undefined` for anything else, and whatever is wrong with it. */
+export function readPing(
+  frame: Buffer,
+  { types, depth }: Pick<InboundPolicy, 'types' | 'depth'>,
+): ParsedMessage | undefined {
+  if (types === undefined || frame.length > longestPing || !frame.includes('"ping"')) return undefined
+  const text = readText(frame)
+  const parsed = typeof text === 'string' ? parseMessage(text, depth) : text
+  if ('code' in parsed || parsed.type !== pingType) return undefined
+  return Object.keys(parsed.body).every((name) => name === 'type' || name === 'id') ? parsed : undefined
+}
+
+/** With the longest id. */
+const longestPing = 128
+
 function turnedAway(refusal: Refusal, { rule, id, socket, now }: Arrival): RefusedMessage {
   return refused(refusal, socket, now, { id, messageType: rule.type })
 }
 
-function refused(
+/** A refusal as the socket carries it out: counted, unless it is ours, and with the end of the socket where it is one too many. */
+export function refused(
   refusal: Refusal,
   { policy, state }: Pick<InboundSocket, 'policy' | 'state'>,
   now: number,

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { CloseCode } from '../errors.ts'
+import { areNamesAsWritten, endOfString } from '../json-text.ts'
 import type { Refusal } from './verdict.ts'
 import { refuse } from './verdict.ts'
 
@@ -72,7 +73,6 @@ function readEnvelope(body: Record<string, unknown>): ParsedMessage | Refusal {
 const quote = 0x22
 const colon = 0x3a
 const openBracket = 0x5b
-const backslash = 0x5c
 const closeBracket = 0x5d
 const openBrace = 0x7b
 const closeBrace = 0x7d
@@ -98,46 +98,6 @@ function countMembers(text: string, depth: number): number | undefined {
     } else if (unit === closeBrace || unit === closeBracket) open--
   }
   return members
-}
-
-/** Where the string that starts at `from` ends; -1 if it does not. Linear: each run of backslashes is counted once. */
-function endOfString(text: string, from: number): number {
-  let end = text.indexOf('"', from + 1)
-  while (end > 0) {
-    let before = end - 1
-    while (text.charCodeAt(before) === backslash) before--
-    if ((end - before) % 2 === 1) return end
-    end = text.indexOf('"', end + 1)
-  }
-  return -1
-}
-
-/**
- * Whether the names of all members are those of the text. V8 of Node 24 and 26 (nodejs/node issue 63785) takes a name with an escape
- * for one that it has read before, when that is how the escape begins: after `{"h":[],"\\":0}` it reads `{"h":1,"\"":2}` as
- * `{"h":1,"\\":2}`. Such a name always has a backslash, so others are not looked at. A string by itself is read as it is written.
- */
-function areNamesAsWritten(text: string, value: object): boolean {
-  const written: string[] = []
-  for (let at = text.indexOf('"'); at >= 0; ) {
-    const end = endOfString(text, at)
-    const next = text.indexOf('"', end + 1)
-    // Between two strings there are at most a number, brackets, a comma and white space, or the colon of a name.
-    if (/^\s*:/.test(text.slice(end + 1, next < 0 ? undefined : next)))
-      written.push(JSON.parse(text.slice(at, end + 1)))
-    at = next
-  }
-  const read: string[] = []
-  collectNames(value, read)
-  read.sort()
-  return written.sort().every((name, index) => name === read[index])
-}
-
-function collectNames(value: object, names: string[]): void {
-  if (!Array.isArray(value)) for (const name of Object.keys(value)) names.push(name)
-  for (const member of Object.values(value)) {
-    if (typeof member === 'object' && member !== null) collectNames(member, names)
-  }
 }
 
 interface Census {

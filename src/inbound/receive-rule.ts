@@ -59,6 +59,15 @@ export function compileRules(receives: unknown, path: string): Map<string, Compi
 /** The message that carries a new token for the session that is open: `{ type: 'refresh', token }`. */
 export const refreshType = 'refresh'
 
+/** The message of a client that asks whether the server is there: browsers see no pings. */
+export const pingType = 'ping'
+
+export function pingRule(): CompiledRule {
+  const schema = compileSchema({ type: 'object' }, ['type', 'id'], pingType)
+  const none = { authorize: undefined, pace: undefined, replayWindow: undefined, freshAuth: undefined }
+  return { type: pingType, schema, ...none }
+}
+
 /** As strict as every other: one token, no larger than a header line could be. */
 export function refreshRule(): CompiledRule {
   const token = { type: 'string', minLength: 1, maxLength: 16_384 }

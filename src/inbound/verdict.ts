@@ -56,3 +56,8 @@ export interface Refusal {
 export function refuse(code: Refusal['code'], reason: string, close?: CloseCode): Refusal {
   return close === undefined ? { code, reason } : { code, reason, close }
 }
+
+/** A check of ours that failed where none should: lets nothing through, and counts among the faults of the socket. */
+export function broken(cause: unknown): Refusal {
+  return { ...refuse('SWS_INTERNAL', 'a check threw'), cause, isFault: true }
+}

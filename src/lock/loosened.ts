@@ -25,7 +25,8 @@ const limits = members({
   ...{ handshake: noMore, connections: noMore, connectionsPerAddress: noMore, connectionsPerSession: noMore },
   ...{ connectionsPerUser: noMore, handshakesPerMinutePerAddress: noMore, refusedPerMinutePerAddress: noMore },
   ...{ messageBytes: noMore, messageDepth: noMore, messages: rate, bytes: rate, inboundQueue: noMore },
-  ...{ listener: noMore, refusals: members({ perMinute: noMore }), roomsPerSocket: noMore, outboundBytes: noMore },
+  ...{ listener: noMore, refusals: members({ perMinute: noMore }), requests: noMore, roomsPerSocket: noMore },
+  outboundBytes: noMore,
   ...{ memoryBytes: noMore, writeTimeout: noMore, partialMessage: noMore, idle: noMore, lookup: noMore },
   heartbeat: members({ every: noMore, timeout: noMore }),
   lifetime: noMore,
@@ -133,7 +134,10 @@ const route: Judge = (before, after, at, say) => {
     sends,
     limits,
     guard: anyChange,
-    schemas: members({ receives: whereBoth, sends: whereBoth, replies: repliesOf(declares) }),
+    schemas: members({
+      ...{ receives: whereBoth, sends: whereBoth, replies: repliesOf(declares) },
+      answers: (before, after, at, say) => named(schema)(before ?? {}, after ?? {}, at, say),
+    }),
   })
   judged(before, after, at, say)
 }

@@ -33,7 +33,7 @@ export function policyOf(routes: readonly RoutePolicy[], settings: Settings): Po
 function ofRoute(route: RoutePolicy): object {
   // Seen at run time, by luck: the same options must be the same policy.
   const { route: _, encodedTwice: __, ...explained } = { ...route.explain(), route: '', encodedTwice: false }
-  const { receives, sends } = route.describe()
+  const { receives, sends, answers } = route.describe()
   const received = [...(receives ?? [])]
   return {
     ...explained,
@@ -44,6 +44,7 @@ function ofRoute(route: RoutePolicy): object {
         received.flatMap(([type, { reply }]) => (reply === undefined ? [] : [[type, reply]])),
       ),
       sends: Object.fromEntries(sends ?? []),
+      answers: Object.fromEntries(answers),
     },
   }
 }

@@ -1,6 +1,7 @@
 import type { Authentication } from '../authentication/authentication.ts'
 import type { ContractRoute, ContractRule } from '../contract/contract.ts'
-import { type InboundPolicy, type ReceiveRule, refreshType } from '../inbound/inbound.ts'
+import type { AnswerSchema } from '../inbound/answer.ts'
+import { type InboundPolicy, pingType, type ReceiveRule, refreshType } from '../inbound/inbound.ts'
 import { copySchema, type PlainSchema } from '../schema/plain-schema.ts'
 import type { Limits } from './limits.ts'
 
@@ -41,6 +42,7 @@ interface Described {
   readonly binary: readonly string[] | undefined
   readonly inbound: InboundPolicy
   readonly outputs: OutputSchemas
+  readonly answers: ReadonlyMap<string, AnswerSchema>
   readonly limits: Limits
 }
 
@@ -52,12 +54,13 @@ const ofClients = [
 
 /** Picks from the policy of a route what its clients may know. */
 export function describedRoute(route: Described): ContractRoute {
-  const { url, authentication, protocols = [], encode, binary, inbound, outputs, limits } = route
+  const { url, authentication, protocols = [], encode, binary, inbound, outputs, answers, limits } = route
   const { schemes, anonymous, refreshable } = authentication
   return {
     ...{ url, schemes, anonymous, refreshable, protocols, encode, binary },
     receives: inbound.types && rulesOf(inbound.types, outputs.replies),
     sends: outputs.sends,
+    answers: new Map([...answers].map(([type, { plain }]) => [type, plain])),
     limits: Object.fromEntries(ofClients.map((name) => [name, limits[name]])),
   }
 }
@@ -66,7 +69,7 @@ function rulesOf(
   types: NonNullable<InboundPolicy['types']>,
   replies: ReadonlyMap<string, PlainSchema>,
 ): ReadonlyMap<string, ContractRule> {
-  const declared = [...types].filter(([type]) => type !== refreshType)
+  const declared = [...types].filter(([type]) => type !== refreshType && type !== pingType)
   return new Map(
     declared.map(([type, { rule }]) => {
       const { schema, authorize, pace, replayWindow, freshAuth } = rule

@@ -62,6 +62,7 @@ export const defaultLimits: Limits = {
   inboundQueue: 64,
   listener: 30_000,
   refusals: { perMinute: 20 },
+  requests: 16,
   roomsPerSocket: 100,
   outboundBytes: 1_048_576,
   memoryBytes: 268_435_456,

@@ -4,6 +4,7 @@ import { type Authentication, compileAuthentication, refuseTicketAlone } from '.
 import type { SocketPolicy } from '../connection/admitted.ts'
 import type { ContractRoute } from '../contract/contract.ts'
 import { badOption, SecureWsError } from '../errors.ts'
+import { compileAnswers } from '../inbound/answer.ts'
 import { compileInbound, type ReceiveRule, type Senders } from '../inbound/inbound.ts'
 import type { ReplayGuard } from '../inbound/replay.ts'
 import { checkKeys, closest, isPlainObject } from '../option-checks.ts'
@@ -79,7 +80,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       : compileAuthentication(options.authenticate, `${path}.authenticate`)
   const encode = oneOf(options.encode, ['html', 'json', 'none'], settings.encode, `${path}.encode`)
   const receives = declared<ReceiveRule>(options.receives, `${path}.receives`)
-  const sends = declared<{ schema: object }>(options.sends, `${path}.sends`)
+  const sends = declared<{ schema: object; reply?: object }>(options.sends, `${path}.sends`)
   const binary = listOf(options.binary, `${path}.binary`, "Write a list of media types such as ['image/png'].")
   const protocols = listOf(options.protocols, `${path}.protocols`, "Write a list such as ['chat.v1'].")
   const authorize = checkAuthorize(options.authorize, `${path}.authorize`)
@@ -103,6 +104,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
     ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
     ...createEnforcement(settings.enforce, now).loosened,
   ]
+  const answers = compileAnswers(sends, receives !== undefined, `${path}.sends`)
   const reply = compileReplies({ receives, path, undeclared: sends === undefined, sanitizeHtml: forOutput, warn })
   const outputs = copyOutputs(receives, sends, path)
   refuseTicketAlone(authentication, `${path}.authenticate`)
@@ -122,6 +124,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       types: receives === undefined ? undefined : new Set(Object.keys(receives)),
       binary: binary !== undefined,
       reply,
+      answers,
       outbound,
       encode,
       limits,
@@ -153,7 +156,8 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       sends: sends === undefined ? 'anything' : Object.keys(sends),
       limits: structuredClone(limits),
     }),
-    describe: () => describedRoute({ url, authentication, protocols, encode, binary, inbound, outputs, limits }),
+    describe: () =>
+      describedRoute({ url, authentication, protocols, encode, binary, inbound, outputs, answers, limits }),
   }
 }
 

@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { endOfString } from '../json-text.ts'
 import { isMarkupText, whileMarking } from './encoded.ts'
 import { isRawJson, refuseLossOf, stringify } from './json.ts'
 import { encodePiece } from './serialized.ts'
@@ -41,13 +42,4 @@ function rewriteLeaves(text: string): string {
     done = close + 1
   }
   return written + text.slice(done)
-}
-
-function endOfString(text: string, open: number): number {
-  for (let quote = text.indexOf('"', open + 1); ; quote = text.indexOf('"', quote + 1)) {
-    let before = quote - 1
-    while (text[before] === '\\') before -= 1
-    // An even number of backslashes is that many halves of escaped backslashes: the quote is not escaped.
-    if ((quote - before) % 2 === 1) return quote
-  }
 }

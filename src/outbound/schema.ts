@@ -12,7 +12,7 @@ import { type Underway, underway } from './underway.ts'
 import { isSafeUrl, unsafeUrl } from './url.ts'
 
 /** The declarations of a route under `secureWs.sends`: the schema of each message it may send, without its `type`. */
-export type Sends = { readonly [type: string]: { readonly schema: object } }
+export type Sends = { readonly [type: string]: { readonly schema: object; readonly reply?: unknown } }
 
 /** A message with only what is declared, checked, its markup fields `Encoded`. Waits only for the sanitizer. */
 export type DeclaredOutput = (value: unknown) => object | Underway<object>
@@ -148,12 +148,17 @@ export function reasonOfRefused(error: unknown): string | undefined {
 function compileType(type: string, declaration: unknown, path: string): Projection {
   const at = `${path}.${type}`
   if (type === '' || answerTypes.has(type))
-    throw badOption(at, type, 'Use another name: replies, errors, `left` and `expiring` are messages of this package.')
+    throw badOption(
+      at,
+      type,
+      'Use another name: requests, replies, errors, `left` and `expiring` are messages of this package.',
+    )
   if (!isSchema(declaration) || !isSchema(declaration.schema)) {
     throw badOption(`${at}.schema`, isSchema(declaration) ? declaration.schema : declaration, 'Write a schema.')
   }
-  const stray = Object.keys(declaration).find((name) => name !== 'schema')
-  if (stray !== undefined) throw badOption(`${at}.${stray}`, declaration[stray], 'Only `schema` is known here.')
+  // A reply comes in: it is compiled with what is received.
+  const stray = Object.keys(declaration).find((name) => name !== 'schema' && name !== 'reply')
+  if (stray !== undefined) throw badOption(`${at}.${stray}`, declaration[stray], 'It has `schema` and `reply`.')
   const plain = copySchema(declaration.schema, `${at}.schema`, true)
   const output = compileProjection(plain, `${at}.schema`)
   if (takesObjects(plain, plain)) return output

@@ -17,6 +17,10 @@ export interface RedisSource {
 
 export function redisSource(client: unknown, path: string): RedisSource {
   if (isIoRedis(client)) return { cluster: client.isCluster === true, open: () => openIoRedis(client) }
+  // It looks like a client, and takes its commands in another way: every one would fail.
+  if (typeof client === 'object' && client !== null && 'getSentinelNode' in client) {
+    throw badOption(path, 'a Sentinel client of `redis`', 'Pass `new Redis({ sentinels, name })` of `ioredis`.')
+  }
   if (isNodeRedis(client)) return { cluster: 'slots' in client, open: () => openNodeRedis(client) }
   throw badOption(
     path,

@@ -4,7 +4,7 @@ import { type RedisCommands, redisScript } from './commands.ts'
 import { laterOf, readFact, writeFact } from './denial-fact.ts'
 
 /** Denials per script call: a script holds up everybody else on that server for as long as it runs. */
-const batch = 500
+const batch = 250
 
 /**
  * Three keys in one slot. `facts` is the truth: what each denial says, the number of the newest, an `epoch` and a `digest`.

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import { badOption } from '../errors.ts'
-import { readSecrets, type Secret, stillValid } from '../secrets.ts'
+import { readSecrets, type Secret, stillValid } from '../session/secrets.ts'
 import { type RedisClient, type RedisSource, redisSource } from './client.ts'
 import { type RedisTls, redisUrlSource } from './url.ts'
 

@@ -1,9 +1,9 @@
 import { type Bus, type BusState, isTopic } from '../relay/bus.ts'
 import { type RedisCommands, redisCommandLimits, redisCommands, within } from './commands.ts'
-import { redisCounters } from './counters.ts'
 import { redisDenials } from './denials.ts'
+import { redisLeases } from './leases.ts'
 import { compileRedisBus, type RedisBusOptions, type RedisBusPlan } from './options.ts'
-import { redisPresence } from './presence.ts'
+import { redisRates } from './rates.ts'
 
 export type { RedisBusOptions } from './options.ts'
 
@@ -142,8 +142,8 @@ export function connectRedisBus(
     commands,
     stores: {
       denials: redisDenials(commands, channel, secret),
-      counters: redisCounters(commands, channel),
-      presence: redisPresence(commands, channel),
+      leases: redisLeases(commands, channel),
+      rates: redisRates(commands, channel),
     },
     get state() {
       return state

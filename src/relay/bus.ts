@@ -1,7 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import type { DenialStore } from '../session/denials.ts'
-import type { CounterStore } from './counters.ts'
-import type { PresenceStore } from './presence.ts'
+import type { SharedStores } from './stores.ts'
 
 /**
  * How nodes talk: three methods. A driver of your own implements these and may leave out everything else.
@@ -53,16 +51,6 @@ export interface Bus {
 
 /** Whether the bus is there. */
 export type BusState = 'up' | 'down'
-
-/** The stores that outlive a node and that all nodes count in. */
-export interface SharedStores {
-  /** Revocations. */
-  readonly denials: DenialStore
-  /** Rates and places. */
-  readonly counters: CounterStore
-  /** Members of rooms. */
-  readonly presence: PresenceStore
-}
 
 /** Revocations and rights: every node listens to it for as long as it runs. */
 export const controlTopic = 'control'

@@ -39,7 +39,7 @@ export interface CatchUp {
 }
 
 /** Denials put back at once. Also what is in memory besides the ledger, with one page of the store. */
-const batch = 500
+const batch = 250
 /** Names asked for at once; more than these were overwritten by somebody who could as well have emptied the store. */
 const mostDoubts = 1_000
 /** How long a node waits for what others know of them, in ms. */

@@ -1,7 +1,7 @@
 import { type Bus, isTopic } from './bus.ts'
-import { memoryCounters } from './counters.ts'
 import { memoryDenials } from './memory-denials.ts'
-import { memoryPresence } from './presence.ts'
+import { memoryLeases } from './memory-leases.ts'
+import { memoryRates } from './memory-rates.ts'
 
 /**
  * A bus for one process. Applications that are given the same `memoryBus()` hear each other, which is how a test runs two nodes.
@@ -11,7 +11,7 @@ export function memoryBus(): Bus {
   const topics = new Map<string, Set<(payload: string) => void>>()
   return {
     name: 'memory',
-    stores: { denials: memoryDenials(), counters: memoryCounters(), presence: memoryPresence() },
+    stores: { denials: memoryDenials(), leases: memoryLeases(), rates: memoryRates() },
 
     async subscribe(topic, deliver) {
       if (!isTopic(topic)) throw new TypeError('not a topic')

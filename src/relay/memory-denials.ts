@@ -1,7 +1,7 @@
 import { createDenialLedger } from '../session/denial-ledger.ts'
 import type { Denial, DenialStore } from '../session/denials.ts'
 
-const batch = 500
+const batch = 250
 
 /** For one process: what the applications that share a `memoryBus()` have denied. */
 export function memoryDenials(now: () => number = () => Date.now()): DenialStore {

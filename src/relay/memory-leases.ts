@@ -1,42 +1,47 @@
-/** Sets whose members leave by themselves: what caps and presence are made of, in one process. */
-export interface MemoryLeases {
-  take(key: string, holder: string, limit: number, ttlMs: number): boolean
-  keep(key: string, holder: string, ttlMs: number): void
-  free(key: string, holder: string): void
-  holders(key: string): string[]
+import type { LeaseStore } from './stores.ts'
+
+interface Place {
+  readonly endsAt: number
+  readonly tenure: string | undefined
 }
 
-export function memoryLeases(now: () => number): MemoryLeases {
-  const sets = new Map<string, Map<string, number>>()
+/** For one process: sets whose members leave by themselves. */
+export function memoryLeases(now: () => number = () => performance.now()): LeaseStore {
+  const tenures = new Map<string, number>()
+  const sets = new Map<string, Map<string, Place>>()
 
-  const alive = (key: string): Map<string, number> => {
+  const isAlive = ({ endsAt, tenure }: Place, time: number): boolean =>
+    endsAt > time && (tenure === undefined || (tenures.get(tenure) ?? 0) > time)
+
+  const alive = (key: string): Map<string, Place> => {
     const time = now()
-    const holders = sets.get(key) ?? new Map<string, number>()
-    for (const [holder, expiresAt] of holders) if (expiresAt <= time) holders.delete(holder)
-    if (holders.size === 0) sets.delete(key)
-    return holders
-  }
-
-  const put = (key: string, holders: Map<string, number>, holder: string, ttlMs: number): void => {
-    holders.set(holder, now() + ttlMs)
-    sets.set(key, holders)
+    const places = sets.get(key) ?? new Map<string, Place>()
+    for (const [holder, place] of places) if (!isAlive(place, time)) places.delete(holder)
+    if (places.size === 0) sets.delete(key)
+    return places
   }
 
   return {
-    take(key, holder, limit, ttlMs) {
-      const holders = alive(key)
-      if (!holders.has(holder) && holders.size >= limit) return false
-      put(key, holders, holder, ttlMs)
+    async keep(tenure, ttlMs) {
+      const time = now()
+      for (const [name, endsAt] of tenures) if (endsAt <= time) tenures.delete(name)
+      const wasThere = tenures.has(tenure)
+      if (ttlMs > 0) tenures.set(tenure, time + ttlMs)
+      else tenures.delete(tenure)
+      return wasThere
+    },
+    async take({ key, holder, tenure }, limit, ttlMs) {
+      const places = alive(key)
+      if (!places.has(holder) && places.size >= limit) return false
+      places.set(holder, { endsAt: now() + ttlMs, tenure })
+      sets.set(key, places)
       return true
     },
-    keep(key, holder, ttlMs) {
-      put(key, alive(key), holder, ttlMs)
+    async free(key, holder) {
+      const places = alive(key)
+      places.delete(holder)
+      if (places.size === 0) sets.delete(key)
     },
-    free(key, holder) {
-      const holders = alive(key)
-      holders.delete(holder)
-      if (holders.size === 0) sets.delete(key)
-    },
-    holders: (key) => [...alive(key).keys()],
+    holders: async (key) => [...alive(key).keys()],
   }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createDenialLedger } from '../session/denial-ledger.ts'
 import { type Denial, type DenialSubject, defaultClockSkew } from '../session/denials.ts'
 import { createArrivals } from './arrival.ts'
+import { boundStores } from './bounded-stores.ts'
 import { type Bus, controlTopic, roomTopic } from './bus.ts'
 import { leaveBus, useBus } from './bus-users.ts'
 import { createCatchUp } from './catch-up.ts'
@@ -31,6 +32,8 @@ export interface RelayOptions {
   readonly onAge?: ((age: number) => void) | undefined
   /** How often the store is asked for denials that a lost message did not tell of. Default 15,000 ms. */
   readonly catchUpEvery?: number
+  /** How long an answer of the store may take, in ms. Default 5,000. */
+  readonly storeDeadline?: number
 }
 
 export interface Relay {
@@ -71,9 +74,10 @@ export function createRelay(options: RelayOptions): Relay {
     onRefused,
     onAge,
     catchUpEvery = 15_000,
+    storeDeadline,
   } = options
   const { clockSkew = defaultClockSkew } = bus
-  const store = bus.stores?.denials
+  const store = bus.stores && boundStores(bus.stores, storeDeadline).denials
   const judge = createArrivals({ nodeId, clockSkew, keys: () => bus.secret })
   const ledger = createDenialLedger(clockSkew)
   const sender = createSender({ bus, nodeId, now })

@@ -1,3 +1,4 @@
+import { answered } from './answered.ts'
 import type { Bus } from './bus.ts'
 
 export interface SubscriptionsOptions {
@@ -35,13 +36,18 @@ export function createSubscriptions({ bus, receive, onFailure }: SubscriptionsOp
     // It may be joined and left many times while one subscribe is under way; only where it ends up matters.
     while (topic.wanted !== (topic.stop !== undefined)) {
       if (topic.wanted) {
-        topic.stop = await bus.subscribe(name, (payload) => {
+        const subscribing = bus.subscribe(name, (payload) => {
           if (topic.wanted) receive(topic.room, name, payload)
+        })
+        topic.stop = await answered(() => subscribing).catch((error: unknown) => {
+          // It may still come, and would be nobody's.
+          subscribing.then((stop) => stop()).catch(() => {})
+          throw error
         })
       } else {
         const stop = topic.stop
         topic.stop = undefined
-        await stop?.()
+        if (stop !== undefined) await answered(stop)
       }
     }
   }

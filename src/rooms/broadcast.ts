@@ -1,5 +1,6 @@
 import { hash, randomUUID } from 'node:crypto'
 import { SecureWsError } from '../errors.ts'
+import { parseAsWritten } from '../json-text.ts'
 import { isBytes, viewOf } from '../outbound/bytes.ts'
 import { dangerouslyTrustHtml, Encoded } from '../outbound/encoded.ts'
 import { refuseLossOf, stringify } from '../outbound/json.ts'
@@ -97,19 +98,24 @@ export function packBroadcast({ message, ...rest }: Broadcast): string {
 export function unpackBroadcast(text: string): Broadcast | undefined {
   let parsed: unknown
   try {
-    parsed = text.includes('"\\u0000sws.') ? JSON.parse(text, revive) : JSON.parse(text)
+    const read = parseAsWritten(text)
+    parsed = text.includes('"\\u0000sws.') ? revived(read) : read
   } catch {
     return undefined
   }
   return isBroadcast(parsed) ? parsed : undefined
 }
 
-function revive(_key: string, value: unknown): unknown {
+function revived(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
-  const entry = Object.entries(value)[0]
-  if (entry === undefined || typeof entry[1] !== 'string') return value
-  if (entry[0] === markupKey) return dangerouslyTrustHtml(entry[1])
-  return entry[0] === bytesKey ? Buffer.from(entry[1], 'base64') : value
+  if (Array.isArray(value)) return value.map(revived)
+  const members = Object.entries(value)
+  const [key, text] = members[0] ?? []
+  if (typeof text === 'string') {
+    if (key === markupKey) return dangerouslyTrustHtml(text)
+    if (key === bytesKey) return Buffer.from(text, 'base64')
+  }
+  return Object.fromEntries(members.map(([name, member]) => [name, revived(member)]))
 }
 
 function isBroadcast(value: unknown): value is Broadcast {

@@ -5,8 +5,19 @@ import { lazyLoad } from '../loading/lazy-load.ts'
 /** recheck's pure JavaScript build, which comes with this package: see `build/recheck.ts`. */
 const recheckModule = lazyLoad<Pick<typeof import('recheck'), 'checkSync'>>('recheck/lib/browser.js')
 
-/** The time that a server may spend on one pattern at its start. Most take some ten milliseconds. */
-const longestCheck = 10_000
+/**
+ * The bounds of recheck are counts of steps, none of them a time: on a busy machine, or a slow one, a time would make an ordinary
+ * pattern a bad one (an attack that is cut short counts as a success), and a bad one an ordinary one (so do its seeds).
+ */
+const steps = {
+  // Without acceleration, which remembers where it has been: Node's engine does not, and `^(?:a?){25}b` takes it seconds.
+  accelerationMode: 'off',
+  attackLimit: 1_000_000,
+  attackTimeout: null,
+  incubationTimeout: null,
+  seedingTimeout: null,
+  timeout: null,
+} as const
 /** Steps for each character of the text that a pattern may take: a message of 64 KiB is then some 30 ms. */
 const mostSteps = 512
 
@@ -74,13 +85,12 @@ function judge(pattern: string): Judgement {
   const known = judged.get(pattern)
   if (known !== undefined) return known
   const { checkSync } = recheckModule()
-  // Without acceleration, which remembers where it has been: Node's engine does not, and `^(?:a?){25}b` takes it seconds.
-  const options = { accelerationMode: 'off', timeout: longestCheck } as const
-  let judgement = judgementOf(checkSync(pattern, 'u', options))
-  // Its automata take whatever ends for fast, in however many ways it may end: those are tried.
-  if (judgement.kind === 'linear' && hasManyWays(pattern)) {
-    judgement = judgementOf(checkSync(pattern, 'u', { ...options, checker: 'fuzz' }))
+  let found = checkSync(pattern, 'u', steps)
+  // Its automata take whatever ends for fast, in however many ways it may end: those are tried, unless they have been.
+  if (found.status === 'safe' && found.checker === 'automaton' && hasManyWays(pattern)) {
+    found = checkSync(pattern, 'u', { ...steps, checker: 'fuzz' })
   }
+  const judgement = judgementOf(found)
   judged.set(pattern, judgement)
   return judgement
 }

@@ -33,7 +33,7 @@ export interface DenialSubject {
 
 /** Some of the denials in a store. */
 export interface DenialPage {
-  /** At most 500 or so, in no promised order. */
+  /** At most 250 or so, in no promised order. */
   readonly denials: readonly Denial[]
   /** Keys (`kind:id`) under which the store has something that was not written by a node, or cannot be read. */
   readonly refused?: readonly string[]

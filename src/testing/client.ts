@@ -1,7 +1,17 @@
 import { clearTimeout, setTimeout } from 'node:timers'
 import type { FastifyInstance } from 'fastify'
 import type { WebSocket } from 'ws'
-import type { AnyMessages, BodyOf, IncomingOf, IncomingType, Messages, Outgoing } from '../client/messages.ts'
+import { Answers } from '../client/answers.ts'
+import type {
+  AnyMessages,
+  AskedType,
+  BodyOf,
+  Giver,
+  IncomingOf,
+  IncomingType,
+  Messages,
+  Outgoing,
+} from '../client/messages.ts'
 import type { MessageRefusalCode } from '../errors.ts'
 import { type CallerOptions, callerOf } from './caller.ts'
 import { Overheard } from './heard.ts'
@@ -54,6 +64,7 @@ export class TestClient<M extends Messages = AnyMessages> {
   readonly closed: Promise<Closed>
   readonly #inbox: Inbox
   readonly #patience: number
+  readonly #answers = new Answers()
   #lastId = 0
 
   /**
@@ -71,7 +82,10 @@ export class TestClient<M extends Messages = AnyMessages> {
       })
     })
     socket.on('error', () => {})
-    socket.on('message', (data: Buffer, isBinary) => this.#inbox.push(data, isBinary))
+    socket.on('message', (data: Buffer, isBinary) => {
+      const asked = this.#inbox.push(data, isBinary)
+      if (asked !== undefined) void this.#answers.give(asked, (text) => socket.send(text))
+    })
   }
 
   /** Every message so far, oldest first, also those that `next` has returned. Replies are not among them. */
@@ -131,6 +145,14 @@ export class TestClient<M extends Messages = AnyMessages> {
     } finally {
       overheard.stop()
     }
+  }
+
+  /**
+   * Answers the server when it asks with a message of this type. Without one the server hears at once that nobody does
+   * (`SWS_DECLINED`). Returns its own end.
+   */
+  answer<Type extends AskedType<M>>(type: Type, giver: Giver<M, Type>): () => void {
+    return this.#answers.on(type, giver)
   }
 
   /** Ends the connection, by force when the server has not answered the close frame within a second. */

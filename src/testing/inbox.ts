@@ -10,6 +10,12 @@ export interface Answer {
   readonly retryAfter?: number
 }
 
+/** A request of the server's. */
+export interface Asked {
+  readonly type: string
+  readonly [name: string]: unknown
+}
+
 type Kind = 'message' | 'text' | 'bytes'
 
 interface Frame {
@@ -40,13 +46,16 @@ export class Inbox {
     this.#path = path
   }
 
-  push(data: Buffer, isBinary: boolean): void {
+  /** @returns what the server asks: that is answered, and waits for nobody */
+  push(data: Buffer, isBinary: boolean): Asked | undefined {
     const frame = frameOf(data, isBinary)
+    if (frame.type === 'request' && isAsked(frame.value)) return frame.value
     const answer = answerIn(frame)
     if (answer === undefined && frame.kind === 'message') this.heard.push(frame.value)
-    for (const waiting of this.#waiting) if (waiting.offer(frame)) return
+    for (const waiting of this.#waiting) if (waiting.offer(frame)) return undefined
     if (answer === undefined) this.#frames.push(frame)
     else this.#answers.set(answer.id, answer)
+    return undefined
   }
 
   end(code: number, reason: string): void {
@@ -131,4 +140,11 @@ function frameOf(data: Buffer, isBinary: boolean): Frame {
 function answerIn({ type, value }: Frame): Answer | undefined {
   if (type !== 'reply' && type !== 'error') return undefined
   return typeof Reflect.get(Object(value), 'id') === 'number' ? (value as Answer) : undefined
+}
+
+/** A route without declarations may have messages of its own by that name. */
+function isAsked(value: unknown): value is Asked {
+  return (
+    typeof Reflect.get(Object(value), 'id') === 'number' && typeof Reflect.get(Object(value), 'message') === 'object'
+  )
 }

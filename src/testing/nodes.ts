@@ -98,11 +98,11 @@ class Cable {
     if (this.#state === 'down') throw new Error('the test has cut this node off')
   }
 
-  #stores({ denials, counters, presence }: SharedStores): SharedStores {
+  #stores({ denials, leases, rates }: SharedStores): SharedStores {
     return {
       denials: this.#reachable(denials),
-      counters: this.#reachable(counters),
-      presence: this.#reachable(presence),
+      leases: this.#reachable(leases),
+      rates: this.#reachable(rates),
     }
   }
 

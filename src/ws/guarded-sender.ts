@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { closeReasonBytes, controlBytes } from '../connection/close.ts'
 import { controlText } from '../connection/control-text.ts'
 import type { SendCallback } from '../connection/port.ts'
-import { Coalescer, type Piece, type Turn, type WriteCallback } from './coalescer.ts'
+import { Coalescer, type Turn, type WriteCallback } from './coalescer.ts'
 import type { WsFrameOptions, WsSender } from './internals.ts'
 
 /** Where what a sender is told goes. */
@@ -11,6 +11,8 @@ export interface Exit {
   readonly passing: boolean
   /** Through the encoder. */
   encode(payload: unknown, options: WsFrameOptions | undefined, callback: SendCallback | undefined): void
+  /** The client is behind. */
+  fellBehind(): void
   /** A close frame is about to leave that did not come from behind the encoder. */
   closing(code: number | undefined): void
 }
@@ -33,8 +35,13 @@ export class SenderStream extends Coalescer {
     return this.#stream.destroyed
   }
 
-  write(piece: Piece, callback?: WriteCallback): void {
-    this.push(piece, callback)
+  /** @param piece of a frame; a string of ws is UTF-8 */
+  write(piece: Buffer | string, callback?: WriteCallback): void {
+    this.push(typeof piece === 'string' ? Buffer.from(piece) : piece, callback)
+  }
+
+  protected override fellBehind(): void {
+    this.exit.fellBehind()
   }
 
   /** Nothing: all that is written in a turn is one write as it is. */

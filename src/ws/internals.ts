@@ -25,6 +25,8 @@ export interface WsReceiver {
   readonly _bufferedBytes: number
   /** The opcode of a message that has begun in fragments, else 0. */
   readonly _fragmented: number
+  readonly writableEnded: boolean
+  end(): unknown
 }
 
 export interface WsSender {

@@ -69,6 +69,8 @@ async function rehearse(progress: { step: string }): Promise<void> {
     if (sender === null || receiver === null) throw new Error('there is no sender or receiver')
     const senderOfWs: WsSender = Object.getPrototypeOf(sender)
     const wire = new WebSocketWire(socket, stream, createTurn())
+    let begun = 0
+    wire.owner = { begun: () => void begun++, gate: () => {} }
     // In the place of the encoder.
     socket.send = (payload: unknown) => heard.push(payload)
 
@@ -76,14 +78,14 @@ async function rehearse(progress: { step: string }): Promise<void> {
     expect(wire.midMessage, false)
     far.write(Buffer.from([0x81]))
     await turn()
-    expect([wire.midMessage, receiver._bufferedBytes], [true, 1])
+    expect([wire.midMessage, receiver._bufferedBytes, begun], [true, 1, 1])
     far.write(Buffer.from([0x81, 0, 0, 0, 0]))
     await turn()
     expect([wire.midMessage, receiver._state !== 0, receiver._bufferedBytes], [true, true, 0])
     far.write('x')
     await turn()
     expect(heard.splice(0), ['x', false])
-    expect([wire.midMessage, receiver._bufferedBytes], [false, 0])
+    expect([wire.midMessage, receiver._bufferedBytes, begun], [false, 0, 2])
 
     progress.step = 'a message in fragments'
     far.write(Buffer.from([0x01, 0x81, 0, 0, 0, 0, 0x61]))

@@ -8,6 +8,7 @@ import { controlText } from '../connection/control-text.ts'
 import { emitContained } from '../connection/listeners.ts'
 import { joinRoom, leaveRoom } from '../connection/membership.ts'
 import type { SendCallback, SendOptions } from '../connection/port.ts'
+import { type AskOptions, Requests } from '../connection/requests.ts'
 import type { Surroundings } from '../connection/surroundings.ts'
 import type { Audience } from '../rooms/audience.ts'
 import type { Grant } from '../rooms/rooms.ts'
@@ -111,6 +112,12 @@ export function secureSockets(source: SocketSource): SecureSockets {
     get #opened(): Connection {
       if (this.#connection === undefined) throw new TypeError('This socket was never opened by the server.')
       return this.#connection
+    }
+
+    request(type: string, body: object, options?: AskOptions): Promise<unknown> {
+      const connection = this.#opened
+      connection.requests ??= new Requests(connection)
+      return connection.requests.ask(type, body, options)
     }
 
     join(room: string, grant?: Grant): Promise<boolean> | undefined {

@@ -1,17 +1,39 @@
-import type { Duplex } from 'node:stream'
+import { type Duplex, Writable } from 'node:stream'
 import { WebSocket } from 'ws'
 import { type BinaryType, shapeBytes } from '../connection/binary-type.ts'
 import { noCode } from '../connection/close.ts'
 import type { Block, FrameOptions, Port, PortOwner, SendCallback } from '../connection/port.ts'
 import type { Outgoing } from '../outbound/outbound.ts'
-import { frameOf, type SharedFrame } from '../outbound/shared-frame.ts'
+import { type SharedFrame, textFrameOf } from '../outbound/shared-frame.ts'
 import type { Turn, WriteCallback } from './coalescer.ts'
 import { type Exit, guardSender, SenderStream } from './guarded-sender.ts'
-import { ofWs, stateInWs, type WsFrameOptions, type WsSocket, waitingInWs } from './internals.ts'
+import { ofWs, stateInWs, type WsFrameOptions, type WsReceiver, type WsSocket, waitingInWs } from './internals.ts'
 
 const nothing = Buffer.alloc(0)
 
+const { end } = Writable.prototype
+
+/**
+ * Ends a receiver, and does not end it again. ws does: when its peer has finished, and when the stream has gone. Node makes an
+ * error of the second time, stack and all, that nobody hears of; nothing else of a socket cost as much.
+ */
+function endOnce(this: WsReceiver): unknown {
+  return this.writableEnded ? undefined : Reflect.apply(end, this, [])
+}
+
 const bitOf: Readonly<Record<Block, number>> = { opening: 1, queue: 2, application: 4 }
+
+/** Where a stream carries its port: one listener for all streams, and no closure for each. */
+const port = Symbol('fastify-secure-ws.port')
+
+interface Ported extends Duplex {
+  [port]?: WebSocketWire
+}
+
+function wasRead(this: Ported): void {
+  const wire = this[port]
+  if (wire?.midMessage === true) wire.owner?.begun()
+}
 
 /**
  * What a connection needs of an open WebSocket beyond its public methods. It calls those of ws itself, because the socket's own
@@ -33,6 +55,10 @@ export class WebSocketWire implements Port, Exit {
     this.#below = new SenderStream(stream, turn, this)
     this.#extended = socket.extensions !== ''
     if (socket._sender !== null) guardSender(socket._sender, this.#below)
+    if (socket._receiver !== null) socket._receiver.end = endOnce
+    ;(stream as Ported)[port] = this
+    // Behind the listener of ws, which has taken in what was read by then.
+    stream.on('data', wasRead)
   }
 
   get open(): boolean {
@@ -73,9 +99,11 @@ export class WebSocketWire implements Port, Exit {
   write({ payload, binary }: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
     // Text is copied into its frame whoever makes that; bytes need not be.
     if (typeof payload === 'string' && options === undefined && this.#isFree) {
-      this.#below.push(frameOf(payload, binary ? 0x2 : 0x1), callback as WriteCallback | undefined)
+      this.#below.push(textFrameOf(payload, binary ? 0x2 : 0x1), callback as WriteCallback | undefined)
       return
     }
+    // What is compressed waits in ws until a thread has done it.
+    if (this.#extended) this.#below.kept(typeof payload === 'string' ? payload.length : payload.byteLength)
     const frame = { compress: options?.compress ?? true, fin: options?.fin ?? true, binary }
     this.#pass(() => ofWs.send.call(this.#socket, payload, frame, callback))
   }
@@ -134,10 +162,16 @@ export class WebSocketWire implements Port, Exit {
   unblock(why: Block): void {
     if ((this.#blocks & bitOf[why]) === 0) return
     this.#blocks &= ~bitOf[why]
-    if (this.#blocks === 0) ofWs.resume.call(this.#socket)
+    if (this.#blocks !== 0) return
+    ofWs.resume.call(this.#socket)
+    if (this.midMessage) this.owner?.begun()
   }
 
   // --- what the sender of ws is told ---
+
+  fellBehind(): void {
+    this.owner?.begun()
+  }
 
   closing(code: number | undefined): void {
     this.owner?.gate(code ?? noCode)

@@ -64,7 +64,6 @@ test('what is taken for a connection that is gone is given back at once', async 
       return async () => void given.push(key)
     },
     hasRoom: async () => true,
-    async close() {},
   })
   const places = new Places()
   const identity = identityOf('s', 'u')

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { connectionOn, FakePort } from './fake-port.ts'
 
 // A connection knows nothing of ws but its port: here it runs on one that leads nowhere, without a server.
@@ -62,18 +62,59 @@ test('RS-03 an idle connection is asked for a sign of life on time, and ended wi
   assert.equal(heard.at(-1)?.code, 3008)
 })
 
-test('RS-14 half a message is seen within a third of its time, and not outlived', () => {
+/** A connection in the care of the real sweep, with both clocks in hand. */
+function swept(t: TestContext) {
+  t.mock.timers.enable({ apis: ['setInterval'] })
   const port = new FakePort()
-  const { connection, limits, visit } = connectionOn(port)
-  connection.handlerSettled()
-  // Past the time of the handshake, when nothing is due for a while.
-  for (let second = 0; second < 12; second++) visit()
-  port.midMessage = true
-  let seconds = 0
-  while (port.done.length === 0 && seconds < 60) {
-    visit()
-    seconds++
+  const made = connectionOn(port)
+  made.connection.handlerSettled()
+  const pass = (ms: number) => {
+    for (let passed = 0; passed < ms; passed++) {
+      made.time.uptime++
+      t.mock.timers.tick(1)
+    }
   }
-  assert.deepEqual(port.done, ['close 3008'])
-  assert.ok(seconds * 1_000 <= limits.partialMessage * (4 / 3) + 2_000, `${seconds} s`)
+  /** How many ms pass until it is closed. */
+  const closedAfter = (most: number) => {
+    let passed = 0
+    while (port.done.length === 0 && passed < most) {
+      pass(1)
+      passed++
+    }
+    return passed
+  }
+  return { ...made, port, pass, closedAfter }
+}
+
+const begins: readonly [limit: 'partialMessage' | 'writeTimeout', code: number, begin: (port: FakePort) => void][] = [
+  ['partialMessage', 3008, (port) => port.begin()],
+  ['writeTimeout', 1013, (port) => port.stall(5)],
+]
+for (const [limit, code, begin] of begins) {
+  for (const at of [0, 300, 999]) {
+    test(`RS-14 RS-09 limits.${limit} is late by a quarter of a second at most, and never early, ${at} ms into a round`, (t) => {
+      const { port, limits, pass, closedAfter } = swept(t)
+      // Past the time of the handshake, when nothing is due for a while.
+      pass(12_000 + at)
+      begin(port)
+      const passed = closedAfter(30_000)
+      assert.deepEqual(port.done, [`close ${code}`])
+      const late = passed - limits[limit]
+      assert.ok(late >= 0 && late <= 250, `${late} ms late`)
+    })
+  }
+}
+
+test('half a message that is whole in time, and bytes that left in time, end nothing', (t) => {
+  const { port, limits, pass, receive } = swept(t)
+  for (let round = 0; round < 2; round++) {
+    port.begin()
+    port.stall(5)
+    pass(Math.min(limits.partialMessage, limits.writeTimeout) - 300)
+    receive('x')
+    port.midMessage = false
+    port.waiting = 0
+    pass(200)
+  }
+  assert.deepEqual(port.done, [])
 })

@@ -35,6 +35,18 @@ export class FakePort implements Port {
     return this.blocks.size === 0
   }
 
+  /** The first half of a message has come. */
+  begin(): void {
+    this.midMessage = true
+    this.owner?.begun()
+  }
+
+  /** Bytes wait that the kernel has not taken. */
+  stall(bytes: number): void {
+    this.waiting = bytes
+    this.owner?.begun()
+  }
+
   whenTaken(): void {}
 
   write({ payload }: Outgoing, _options: FrameOptions | undefined, callback: SendCallback | undefined): void {
@@ -96,6 +108,12 @@ export function connectionOn(port: FakePort, route: object = {}) {
     senders,
     warn: () => {},
   })
+  const sweep = createSweep<Held>(
+    1_000,
+    () => time.uptime,
+    () => {},
+    (work) => work(),
+  )
   const surroundings: Surroundings = {
     now: () => 0,
     uptime: () => time.uptime,
@@ -107,12 +125,7 @@ export function connectionOn(port: FakePort, route: object = {}) {
     memory: { add: () => {} },
     rooms: createRooms({ roomsPerSocket: 10 }),
     identities: createIdentities<Held>(),
-    sweep: createSweep<Held>(
-      1_000,
-      () => time.uptime,
-      () => {},
-      (work) => work(),
-    ),
+    sweep,
     isDenied: () => false,
     revalidation: createRevalidation(300_000),
     isStale: () => false,
@@ -137,6 +150,7 @@ export function connectionOn(port: FakePort, route: object = {}) {
     emitter,
     limits,
     heard,
+    time,
     surroundings,
     on(event: string, listener: (...args: never[]) => unknown) {
       emitter.on(event, listener as () => void)

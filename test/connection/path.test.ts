@@ -21,6 +21,7 @@ const ofFrame = [
   'inbound/parse.ts',
   'inbound/rate.ts',
   'inbound/schema.ts',
+  'json-text.ts',
   'plugin.ts',
   'schema/holds.ts',
   'schema/kind.ts',

@@ -138,3 +138,91 @@ test('C2 a visit that throws is told to whom it was paid, and the others are vis
   t.mock.timers.tick(200)
   assert.deepEqual([told, visits, also], [[broken, broken], 2, 2])
 })
+
+test('what is watched is visited eight times as often, the others and the clock as before', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  let uptime = 0
+  let also = 0
+  const sweep = createSweep<Swept>(
+    800,
+    () => uptime,
+    () => also++,
+    now,
+  )
+  const seen: { readonly one: Tick[]; readonly other: Tick[] } = { one: [], other: [] }
+  const one: Swept = { sweep: (tick) => seen.one.push(tick), failed }
+  const other: Swept = { sweep: (tick) => seen.other.push(tick), failed }
+  const pass = (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 50) {
+      uptime += 50
+      t.mock.timers.tick(50)
+    }
+  }
+  sweep.add(one)
+  sweep.add(other)
+  pass(1_600)
+  sweep.watch(one)
+  pass(1_600)
+  assert.deepEqual([seen.one.length, seen.other.length, also], [18, 4, 4])
+  assert.deepEqual([seen.one.at(-1)?.served, seen.other.at(-1)?.round], [3_200, 4])
+  assert.ok(seen.one.every(({ late }) => !late))
+  sweep.rest(one)
+  pass(1_600)
+  assert.deepEqual([seen.one.length, seen.other.length, also], [20, 6, 6])
+  // What has gone is watched by nobody.
+  sweep.delete(other)
+  sweep.watch(other)
+  pass(800)
+  assert.deepEqual([seen.one.length, seen.other.length], [21, 6])
+})
+
+test('C6 whoever begins and goes, again and again, keeps nobody from a visit', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  let uptime = 0
+  const sweep = createSweep<Swept>(
+    800,
+    () => uptime,
+    () => {},
+    now,
+  )
+  const visits: Tick[] = []
+  sweep.add({ sweep: (tick) => visits.push(tick), failed })
+  for (let count = 0; count < 160; count++) {
+    const hasty: Swept = { sweep: () => {}, failed }
+    sweep.add(hasty)
+    sweep.watch(hasty)
+    uptime += 25
+    t.mock.timers.tick(25)
+    if (count % 2 === 0) sweep.rest(hasty)
+    sweep.delete(hasty)
+    uptime += 25
+    t.mock.timers.tick(25)
+  }
+  assert.ok(visits.length >= 8, `${visits.length} visits in 10 rounds`)
+  assert.ok(visits.every(({ late }) => !late))
+})
+
+test('C6 after a pause all are visited late, also while one is watched, and judged at the next look', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  let uptime = 0
+  const sweep = createSweep<Swept>(
+    800,
+    () => uptime,
+    () => {},
+    now,
+  )
+  const late: (readonly [string, boolean])[] = []
+  const one: Swept = { sweep: (tick) => late.push(['one', tick.late]), failed }
+  sweep.add(one)
+  sweep.add({ sweep: (tick) => late.push(['other', tick.late]), failed })
+  sweep.watch(one)
+  uptime += 9_000
+  t.mock.timers.tick(100)
+  uptime += 100
+  t.mock.timers.tick(100)
+  assert.deepEqual(late, [
+    ['one', true],
+    ['other', true],
+    ['one', false],
+  ])
+})

@@ -71,6 +71,8 @@ before(async () => {
           said: { schema: { ...shared, title: 'Said', description: 'Somebody said it.' } },
           '*/ ${1} "': { schema: Type.Object({ html: Type.String({ contentMediaType: 'text/html' }) }) },
           grown: { schema: tree },
+          confirm: { schema: shared, reply: { type: 'boolean' } },
+          graft: { schema: tree, reply: tree },
         },
       }),
     },

@@ -5,14 +5,15 @@ import { until } from '../harness/until.ts'
 import type { Nodes } from './nodes.ts'
 
 /** What every bus must do, whatever carries it. */
-export function busContract(open: () => Promise<Nodes>): void {
+export function busContract(open: () => Promise<Pick<Nodes, 'buses' | 'close'>>): void {
   describe('bus', () => {
-    let nodes: Nodes
+    let nodes: Pick<Nodes, 'close'>
     let near: Bus
     let far: Bus
     before(async () => {
-      nodes = await open()
-      ;[near, far] = nodes.buses
+      const opened = await open()
+      nodes = opened
+      ;[near, far] = opened.buses
     })
     after(() => nodes.close())
 

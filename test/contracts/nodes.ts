@@ -1,5 +1,6 @@
 import type { TicketStore } from '../../src/authentication/ticket-store.ts'
-import type { Bus, SharedStores } from '../../src/relay/bus.ts'
+import type { Bus } from '../../src/relay/bus.ts'
+import type { SharedStores } from '../../src/relay/stores.ts'
 
 /** Two nodes that know of each other: what each contract is run over. */
 export interface Nodes {

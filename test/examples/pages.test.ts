@@ -53,6 +53,17 @@ test('replies.ts: a reply holds what is declared', async (t) => {
   await client.close()
 })
 
+test('requests.ts: the server asks, in the middle of a request of the client', async (t) => {
+  const { url } = await startExample(t, 'requests.ts')
+  const client = await openSocket(socketOf(url, '/files'), { headers: { origin: url } })
+  client.send({ type: 'remove', name: 'a.txt', id: 7 })
+  const message = { type: 'confirm', name: 'a.txt' }
+  assert.deepEqual(await client.hear('request'), { type: 'request', id: 1, message })
+  client.send({ type: 'reply', id: 1, value: true })
+  assert.deepEqual(await client.hear('reply'), { type: 'reply', id: 7, value: 'removed' })
+  await client.close()
+})
+
 test('zod.ts: a schema of another library', async (t) => {
   const { url } = await startExample(t, 'zod.ts')
   const client = await openSocket(socketOf(url, '/orders'), { headers: { origin: url } })

@@ -8,8 +8,8 @@ import { filesBelow, importsOf, resolveImport, textOf } from './source-files.ts'
  */
 const storeys: readonly (readonly string[])[] = [
   ['errors', 'session/session'],
-  ['option-checks', 'loading', 'thenable'],
-  ['http', 'secrets', 'telemetry', 'session'],
+  ['option-checks', 'loading', 'thenable', 'json-text'],
+  ['http', 'telemetry', 'session'],
   // Runs elsewhere: of the server it takes types alone, and nobody takes anything of it but the meaning of close codes.
   ['client'],
   ['schema'],
@@ -23,7 +23,7 @@ const storeys: readonly (readonly string[])[] = [
   ['options'],
   ['options/route'],
   ['options/guard', 'options/loosened', 'lock'],
-  ['node', 'emitter'],
+  ['admission/way'],
   ['admission/admission', 'admission/refused'],
   ['admission/why', 'admission/early-refusal'],
   ['admission/hook'],
@@ -108,13 +108,15 @@ function crossings(files: ReadonlyMap<string, string>): string[] {
   const isClient = (path: string) => path.startsWith('src/client/')
   // A table of words and nothing else: what a close code means for a client is said to those in other languages as well.
   const meanings = 'src/client/after-close.ts'
-  // A client, too: it speaks of messages by the same types.
+  // A client, too: it speaks of messages by the same types, and answers as the other one does.
   const isKit = (path: string) => path.startsWith('src/testing/')
+  const answers = 'src/client/answers.ts'
   return [...files].flatMap(([path, text]) =>
     importsOf(text)
       .filter(({ specifier, typeOnly }) => {
         const inside = specifier.startsWith('.') && isClient(resolveImport(path, specifier))
         if (inside && !isClient(path) && resolveImport(path, specifier) === meanings) return false
+        if (isKit(path) && inside && resolveImport(path, specifier) === answers) return false
         return isClient(path) ? !inside && !typeOnly : inside && !(isKit(path) && typeOnly)
       })
       .map(({ specifier }) => `${path} imports ${specifier}`),
@@ -131,12 +133,15 @@ test('the client has nothing of the server but types, and the server has nothing
     ['src/client/wake.ts', "import 'ws'"],
     ['src/testing/client.ts', "import type { Messages } from '../client/messages.ts'"],
     ['src/testing/inbox.ts', "import { readMessage } from '../client/incoming.ts'"],
+    ['src/testing/nodes.ts', "import { Answers } from '../client/answers.ts'"],
+    ['src/node.ts', "import { Answers } from './client/answers.ts'"],
   ])
   assert.deepEqual(crossings(files), [
     'src/client/client.ts imports ../errors.ts',
     'src/plugin.ts imports ./client/client.ts',
     'src/client/wake.ts imports ws',
     'src/testing/inbox.ts imports ../client/incoming.ts',
+    'src/node.ts imports ./client/answers.ts',
   ])
 })
 

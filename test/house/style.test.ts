@@ -91,7 +91,7 @@ test('the date is read only where something has one', () => {
     'src/authentication/ticket-store.ts',
     'src/authentication/ticket.ts', // expiresAt
     'src/client/wake.ts', // sleep, in which the other clocks may stand still
-    'src/emitter.ts', // of envelopes and revocations
+    'src/remote/emitter.ts', // of envelopes and revocations
     'src/plugin.ts', // handed to whoever asks for dates: named `now`, the other clock `uptime`
     'src/relay/memory-denials.ts', // at, until
     'src/redis/options.ts', // validUntil

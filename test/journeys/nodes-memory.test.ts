@@ -66,7 +66,7 @@ test('BR-07 sockets that come, join and are revoked leave nothing behind, neithe
     }, 'no room is listened to')
     await until(async () => {
       const keys = (await redis.cli('KEYS', 'shop:*')).split('\n')
-      return !keys.some((key) => /:(?:cap|presence|ticket):/.test(key) && !key.includes(keyDigest(everyNode)))
+      return !keys.some((key) => /:(?:lease|ticket):/.test(key) && !key.includes(keyDigest(`room:${everyNode}`)))
     }, 'no place and no presence is left in Redis')
   } finally {
     await node.close()

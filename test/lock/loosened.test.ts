@@ -84,7 +84,10 @@ const looser: Readonly<Record<string, readonly [Server, RegExp]>> = {
     route({ receives: { ...receives, shout: { schema: say, authorize: yes } } }),
     /receives\.shout is new/,
   ],
-  'nothing declared comes in raw': [route({ receives: undefined, binary: undefined }), /receives is gone/],
+  'nothing declared comes in raw': [
+    route({ receives: undefined, binary: undefined, sends: { said: { schema: said } } }),
+    /receives is gone/,
+  ],
   'a media type more': [route({ binary: ['image/png', 'image/gif'] }), /binary: "image\/gif" is new/],
   'a longer text': [
     schema({ properties: { ...say.properties, text: { type: 'string', maxLength: 101 } } }),
@@ -119,6 +122,17 @@ const looser: Readonly<Record<string, readonly [Server, RegExp]>> = {
     /schemas\.sends\.said/,
   ],
   'another value leaves': [rule({ reply: { type: ['number', 'string'] } }), /schemas\.replies\.say/],
+  'a client is asked more': [
+    route({ sends: { said: { schema: said, reply: { type: 'boolean' } }, gone: { schema: { type: 'object' } } } }),
+    /schemas\.answers\.said is new/,
+  ],
+  'a wider answer of a client': [
+    route({
+      sends: { said: { schema: said }, gone: { schema: { type: 'object' }, reply: { type: ['boolean', 'null'] } } },
+    }),
+    /schemas\.answers\.gone/,
+  ],
+  'more requests at once': [route({ limits: { requests: 17 } }), /limits\.requests: 16 became 17/],
   'text becomes markup': [
     route({
       sends: {
@@ -146,6 +160,11 @@ const looser: Readonly<Record<string, readonly [Server, RegExp]>> = {
 /** What got tighter, or is another thing that lets through no more. */
 const passing: Readonly<Record<string, Server>> = {
   nothing: base,
+  'a client is asked nothing': route({ sends: { said: { schema: said }, gone: { schema: { type: 'object' } } } }),
+  'a narrower answer of a client': route({
+    sends: { said: { schema: said }, gone: { schema: { type: 'object' }, reply: { const: true, type: 'boolean' } } },
+  }),
+  'fewer requests at once': route({ limits: { requests: 1 } }),
   'an origin less': plugin({ origins: ['https://app.example'], hosts: ['app.example'] }),
   'one of the shops': plugin({ origins: ['https://app.example', 'https://a.shop.example'], hosts: ['app.example'] }),
   'origins in another order': plugin({ origins: ['https://*.shop.example', 'https://app.example'] }),

@@ -46,7 +46,7 @@ export const base: Server = {
       },
       leave: { schema: { type: 'object' }, authorize: yes },
     },
-    sends: { said: { schema: said }, gone: { schema: { type: 'object' } } },
+    sends: { said: { schema: said }, gone: { schema: { type: 'object' }, reply: { type: 'boolean' } } },
   },
 }
 

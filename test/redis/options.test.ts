@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
-import { createClient } from 'redis'
+import { createClient, createSentinel } from 'redis'
 import { SecureWsError } from '../../src/errors.ts'
 import { redisBus } from '../../src/redis/redis-bus.ts'
 import { redisTickets } from '../../src/redis/ticket-store.ts'
@@ -43,6 +43,14 @@ const refused: Record<string, [options: object, path: string]> = {
   ],
   'tls options with a client': [{ channel: 'app', secret, client: createClient(), tls: {} }, 'redisBus.tls'],
   'a client that is none': [{ channel: 'app', secret, client: {} }, 'redisBus.client'],
+  'a Sentinel client that takes its commands in another way': [
+    {
+      channel: 'app',
+      secret,
+      client: createSentinel({ name: 'shop', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] }),
+    },
+    'redisBus.client',
+  ],
   'a clock skew of an hour': [{ ...right, clockSkew: 3_600_000 }, 'redisBus.clockSkew'],
   'a clock skew as text': [{ ...right, clockSkew: '30000' }, 'redisBus.clockSkew'],
   'a misspelt option': [{ ...right, secrets: secret }, 'redisBus.secrets'],

@@ -1,5 +1,6 @@
 import { createLeases } from '../../src/capacity/leases.ts'
 import { redisBus } from '../../src/redis/redis-bus.ts'
+import { createHoldings } from '../../src/relay/holdings.ts'
 import { createRelay } from '../../src/relay/relay.ts'
 
 // A node of its own, to be killed: it takes the one place there is, is present in a room, and says so.
@@ -12,10 +13,9 @@ const relay = createRelay({
   onFailure: (stage, error) => console.error(stage, error),
 })
 await relay.start()
-const { counters, presence } = bus.stores ?? {}
-if (counters === undefined || presence === undefined) throw new Error('no stores')
-const leases = createLeases({ counters, nodeId: relay.nodeId, ttl: Number(ttl), onFailure: console.error })
-if ((await leases.take('user u', 'socket 1', 1)) === undefined) throw new Error('no place')
-await presence.enter('lobby', 'u', Number(ttl))
-setInterval(() => void presence.renew([{ key: 'lobby', holder: 'u' }], Number(ttl)), Number(ttl) / 3)
+if (bus.stores === undefined) throw new Error('no stores')
+const holdings = createHoldings({ store: bus.stores.leases, ttl: Number(ttl), onFailure: console.error })
+if ((await createLeases(holdings).take('user u', 'socket 1', 1)) === undefined) throw new Error('no place')
+holdings.put('room:lobby', 'u')
+await holdings.holders('room:lobby')
 console.log('taken')

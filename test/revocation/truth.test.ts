@@ -42,6 +42,7 @@ const history = (
   away: [[], [], []],
   stalls: [[], [], []],
   clientStalls: [],
+  unanswered: [[], [], []],
   clockSkew: 1_000,
   endedAt: 60_000,
   ...more,
@@ -108,7 +109,32 @@ test('the checker: nobody whose session is good is closed with 3000 or refused',
   const refusal = { ...socket, at: 5_010, date: 1_005_010 }
   const refused = (status: number, revoked?: Partial<RevocationRecord>) =>
     check(history({}, revoked, { sockets: [], refusals: [{ ...refusal, status }] })).length
-  assert.deepEqual([refused(401), refused(401, {}), refused(503), refused(429)], [1, 0, 0, 1])
+  assert.deepEqual([refused(401), refused(401, {}), refused(429)], [1, 0, 1])
+})
+
+test('the checker: "nobody can be asked" is said where nobody could be asked', () => {
+  const silence = (...times: number[]) => ({ unanswered: [[], times.map((at) => ({ session: 's', at })), []] })
+  const closed = { closed: { at: 5_010, date: 1_005_010, code: 1013 } }
+  const closedFor = (more: Partial<History>) => found(closed, undefined, more)
+  assert.deepEqual(closedFor({}), ['a socket was closed with 1013'])
+  assert.deepEqual(closedFor(silence(1_000, 3_000)), ['a socket was closed with 1013'])
+  assert.deepEqual(closedFor(silence(1_000, 3_000, 6_000)), ['a socket was closed with 1013'])
+  assert.deepEqual(closedFor(silence(1_000, 3_000, 5_000)), [])
+  const stalls = (from: number, to: number) => ({ stalls: [[], [{ from, to }], []] })
+  assert.deepEqual(closedFor(stalls(4_400, 4_901)), [])
+  assert.deepEqual(closedFor(stalls(4_400, 4_900)), ['a socket was closed with 1013'])
+  assert.deepEqual(closedFor(stalls(1_400, 3_400)), ['a socket was closed with 1013'])
+
+  const refusals = [{ ...socket, at: 5_010, date: 1_005_010, status: 503 }]
+  const refusedFor = (more: Partial<History>) =>
+    check(history({}, undefined, { sockets: [], refusals, ...more })).length
+  assert.equal(refusedFor({}), 1)
+  assert.equal(refusedFor(silence(4_000)), 0)
+  assert.equal(refusedFor(silence(800)), 1)
+  assert.equal(refusedFor({ unanswered: [[], [{ session: 'another', at: 4_000 }], []] }), 1)
+  assert.equal(refusedFor(awayOn(1, { from: 4_000, to: 4_500 })), 0)
+  assert.equal(refusedFor(awayOn(2, { from: 4_000, to: 4_500 })), 1)
+  assert.equal(refusedFor({ faults: [{ from: 5_009, to: 9_000 }] }), 0)
 })
 
 test('the checker: what is measured is how long another node took where nothing was done to Redis', () => {

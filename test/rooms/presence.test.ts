@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { memoryPresence, type PresenceStore } from '../../src/relay/presence.ts'
+import { createHoldings } from '../../src/relay/holdings.ts'
+import { memoryLeases } from '../../src/relay/memory-leases.ts'
+import type { LeaseStore } from '../../src/relay/stores.ts'
 import { createPresence } from '../../src/rooms/presence.ts'
-import { until } from '../harness/until.ts'
 import { identityOf } from '../session/identity-of.ts'
 
 const member = (id: string, userId?: string) => ({
@@ -12,13 +13,14 @@ const member = (id: string, userId?: string) => ({
   identity: userId === undefined ? null : identityOf({ id: `s ${id}`, userId }),
 })
 
-function presenceOn(store: PresenceStore, ttl = 30_000) {
+function presenceOn(store: LeaseStore) {
   const failures: unknown[] = []
-  return { failures, ...createPresence({ store, ttl, onFailure: (error) => failures.push(error) }) }
+  const holdings = createHoldings({ store, onFailure: (error) => failures.push(error) })
+  return { failures, ...createPresence(holdings), close: () => holdings.close() }
 }
 
 test('two nodes on one store see each other: one entry per socket, with its user', async () => {
-  const store = memoryPresence()
+  const store = memoryLeases()
   const [here, there] = [presenceOn(store), presenceOn(store)]
   here.enter(member('1', 'ann'), 'a')
   there.enter(member('2', 'ann'), 'a')
@@ -40,13 +42,13 @@ test('two nodes on one store see each other: one entry per socket, with its user
 })
 
 test('BR-07 enter and leave arrive in the order they happened, however long the store takes', async () => {
-  const store = memoryPresence()
-  const slow: PresenceStore = {
+  const store = memoryLeases()
+  const slow: LeaseStore = {
     ...store,
-    // The first is the slowest: without a queue, `leave` would overtake `enter` and a ghost would stay.
-    enter: async (...args) => {
+    // The first is the slowest: without an order, `free` would overtake `take` and a ghost would stay.
+    take: async (...args) => {
       await sleep(5)
-      return store.enter(...args)
+      return store.take(...args)
     },
   }
   const presence = presenceOn(slow)
@@ -58,58 +60,30 @@ test('BR-07 enter and leave arrive in the order they happened, however long the 
   await presence.close()
 })
 
-test('a member outlasts its time while its node lives, and not its node', async () => {
-  const store = memoryPresence()
-  const [alive, reader] = [presenceOn(store, 60), presenceOn(store)]
-  alive.enter(member('1', 'ann'), 'a')
-  // A node that was killed: what it entered is renewed by nobody.
-  await store.enter('a', JSON.stringify(['2', 'bob']), 60)
-  await until(async () => (await reader.members('a')).length === 1, 'the dead one is gone')
-  await sleep(120)
-  assert.deepEqual(await reader.members('a'), [{ socket: '1', userId: 'ann' }])
-  await alive.close()
-  assert.deepEqual(await reader.members('a'), [])
-})
-
-test('a store that fails is reported and harms nobody; the next renewal puts back what it missed', async () => {
-  const store = memoryPresence()
-  let away = true
-  const flaky: PresenceStore = {
-    ...store,
-    enter: async (...args) => (away ? Promise.reject(new Error('away')) : store.enter(...args)),
-  }
-  const presence = presenceOn(flaky, 60)
-  presence.enter(member('1', 'ann'), 'a')
-  assert.deepEqual(await presence.members('a'), [])
-  assert.equal(presence.failures.length, 1)
-  away = false
-  await until(async () => (await presence.members('a')).length === 1, 'it was put back')
-  await presence.close()
-})
-
 test('BR-03 what somebody else wrote into the store is nobody', async () => {
-  const store = memoryPresence()
+  const store = memoryLeases()
   const presence = presenceOn(store)
-  for (const holder of ['', 'null', '{}', '[]', '[1,"ann"]', '{"0":"x"}', '[[']) await store.enter('a', holder, 1_000)
-  await store.enter('a', '["1",{}]', 1_000)
+  const put = (holder: string) => store.take({ key: 'room:a', holder }, 99, 60_000)
+  for (const holder of ['', 'null', '{}', '[]', '[1,"ann"]', '{"0":"x"}', '[[']) await put(holder)
+  await put('["1",{}]')
   assert.deepEqual(await presence.members('a'), [{ socket: '1', userId: undefined }])
 })
 
 // Class S8: a queue that clients fill. 5 ms to the store and back, one member that toggles a room as fast as it can.
 test('S8 a member that comes and goes without end delays nobody, and is written only as often as the store answers', async () => {
-  const inner = memoryPresence()
+  const inner = memoryLeases()
   let writes = 0
-  const far: PresenceStore = {
+  const far: LeaseStore = {
     ...inner,
-    async enter(...entry) {
+    async take(...entry) {
       writes++
       await sleep(5)
-      await inner.enter(...entry)
+      return inner.take(...entry)
     },
-    async leave(...entry) {
+    async free(...entry) {
       writes++
       await sleep(5)
-      await inner.leave(...entry)
+      await inner.free(...entry)
     },
   }
   const presence = presenceOn(far)
@@ -145,22 +119,22 @@ test('S8 a member that comes and goes without end delays nobody, and is written 
   assert.deepEqual(await presence.members('busy'), [], 'where it ends up is what counts')
   assert.ok(toggles > 1_000 && writes < toggles / 10, `${writes} writes for ${toggles} toggles`)
   await presence.close()
-  assert.deepEqual(await inner.members('quiet'), [])
+  assert.deepEqual(await inner.holders('room:quiet'), [])
   assert.deepEqual(presence.failures, [])
 })
 
 test('S8 comings and goings at random over a store with a random delay: the store ends where the members are', async () => {
   for (let round = 0; round < 20; round++) {
-    const inner = memoryPresence()
-    const slow: PresenceStore = {
+    const inner = memoryLeases()
+    const slow: LeaseStore = {
       ...inner,
-      async enter(...entry) {
+      async take(...entry) {
         await sleep(Math.random() * 3)
-        await inner.enter(...entry)
+        return inner.take(...entry)
       },
-      async leave(...entry) {
+      async free(...entry) {
         await sleep(Math.random() * 3)
-        await inner.leave(...entry)
+        await inner.free(...entry)
       },
     }
     const presence = presenceOn(slow)
@@ -179,6 +153,6 @@ test('S8 comings and goings at random over a store with a random delay: the stor
     const found = await presence.members('room')
     assert.deepEqual(found.map(({ socket }) => socket).sort(), [...here].sort())
     await presence.close()
-    assert.deepEqual(await inner.members('room'), [])
+    assert.deepEqual(await inner.holders('room:room'), [])
   }
 })

@@ -36,6 +36,24 @@ describe('ordinary patterns register', () => {
   for (const pattern of ordinary) it(pattern, () => assert.equal(objectionTo(pattern), undefined))
 })
 
+// recheck stops by the clock unless it is told not to: an attack that is cut short then counts as a success, seeds that are cut short
+// find no attack, and a check that is cut short says nothing.
+it('MS-09 judges alike where the machine is too busy to do anything between two looks at the clock', (t) => {
+  let now = performance.now()
+  t.mock.method(performance, 'now', () => {
+    now += 3_600_000
+    return now
+  })
+  // None of them has been judged before. By automata, by counting steps, and by both.
+  for (const pattern of ['^\\d+/\\w+$', '^(?:[A-F\\d]{4}-){9}[A-F\\d]{12}$', '^(?:\\d{1,2}[.]){3}\\d{1,2}$']) {
+    assert.equal(objectionTo(pattern), undefined)
+  }
+  for (const pattern of ['^(x+)+$', '^(?:b?){25}c', '^(?=(x+)+y)x']) {
+    assert.match(objectionTo(pattern, 10) ?? 'admitted', /doubles with every character/)
+  }
+  assert.match(objectionTo('^((?:c|d)*)\\1$') ?? 'admitted', /to the power of 2/)
+})
+
 it('MS-09 tells a text that keeps the pattern busy, and what to write', () => {
   const objection = objectionTo('^(\\w|\\d)+$') ?? ''
   const attack = /as on (.*): let each round/.exec(objection)?.[1]

@@ -28,10 +28,11 @@ const count = { type: 'object', properties: {} } as const
 const chat = socketRoute({
   receives: {
     say: { schema: text, reply: { type: 'integer' } },
+    ask: { schema: text, reply: { type: 'string' } },
     count: { schema: count },
     secret: { schema: count, authorize: () => false },
   },
-  sends: { welcome: { schema: text }, said: { schema: text } },
+  sends: { welcome: { schema: text }, said: { schema: text }, sure: { schema: text, reply: { type: 'boolean' } } },
 })
 type Chat = MessagesOf<typeof chat>
 
@@ -46,6 +47,7 @@ async function appWith(t: TestContext, options: Partial<SecureWsOptions> = {}, s
       socket.send({ type: 'said', text })
       return 7
     })
+    socket.on('ask', ({ text }) => socket.request('sure', { text }).then(String, ({ code }) => String(code)))
     socket.on('count', () => {})
     socket.on('secret', () => {})
   })
@@ -77,6 +79,20 @@ for (const [name, server] of [
     assert.equal(app.server.address(), null)
   })
 }
+
+test('it answers the server, or says at once that nobody does', async (t) => {
+  const app = await appWith(t)
+  await using client = await connect<Chat>(app, '/chat', { session: ada })
+  assert.equal(await client.request('ask', { text: '' }), 'SWS_DECLINED')
+  const stop = client.answer('sure', ({ text }) => text === '&lt;b&gt;')
+  assert.equal(await client.request('ask', { text: '<b>' }), 'true')
+  stop()
+  assert.equal(await client.request('ask', { text: '<b>' }), 'SWS_DECLINED')
+  assert.deepEqual(
+    client.heard.map(({ type }) => type),
+    ['welcome'],
+  )
+})
 
 test('messages wait for a `next` of their own, in their order; `next()` is the oldest of any', async (t) => {
   const app = await appWith(t)

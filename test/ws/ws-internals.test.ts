@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 import { test } from 'node:test'
 import { WebSocket } from 'ws'
+import { createTurn } from '../../src/ws/coalescer.ts'
+import type { WsSocket } from '../../src/ws/internals.ts'
+import { WebSocketWire } from '../../src/ws/ws-port.ts'
 import { frame, text } from '../harness/frames.ts'
 import { until } from '../harness/until.ts'
 
@@ -11,7 +15,7 @@ import { until } from '../harness/until.ts'
 // the same way before the start, by `ws/known-ws.ts`.
 
 interface Internals {
-  readonly _receiver: { _state: number; _bufferedBytes: number; _fragmented: number; _binaryType: string }
+  readonly _receiver: Writable & { _state: number; _bufferedBytes: number; _fragmented: number; _binaryType: string }
   readonly _sender: {
     _state: number
     _firstFragment: boolean
@@ -128,3 +132,29 @@ test('every frame of ws, control frames too, leaves through `write` of the strea
   const bytes = Buffer.concat(written).toString('latin1')
   assert.equal(bytes, '\x81\x04text\x82\x05bytes\x89\x00\x8a\x00\x88\x02\x03\xe8')
 })
+
+test('Node makes an error for a receiver that is ended twice, as ws ends it; for one of ours it does not', async (t) => {
+  assert.equal(await errorOfSecondEnd(t, () => {}), 'ERR_STREAM_ALREADY_FINISHED')
+  const ours = await errorOfSecondEnd(t, ({ socket, stream }) => {
+    new WebSocketWire(socket as WebSocket as WsSocket, stream, createTurn())
+  })
+  assert.equal(ours, undefined)
+})
+
+type Opened = Awaited<ReturnType<typeof open>>
+
+async function errorOfSecondEnd(t: Parameters<typeof open>[0], prepare: (opened: Opened) => void) {
+  const opened = await open(t)
+  prepare(opened)
+  const { socket, client } = opened
+  client.end()
+  await once(socket, 'close')
+  const { _receiver: receiver } = socket
+  assert.equal(receiver.writableFinished, true)
+  let code: string | undefined
+  receiver.end((error?: NodeJS.ErrnoException) => {
+    code = error?.code
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  return code
+}

@@ -18,6 +18,7 @@ export type Told = [
   Expect<Same<generated.Typebox['receives'], MessagesOf<typeof typebox, TypeBoxTypeProvider>['receives']>>,
   Expect<Same<generated.Typebox['sends'], MessagesOf<typeof typebox, TypeBoxTypeProvider>['sends']>>,
   Expect<Same<generated.Typebox['replies'], MessagesOf<typeof typebox, TypeBoxTypeProvider>['replies']>>,
+  Expect<Same<generated.Typebox['answers'], MessagesOf<typeof typebox, TypeBoxTypeProvider>['answers']>>,
   Expect<Same<generated.Zod, MessagesOf<typeof zod>>>,
   Expect<Same<generated.Valibot, MessagesOf<typeof valibot>>>,
   Expect<Same<generated.Arktype, MessagesOf<typeof arktype>>>,
@@ -40,5 +41,8 @@ at.toFixed()
 // @ts-expect-error TS2551
 at.toFixd()
 client.on('any name */ $1', ({ html }) => html.trim())
+client.answer('graft', ({ name }) => ({ name, below: [] }))
+// @ts-expect-error TS2322
+client.answer('graft', () => ({ name: '', above: [] }))
 // @ts-expect-error TS2345
 client.on('another name', () => {})

@@ -43,7 +43,11 @@ export const typebox = socketRoute({
     tree: { schema: Tree },
     nothing: { schema: Type.Object({}) },
   },
-  sends: { 'any name */ $1': { schema: Type.Object({ html: Type.String({ contentMediaType: 'text/html' }) }) } },
+  sends: {
+    'any name */ $1': { schema: Type.Object({ html: Type.String({ contentMediaType: 'text/html' }) }) },
+    graft: { schema: Tree, reply: Tree },
+    pick: { schema: Type.Object({}), reply: Type.Union([Type.Literal('a'), Type.Null()]) },
+  },
 })
 
 export const zod = socketRoute({
@@ -66,7 +70,13 @@ export const zod = socketRoute({
     },
     partial: { schema: z.object({ few: z.partialRecord(z.enum(['x', 'y']), z.number()) }) },
   },
-  sends: { said: { schema: z.object({ url: z.string(), nested: z.object({ at: z.number() }).optional() }) } },
+  sends: {
+    said: { schema: z.object({ url: z.string(), nested: z.object({ at: z.number() }).optional() }) },
+    pick: {
+      schema: z.object({ of: z.array(z.string()) }),
+      reply: z.object({ at: z.int(), why: z.string().optional() }),
+    },
+  },
 })
 
 const valibotTree: v.GenericSchema<{ name: string; below: { name: string }[] }> = v.object({

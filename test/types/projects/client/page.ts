@@ -35,11 +35,23 @@ for await (const message of client) {
   message.text
 }
 
+client.answer('confirm', ({ text }) => text !== '')
+client.answer('confirm', async () => true)
+// @ts-expect-error TS2345
+client.answer('said', () => true)
+// @ts-expect-error TS2322
+client.answer('confirm', () => 'yes')
+// @ts-expect-error TS2339
+client.answer('confirm', ({ txt }) => txt)
+
 const board = connect<Board>('/board', {
   credential: async () => (Math.random() > 0.5 ? null : { token: '' }),
   join: (direct) => direct.request('post', { body: '' }),
   signIn: () => true,
 })
+board.answer('pick', () => ({ at: 1 }))
+// @ts-expect-error TS2322
+board.answer('pick', () => ({ on: 1 }))
 const at: number = (await board.request('post', { body: '' })).at
 // @ts-expect-error TS2339
 const wrong: number = (await board.request('post', { body: '' })).on

@@ -9,13 +9,20 @@ export const chat = socketRoute({
     say: { schema: text, reply: { type: 'number' } },
     leave: { schema: { type: 'object' } },
   },
-  sends: { said: { schema: text }, gone: { schema: { type: 'object' } } },
+  sends: {
+    said: { schema: text },
+    gone: { schema: { type: 'object' } },
+    confirm: { schema: text, reply: { type: 'boolean' } },
+  },
 })
 export type Chat = MessagesOf<typeof chat>
 
 const board = socketRoute({
   receives: { post: { schema: Type.Object({ body: Type.String() }), reply: Type.Object({ at: Type.Number() }) } },
-  sends: { posted: { schema: Type.Object({ body: Type.String() }) } },
+  sends: {
+    posted: { schema: Type.Object({ body: Type.String() }) },
+    pick: { schema: Type.Object({}), reply: Type.Object({ at: Type.Number() }) },
+  },
 })
 export type Board = MessagesOf<typeof board, TypeBoxTypeProvider>
 
@@ -29,4 +36,14 @@ app.get('/chat', { websocket: true, secureWs: chat }, (socket) => {
   socket.on('sayd', () => 1)
   // @ts-expect-error TS2353
   socket.send({ type: 'said', txt: '' })
+  const sure: Promise<boolean> = socket.request('confirm', { text: '' }, { timeout: 1_000 })
+  // @ts-expect-error TS2345
+  socket.request('said', { text: '' })
+  // @ts-expect-error TS2345
+  socket.request('confirmed', { text: '' })
+  // @ts-expect-error TS2561
+  socket.request('confirm', { txt: '' })
+  // @ts-expect-error TS2322
+  const words: Promise<string> = socket.request('confirm', { text: '' })
+  return [sure, words]
 })

@@ -1,19 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import { badOption, SecureWsError } from './errors.ts'
-import { checkKeys, isPlainObject } from './option-checks.ts'
-import type { Bus } from './relay/bus.ts'
-import { leaveBus, useBus } from './relay/bus-users.ts'
-import { checkBus } from './relay/checked-bus.ts'
-import { aboutDenials, createSender, type Sender } from './relay/sender.ts'
-import { everyNode } from './remote/order.ts'
-import { checkKicked, type Kicked } from './remote/whom.ts'
-import type { Broadcastable, BroadcastOptions } from './rooms/audience.ts'
-import { packSend } from './rooms/broadcast.ts'
-import { roomName } from './rooms/room-name.ts'
-import { denialOf } from './session/denials.ts'
-import { checkMaxAge } from './session/max-age.ts'
-import { checkSubject, type Subject } from './session/subject.ts'
-import { checkUntil } from './session/until.ts'
+import { badOption, SecureWsError } from '../errors.ts'
+import { checkKeys, isPlainObject } from '../option-checks.ts'
+import { boundStores } from '../relay/bounded-stores.ts'
+import type { Bus } from '../relay/bus.ts'
+import { leaveBus, useBus } from '../relay/bus-users.ts'
+import { checkBus } from '../relay/checked-bus.ts'
+import { aboutDenials, createSender, type Sender } from '../relay/sender.ts'
+import type { Broadcastable, BroadcastOptions } from '../rooms/audience.ts'
+import { packSend } from '../rooms/broadcast.ts'
+import { roomName } from '../rooms/room-name.ts'
+import { denialOf } from '../session/denials.ts'
+import { checkMaxAge } from '../session/max-age.ts'
+import { checkSubject, type Subject } from '../session/subject.ts'
+import { checkUntil } from '../session/until.ts'
+import { everyNode } from './order.ts'
+import { checkKicked, type Kicked } from './whom.ts'
 
 /** Options of `createEmitter`. */
 export interface EmitterOptions {
@@ -148,6 +149,6 @@ async function keep(bus: Bus, sender: Sender, denial: ReturnType<typeof denialOf
   const tell = async () => {
     for (const message of aboutDenials('close', [denial])) await sender.send(message)
   }
-  await Promise.all([tell().catch(() => {}), stores.denials.deny(denial)])
+  await Promise.all([tell().catch(() => {}), boundStores(stores).denials.deny(denial)])
   await tell().catch(() => {})
 }

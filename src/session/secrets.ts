@@ -1,5 +1,5 @@
-import { badOption } from './errors.ts'
-import { checkKeys, isPlainObject } from './option-checks.ts'
+import { badOption } from '../errors.ts'
+import { checkKeys, isPlainObject } from '../option-checks.ts'
 
 /** A secret with an end, so that a key that should be gone by then is gone (ASVS 5.0 13.3.4). */
 export interface DatedSecret {
