@@ -136,8 +136,9 @@ async function decisions(t: { after(task: () => unknown): void }) {
   app.post('/ticket', (request) => app.secureWs.issueTicket(request, { route: '/all' }))
   const other = new WebSocketServer({ noServer: true })
   app.server.on('upgrade', (request, socket, head) => {
-    if (request.url === '/other/throws') throw new Error('the server behind the guard')
-    if (request.url === '/other') other.handleUpgrade(request, socket, head, () => {})
+    const [path] = request.url?.split('?') ?? []
+    if (path === '/other/throws') throw new Error('the server behind the guard')
+    if (path === '/other') other.handleUpgrade(request, socket, head, () => {})
   })
   app.secureWs.guard('/other')
   await app.listen({ host: '127.0.0.1', port: 0 })

@@ -19,8 +19,10 @@ function note(name: string, value: number, attributes: Attributes = {}): void {
 function watched(meter: Meter): Meter {
   const names = new Map<Observable, string>()
   const observed = <T extends Observable>(name: string, made: T): T => {
-    names.set(made, name)
-    return made
+    // One of its own: a meter that nobody reads hands out the same for all.
+    const own: T = Object.create(made)
+    names.set(own, name)
+    return own
   }
   const collect = (callback: BatchObservableCallback) => {
     const observe = (observable: Observable, value: number, attributes?: Attributes) =>

@@ -1,16 +1,20 @@
 import type * as Otel from '@opentelemetry/api'
-import type * as Sdk from '@opentelemetry/sdk-trace'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
+import { W3CTraceContextPropagator } from '@opentelemetry/core'
+import {
+  InMemorySpanExporter,
+  type ReadableSpan,
+  SimpleSpanProcessor,
+  type SpanExporter,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace'
 import { look, seen } from './sinks.ts'
 
 /** Traces of whatever has no tracer of its own, and what goes into the memory exporter of those that have. */
 export function watchTraces(require: NodeJS.Require): void {
   const api: typeof Otel = require('@opentelemetry/api')
-  const sdk: typeof Sdk = require('@opentelemetry/sdk-trace')
-  const { AsyncLocalStorageContextManager }: typeof import('@opentelemetry/context-async-hooks') =
-    require('@opentelemetry/context-async-hooks')
-  const { W3CTraceContextPropagator }: typeof import('@opentelemetry/core') = require('@opentelemetry/core')
   const { trace, ProxyTracerProvider } = api
-  const lookAt = (spans: readonly Sdk.ReadableSpan[]) => {
+  const lookAt = (spans: readonly ReadableSpan[]) => {
     for (const { name, attributes, events, status, links } of spans) {
       seen('span', 'traces', name.split(' ')[0] ?? '')
       // Those of the application are its own.
@@ -18,14 +22,20 @@ export function watchTraces(require: NodeJS.Require): void {
       look('traces', JSON.stringify({ name, attributes, events, status, links }))
     }
   }
-  const exporter: Sdk.SpanExporter = {
+  const exporter: SpanExporter = {
     export(spans, done) {
       lookAt(spans)
       done({ code: 0 })
     },
     async shutdown() {},
   }
-  const own = new sdk.TracerProvider({ spanProcessors: [new sdk.SimpleSpanProcessor({ exporter })] })
+  const own = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] })
+  const { prototype } = InMemorySpanExporter
+  const keep = prototype.export
+  prototype.export = function watched(this: InMemorySpanExporter, spans, done) {
+    lookAt(spans)
+    return keep.call(this, spans, done)
+  }
   const provider = trace.getTracerProvider.bind(trace)
   const isNobody = (given: Otel.TracerProvider) =>
     given instanceof ProxyTracerProvider && given.getDelegate() === new ProxyTracerProvider().getDelegate()

@@ -66,7 +66,8 @@ function noteMessage(payload: unknown): void {
   try {
     note(JSON.parse(payload.toString()), 0)
   } catch {
-    words.add(payload.toString(), 'a message')
+    // No JSON: its words, without the names of members and types that a garbled one has around them.
+    for (const [word] of payload.toString().matchAll(/[^"{}[\]:,\\]+/g)) words.add(word, 'a message')
   }
 }
 
