@@ -30,7 +30,7 @@ async function start(port: number) {
   app.server.on('connection', (stream) => streams.add(stream))
   await app.register(secureWs, { authenticate: false, allowMissingOrigin: true, limits })
   app.addHook('onRequest', async () => void came.push(performance.now()))
-  app.get('/ws', { websocket: true }, () => {})
+  app.get('/ws', { websocket: true, secureWs: { receives: {} } }, () => {})
   await app.listen({ host: '127.0.0.1', port, backlog: 4_096 })
   return { app, came, port: Number(new URL(app.listeningOrigin).port), streams }
 }

@@ -159,7 +159,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
     },
   })
   const eachRound = () => {
-    memory.measure()
+    memory.visit()
     identities.settle(settledEachRound)
     for (const { member, room } of rooms.expire(now())) {
       try {

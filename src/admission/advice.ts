@@ -65,10 +65,27 @@ const advisers: Readonly<Record<Refusal['code'], Adviser>> = {
 const upgradeLines =
   'nginx needs, for this path, `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";`.'
 
+/** Names that libraries offer by themselves. */
+const publicProtocols: ReadonlySet<string> = new Set([
+  ...['graphql-transport-ws', 'graphql-ws', 'mqtt', 'mqttv3.1', 'v10.stomp', 'v11.stomp', 'v12.stomp', 'wamp.2.json'],
+  ...[
+    'wamp.2.msgpack',
+    'ocpp1.6',
+    'ocpp2.0.1',
+    'soap',
+    'xmpp',
+    'sip',
+    'chat',
+    'json',
+    'actioncable-v1-json',
+    'vite-hmr',
+  ],
+])
+
 /** A sub-protocol that was offered where none is declared: admitted, and then ended by every browser. */
 export function undeclaredProtocol(offered: readonly string[]): string {
-  // A credential may have travelled there: what is long is not repeated.
-  const shown = offered.filter((name) => name.length <= 24).map((name) => `'${quoted(name)}'`)
+  // A credential may have travelled there, and may be short: only what everybody knows is repeated.
+  const shown = offered.filter((name) => publicProtocols.has(name)).map((name) => `'${name}'`)
   const list = shown.length === 0 ? "'...'" : shown.slice(0, 3).join(', ')
   return `The client offered a sub-protocol (${list}), and the route declares none: a browser ends a connection whose offer was not answered. Write \`secureWs: { protocols: [${list}] }\`, or offer nothing.`
 }

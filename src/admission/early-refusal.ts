@@ -4,9 +4,10 @@ import type { Capacity } from '../capacity/capacity.ts'
 import { lineAt } from '../http/header-lines.ts'
 import { answerText, type Refusal } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
-import { type Said, said } from './admission.ts'
+import { said } from './admission.ts'
 import { Facts, readHandshake } from './handshake-request.ts'
 import type { Announcer } from './refused.ts'
+import type { Said } from './way.ts'
 
 export interface EarlyRefusalOptions {
   readonly capacity: Capacity

@@ -9,21 +9,12 @@ import type { Traces } from '../telemetry/traces.ts'
 import { after, isThenable } from '../thenable.ts'
 import { type UpgradedStream, upgradedBy } from '../ws/upgraded-stream.ts'
 import type { UpgradedStreams } from '../ws/upgraded-streams.ts'
-import {
-  admissionOf,
-  checkAvailable,
-  checkDenied,
-  Handshake,
-  type Means,
-  type Step,
-  takeThrough,
-  takingWay,
-  type Verdict,
-} from './admission.ts'
+import { admissionOf, checkAvailable, checkDenied } from './admission.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
-import { clientAddress, isTrusted, peerIsTrusted } from './peer.ts'
+import { clientAddress, isTrusted, peerIsTrusted } from './reached.ts'
 import { away, failed, notASocketRoute, outOfTime, upgradeRequired } from './refusals.ts'
 import type { Announcer } from './refused.ts'
+import { Handshake, type Means, type Step, takeThrough, takingWay, type Verdict } from './way.ts'
 import { createWhy } from './why.ts'
 
 export interface GuardSurroundings extends Means {

@@ -5,11 +5,11 @@ import type { RoutePolicy } from '../options/route.ts'
 import type { Audit } from '../telemetry/audit.ts'
 import type { ThrownLog } from '../telemetry/thrown.ts'
 import { after } from '../thenable.ts'
-import { admission, askThrough, type Means, Question, type Step, said, type Verdict } from './admission.ts'
+import { admission, said } from './admission.ts'
 import { checkHandshakeShape, type HandshakeFacts, readHandshake } from './handshake-request.ts'
-import { clientAddress, peerIsTrusted } from './peer.ts'
-import { ownOrigin } from './reached.ts'
+import { clientAddress, ownOrigin, peerIsTrusted } from './reached.ts'
 import { failed, notASocketRoute, outOfTime } from './refusals.ts'
+import { askThrough, type Means, Question, type Step, type Verdict } from './way.ts'
 import {
   asksWhy,
   becomeHandshake,

@@ -28,7 +28,9 @@ export function checkedSession(
   if (!(found instanceof KnownSession) || found.facts.askAgain === undefined) {
     return { session: session as Session, identity, askAgain, named }
   }
-  return { session: session as Session, identity, askAgain: found.facts.askAgain, named: found.named }
+  // Nearly always the id: what was cut out of a header would keep the whole of it.
+  const name = found.named === identity.sessionId ? identity.sessionId : found.named
+  return { session: session as Session, identity, askAgain: found.facts.askAgain, named: name }
 }
 
 /**

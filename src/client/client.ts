@@ -64,6 +64,7 @@ export class Client<M extends Messages = AnyMessages> {
   /** A new credential was tried after 3000, or somebody signed in, and no connection has held since. */
   #renewed = false
   #signedIn = false
+  #renewing = false
 
   /**
    * Made by `connect`.
@@ -259,18 +260,19 @@ export class Client<M extends Messages = AnyMessages> {
       return
     }
     if ((type === 'reply' || type === 'error') && this.#requests.answered(message)) return
-    if (type === 'expiring') void this.#renew()
+    if (type === 'expiring' && !this.#renewing) void this.#renew()
     if (type !== 'reply') this.#incoming.deliver(message)
   }
 
   /** With a token in band; a cookie is renewed by asking for it, and the server looks again before it ends the session. */
   async #renew(): Promise<void> {
     const isCurrent = this.#still()
-    const target = await this.#target()
-    const token = target?.credential?.token
-    if (token === undefined || !isCurrent()) return
+    this.#renewing = true
+    const token = (await this.#target())?.credential?.token
+    this.#renewing = false
     // Refused: the session ends when it was to end, and then the handshake says why.
-    await this.#ask('refresh', { token }, {}, (text) => this.#socket?.send(text)).catch(() => {})
+    if (token !== undefined && isCurrent())
+      await this.#ask('refresh', { token }, {}, (text) => this.#socket?.send(text)).catch(() => {})
   }
 
   #still(): () => boolean {

@@ -10,6 +10,8 @@ export interface AnsweredSocket extends Receiver {
   readonly policy: InboundPolicy
   readonly admitted: Observed
   readonly observer: Observer | undefined
+  /** A clock that nobody can set. */
+  uptime(): number
   /** Told of what nobody else has caught. Does not throw. */
   failed(error: unknown): void
 }
@@ -34,7 +36,10 @@ export function takeAnswer(
     return policy.senders.matter ? policy.senders.as(new MessageSender(socket), judge) : judge()
   })
   const concluded = after(taken, (refusal) => {
-    void observer?.message(admitted, bytes.length, (watched) => watched.decided('reply', refusal?.code))
+    const watched = observer?.watch(admitted, bytes.length, socket.uptime())
+    const decided = () => watched?.decided('reply', refusal?.code)
+    if (watched?.run === undefined) decided()
+    else watched.run(decided)
     conclude(refusal)
   })
   if (isThenable(concluded)) concluded.then(undefined, (error: unknown) => socket.failed(error))

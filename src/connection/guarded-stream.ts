@@ -52,6 +52,8 @@ export class GuardedStream extends HeldSocket {
 
   sweep({ uptime }: Tick): void {
     if (this.#ended || this.isExpired()) return
+    // Nobody else tells what the other server has written.
+    if (this.inWire > 0) this.surroundings.memory.add(this.inWire)
     const { limits } = this.admitted.policy
     const open = uptime - this.since
     const old = checkLifetime(open, limits.lifetime)

@@ -81,6 +81,14 @@ export class MemoryBudget {
     return this.#used >= this.limit * admitBelow
   }
 
+  /**
+   * Called once a round of the sweep. Where nothing waited at the last measuring, and nothing was kept since, nothing waits: to ask
+   * ten thousand idle sockets would be the dearest part of the round.
+   */
+  visit(): void {
+    if (this.#used > 0 || this.#since > 0) this.measure()
+  }
+
   /** Asks every socket what it keeps, and cuts those that keep the most if it is too much. */
   measure(): void {
     // A socket that is cut writes and closes, and may come back here.

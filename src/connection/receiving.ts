@@ -208,12 +208,10 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
 
   #judge(bytes: Buffer, isBinary: boolean, now: number): void | Promise<void> {
     const { observer } = this
-    this.#watched = undefined
-    if (observer === undefined) return this.#decide(bytes, isBinary, now)
-    return observer.message(this.admitted, bytes.length, (watched) => {
-      this.#watched = watched
-      return this.#decide(bytes, isBinary, now)
-    })
+    const watched = observer?.watch(this.admitted, bytes.length, now)
+    this.#watched = watched
+    const run = watched?.run
+    return run === undefined ? this.#decide(bytes, isBinary, now) : run(() => this.#decide(bytes, isBinary, now))
   }
 
   #decide(bytes: Buffer, isBinary: boolean, now: number): void | Promise<void> {

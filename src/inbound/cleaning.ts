@@ -92,12 +92,17 @@ function cleanValue(value: unknown, plans: readonly Plan[], outcome: Cleaned, re
 
 function cleanArray(items: unknown[], plans: readonly Plan[], outcome: Cleaned): void {
   for (const [index, item] of items.entries()) {
-    const below = partsOf(plans).flatMap(({ tuple, items: rest }) => tuple[index] ?? rest ?? [])
+    const below = once(partsOf(plans).flatMap(({ tuple, items: rest }) => tuple[index] ?? rest ?? []))
     if (below.length === 0) continue
     cleanValue(item, below, outcome, (clean) => {
       items[index] = clean
     })
   }
+}
+
+/** Each plan once: two parts of a recursive schema that lead to the same member would double them with every level. */
+function once(plans: readonly Plan[]): readonly Plan[] {
+  return plans.length < 2 ? plans : [...new Set(plans)]
 }
 
 function partsOf(plans: readonly Plan[]): readonly PlanPart[] {
@@ -106,7 +111,7 @@ function partsOf(plans: readonly Plan[]): readonly PlanPart[] {
 
 function cleanObject(value: Record<string, unknown>, plans: readonly Plan[], outcome: Cleaned): void {
   for (const key of Object.keys(value)) {
-    const below = partsOf(plans).flatMap((part) => memberPlans(part, key))
+    const below = once(partsOf(plans).flatMap((part) => memberPlans(part, key)))
     if (below.length === 0) continue
     cleanValue(value[key], below, outcome, (clean) => {
       value[key] = clean

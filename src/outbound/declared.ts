@@ -1,6 +1,6 @@
 import { LocationMap } from '../schema/location.ts'
 import type { PlainSchema } from '../schema/plain-schema.ts'
-import { checkValue, checkWith, compilePlain } from '../schema/schema.ts'
+import { checkWith, compilePlain } from '../schema/schema.ts'
 import type { Fault } from '../schema/work.ts'
 import { exhausted, tooMuchWork, Work } from '../schema/work.ts'
 import { keepDeclared } from './branches.ts'
@@ -33,26 +33,29 @@ export function compileProjection(plain: PlainSchema, path: string): Projection 
   function projected(value: unknown, place: Place | undefined, type: unknown, notes: Notes): Projected {
     const draft = value === undefined ? undefined : copyDeclared(value, location, place, notes)
     if (place === undefined && namesType && typeof draft === 'object') Object.assign(draft ?? {}, { type })
-    const strict = new Work(draft, false)
-    const { fault, visits } = checkWith(tree, draft, strict)
+    // One budget for all of it: a sending may ask the schema three times.
+    const strict = new Work(draft, false, notes)
+    const { fault } = checkWith(tree, draft, strict)
+    notes.visits = strict.visits
     const fits = fault === undefined
     // Where nothing was dropped and no branch says how a text is treated, a value that fits as it is stays as it is.
     if (!tree.branches || (fits && notes.partial === undefined && notes.specials.length === 0)) {
-      return told(draft, notes.specials, fault, notes, visits)
+      return told(draft, notes.specials, fault, notes)
     }
-    if (!fits) notes.visits += visits
     // So does one that a branch which holds declares all of: only members that would be refused may be missing.
-    const work = fits ? strict : new Work(draft, true)
+    const work = fits ? strict : new Work(draft, true, notes)
     try {
       const kept = keepDeclared(tree.root, draft, place, notes, work)
-      if (kept === undefined) return told(draft, [], work.toFault(), notes, work.visits)
+      notes.visits = work.visits
+      if (kept === undefined) return told(draft, [], work.toFault(), notes)
       const { copy, specials } = kept
-      if (fits && kept.dropped === 0) return told(copy, specials, undefined, notes, work.visits)
+      if (fits && kept.dropped === 0) return told(copy, specials, undefined, notes)
       // Without what was dropped, another branch may hold, or none: what is sent is what would be received.
-      const left = checkValue(tree, copy)
-      return told(copy, specials, left.fault, notes, work.visits + left.visits)
+      const left = checkWith(tree, copy, new Work(copy, false, notes))
+      notes.visits = left.visits
+      return told(copy, specials, left.fault, notes)
     } catch (cause) {
-      notes.visits += work.visits
+      notes.visits = work.visits
       throw cause
     }
   }
@@ -72,8 +75,7 @@ function told(
   copy: unknown,
   specials: readonly Special[],
   fault: Fault | undefined,
-  { shown, visits: before }: Notes,
-  visits: number,
+  { shown, visits }: Notes,
 ): Projected {
-  return { copy, specials, fault, shown, visits: before + visits }
+  return { copy, specials, fault, shown, visits }
 }

@@ -33,9 +33,28 @@ const kept = Buffer.allocUnsafeSlow(192 * 1024)
 /** RFC 6455 section 5.2: FIN, no extension bits, no mask, the shortest length that fits. */
 export function frameOf(payload: string | Bytes, opcode: number): Buffer {
   if (typeof payload !== 'string') return frameAround(viewOf(payload), payload.byteLength, opcode)
-  const { length } = payload
-  if (length > countedBefore && length * 3 <= kept.length) return frameAround(kept, kept.write(payload), opcode)
+  if (isWrittenFirst(payload)) return frameAround(kept, kept.write(payload), opcode)
   return frameAround(payload, Buffer.byteLength(payload), opcode)
+}
+
+/**
+ * The frame of one text for one socket. ASCII, as nearly all JSON is, stays a string, each unit of which is a byte: a stream takes
+ * that as Latin-1, and no buffer is made.
+ */
+export function textFrameOf(text: string, opcode: number): string | Buffer {
+  const isWritten = isWrittenFirst(text)
+  const bytes = isWritten ? kept.write(text) : Buffer.byteLength(text)
+  if (bytes === text.length && bytes < 65_536) return headOf(bytes, opcode) + text
+  return frameAround(isWritten ? kept : text, bytes, opcode)
+}
+
+function isWrittenFirst({ length }: string): boolean {
+  return length > countedBefore && length * 3 <= kept.length
+}
+
+function headOf(length: number, opcode: number): string {
+  if (length < 126) return String.fromCharCode(0x80 | opcode, length)
+  return String.fromCharCode(0x80 | opcode, 126, length >> 8, length & 0xff)
 }
 
 /** @param length in bytes, of the text or of the part of the bytes that is the payload */

@@ -19,7 +19,9 @@ export function roomName(name: unknown): string {
   if (name.length > roomNameLimit) throw badRoom(`has ${name.length} characters`)
   if (!name.isWellFormed()) throw badRoom('has a lone surrogate')
   if (forbidden.test(name)) throw badRoom('has a control character, or white space at an end')
-  return name.normalize('NFC')
+  const normal = name.normalize('NFC')
+  // A copy of a name for each who joins would be kept with each.
+  return normal === name ? name : normal
 }
 
 // The name itself is left out: it may come from a client, and this text may reach a log.

@@ -1,6 +1,6 @@
 import { kindBits, kindOf } from './kind.ts'
 import { isLonger, isShorter } from './length.ts'
-import { isMultipleOf } from './multiple-of.ts'
+import { costOfMultiple, isMultipleOf } from './multiple-of.ts'
 import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules, Union } from './node.ts'
 import { areUnique } from './unique-items.ts'
 import type { Work } from './work.ts'
@@ -58,7 +58,7 @@ function check(node: SchemaNode, value: unknown, work: Work): boolean {
 
 function checkText(rules: TextRules, text: string, { pointer }: SchemaNode, work: Work): boolean {
   const { length } = text
-  work.spend(length >> 7)
+  work.spend(length >> 6)
   const { minLength, maxLength, pattern, degree, format } = rules
   if (isLonger(text, maxLength)) {
     return work.refuse('maxLength', pointer, `must NOT have more than ${maxLength} characters`)
@@ -66,7 +66,7 @@ function checkText(rules: TextRules, text: string, { pointer }: SchemaNode, work
   if (isShorter(text, minLength)) {
     return work.refuse('minLength', pointer, `must NOT have fewer than ${minLength} characters`)
   }
-  if (pattern !== undefined || format !== undefined) work.spend(Math.floor(length ** degree / 64))
+  if (pattern !== undefined || format !== undefined) work.spend(Math.floor(length ** degree / (degree > 1 ? 64 : 16)))
   if (pattern !== undefined && !pattern.test(text)) return work.refuse('pattern', pointer, 'must match its pattern')
   return format === undefined || format(text) || work.refuse('format', pointer, 'must match its format')
 }
@@ -77,7 +77,7 @@ function checkNumber(rules: NumberRules, value: number, { pointer }: SchemaNode,
   if (value <= rules.above) return work.refuse('exclusiveMinimum', pointer, `must be > ${rules.above}`)
   if (value >= rules.below) return work.refuse('exclusiveMaximum', pointer, `must be < ${rules.below}`)
   if (rules.multipleOf !== undefined) {
-    work.spend(8)
+    work.spend(costOfMultiple(value, rules.multipleOf))
     if (!isMultipleOf(value, rules.multipleOf)) {
       return work.refuse('multipleOf', pointer, `must be multiple of ${rules.multipleOf}`)
     }

@@ -35,6 +35,8 @@ const instead: { readonly [Kind in Beyond['kind']]: string } = {
   refinement: 'A refinement is not JSON Schema: ask in `authorize` of the message, or in the listener.',
   transform:
     "A transform is not JSON Schema, and a listener gets what the client wrote: transform there, or clean a string with `sanitize: ['trim']`.",
+  flags:
+    'A flag of a regular expression is not JSON Schema, and would not count: write its meaning into the expression, `[Aa]` for `/a/i`.',
   default: 'A default is not filled in: make it optional, and fill it in in the listener.',
 }
 
@@ -76,8 +78,8 @@ function isConverter(value: unknown): value is Converter {
 
 function written(convert: Converter['input'], path: string, name: string): unknown {
   try {
-    // Draft 7 is what every library writes, and what both directions of a route read.
-    return convert({ target: 'draft-07' })
+    // Draft 7 is what every library writes, and what both directions of a route read. Read once, whatever its getters say next.
+    return JSON.parse(JSON.stringify(convert({ target: 'draft-07' })))
   } catch (error) {
     const said = error instanceof Error ? error.message.replace(/\s+/g, ' ').slice(0, 200) : String(error)
     throw badOption(path, name, `Its library has no JSON Schema for it: ${said}`)

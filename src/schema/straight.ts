@@ -2,7 +2,7 @@ import { isDeclared } from './account.ts'
 import { holds } from './holds.ts'
 import { kindBits, kindOf } from './kind.ts'
 import { isLonger, isShorter } from './length.ts'
-import { isMultipleOf } from './multiple-of.ts'
+import { costOfMultiple, isMultipleOf } from './multiple-of.ts'
 import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules, Union } from './node.ts'
 import { describesObjects } from './node.ts'
 import { Work } from './work.ts'
@@ -76,7 +76,7 @@ export function isFine(schema: Straight, value: unknown, work: Work): boolean {
       return (kinds & kindBits.string) !== 0 && (schema.text === undefined || isFineText(schema.text, value))
     case 'number':
       if ((kinds & kindBits.number) === 0 || (schema.whole && !Number.isInteger(value))) return false
-      return schema.number === undefined || isFineNumber(schema.number, value)
+      return schema.number === undefined || isFineNumber(schema.number, value, work)
     case 'boolean':
       return (kinds & kindBits.boolean) !== 0
     case 'object':
@@ -98,9 +98,14 @@ function isFineText({ minLength, maxLength, pattern, format }: TextRules, text: 
   return (pattern === undefined || pattern.test(text)) && (format === undefined || format(text))
 }
 
-function isFineNumber({ minimum, maximum, above, below, multipleOf, format }: NumberRules, value: number): boolean {
+function isFineNumber(rules: NumberRules, value: number, work: Work): boolean {
+  const { minimum, maximum, above, below, multipleOf, format } = rules
   if (!(value >= minimum && value <= maximum && value > above && value < below)) return false
-  return (multipleOf === undefined || isMultipleOf(value, multipleOf)) && (format === undefined || format(value))
+  if (multipleOf !== undefined) {
+    work.spend(costOfMultiple(value, multipleOf))
+    if (!isMultipleOf(value, multipleOf)) return false
+  }
+  return format === undefined || format(value)
 }
 
 function isFineList({ minItems, maxItems, first, rest }: StraightList, list: readonly unknown[], work: Work): boolean {

@@ -2,10 +2,10 @@ import { canonicalOf } from './unique-items.ts'
 
 /**
  * Visits that every value may take, and those for each unit of its weight. A visit takes some 50 ns, so the dearest schema there is
- * ends with a message of 64 KiB within some 80 ms; random recursive ones take a half of the visits (`bench/schema.ts`).
+ * ends with a message of 64 KiB within some 40 ms. Random recursive ones (`bench/schema.ts`) seldom take as many.
  */
-const free = 2_000
-const eachUnit = 24
+const free = 8_000
+const eachUnit = 12
 
 /** The visits that a value of this weight may take. */
 export function budgetOf(weight: number): number {
@@ -50,9 +50,14 @@ export class Work {
   #limit = free
   #weighed = false
 
-  constructor(value: unknown, lenient: boolean) {
+  /** @param before the cost of the same value so far, and its weight, where it is known */
+  constructor(value: unknown, lenient: boolean, before?: { readonly visits: number; readonly weight: number }) {
     this.#value = value
     this.lenient = lenient
+    if (before === undefined) return
+    this.visits = before.visits
+    this.#limit = budgetOf(before.weight)
+    this.#weighed = true
   }
 
   /** @throws exhausted */
@@ -101,7 +106,7 @@ export class Work {
     const text = canonicalOf(value)
     this.#texts ??= new Map()
     this.#texts.set(value, text)
-    this.spend(text.length >> 2)
+    this.spend(text.length)
     return text
   }
 

@@ -47,7 +47,8 @@ export interface SignedIn {
 
 /** `session:<digest>`: names an identity in maps, stores and envelopes without showing it. */
 export function identityKey(kind: IdentityKind, name: string): string {
-  return `${kind}:${digestOf(name)}`
+  // Not put together by a template: a key of a map would keep the parts of it alive besides.
+  return [kind, digestOf(name)].join(':')
 }
 
 /** SHA-256, base64url: opens nothing. One-to-one for well-formed strings only, and no other becomes an identity. */
@@ -108,10 +109,13 @@ class CopiedIdentity implements Identity {
   }
 
   #made(): IdentityKeys {
-    const others: string[] = []
-    if (this.userId !== undefined) others.push(identityKey('user', this.userId))
-    if (this.tokenId !== undefined) others.push(identityKey('token', this.tokenId))
-    return [identityKey('session', this.sessionId), ...others]
+    const { userId, tokenId } = this
+    const session = identityKey('session', this.sessionId)
+    const user = userId === undefined ? undefined : identityKey('user', userId)
+    // Written out: an array that was added to has room for sixteen more.
+    if (tokenId === undefined) return user === undefined ? [session] : [session, user]
+    const token = identityKey('token', tokenId)
+    return user === undefined ? [session, token] : [session, user, token]
   }
 }
 

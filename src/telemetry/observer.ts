@@ -1,3 +1,4 @@
+import { createAttention } from './attention.ts'
 import { type MessageTrace, messagesAreTraced, traceMessage } from './channels.ts'
 import { thenEither } from './settled.ts'
 import type { MessageSpan, TraceLink, Traces } from './traces.ts'
@@ -12,6 +13,8 @@ export interface Observed {
 
 /** One message in, from its first step to its answer. */
 export interface WatchedMessage {
+  /** Runs its work, where somebody looks closely at this one; elsewhere it is left out, and the work is simply done. */
+  readonly run?: (<T>(work: () => T) => T) | undefined
   /** Its verdict is known. @param type a declared type; `other` for what is none */
   decided(type: string, code?: string): void
   /** Its listeners are called now. */
@@ -22,8 +25,8 @@ export interface WatchedMessage {
 
 /** Watches messages where somebody measures or traces them. */
 export interface Observer {
-  /** Runs the work of one message. */
-  message<T>(socket: Observed, bytes: number, work: (watched: WatchedMessage) => T): T
+  /** A message has come. @param now ms of a clock that nobody can set */
+  watch(socket: Observed, bytes: number, now: number): WatchedMessage
   sent(socket: Observed, type: string, bytes: number): void
   lookup(question: string, outcome: CallOutcome, duration: number): void
 }
@@ -38,18 +41,14 @@ export interface ObserverOptions {
 /** @returns a question for the observer of this moment, `undefined` as long as nobody watches */
 export function createObserver(options: ObserverOptions): () => Observer | undefined {
   const { traffic, traces } = options
+  const attention = createAttention()
   const observer: Observer = {
-    message({ policy: { route }, trace }, bytes, work) {
+    watch({ policy: { route }, trace }, bytes, now) {
+      const isTold = messagesAreTraced()
+      // Everything is counted. A closer look costs as much as a message, so of a crowd it falls on some.
+      if (!attention(now) && !isTold) return traffic === undefined ? unseen : new CountedMessage(traffic, route, bytes)
       const span = traces?.message(route, bytes, trace)
-      const said = messagesAreTraced() ? { route, bytes } : undefined
-      const watched = new Message(options, span, said, route, bytes)
-      let run = () => work(watched)
-      if (said !== undefined) run = within(run, (inner) => traceMessage(said, inner))
-      if (span === undefined) return run()
-      return thenEither(
-        () => span.run(run),
-        () => span.end(),
-      )
+      return new SeenMessage(options, span, isTold ? { route, bytes } : undefined, route, bytes)
     },
     sent: ({ policy: { route } }, type, bytes) => traffic?.message('out', route, type, bytes),
     lookup: (question, outcome, duration) => traffic?.lookup(question, outcome, duration),
@@ -58,11 +57,33 @@ export function createObserver(options: ObserverOptions): () => Observer | undef
   return () => (messagesAreTraced() ? observer : undefined)
 }
 
-function within<T>(work: () => T, around: (work: () => T) => T): () => T {
-  return () => around(work)
+const unseen: WatchedMessage = { decided() {}, called() {}, ended() {} }
+
+class CountedMessage implements WatchedMessage {
+  readonly #traffic: Traffic
+  readonly #route: string
+  readonly #bytes: number
+
+  constructor(traffic: Traffic, route: string, bytes: number) {
+    this.#traffic = traffic
+    this.#route = route
+    this.#bytes = bytes
+  }
+
+  get run(): undefined {
+    return undefined
+  }
+
+  decided(type: string): void {
+    this.#traffic.message('in', this.#route, type, this.#bytes)
+  }
+
+  called(): void {}
+
+  ended(): void {}
 }
 
-class Message implements WatchedMessage {
+class SeenMessage implements WatchedMessage {
   readonly #options: ObserverOptions
   readonly #span: MessageSpan | undefined
   readonly #said: MessageTrace | undefined
@@ -83,6 +104,21 @@ class Message implements WatchedMessage {
     this.#said = said
     this.#route = route
     this.#bytes = bytes
+  }
+
+  get run(): (<T>(work: () => T) => T) | undefined {
+    return this.#span === undefined && this.#said === undefined ? undefined : this.#run
+  }
+
+  readonly #run = <T>(work: () => T): T => {
+    const span = this.#span
+    const said = this.#said
+    const told = said === undefined ? work : () => traceMessage(said, work)
+    if (span === undefined) return told()
+    return thenEither(
+      () => span.run(told),
+      () => span.end(),
+    )
   }
 
   decided(type: string, code?: string): void {

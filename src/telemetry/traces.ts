@@ -72,12 +72,17 @@ export function createTraces(failed: (error: unknown) => void, load: () => Api =
   const { tracer, otel } = found
   const { trace, context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode } = otel
 
-  /** The span that is active, or the one that the request names. Its baggage stays out: it is a stranger's, and would travel on. */
+  /**
+   * The span that is active, or the one that the request names. Its baggage and its `tracestate` stay out: they are texts of a
+   * stranger, which would travel on, and be written with each span.
+   */
   function parentOf(headers: object): Context {
     const active = trace.getSpanContext(context.active())
     if (active !== undefined && trace.isSpanContextValid(active)) return context.active()
     const named = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, headers, ownHeaders))
-    return named === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, named)
+    if (named === undefined) return ROOT_CONTEXT
+    const { traceId, spanId, traceFlags } = named
+    return trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags, isRemote: true })
   }
 
   function attempt<T>(call: () => T): T | undefined {

@@ -32,7 +32,8 @@ const shortBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
  * labels each time, would cost a tenth of a small message.
  */
 export function createTraffic(meter: Meter, failed: (error: unknown) => void): Traffic {
-  const counts = new Map<string, Map<string, Count>>()
+  /** By direction, route and type. */
+  const counts = { in: new Map<string, Map<string, Count>>(), out: new Map<string, Map<string, Count>>() }
   const seconds = (name: string, description: string): Histogram =>
     meter.createHistogram(name, { unit: 's', description, advice: { explicitBucketBoundaries: shortBounds } })
   const messages = meter.createObservableCounter('secure_ws.server.messages', {
@@ -51,8 +52,9 @@ export function createTraffic(meter: Meter, failed: (error: unknown) => void): T
   const all = [messages, io]
   const report: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
     const tell = (observable: Observable, of: (count: Count) => number) => {
-      for (const types of counts.values())
-        for (const count of types.values()) result.observe(observable, of(count), count.labels)
+      for (const routes of [counts.in, counts.out])
+        for (const types of routes.values())
+          for (const count of types.values()) result.observe(observable, of(count), count.labels)
     }
     tell(messages, (count) => count.messages)
     tell(io, (count) => count.bytes)
@@ -60,11 +62,11 @@ export function createTraffic(meter: Meter, failed: (error: unknown) => void): T
   meter.addBatchObservableCallback(report, all)
 
   function countOf(direction: Direction, route: string, type: string): Count {
-    const key = direction === 'in' ? route : `> ${route}`
-    let types = counts.get(key)
+    const routes = counts[direction]
+    let types = routes.get(route)
     if (types === undefined) {
       types = new Map()
-      counts.set(key, types)
+      routes.set(route, types)
     }
     let count = types.get(type)
     if (count === undefined) {

@@ -3,21 +3,21 @@ export interface Sink {
   readonly writable: boolean
   /** Bytes that it holds, because the kernel has not taken them. */
   readonly writableLength: number
-  write(bytes: Buffer, callback?: WriteCallback): unknown
+  write(bytes: Piece, encoding: 'latin1', callback?: WriteCallback): unknown
   cork(): void
   uncork(): void
 }
 
 export type WriteCallback = (error?: Error | null) => void
 
-/** A piece of a frame; a string is UTF-8. */
+/** A frame, or a piece of one. In a string each unit is a byte: it is Latin-1, as the stream is told. */
 export type Piece = Buffer | string
 
 /** One piece of work at the end of the present turn of the event loop, however many sockets were written to in it. */
 export interface Turn {
   atEnd(coalescer: Coalescer): void
   /** The pieces as one. Members of a room mostly get the same ones: these are joined for the first of them only. */
-  join(pieces: readonly Piece[], bytes: number): Buffer
+  join(pieces: readonly Piece[], bytes: number): Piece
   /** Told of bytes that were written, and that the kernel did not take at once. */
   readonly kept: (bytes: number) => void
 }
@@ -50,7 +50,7 @@ export function createTurn(
     },
     join(pieces, bytes) {
       const [first] = pieces
-      if (pieces.length === 1 && typeof first === 'object') return first
+      if (pieces.length === 1 && first !== undefined) return first
       if (last !== undefined && areSame(last.pieces, pieces)) return last.whole
       const whole = joined(pieces, bytes)
       last = { pieces, whole }
@@ -69,7 +69,10 @@ const flushBytes = 65_536
 export class Coalescer {
   readonly #sink: Sink
   readonly #turn: Turn
+  /** All that stands before `#text`. */
   #pieces: Piece[] | undefined
+  /** Frames that are text, as one: nearly always all there is. */
+  #text = ''
   #callbacks: WriteCallback[] | undefined
   #bytes = 0
   #gathering = false
@@ -86,11 +89,10 @@ export class Coalescer {
   }
 
   push(piece: Piece, callback?: WriteCallback): void {
-    if (this.#pieces === undefined) {
-      this.#pieces = [piece]
-      if (!this.#gathering) this.#awaitEnd()
-    } else this.#pieces.push(piece)
-    this.#bytes += typeof piece === 'string' ? Buffer.byteLength(piece) : piece.length
+    if (!this.#gathering && this.#isEmpty) this.#awaitEnd()
+    if (typeof piece === 'string') this.#text += piece
+    else this.#closeText().push(piece)
+    this.#bytes += piece.length
     if (callback !== undefined) {
       this.#callbacks ??= []
       this.#callbacks.push(callback)
@@ -109,7 +111,7 @@ export class Coalescer {
   /** @param isAll whether nothing more is about to be pushed in this turn */
   gathered(isAll: boolean): void {
     this.#gathering = false
-    if (this.#pieces === undefined) return
+    if (this.#isEmpty) return
     if (isAll) this.flush()
     else this.#awaitEnd()
   }
@@ -120,21 +122,41 @@ export class Coalescer {
   }
 
   flush(): void {
-    const pieces = this.#pieces
-    if (pieces === undefined) return
+    if (this.#isEmpty) return
     const bytes = this.#bytes
     const callback = together(this.#callbacks)
+    const written = this.#pieces === undefined ? this.#text : this.#closeText()
     this.#pieces = this.#callbacks = undefined
+    this.#text = ''
     this.#bytes = 0
-    if (!this.#sink.writable) callback?.(new Error('The stream has ended.'))
+    const sink = this.#sink
+    if (!sink.writable) callback?.(new Error('The stream has ended.'))
     else {
-      if (bytes < flushBytes) this.#sink.write(this.#turn.join(pieces, bytes), callback)
-      else this.#writeEach(pieces, callback)
-      if (this.#sink.writableLength > 0) {
-        this.#turn.kept(bytes)
+      if (typeof written === 'string') sink.write(written, 'latin1', callback)
+      else if (bytes < flushBytes) sink.write(this.#turn.join(written, bytes), 'latin1', callback)
+      else this.#writeEach(written, callback)
+      if (sink.writableLength > 0) {
+        this.kept(bytes)
         this.fellBehind()
       }
     }
+  }
+
+  get #isEmpty(): boolean {
+    return this.#text === '' && this.#pieces === undefined
+  }
+
+  #closeText(): Piece[] {
+    const pieces = this.#pieces ?? []
+    if (this.#text !== '') pieces.push(this.#text)
+    this.#text = ''
+    this.#pieces = pieces
+    return pieces
+  }
+
+  /** Tells whoever counts that so many bytes wait somewhere on their way to the kernel. */
+  kept(bytes: number): void {
+    this.#turn.kept(bytes)
   }
 
   /** The stream has bytes that the kernel has not taken. */
@@ -150,10 +172,8 @@ export class Coalescer {
   #writeEach(pieces: readonly Piece[], callback: WriteCallback | undefined): void {
     this.#sink.cork()
     const last = pieces.length - 1
-    for (const [index, piece] of pieces.entries()) {
-      const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece
-      this.#sink.write(bytes, index === last ? callback : undefined)
-    }
+    for (const [index, piece] of pieces.entries())
+      this.#sink.write(piece, 'latin1', index === last ? callback : undefined)
     this.#sink.uncork()
   }
 }
@@ -162,7 +182,7 @@ function joined(pieces: readonly Piece[], bytes: number): Buffer {
   const whole = Buffer.allocUnsafe(bytes)
   let offset = 0
   for (const piece of pieces) {
-    if (typeof piece === 'string') offset += whole.write(piece, offset)
+    if (typeof piece === 'string') offset += whole.write(piece, offset, 'latin1')
     else {
       whole.set(piece, offset)
       offset += piece.length

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import { closeReasonBytes, controlBytes } from '../connection/close.ts'
 import { controlText } from '../connection/control-text.ts'
 import type { SendCallback } from '../connection/port.ts'
-import { Coalescer, type Piece, type Turn, type WriteCallback } from './coalescer.ts'
+import { Coalescer, type Turn, type WriteCallback } from './coalescer.ts'
 import type { WsFrameOptions, WsSender } from './internals.ts'
 
 /** Where what a sender is told goes. */
@@ -35,8 +35,9 @@ export class SenderStream extends Coalescer {
     return this.#stream.destroyed
   }
 
-  write(piece: Piece, callback?: WriteCallback): void {
-    this.push(piece, callback)
+  /** @param piece of a frame; a string of ws is UTF-8 */
+  write(piece: Buffer | string, callback?: WriteCallback): void {
+    this.push(typeof piece === 'string' ? Buffer.from(piece) : piece, callback)
   }
 
   protected override fellBehind(): void {

@@ -4,7 +4,7 @@ import { type BinaryType, shapeBytes } from '../connection/binary-type.ts'
 import { noCode } from '../connection/close.ts'
 import type { Block, FrameOptions, Port, PortOwner, SendCallback } from '../connection/port.ts'
 import type { Outgoing } from '../outbound/outbound.ts'
-import { frameOf, type SharedFrame } from '../outbound/shared-frame.ts'
+import { type SharedFrame, textFrameOf } from '../outbound/shared-frame.ts'
 import type { Turn, WriteCallback } from './coalescer.ts'
 import { type Exit, guardSender, SenderStream } from './guarded-sender.ts'
 import { ofWs, stateInWs, type WsFrameOptions, type WsReceiver, type WsSocket, waitingInWs } from './internals.ts'
@@ -99,9 +99,11 @@ export class WebSocketWire implements Port, Exit {
   write({ payload, binary }: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
     // Text is copied into its frame whoever makes that; bytes need not be.
     if (typeof payload === 'string' && options === undefined && this.#isFree) {
-      this.#below.push(frameOf(payload, binary ? 0x2 : 0x1), callback as WriteCallback | undefined)
+      this.#below.push(textFrameOf(payload, binary ? 0x2 : 0x1), callback as WriteCallback | undefined)
       return
     }
+    // What is compressed waits in ws until a thread has done it.
+    if (this.#extended) this.#below.kept(typeof payload === 'string' ? payload.length : payload.byteLength)
     const frame = { compress: options?.compress ?? true, fin: options?.fin ?? true, binary }
     this.#pass(() => ofWs.send.call(this.#socket, payload, frame, callback))
   }

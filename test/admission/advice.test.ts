@@ -166,6 +166,13 @@ const rows: readonly Row[] = [
     not: /eyJ/,
   },
   {
+    // A password, or a ticket of somebody's own: short, and no name that a library would offer.
+    name: 'a short credential in the place of a sub-protocol',
+    asked: { headers: { 'Sec-WebSocket-Protocol': 'hunter2' } },
+    says: /offered a sub-protocol \('\.\.\.'\).*declares none/,
+    not: /hunter2/,
+  },
+  {
     name: 'no cookie',
     options: { authenticate: cookie },
     says: /carries no credential.*looks for a signed cookie named `__Host-session`.*setSessionCookie/,

@@ -6,9 +6,10 @@ import { build } from 'esbuild'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Browser, Page } from 'playwright-core'
 import type { ClientState } from '../../src/client/client.ts'
-import secureWs, { type AuditEvent, fromRequest, type Session } from '../../src/index.ts'
+import secureWs, { type AuditEvent, fromRequest, type SecureWsError, type Session } from '../../src/index.ts'
 import { newPerson, startBrowser } from '../harness/browser.ts'
 import { wide } from '../harness/server.ts'
+import { startTcpProxy } from '../harness/tcp-proxy.ts'
 import { until } from '../harness/until.ts'
 import { root } from '../house/source-files.ts'
 
@@ -39,6 +40,8 @@ class World {
   down = false
   allowed = true
   renewals = 0
+  /** Asks the newest client, and says what became of it. */
+  ask: () => Promise<string> = () => Promise.reject(new Error('nobody is there'))
   /** The port of the first start, for the next ones. */
   port = 0
   limits: object = {}
@@ -70,8 +73,13 @@ class World {
       limits: { ...wide, lookup: 150, partialMessage: 100, ...this.limits },
     })
     const empty = { type: 'object' } as const
-    const secure = { authorize: () => this.allowed, receives: { say: { schema: empty }, never: { schema: empty } } }
+    const secure = {
+      authorize: () => this.allowed,
+      receives: { say: { schema: empty }, never: { schema: empty } },
+      sends: { confirm: { schema: empty, reply: { type: 'boolean' } } },
+    } as const
     app.get('/ws', { websocket: true, secureWs: secure }, (socket) => {
+      this.ask = () => socket.request('confirm', {}).then(String, ({ code }: SecureWsError) => code)
       socket.on('say', () => undefined)
       socket.on('never', () => new Promise<never>(() => {}))
     })
@@ -103,13 +111,13 @@ class World {
   }
 
   /** A page with a client that keeps every state it is in, and how each request ended. */
-  async open(options = '{}', host = 'localhost'): Promise<Watched> {
+  async open(options = '{}', host = 'localhost', port = this.port): Promise<Watched> {
     const person = await newPerson(browser)
     this.#test.after(() => person.close())
     const page = await person.newPage()
-    await page.goto(`http://${host}:${this.port}/`)
+    await page.goto(`http://${host}:${port}/`)
     const watched = new Watched(page)
-    await watched.connect(`ws://localhost:${this.port}/ws`, options)
+    await watched.connect(`ws://localhost:${port}/ws`, options)
     return watched
   }
 }
@@ -192,6 +200,37 @@ test('drained: it waits for the moment that the server has named, and comes back
   await world.start()
   await watched.reach('open')
   assert.equal((await watched.states()).filter(({ name }) => name === 'open').length, 2)
+})
+
+test('a link that swallows every byte: it is given up, and the next one is used', async (t) => {
+  const world = await new World(t).start()
+  const proxy = await startTcpProxy(world.port)
+  t.after(() => proxy.close())
+  const watched = await world.open('{ silence: 300, timeout: 2_000 }', 'localhost', proxy.port)
+  await watched.reach('open')
+  // Answered once, as on any link that has been quiet for a while.
+  await sleep(500)
+  proxy.hush()
+  await watched.ask('say')
+  assert.deepEqual(await watched.ends(1), ['SWS_LOST'])
+  await watched.passed('connection lost')
+  proxy.mend()
+  await watched.reach('open')
+  await watched.ask('say')
+  assert.deepEqual(await watched.ends(2), ['SWS_LOST', 'done'])
+})
+
+test('asked by the server: the page answers, and says so where nobody does', async (t) => {
+  const world = await new World(t).start()
+  const watched = await world.open()
+  await watched.reach('open')
+  assert.deepEqual(await world.ask(), 'SWS_DECLINED')
+  await watched.page.evaluate("void client.answer('confirm', async ({ type }) => type === 'confirm')")
+  assert.deepEqual(await world.ask(), 'true')
+  await watched.page.evaluate("void client.answer('confirm', () => new Promise(() => {}))")
+  const asked = world.ask()
+  await watched.page.close()
+  assert.deepEqual(await asked, 'SWS_CLOSED')
 })
 
 test('revoked: one more handshake, one question, and then it stays where it is', async (t) => {

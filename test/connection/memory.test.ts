@@ -27,7 +27,7 @@ class Socket implements Keeper {
   }
 }
 
-function budgetOf(limit: number, sockets: readonly Socket[], buffers = Number.POSITIVE_INFINITY) {
+function budgetOf(limit: number, sockets: Iterable<Socket>, buffers = Number.POSITIVE_INFINITY) {
   const overloads: [number, number][] = []
   const clock = { now: 0 }
   const memory = new MemoryBudget({
@@ -112,6 +112,28 @@ test('nearly used: until somebody asks again, a tenth of a second later, though 
   assert.equal(memory.isNearlyUsed, true)
   clock.now = 100
   assert.equal(memory.isNearlyUsed, false)
+})
+
+test('between two rounds nobody is asked while nothing waits, and everybody as long as something does', () => {
+  let asked = 0
+  const socket = new Socket(0)
+  const { memory } = budgetOf(1_000, {
+    [Symbol.iterator]: () => {
+      asked++
+      return [socket].values()
+    },
+  })
+  memory.visit()
+  assert.equal(asked, 0)
+  socket.inWire = 5
+  memory.add(5)
+  memory.visit()
+  memory.visit()
+  assert.equal(asked, 2)
+  socket.inWire = 0
+  memory.visit()
+  memory.visit()
+  assert.equal(asked, 3)
 })
 
 test('what many streams share is memory once: no more waits in streams than this process has buffers', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { parser } from '@prometheus-io/lezer-promql'
 import { freePort } from '../harness/redis.ts'
 import { openSocket, statusOf } from '../harness/socket-client.ts'
 import { until } from '../harness/until.ts'
@@ -8,7 +9,13 @@ import { everyMetric } from '../telemetry/every-metric.ts'
 import { startExample } from './example.ts'
 
 /** The names of series that docs/operating.md asks Prometheus for. */
-const asked = () => new Set(textOf('docs/operating.md').match(/\bsecure_ws_\w+/g))
+const asked = () =>
+  // But for what a run gave, where a comment names a whole histogram: test/examples/observed-demo.test.ts holds that.
+  new Set(
+    textOf('docs/operating.md')
+      .replace(/^<!-- observed: prometheus -->[\s\S]*?^```$/m, '')
+      .match(/\bsecure_ws_\w+/g),
+  )
 
 const dashboardFile = 'docs/grafana/fastify-secure-ws.json'
 
@@ -137,6 +144,43 @@ test('the dashboard is one that Grafana can show: panels with an id and a place 
         `no event is ${wanted}`,
       )
   }
+})
+
+/** The places where the grammar of Prometheus does not go on, and the names of what is asked. */
+function readQuery(query: string): { readonly faults: number; readonly names: readonly string[] } {
+  // Grafana puts a duration and patterns in the place of its variables.
+  const text = query.replaceAll('$__rate_interval', '5m').replaceAll(/\$\{?\w+\}?/g, 'x')
+  let faults = 0
+  const names: string[] = []
+  parser.parse(text).iterate({
+    enter({ type, from, to, node }) {
+      if (type.isError) faults++
+      if (type.name === 'Identifier' && node.parent?.name === 'VectorSelector') names.push(text.slice(from, to))
+    },
+  })
+  return { faults, names }
+}
+
+// `promtool check rules` takes them as well: each row as the `expr` of an alert, each query of the dashboard as a record.
+test('each alert and each query of the dashboard is PromQL about series that are there', async () => {
+  const { prometheus } = await everyMetric()
+  const there = new Set([...seriesOf(prometheus).keys()].map((name) => name.split('{')[0]))
+  const alerts = [...textOf('docs/operating.md').matchAll(/^\| `([^`]*secure_ws_[^`]*)` \|/gm)].map(
+    ([, query = '']) => query,
+  )
+  assert.ok(alerts.length >= 10)
+  for (const query of [...alerts, ...queries]) {
+    const { faults, names } = readQuery(query)
+    assert.equal(faults, 0, query)
+    assert.ok(names.length > 0 && names.every((name) => there.has(name)), query)
+  }
+})
+
+test('near miss: a query that is cut off, or calls a function that Prometheus does not have, is seen', () => {
+  assert.equal(readQuery('sum by (le) (rate(a_bucket[5m])) > 1').faults, 0)
+  for (const wrong of ['rate(a[5m]', 'rates(a[5m])', 'a{b=c}', 'sum(a b)'])
+    assert.ok(readQuery(wrong).faults > 0, wrong)
+  assert.deepEqual(readQuery('a / on (b) c').names, ['a', 'c'])
 })
 
 // A query that names what is not there shows an empty panel, which looks like a service without trouble.

@@ -299,6 +299,13 @@ for (const [name, count] of [
   })
 }
 
+test('messages-of-client.ts: the types of a route, at the client', async (t) => {
+  const { url } = await startExample(t, 'messages-of.ts')
+  const { code, said } = await runToEnd(t, ['messages-of-client.ts', `${url}/sums`])
+  assert.equal(code, 0, said)
+  assert.equal(said.trim(), '3')
+})
+
 test('shared-server.ts and shared-client.ts: one module of messages, and types on both sides', async (t) => {
   const { url } = await startExample(t, 'shared-server.ts')
   const { code, said } = await runToEnd(t, ['shared-client.ts', socketOf(url, '/board')])

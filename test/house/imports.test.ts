@@ -23,6 +23,7 @@ const storeys: readonly (readonly string[])[] = [
   ['options'],
   ['options/route'],
   ['options/guard', 'options/loosened', 'lock'],
+  ['admission/way'],
   ['admission/admission', 'admission/refused'],
   ['admission/why', 'admission/early-refusal'],
   ['admission/hook'],

@@ -110,6 +110,7 @@ const ofOthers = [
   'setHTML',
   'dangerouslySetInnerHTML',
   'looseObject',
+  'httpUrl',
   'preValidation',
   'connectionsCheckingInterval',
   'forwardedHeaders',

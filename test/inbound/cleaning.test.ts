@@ -64,6 +64,29 @@ describe('sanitizeMessage', () => {
     )
   })
 
+  // { "n": { "n": ... } }: two parts led to the same member, so its plan was followed twice, and four times below that. 200 bytes
+  // were two thousand million looks, and the server was gone.
+  it('MS-09 follows a plan once, however many parts of a recursive schema lead to it', {
+    timeout: 30_000,
+  }, async () => {
+    const part = (more: object) => ({ type: 'object', properties: { n: { $ref: '#/$defs/A' }, ...more } })
+    const list = (more: object) => ({
+      type: 'object',
+      properties: { l: { type: 'array', items: { $ref: '#/$defs/A' } }, ...more },
+    })
+    const text = { t: { type: 'string', ...plain } }
+    const allOf = [
+      part(text),
+      part({}),
+      list({}),
+      list({}),
+      { type: 'object', patternProperties: { '^n$': { $ref: '#/$defs/A' } } },
+    ]
+    const schema = { type: 'object', properties: { a: { $ref: '#/$defs/A' } }, $defs: { A: { allOf } } }
+    const nested = (t: string, below = 15): object => (below === 0 ? { t } : { n: { l: [nested(t, below - 1)] } })
+    assert.deepEqual(await cleaned(schema, { a: nested(' <b>x\ny') }), { a: nested('x y') })
+  })
+
   it('sends HTML through the sanitizer, after the text steps, and nothing else', async () => {
     const schema = Type.Object({ body: Type.String({ sanitize: ['trim'], ...html }), title: Type.String() })
     assert.deepEqual(await cleaned(schema, { body: ' <p> ', title: ' <p> ' }), { body: '[<p>]', title: ' <p> ' })

@@ -15,9 +15,6 @@ const byHeader = ({ headers }: { headers: NodeJS.Dict<string | string[]> }): Ses
   const userId = headers['x-user']
   return { id, ...(typeof userId === 'string' && { userId }) }
 }
-const slowly = (request: Parameters<typeof byHeader>[0]) =>
-  new Promise<Session | null>((resolve) => setTimeout(() => resolve(byHeader(request)), 10))
-
 const many = {
   connectionsPerAddress: 1_000,
   connectionsPerSession: 1_000,
@@ -57,7 +54,18 @@ const caps = [
 
 for (const [name, cap, status, asked] of caps) {
   test(`RS-11 CS-19 ${name}: 50 at once against 10 places`, async (t) => {
-    const journey = await startJourney(t, { authenticate: slowly, limits: { ...many, ...cap } })
+    let asking = 0
+    let awaited = 50
+    const refused = () => journey.events.filter(({ code }) => code === 'SWS_TOO_MANY_CONNECTIONS').length
+    const journey: Journey = await startJourney(t, {
+      // Nobody is let in, and keeps a place for good, before all of them are here.
+      authenticate: async (request) => {
+        asking++
+        await until(() => asking + refused() >= awaited, 'all have come')
+        return byHeader(request)
+      },
+      limits: { ...many, ...cap },
+    })
     const { answers, admitted } = await atOnce(journey, fifty(asked), t)
     assert.equal(admitted.length, 10)
     for (const answer of answers.filter((answer) => answer.status !== 101)) {
@@ -70,6 +78,7 @@ for (const [name, cap, status, asked] of caps) {
     // One goes: one comes, and no more than one.
     admitted[0]?.reset()
     await until(() => stats().connections === 9, 'the place is free')
+    awaited = asking + refused() + 2
     const next = await atOnce(journey, [asked(50), asked(51)], t)
     assert.deepEqual(next.answers.map((answer) => answer.status).sort(), [101, status])
     for (const connection of [...admitted, ...next.connections]) connection.close()
@@ -222,13 +231,12 @@ test('what is refused because our own side failed is not counted', async (t) => 
 
 // D4: a thousand at once asked the function a thousand times at once, whatever the limits said.
 test('RS-11 handshakes are counted before the application is asked about their origin', async (t) => {
-  let asking = 0
-  let most = 0
-  const journey = await startJourney(t, {
+  let asked = 0
+  const refused = () => journey.events.filter(({ code }) => code === 'SWS_TOO_MANY_CONNECTIONS').length
+  const journey: Journey = await startJourney(t, {
     origins: async () => {
-      most = Math.max(most, ++asking)
-      await new Promise((resolve) => setTimeout(resolve, 30))
-      asking--
+      asked++
+      await until(() => asked + refused() === 50, 'all have come')
       return true
     },
     limits: { ...many, connectionsPerAddress: 5 },
@@ -238,7 +246,7 @@ test('RS-11 handshakes are counted before the application is asked about their o
     fifty(() => ({})),
     t,
   )
-  assert.equal(most, 5)
+  assert.equal(asked, 5)
   assert.deepEqual(
     [101, 429].map((status) => answers.filter((answer) => answer.status === status).length),
     [5, 45],
@@ -248,6 +256,7 @@ test('RS-11 handshakes are counted before the application is asked about their o
 // D4: a good socket was closed for a handshake that `authorize` then refused.
 test('7.1.2 evict-oldest: nobody is closed for a handshake that is refused, by whichever question', async (t) => {
   let allowed = true
+  let waiting = false
   const { app, open, ask, port, bytes } = await startJourney(
     t,
     {
@@ -263,7 +272,10 @@ test('7.1.2 evict-oldest: nobody is closed for a handshake that is refused, by w
         const preHandler = async (_request: object, reply: { code(status: number): { send(): unknown } }) =>
           reply.code(402).send()
         instance.get('/unpaid', { websocket: true, preHandler }, () => {})
-        instance.get('/slow', { websocket: true, preHandler: () => {} }, () => {})
+        const never = () => {
+          waiting = true
+        }
+        instance.get('/slow', { websocket: true, preHandler: never }, () => {})
         instance.get('/verified', { websocket: true }, () => {})
         const params = { type: 'object', properties: { id: { type: 'integer' } } }
         instance.get('/of/:id', { websocket: true, schema: { params } }, () => {})
@@ -281,7 +293,7 @@ test('7.1.2 evict-oldest: nobody is closed for a handshake that is refused, by w
   assert.equal((await ask({ headers, target: '/unpaid' })).status, 402)
   const impatient = await rawConnect({ port })
   impatient.write(bytes({ headers, target: '/slow' }))
-  await until(() => app.secureWs.stats().connections === 2, 'it waits')
+  await until(() => waiting, 'it waits')
   // The place of the one that is to go is promised to this one.
   assert.equal((await ask({ headers })).status, 429)
   impatient.reset()

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import * as ws from 'ws'
-import { SharedFrame } from '../../src/outbound/shared-frame.ts'
+import { SharedFrame, textFrameOf } from '../../src/outbound/shared-frame.ts'
 
 // Not in its types, and not for applications; here it says what a frame is.
 const Sender: object = Reflect.get(ws, 'Sender')
@@ -40,4 +41,21 @@ test('text is counted in bytes, and a view is its own part of the buffer', () =>
 test('a frame is made once', () => {
   const frame = new SharedFrame({ payload: 'x', binary: false })
   assert.equal(frame.bytes, frame.bytes)
+})
+
+const onTheWire = (frame: string | Buffer) => (typeof frame === 'string' ? Buffer.from(frame, 'latin1') : frame)
+
+// As Latin-1 a text that is not ASCII would be other text, and no length in its header would be true.
+test('the frame of one text for one socket has the same bytes, whatever stands in it', () => {
+  const lengths = [0, 1, 125, 126, 127, 256, 257, 21_845, 65_535, 65_536, 65_537]
+  const ends = ['', '\u007f', '\u0080', '\u00ff', '\u20ac', '\ud83d\ude00', '\ud800']
+  for (const text of lengths.flatMap((length) => ends.map((end) => 'x'.repeat(length) + end))) {
+    assert.ok(onTheWire(textFrameOf(text, 1)).equals(frameOfWs(Buffer.from(text), 1)), `${text.length} and its end`)
+  }
+  const text = fc.oneof(fc.string({ maxLength: 600 }), fc.string({ unit: 'binary', maxLength: 600 }))
+  fc.assert(fc.property(text, (said) => onTheWire(textFrameOf(said, 1)).equals(frameOfWs(Buffer.from(said), 1))))
+})
+
+test('ASCII makes no buffer', () => {
+  for (const length of [0, 125, 126, 65_535]) assert.equal(typeof textFrameOf('x'.repeat(length), 1), 'string')
 })

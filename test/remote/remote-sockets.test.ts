@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { after, before, test } from 'node:test'
+import { WebSocket } from 'ws'
 import { type NodeProcess, startNode } from '../harness/node-process.ts'
 import { type RedisServer, startRedis } from '../harness/redis.ts'
 import { type SocketClient, statusOf } from '../harness/socket-client.ts'
@@ -164,4 +166,24 @@ test('refused nonsense: it says so, and hits nobody', async (t) => {
   assert.deepEqual(await secureWs.close(id), { here: 0, told: true })
   assert.deepEqual(await secureWs.kick({ userId: 'ann' }, 'a'), { here: 0, told: true })
   assert.deepEqual(await secureWs.allSockets({ userId: 'bob' }), [])
+})
+
+test('an application without a bus of its own answers for its sockets and rooms, and asks nobody', async (t) => {
+  const node = await oneNode({ find: (id) => ({ id, userId: id }) })
+  t.after(() => node.app.close())
+  node.app.get('/', { websocket: true }, (socket) => {
+    socket.join('a')
+    socket.on('message', () => {})
+  })
+  const socket = new WebSocket((await node.listen())('/'), as('ann'))
+  t.after(() => socket.terminate())
+  await once(socket, 'open')
+  const { secureWs } = node.app
+  await until(async () => (await secureWs.members('a')).length === 1, 'it is a member')
+  const [listed] = await secureWs.allSockets({ userId: 'ann' })
+  assert.deepEqual(await secureWs.members('a'), [{ socket: listed?.id, userId: 'ann' }])
+  assert.deepEqual(await secureWs.allSockets({ userId: 'bob' }), [])
+  socket.terminate()
+  await until(async () => (await secureWs.members('a')).length === 0, 'it has left')
+  assert.deepEqual(await secureWs.allSockets(), [])
 })

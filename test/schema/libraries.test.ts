@@ -119,6 +119,7 @@ test('what JSON Schema does not carry is refused at registration, with what to d
   const refinement = /A refinement is not JSON Schema: ask in `authorize` of the message, or in the listener\./
   const transform = /A transform is not JSON Schema/
   const filled = /A default is not filled in/
+  const flags = /A flag of a regular expression is not JSON Schema/
   const text = z.string()
   const zodCases: [z.ZodType, RegExp, string][] = [
     [text.refine((value) => value !== ''), refinement, '.a'],
@@ -144,6 +145,16 @@ test('what JSON Schema does not carry is refused at registration, with what to d
       refinement,
       '.a',
     ],
+    // Of these zod's JSON Schema says less than they ask: `javascript:x` is a URI.
+    [z.url({ protocol: /^https$/ }), refinement, '.a'],
+    [z.url({ hostname: /^a\.example$/ }), refinement, '.a'],
+    [z.httpUrl(), refinement, '.a'],
+    [z.stringFormat('email', (value) => value.endsWith('@a.example')), refinement, '.a'],
+    [text.regex(/^[^a]+$/i), flags, '.a'],
+    [text.regex(/^a/).regex(/^b$/m), flags, '.a'],
+    [z.email({ pattern: /^[^a]+@b$/i }), flags, '.a'],
+    [z.record(text.regex(/^a$/i), z.number()), flags, '.a'],
+    [z.url({ normalize: true }), transform, '.a'],
     [text.trim(), transform, '.a'],
     [text.toLowerCase(), transform, '.a'],
     [z.coerce.number(), transform, '.a'],
@@ -175,6 +186,7 @@ test('what JSON Schema does not carry is refused at registration, with what to d
       }),
       /no JSON Schema for it: The "check" action/,
     ],
+    [v.object({ a: v.pipe(a, v.regex(/^[^a]+$/i)) }), /no JSON Schema for it: RegExp flags are not supported/],
     [v.object({ a: v.pipe(a, v.trim()) }), /no JSON Schema for it: The "trim" action/],
     [v.object({ a: v.pipe(a, v.transform(Number)) }), /no JSON Schema for it: The "transform" action/],
     [v.object({ a: v.optional(a, 'x') }), filled],
@@ -185,12 +197,54 @@ test('what JSON Schema does not carry is refused at registration, with what to d
   const arktypeCases: [object, RegExp][] = [
     [type({ a: type('string').narrow(() => true) }), refinement],
     [type({ a: 'string.url' }), refinement],
+    [type({ a: /^[^a]+$/i }), flags],
+    [type({ a: type(/^a$/i).array() }), flags],
+    [type({ 'a?': /^[^a]$/s }), flags],
     [type({ a: 'string.trim' }), transform],
     [type({ a: 'string.numeric.parse' }), transform],
     [type({ a: "string = 'x'" }), /A transform|A default/],
   ]
   for (const [schema, message] of arktypeCases) {
     assert.throws(() => toJsonSchema(schema, 'at'), { code: 'SWS_BAD_OPTION', message })
+  }
+})
+
+test('what says nothing more than its JSON Schema passes, and is read once', () => {
+  const { email, id, word, mac, cycle } = {
+    ...{ email: z.email(), id: z.uuid(), word: z.string().regex(/^a$/u).regex(/b/g) },
+    ...{ mac: z.stringFormat('hostname', /^[a-f]$/), cycle: type({ a: /^[a-c]$/u, b: 'string.uuid' }) },
+  }
+  for (const schema of [z.object({ email, id, word, mac }), cycle])
+    assert.ok(Object(toJsonSchema(schema, 'at')).properties)
+  // A getter that says one thing to who looks for defaults, and another to who copies.
+  let reads = 0
+  const converted = {
+    type: 'object',
+    get properties() {
+      return { a: reads++ < 2 ? { type: 'string' } : { type: 'string', default: 'x' } }
+    },
+  }
+  const standard = (input: () => unknown) => ({
+    '~standard': { version: 1, vendor: 'x', validate: () => {}, jsonSchema: { input, output: input } },
+  })
+  const { properties }: { properties?: unknown } = Object(
+    toJsonSchema(
+      standard(() => converted),
+      'at',
+    ),
+  )
+  assert.deepEqual([properties, properties], [{ a: { type: 'string' } }, { a: { type: 'string' } }])
+  const circle: { type: string; self?: unknown } = { type: 'object' }
+  circle.self = circle
+  for (const wrong of [undefined, circle, 1n]) {
+    assert.throws(
+      () =>
+        toJsonSchema(
+          standard(() => wrong),
+          'at',
+        ),
+      { code: 'SWS_BAD_OPTION', message: /has no JSON Schema for it/ },
+    )
   }
 })
 

@@ -117,13 +117,42 @@ test('a refused handshake has its code; one that its client did not want sampled
   await ann.close()
 })
 
-test('baggage of a stranger stays out, and a header that is no trace begins a new one', async (t) => {
+// What a client writes there would be in each span, and go on to whoever the application asks.
+test('tracestate and baggage of a stranger stay out; the trace that it names is joined', async (t) => {
   const { named } = traced(t)
   const { url, headers } = await start(t)
-  const ann = await openSocket(url, { headers: { ...headers, traceparent: '00-evil', baggage: 'user=admin' } })
+  const hostile = { tracestate: `evil=CANARY${'x'.repeat(200)},other=CANARY`, baggage: 'user=admin,CANARY=1' }
+  const ann = await openSocket(url, { headers: { ...headers, ...incoming, ...hostile } })
   const handshake = await named('handshake /chat')
-  assert.equal(handshake.parentSpanContext, undefined)
+  assert.equal(handshake.spanContext().traceId, '0af7651916cd43dd8448eb211c80319c')
+  ann.send({ type: 'say', text: 'x' })
+  const message = await named('receive say')
+  assert.equal(message.links[0]?.context.spanId, handshake.spanContext().spanId)
+  for (const context of [handshake.spanContext(), handshake.parentSpanContext, message.links[0]?.context])
+    assert.equal(context?.traceState, undefined)
   await ann.close()
+})
+
+test('a header that is no trace begins a new one, however it is wrong', async (t) => {
+  const { spans } = traced(t)
+  const { url, headers } = await start(t)
+  const right = incoming.traceparent
+  const wrong = [
+    '00-evil',
+    'x'.repeat(8_000),
+    right.replace(/^00/, 'ff'),
+    right.replace('0af7651916cd43dd8448eb211c80319c', '0'.repeat(32)),
+    right.replace('b7ad6b7169203331', '0'.repeat(16)),
+    right.toUpperCase(),
+    `${right}, ${right}`,
+    '__proto__',
+  ]
+  for (const [index, traceparent] of wrong.entries()) {
+    const client = await openSocket(url, { headers: { ...headers, traceparent } })
+    await until(() => spans().length === index + 1, traceparent.slice(0, 40))
+    assert.equal(spans()[index]?.parentSpanContext, undefined, traceparent.slice(0, 40))
+    await client.close()
+  }
 })
 
 test('a tracer that throws is logged, and harms no handshake and no message', async (t) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fastify, { type FastifyServerOptions } from 'fastify'
-import { clientAddress, peerIsTrusted } from '../../src/admission/peer.ts'
+import { clientAddress, peerIsTrusted } from '../../src/admission/reached.ts'
 import { rawHandshake } from '../harness/raw-client.ts'
 
 type TrustProxy = NonNullable<FastifyServerOptions['trustProxy']>

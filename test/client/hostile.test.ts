@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { pauseBefore, readHint } from '../../src/client/pause.ts'
+import { until } from '../harness/until.ts'
+import { watch } from './harness.ts'
+
+/** A server of somebody else's, that says what it likes. */
+async function startHostile(
+  t: TestContext,
+  { why, onSocket }: { why?: (response: ServerResponse, url: string) => void; onSocket?: (socket: WebSocket) => void },
+) {
+  const asked: string[] = []
+  let shakes = 0
+  const server = createServer((request, response) => {
+    asked.push(String(request.headers['secure-ws-protocol'] ?? ''))
+    why?.(response, String(request.url))
+  })
+  const sockets = new WebSocketServer({ noServer: true })
+  server.on('upgrade', (request, stream, head) => {
+    shakes++
+    if (onSocket === undefined) stream.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+    else sockets.handleUpgrade(request, stream, head, onSocket)
+  })
+  server.listen(0, '127.0.0.1')
+  await until(() => server.listening, 'it listens')
+  t.after(() => {
+    for (const socket of sockets.clients) socket.terminate()
+    server.closeAllConnections()
+    server.close()
+  })
+  return { port: (server.address() as AddressInfo).port, asked, shakes: () => shakes }
+}
+
+const answering = (body: string) => (response: ServerResponse) => response.end(body)
+
+test('a hint is a time within the hour, whatever a server writes; a pause is never less than nothing, nor NaN', () => {
+  for (const hint of [-1, 0, Number.NaN, '5', null, {}, [], true, undefined]) assert.equal(readHint(hint), undefined)
+  assert.equal(readHint(Number.POSITIVE_INFINITY), 3_600_000)
+  assert.equal(readHint(1e300), 3_600_000)
+  for (const failures of [0, 1, 31, 1_024, 1e9]) {
+    const pause = pauseBefore(failures, 'later', readHint(1e300), {}, 0.999)
+    assert.ok(pause >= 3_600_000 && pause < 2 ** 31, `${pause}`)
+  }
+})
+
+for (const [name, body, outcome] of [
+  ['waits for ever', '{"code":"SWS_UNAVAILABLE","reconnect":true,"retryAfter":1e308}', 'waiting'],
+  ['waits for less than nothing', '{"code":"SWS_UNAVAILABLE","reconnect":true,"retryAfter":-1e9}', 'waiting'],
+  ['a prototype', '{"__proto__":{"code":null,"reconnect":true},"code":"x","reconnect":"yes"}', 'waiting'],
+  ['nothing', 'null', 'waiting'],
+  ['a page', '<html>', 'waiting'],
+  ['a code that is an object', '{"code":{"toString":1},"reconnect":false}', 'waiting'],
+  ['a code of nobody', '{"code":"<img src=x onerror=alert(1)>","reconnect":false}', 'refused'],
+] as const) {
+  test(`the answer to "why?" is ${name}: ${outcome}, and no loop`, async (t) => {
+    const { port, shakes } = await startHostile(t, { why: answering(body) })
+    const { reach, states } = watch(t, port, { pause: { first: 60_000, ceiling: 60_000 } })
+    const state = await reach(outcome)
+    if (state.name === 'waiting') assert.ok(state.retryIn >= 0 && state.retryIn <= 3_660_000, `${state.retryIn}`)
+    else assert.equal(typeof state.reason, 'string')
+    await sleep(50)
+    // Node's WebSocket makes some handshakes twice, at once.
+    assert.ok(shakes() <= 2 && states.length === 2, JSON.stringify(states))
+  })
+}
+
+test('an answer to "why?" that sends elsewhere, or never ends, takes no credential anywhere and no longer than `timeout`', async (t) => {
+  let elsewhere = 0
+  const other = await startHostile(t, { why: (response) => response.end(`{"asked":${++elsewhere}}`) })
+  const { port, asked } = await startHostile(t, {
+    why(response) {
+      response.writeHead(307, { location: `http://127.0.0.1:${other.port}/steal` }).end()
+    },
+  })
+  const first = watch(t, port, { credential: () => ({ token: 'secret' }), pause: { first: 60_000, ceiling: 60_000 } })
+  await first.reach('waiting')
+  assert.deepEqual([asked[0], elsewhere], ['secure-ws, bearer.secret', 0])
+
+  const endless = await startHostile(t, {
+    why(response) {
+      const timer = setInterval(() => response.write(' '.repeat(1_000)), 5)
+      response.once('close', () => clearInterval(timer))
+    },
+  })
+  const second = watch(t, endless.port, { timeout: 300, pause: { first: 60_000, ceiling: 60_000 } })
+  await second.reach('waiting')
+})
+
+test('messages of all kinds harm nothing: names of prototypes, answers to nobody, requests without sense, hints beyond numbers', async (t) => {
+  const sockets: WebSocket[] = []
+  const { port } = await startHostile(t, { onSocket: (socket) => void sockets.push(socket) })
+  const { client, reach, states } = watch(t, port, { silence: 0 })
+  await reach('open')
+  const heard: unknown[] = []
+  client.on('toString' as never, (message) => heard.push(message))
+  const request = client.request('say', {})
+  const answers: unknown[] = []
+  sockets[0]?.on('message', (frame) => answers.push(JSON.parse(String(frame))))
+  for (const frame of [
+    '{"type":"__proto__","polluted":1}',
+    '{"type":"constructor"}',
+    '{"type":"toString","__proto__":{"polluted":1}}',
+    '{"type":"reply","id":"__proto__","value":1}',
+    '{"type":"reply","id":[1],"value":1}',
+    '{"type":"error","id":99,"code":{},"retryAfter":"1"}',
+    '{"type":"request"}',
+    '{"type":"request","id":{"a":1},"message":7}',
+    '{"type":"request","id":1,"message":{"type":"__proto__"}}',
+    '{"type":"left"}',
+    '{"type":"expiring","in":-1e308}',
+    '{"type":{}}',
+    '"type"',
+  ]) {
+    sockets[0]?.send(frame)
+  }
+  sockets[0]?.send('{"type":"error","id":1,"code":"SWS_TOO_FAST","retryAfter":-5}')
+  await assert.rejects(request, { code: 'SWS_TOO_FAST', retryAfter: undefined })
+  assert.equal(heard.length, 1)
+  assert.equal(Reflect.get({}, 'polluted'), undefined)
+  await until(() => answers.length === 4, 'each request was declined')
+  for (const answer of answers.slice(1)) assert.equal(Reflect.get(Object(answer), 'code'), 'SWS_NO_LISTENER')
+  assert.equal(states.at(-1)?.name, 'open')
+})
+
+test('a flood of `expiring` fetches one credential at a time', async (t) => {
+  let fetching = 0
+  let most = 0
+  const { port } = await startHostile(t, {
+    onSocket: (socket) => {
+      setTimeout(() => {
+        for (let count = 0; count < 500; count++) socket.send('{"type":"expiring","in":1}')
+      }, 50)
+    },
+  })
+  const { reach, client } = watch(t, port, {
+    silence: 0,
+    credential: async () => {
+      most = Math.max(most, ++fetching)
+      await sleep(100)
+      fetching--
+      return { token: 'new' }
+    },
+  })
+  await reach('open')
+  let heard = 0
+  client.on('expiring', () => heard++)
+  await until(() => heard >= 400, 'the flood came')
+  await sleep(150)
+  assert.equal(most, 1)
+})
+
+for (const [code, reason, then] of [
+  [1012, 'service restart; retry after 99999999999999999999 ms', 'waiting'],
+  [1012, 'service restart; retry after -1 ms', 'waiting'],
+  [4000, '__proto__', 'closed'],
+  [4001, 'constructor; retry after 1 ms', 'closed'],
+  [1000, `${'x'.repeat(120)}`, 'closed'],
+] as const) {
+  test(`a close frame of ${code} "${reason.slice(0, 40)}": ${then}`, async (t) => {
+    const { port, shakes } = await startHostile(t, {
+      onSocket: (socket) => setTimeout(() => socket.close(code, reason), 20),
+    })
+    const { reach } = watch(t, port, { silence: 0, pause: { first: 60_000, ceiling: 60_000 } })
+    const state = await reach(then)
+    if (state.name === 'waiting') assert.ok(state.retryIn >= 0 && state.retryIn <= 3_660_000, `${state.retryIn}`)
+    await sleep(30)
+    assert.equal(shakes(), 1)
+  })
+}
+
+test('a question that is never answered ends with `timeout`', async (t) => {
+  const silent = await startHostile(t, {})
+  const { reach } = watch(t, silent.port, { timeout: 300, pause: { first: 60_000, ceiling: 60_000 } })
+  await reach('waiting')
+})
