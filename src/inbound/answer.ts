@@ -4,7 +4,7 @@ import { copySchema, isSchema } from '../schema/plain-schema.ts'
 import { checkValue, compilePlain } from '../schema/schema.ts'
 import { type SanitizeHtml, sanitizeMessage } from './cleaning.ts'
 import { type ParsedMessage, parseMessage, readText } from './parse.ts'
-import type { MessageSchema } from './schema.ts'
+import { checksWhereCleaned, type MessageSchema } from './schema.ts'
 import { broken, type Refusal, refuse } from './verdict.ts'
 
 /** The schema of the answers to one type of request: of a message with the one member `value`. */
@@ -61,7 +61,7 @@ function compileAnswer(reply: object, path: string): AnswerSchema {
     plain,
     cleaning: plan && { steps: [], html: false, parts: [part] },
     refuse(message) {
-      const { fault } = checkValue(tree, Reflect.get(message, 'value'))
+      const { fault } = checkValue(tree, Reflect.get(message, 'value'), plan === undefined ? 1 : checksWhereCleaned)
       return fault && refuse('SWS_INVALID_MESSAGE', `the answer: schema: ${fault.keyword} at ${fault.schemaPath}`)
     },
   }

@@ -7,6 +7,9 @@ import { checkValue, compilePlain } from '../schema/schema.ts'
 import type { Refusal } from './verdict.ts'
 import { refuse } from './verdict.ts'
 
+/** What was changed by cleaning is checked once more. */
+export const checksWhereCleaned = 2
+
 /** A schema ready for messages. */
 export interface MessageSchema {
   refuse(message: object): Refusal | undefined
@@ -30,11 +33,13 @@ export function compileSchema(schema: unknown, envelope: readonly string[], path
   }
   refuseEnvelope(plain, { root: plain, envelope, path, seen: new Set() })
   const tree = compilePlain(plain, path, false)
+  const cleaning = planCleaning(plain, path)
+  const checks = cleaning === undefined ? 1 : checksWhereCleaned
   return {
     plain,
-    cleaning: planCleaning(plain, path),
+    cleaning,
     refuse(message) {
-      const { fault } = checkValue(tree, message)
+      const { fault } = checkValue(tree, message, checks)
       // Where in the schema, never where in the message: a path into the message has names the client chose.
       return fault && refuse('SWS_INVALID_MESSAGE', `schema: ${fault.keyword} at ${fault.schemaPath}`)
     },

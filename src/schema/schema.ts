@@ -33,9 +33,13 @@ export function compilePlain(plain: PlainSchema, path: string, outward: boolean)
   return { ...tree, straight: straighten(tree.root) }
 }
 
-/** Checks a value: a schema that holds, every member declared, and no more work than the value weighs. */
-export function checkValue(schema: CheckedSchema, value: unknown): Finding {
-  return checkWith(schema, value, new Work(value, false))
+/**
+ * Checks a value: a schema that holds, every member declared, and no more work than the value weighs.
+ *
+ * @param checks how often a value of this schema is checked, all within that work
+ */
+export function checkValue(schema: CheckedSchema, value: unknown, checks = 1): Finding {
+  return checkWith(schema, value, new Work(value, false, undefined, checks))
 }
 
 /** As `checkValue`, with answers that are wanted again: `work` is a strict one of this value. */

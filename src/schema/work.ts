@@ -47,13 +47,24 @@ export class Work {
   #problem = 'is refused'
   #trail: (string | number)[] | undefined
   readonly #value: unknown
-  #limit = free
+  readonly #checks: number
+  #limit: number
   #weighed = false
 
-  /** @param before the cost of the same value so far, and its weight, where it is known */
-  constructor(value: unknown, lenient: boolean, before?: { readonly visits: number; readonly weight: number }) {
+  /**
+   * @param before the cost of the same value so far, and its weight, where it is known
+   * @param checks how often such a value is checked, each time with its part of the budget
+   */
+  constructor(
+    value: unknown,
+    lenient: boolean,
+    before?: { readonly visits: number; readonly weight: number },
+    checks = 1,
+  ) {
     this.#value = value
     this.lenient = lenient
+    this.#checks = checks
+    this.#limit = free / checks
     if (before === undefined) return
     this.visits = before.visits
     this.#limit = budgetOf(before.weight)
@@ -66,7 +77,7 @@ export class Work {
     if (this.visits <= this.#limit) return
     if (!this.#weighed) {
       this.#weighed = true
-      this.#limit = budgetOf(weightOf(this.#value))
+      this.#limit = budgetOf(weightOf(this.#value)) / this.#checks
       if (this.visits <= this.#limit) return
     }
     throw exhausted

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { compileSchema } from '../../src/inbound/schema.ts'
 import { copySchema } from '../../src/schema/plain-schema.ts'
 import { checkValue, compilePlain } from '../../src/schema/schema.ts'
 import { Random } from '../harness/random.ts'
@@ -60,6 +61,23 @@ describe('MS-09 the work of a message', () => {
       assert.ok(visits < 12 * 4 * 16_001, `${visits}`)
       assert.notEqual(find({ l: [{}] }).fault?.keyword, 'too much work')
     }
+  })
+
+  // A message whose text is trimmed is checked again: each of both checks had the whole budget.
+  it('is that of both checks, where what is cleaned is checked once more', () => {
+    const untagged = Array.from({ length: 16 }, (_, n) =>
+      object({ [`n${n}`]: { type: 'number' } }, { required: [`n${n}`] }),
+    )
+    const message = { l: Array.from({ length: 16_000 }, () => ({})), t: ' a' }
+    const reasonOf = (t: object) => {
+      const schema = object({
+        l: { type: 'array', items: { type: 'object', not: { anyOf: untagged } } },
+        t: { type: 'string', ...t },
+      })
+      return compileSchema(schema, [], 'schema').refuse(message)?.reason
+    }
+    assert.equal(reasonOf({}), undefined)
+    assert.match(reasonOf({ sanitize: ['trim'] }) ?? '', /too much work/)
   })
 
   // Each of these was one visit, however large the value.
