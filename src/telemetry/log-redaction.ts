@@ -1,14 +1,17 @@
 const redaction = '[redacted]'
 
-/** A path with a query, where it stands in a sentence: an invitation, or a token, is in what follows the `?`. */
-const query = /(\/[^\s?'"]*)\?[^\s'"]+/g
+/**
+ * A path with a query, where it stands in a sentence: an invitation, or a token, is in what follows the `?`. Neither part ends at a
+ * quote, which a client may write there.
+ */
+const query = /(\/[^\s?]*)\?\S+/g
 
 function withoutQuery(text: string): string {
   return text.replace(query, `$1?${redaction}`)
 }
 
-/** Members of a line whose text may quote a URL; all others of `paths` are left out as a whole. */
-const sentences: ReadonlySet<unknown> = new Set(['url', 'message', 'stack'])
+/** Members of a line whose text may quote a URL; but for a URL itself, all others of `paths` are left out as a whole. */
+const sentences: ReadonlySet<unknown> = new Set(['message', 'stack'])
 
 /**
  * Options of Fastify's logger that keep credentials out of its own lines, and out of yours that show a request or its headers:
@@ -32,7 +35,10 @@ export const logRedaction = {
       'res.headers["set-cookie"]',
     ],
     censor(value: unknown, path: readonly unknown[]): unknown {
-      return sentences.has(path.at(-1)) && typeof value === 'string' ? withoutQuery(value) : redaction
+      const name = path.at(-1)
+      if (typeof value !== 'string') return redaction
+      if (name === 'url') return value.replace(/\?.*/s, `?${redaction}`)
+      return sentences.has(name) ? withoutQuery(value) : redaction
     },
   },
   /** Cuts the text of a line. */

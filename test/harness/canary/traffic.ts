@@ -8,6 +8,9 @@ import { credentials, lookAtBytes, words } from './sinks.ts'
 const plain =
   /^(?:host|connection|upgrade|origin|sec-fetch-.*|sec-websocket-(?:key|version|extensions)|accept.*|user-agent|content-.*|pragma|cache-control|x-forwarded-.*|forwarded|traceparent|referer|te|transfer-encoding)$/i
 
+// A name that libraries offer, and advice repeats.
+isOpen('graphql-transport-ws')
+
 /** Marks handshakes, notes what they and the messages behind them carry, and looks at each byte that a server answers. */
 export function watchTraffic(require: NodeJS.Require): void {
   for (const { prototype } of [Server, TlsServer]) {
