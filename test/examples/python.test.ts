@@ -136,5 +136,9 @@ except Closed as end: say(*end.args)`,
 
 test('the page names the file, which is short', () => {
   assert.match(textOf('docs/protocol.md'), /examples\/client\.py/)
-  assert.ok(textOf('examples/client.py').split('\n').filter((line) => line !== '').length <= 60)
+  assert.ok(
+    textOf('examples/client.py')
+      .split('\n')
+      .filter((line) => line !== '').length <= 60,
+  )
 })
