@@ -203,9 +203,11 @@ function inColumns(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => line(row).trimEnd()).join('\n')
 }
 
-/** What stays the same from run to run: every name, label and member, and no time and no id. */
+/** What stays the same from run to run: every name, label and member, and no time and no id. Series come as they were first seen. */
 export function shapeOf(block: string): string {
-  return block
+  const lines = block.split('\n')
+  return (block.startsWith('# HELP') ? lines.sort() : lines)
+    .join('\n')
     .replace(/\b[0-9a-f]{32}\b/g, '<trace>')
     .replace(/\b[0-9a-f]{16}\b/g, '<span>')
     .replace(/"\d{19}"/g, '"<time>"')
