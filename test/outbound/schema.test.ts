@@ -396,7 +396,7 @@ test('a wrong declaration is told by its value, with what to write instead', () 
     code: 'SWS_BAD_OPTION',
     message: `fastify-secure-ws: option \`secureWs.sends${path}\` is ${value}. ${advice}`,
   })
-  const ours = 'Use another name: replies, errors, `left` and `expiring` are messages of this package.'
+  const ours = 'Use another name: requests, replies, errors, `left` and `expiring` are messages of this package.'
   const wrong: [unknown, ReturnType<typeof refused>][] = [
     ['m', refused('', '"m"', 'Write { said: { schema: Type.Object({ ... }) } }.')],
     [[], refused('', '[]', 'Write { said: { schema: Type.Object({ ... }) } }.')],
