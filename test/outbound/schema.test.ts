@@ -408,7 +408,7 @@ test('a wrong declaration is told by its value, with what to write instead', () 
     [{ m: null }, refused('.m.schema', 'null', 'Write a schema.')],
     [{ m: [object] }, refused('.m.schema', '[{"type":"object","properties":{}}]', 'Write a schema.')],
     [{ m: { schema: true } }, refused('.m.schema', 'true', 'Write a schema.')],
-    [{ m: { schema: object, rate: 1 } }, refused('.m.rate', '1', 'Only `schema` is known here.')],
+    [{ m: { schema: object, rate: 1 } }, refused('.m.rate', '1', 'Only `schema` and `reply` are known here.')],
     [
       { m: { schema: { properties: { a: { $ref: '#/$defs/B' } }, $defs: { A: {} } } } },
       refused('.m.schema.properties.a.$ref', '"#/$defs/B"', 'This `$ref` points at nothing in the schema.'),
