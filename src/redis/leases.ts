@@ -5,6 +5,13 @@ import { keyDigest } from './key.ts'
 /** Places per script call: a script holds up everybody else on that server for as long as it runs. */
 const batch = 500
 
+/** One step, because the client of a cluster does not keep the order of two commands: whether the entry was there, whatever it was. */
+const keepScript = redisScript(`
+local known = redis.call('EXISTS', KEYS[1])
+if tonumber(ARGV[1]) > 0 then redis.call('SET', KEYS[1], '1', 'PX', ARGV[1]) else redis.call('DEL', KEYS[1]) end
+return known
+`)
+
 /**
  * A hash per key: holder to `<end> <tenure>`, the end by the server's clock. Each call throws away what its caller has found to
  * be of a tenure that ended, if it still says the same, and looks at two others drawn at random: a hash that is never full is
@@ -76,11 +83,7 @@ export function redisLeases(commands: RedisCommands, channel: string): LeaseStor
   return {
     async keep(tenure, ttlMs) {
       const key = tenureName(tenure)
-      // In this order on one connection.
-      const [known] = await Promise.all([
-        commands.send(key, 'EXISTS', key),
-        ttlMs > 0 ? commands.send(key, 'SET', key, '1', 'PX', wholeMs(ttlMs)) : commands.send(key, 'DEL', key),
-      ])
+      const known = await commands.run(keepScript, [key], ttlMs > 0 ? wholeMs(ttlMs) : '0')
       return String(known) === '1'
     },
     async take({ key, holder, tenure = '' }, limit, ttlMs) {
