@@ -158,7 +158,8 @@ function compileType(type: string, declaration: unknown, path: string): Projecti
   }
   // A reply comes in: it is compiled with what is received.
   const stray = Object.keys(declaration).find((name) => name !== 'schema' && name !== 'reply')
-  if (stray !== undefined) throw badOption(`${at}.${stray}`, declaration[stray], 'Only `schema` and `reply` are known here.')
+  if (stray !== undefined)
+    throw badOption(`${at}.${stray}`, declaration[stray], 'Only `schema` and `reply` are known here.')
   const plain = copySchema(declaration.schema, `${at}.schema`, true)
   const output = compileProjection(plain, `${at}.schema`)
   if (takesObjects(plain, plain)) return output
