@@ -1,7 +1,6 @@
 import type { InboundVerdict } from '../inbound/verdict.ts'
-import { viewOf } from '../outbound/bytes.ts'
 import type { Outgoing } from '../outbound/outbound.ts'
-import type { SharedFrame } from '../outbound/shared-frame.ts'
+import { lengthOfText, SharedFrame } from '../outbound/shared-frame.ts'
 import type { Observed, Observer } from '../telemetry/observer.ts'
 
 /** A socket that sends, as this sees it. */
@@ -41,6 +40,8 @@ export function labelOf(verdict: InboundVerdict, types: ReadonlySet<string> | un
   return messageType !== undefined && types?.has(messageType) === true ? messageType : 'other'
 }
 
-function bytesOf({ payload }: Content): number {
-  return typeof payload === 'string' ? Buffer.byteLength(payload) : viewOf(payload).length
+function bytesOf(content: Content): number {
+  if (content instanceof SharedFrame) return content.length
+  const { payload } = content
+  return typeof payload === 'string' ? lengthOfText(payload) : payload.byteLength
 }

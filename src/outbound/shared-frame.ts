@@ -11,6 +11,7 @@ export class SharedFrame {
   /** A name for its message, of which there are a few. */
   readonly label: string
   #bytes: Buffer | undefined
+  #length: number | undefined
 
   constructor({ payload, binary }: Outgoing, label = 'other') {
     this.payload = payload
@@ -18,11 +19,22 @@ export class SharedFrame {
     this.label = label
   }
 
+  /** The bytes of the payload. */
+  get length(): number {
+    this.#length ??= typeof this.payload === 'string' ? lengthOfText(this.payload) : this.payload.byteLength
+    return this.#length
+  }
+
   /** The finished frame. */
   get bytes(): Buffer {
     this.#bytes ??= frameOf(this.payload, this.binary ? 0x2 : 0x1)
     return this.#bytes
   }
+}
+
+/** The bytes of text in UTF-8. */
+export function lengthOfText(text: string): number {
+  return isWrittenFirst(text) ? kept.write(text) : Buffer.byteLength(text)
 }
 
 /** Longer text is written first, and its bytes are counted then: to count them beforehand takes ten times as long. */
