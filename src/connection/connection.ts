@@ -21,7 +21,7 @@ export class Connection extends ReceivingSocket {
   #life: Life | undefined
   #phase: Phase = opening
   /** The next visit of the sweep that has something to look at. */
-  #nextRound = 0
+  #visitAt = 0
   /** Something has just begun, or is about to have had its time: the sweep comes more often. */
   #isWatched = false
   /** Only where the session has an end. */
@@ -112,13 +112,13 @@ export class Connection extends ReceivingSocket {
   begun(): void {
     if (this.#isWatched) return
     this.#isWatched = true
-    this.#nextRound = 0
+    this.#visitAt = 0
     this.surroundings.sweep.watch(this)
   }
 
   /** Soon: a listener is waited for. */
   protected override waitsForListener(): void {
-    this.#nextRound = 0
+    this.#visitAt = 0
   }
 
   #rest(): void {
@@ -128,7 +128,7 @@ export class Connection extends ReceivingSocket {
   }
 
   sweep(tick: Tick): void {
-    if (tick.round < this.#nextRound) return
+    if (tick.uptime < this.#visitAt) return
     this.#life ??= new Life(this)
     const { limits } = this.admitted.policy
     if (this.ended) {
@@ -155,7 +155,8 @@ export class Connection extends ReceivingSocket {
     // In between, a look now and then is enough.
     if (this.#life.left(limits, tick) <= tick.every) this.begun()
     else this.#rest()
-    if (!this.ended) this.#nextRound = tick.round + Math.floor(this.#quiet(open, tick, this.#life) / tick.every)
+    // The last visit before something is due, and each one after that; by the clock, because visits are late on a busy machine.
+    if (!this.ended) this.#visitAt = Math.floor(tick.uptime + this.#quiet(open, tick, this.#life) - tick.every)
   }
 
   /** How long there is nothing to look at, in ms. */
@@ -172,7 +173,7 @@ export class Connection extends ReceivingSocket {
   override replaceSession(signedIn: SignedIn): void {
     super.replaceSession(signedIn)
     // The new one may end sooner.
-    this.#nextRound = 0
+    this.#visitAt = 0
   }
 
   /** A raw route speaks a protocol of its own, in which our JSON would be noise. */
@@ -225,7 +226,7 @@ export class Connection extends ReceivingSocket {
 
   #shut(code: number): void {
     this.#phase = closing(this.#phase, code)
-    this.#nextRound = 0
+    this.#visitAt = 0
     // The peer's close frame has to be read, whoever had paused the reader.
     this.stopReceiving()
   }

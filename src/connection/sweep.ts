@@ -9,8 +9,6 @@ export interface Tick {
   readonly served: number
   /** The loop has just stood still: what came meanwhile is read after this visit, and before the next one. */
   readonly late: boolean
-  /** Its number: whoever has nothing due leaves some out. */
-  readonly round: number
   /** Milliseconds between two of them. */
   readonly every: number
 }
@@ -63,7 +61,6 @@ export function createSweep<T extends Swept>(
   let allVisitedAt = 0
   let served = 0
   let late = false
-  let round = 0
 
   function visit(): void {
     const now = uptime()
@@ -75,11 +72,8 @@ export function createSweep<T extends Swept>(
     late = passed > pause * every && !late
     // A timer may be a little early. After a pause nobody is left out: whoever is visited next has been visited late before.
     const isRound = late || watched.size === 0 || now - allVisitedAt >= every * (1 - 0.5 / often)
-    if (isRound) {
-      round++
-      allVisitedAt = now
-    }
-    const tick = { uptime: now, served, late, round, every }
+    if (isRound) allVisitedAt = now
+    const tick = { uptime: now, served, late, every }
     // A copy: what is watched may rest and begin again while it is visited.
     for (const item of isRound ? items : [...watched]) {
       try {
