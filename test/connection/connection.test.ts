@@ -62,6 +62,20 @@ test('RS-03 an idle connection is asked for a sign of life on time, and ended wi
   assert.equal(heard.at(-1)?.code, 3008)
 })
 
+// A busy machine: each visit comes half a second late, and none is left out for that.
+test('what is due is looked at by the clock, and not by the number of visits', () => {
+  const port = new FakePort()
+  const { connection, limits, visit, time } = connectionOn(port)
+  connection.handlerSettled()
+  const since = time.uptime
+  while (port.done.length === 0 && time.uptime - since < 2 * limits.heartbeat.every) {
+    time.uptime += 500
+    visit()
+  }
+  assert.deepEqual(port.done, ['ping'])
+  assert.ok(time.uptime - since <= limits.heartbeat.every + 2 * 1_500, `${time.uptime - since} ms`)
+})
+
 /** A connection in the care of the real sweep, with both clocks in hand. */
 function swept(t: TestContext) {
   t.mock.timers.enable({ apis: ['setInterval'] })

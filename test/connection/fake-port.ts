@@ -144,7 +144,6 @@ export function connectionOn(port: FakePort, route: object = {}) {
   }
   const emitter = new EventEmitter()
   const connection = new Connection(() => '0123456789abcdefghijkl', emitter, port, admitted, surroundings)
-  let round = 0
   return {
     connection,
     emitter,
@@ -160,8 +159,7 @@ export function connectionOn(port: FakePort, route: object = {}) {
     /** A visit of the sweep, so many seconds after the one before. */
     visit(seconds = 1) {
       time.uptime += seconds * 1_000
-      round += seconds
-      connection.sweep({ uptime: time.uptime, served: time.uptime, late: false, round, every: 1_000 })
+      connection.sweep({ uptime: time.uptime, served: time.uptime, late: false, every: 1_000 })
     },
   }
 }
