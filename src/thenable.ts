@@ -26,3 +26,36 @@ export function after<T, U>(
 ): U | Promise<U> {
   return isThenable(value) ? promiseOf(value).then(next, threw) : next(value)
 }
+
+/** A timer that comes later than this, in ms, comes after a pause of the whole process. */
+const stillness = 50
+
+/**
+ * Waits so long for an answer, in ms. Rejects when the question throws or rejects, and with `silence()` when it stays
+ * silent: silence is no answer, and whoever asks decides what a missing one means.
+ */
+export async function within<T>(
+  deadline: number,
+  question: () => T | PromiseLike<T>,
+  silence: () => Error,
+): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  let timer: NodeJS.Timeout | undefined
+  const wait = (ms: number, isLast: boolean): void => {
+    const due = performance.now() + ms
+    timer = setTimeout(() => {
+      // Read first, then judge: while this process stood still, nobody could have heard an answer. Once, so that silence ends.
+      const late = performance.now() - due
+      if (late < stillness || isLast) reject(silence())
+      else wait(Math.min(late, deadline), true)
+    }, ms)
+    // A question that nobody will answer any more must not keep a stopping process alive.
+    timer.unref()
+  }
+  wait(deadline, false)
+  try {
+    return await Promise.race([question(), promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}

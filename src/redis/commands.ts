@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { within } from '../thenable.ts'
 import type { RedisConnection } from './connection.ts'
 
 export interface RedisScript {
@@ -47,7 +48,7 @@ export function redisCommands(
       pending--
       pendingSize -= size
     })
-    return within(answer, limits.deadline)
+    return answerOfRedis(answer, limits.deadline)
   }
 
   return {
@@ -65,9 +66,11 @@ export function redisCommands(
   }
 }
 
-export function within<T>(answer: Promise<T>, deadline: number): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>()
-  const timer = setTimeout(() => reject(new Error(`no answer from Redis within ${deadline} ms`)), deadline)
-  answer.then(resolve, reject).finally(() => clearTimeout(timer))
-  return promise
+/** An answer of Redis, or of a client that waits for one. Rejects when it stays silent for so long, in ms. */
+export function answerOfRedis<T>(answer: Promise<T>, deadline: number): Promise<T> {
+  return within(
+    deadline,
+    () => answer,
+    () => new Error(`no answer from Redis within ${deadline} ms`),
+  )
 }

@@ -1,5 +1,5 @@
 import { type Bus, type BusState, isTopic } from '../relay/bus.ts'
-import { type RedisCommands, redisCommandLimits, redisCommands, within } from './commands.ts'
+import { answerOfRedis, type RedisCommands, redisCommandLimits, redisCommands } from './commands.ts'
 import { redisDenials } from './denials.ts'
 import { redisLeases } from './leases.ts'
 import { compileRedisBus, type RedisBusOptions, type RedisBusPlan } from './options.ts'
@@ -81,7 +81,7 @@ export function connectRedisBus(
   const beat = async (): Promise<void> => {
     if (!writer.up || !reader.up) return
     try {
-      await within(Promise.all([writer.send(channel, ['PING']), reader.send(channel, ['PING'])]), pulse.timeout)
+      await answerOfRedis(Promise.all([writer.send(channel, ['PING']), reader.send(channel, ['PING'])]), pulse.timeout)
       answering = true
     } catch {
       answering = false
@@ -113,7 +113,7 @@ export function connectRedisBus(
       const { promise, resolve } = Promise.withResolvers<void>()
       const listener = () => resolve()
       stateListeners.add(listener)
-      await within(promise, 2_000).catch(() => {})
+      await answerOfRedis(promise, 2_000).catch(() => {})
       stateListeners.delete(listener)
     }
     // Not in this turn: who waits goes first, or a later command would overtake it.
@@ -171,7 +171,7 @@ export function connectRedisBus(
       }
       try {
         if (!reader.up) throw new Error('Redis is away')
-        await within(reader.subscribe(name), 2_000)
+        await answerOfRedis(reader.subscribe(name), 2_000)
       } catch (error) {
         drop()
         throw error

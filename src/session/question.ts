@@ -1,31 +1,9 @@
-/**
- * Asks the application something and waits so long for the answer, in ms. Rejects when it throws, rejects or stays silent:
- * silence is no answer, and whoever asks decides what a missing one means.
- */
-export async function answerWithin<T>(deadline: number, question: () => T | PromiseLike<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  let timer: NodeJS.Timeout | undefined
-  const wait = (ms: number, isLast: boolean): void => {
-    const due = performance.now() + ms
-    timer = setTimeout(() => {
-      // Read first, then judge: while this process stood still, nobody could have heard an answer. Once, so that silence ends.
-      const late = performance.now() - due
-      if (late < stillness || isLast) reject(new SilentApplicationError(deadline))
-      else wait(Math.min(late, deadline), true)
-    }, ms)
-    // A question that nobody will answer any more must not keep a stopping process alive.
-    timer.unref()
-  }
-  wait(deadline, false)
-  try {
-    return await Promise.race([question(), promise])
-  } finally {
-    clearTimeout(timer)
-  }
-}
+import { within } from '../thenable.ts'
 
-/** A timer that comes later than this, in ms, comes after a pause of the whole process. */
-const stillness = 50
+/** Asks the application something and waits so long for the answer, in ms. Rejects with `SilentApplicationError` when none comes. */
+export function answerWithin<T>(deadline: number, question: () => T | PromiseLike<T>): Promise<T> {
+  return within(deadline, question, () => new SilentApplicationError(deadline))
+}
 
 const silences = new WeakSet<object>()
 

@@ -534,6 +534,21 @@ describe('SE-08: Redis goes away', () => {
   })
 })
 
+// Judged before it was read: the process stood still for longer than a command may take, and its answer was there all the time.
+test('C6 an answer of Redis that came while the process stood still is heard', async () => {
+  const connection = redisSource(createClient({ url: redis.url }), 'client').open()
+  connection.connect()
+  await until(() => connection.up, 'it was connected')
+  const commands = redisCommands(connection, { pending: 3, pendingSize: 1_000, deadline: 200 })
+  const answer = commands.send('k', 'PING')
+  // It leaves at the end of this turn.
+  await new Promise(setImmediate)
+  const end = performance.now() + 600
+  while (performance.now() < end);
+  assert.equal(await answer, 'PONG')
+  await connection.close()
+})
+
 /** A process of its own that has the one place of `user u`, and is in the lobby. */
 async function nodeWithLeases(ttl: number) {
   const script = new URL('../relay/node-with-leases.ts', import.meta.url).pathname
