@@ -1,4 +1,5 @@
 import type { Denial } from '../session/denials.ts'
+import { answered } from './answered.ts'
 import { type Bus, controlTopic, roomTopic } from './bus.ts'
 import { envelopeLimit, mostSubjects, type RelayMessage, sealEnvelope } from './envelope.ts'
 
@@ -7,11 +8,13 @@ export interface SenderOptions {
   /** Unique per start of whoever sends. */
   readonly nodeId: string
   readonly now: () => number
+  /** How long the bus may take, in ms, before a message counts as not sent: `revoke` waits for it. */
+  readonly deadline?: number
 }
 
 /** Signs what this process has to say, and hands it to the bus. */
 export interface Sender {
-  /** Rejects, or throws, when the bus has not taken it. */
+  /** Rejects, or throws, when the bus has not taken it, or stays silent. */
   send(message: RelayMessage): Promise<void>
 }
 
@@ -29,7 +32,7 @@ export function aboutDenials(verb: 'close' | 'doubt', denials: readonly Denial[]
   return messages
 }
 
-export function createSender({ bus, nodeId, now }: SenderOptions): Sender {
+export function createSender({ bus, nodeId, now, deadline }: SenderOptions): Sender {
   let sequence = 0
   return {
     send(message) {
@@ -37,7 +40,7 @@ export function createSender({ bus, nodeId, now }: SenderOptions): Sender {
       const topic = topicOf(message)
       const payload = sealEnvelope(topic, { node: nodeId, sequence, at: now(), message }, bus.secret)
       if (payload.length > envelopeLimit) throw new RangeError(`envelope larger than ${envelopeLimit} characters`)
-      return bus.publish(topic, payload)
+      return answered(() => bus.publish(topic, payload), deadline)
     },
   }
 }
