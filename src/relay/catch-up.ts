@@ -67,8 +67,8 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
   /** Denials that the store has refused and has not taken since. */
   const refused = new Map<string, Denial>()
 
-  function missed(denial: Denial | undefined): void {
-    if (denial !== undefined) refused.set(`${denial.kind}:${denial.id}`, denial)
+  function missed(denial: Denial): void {
+    refused.set(`${denial.kind}:${denial.id}`, denial)
   }
 
   /** From `from` to the end, one page at a time, with everything else in between. Returns the last page, or the one that no longer follows. */
@@ -92,8 +92,9 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
       }
       forged += page.refused?.length ?? 0
       for (const key of page.refused ?? []) {
-        if (ledger.known(key) === undefined) doubted.add(key)
-        else missed(ledger.known(key))
+        const known = ledger.known(key)
+        if (known !== undefined) missed(known)
+        else if (doubted.size < mostDoubts) doubted.add(key)
       }
       if (!page.more || stopped) return end(false)
       await turn()
@@ -125,7 +126,7 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
    * is admitted meanwhile. What nobody knows was never one of ours.
    */
   async function answered(): Promise<void> {
-    const names = [...doubted].slice(0, mostDoubts)
+    const names = [...doubted]
     doubted.clear()
     if (names.length === 0) return
     doubt(names.flatMap((key) => denialOfKey(key, 0, 0) ?? []))
