@@ -88,7 +88,7 @@ export function named(judge: Judge, how: (at: string, name: string) => string = 
   }
 }
 
-function isNumber(value: unknown): value is number {
+export function isNumber(value: unknown): value is number {
   return typeof value === 'number'
 }
 

@@ -1,4 +1,4 @@
-import { same } from './judge.ts'
+import { isMembers, isNumber, same } from './judge.ts'
 
 type Schema = ReadonlyMap<string, unknown>
 
@@ -21,7 +21,16 @@ const lowerBounds = new Set(['minLength', 'minimum', 'exclusiveMinimum', 'minIte
 const byThemselves = new Set(['properties', 'additionalProperties', 'required', 'items', 'type', 'enum', 'nullable'])
 
 const compositions = [
-  ...['$ref', 'allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', 'dependentSchemas', 'unevaluatedProperties'],
+  '$ref',
+  'allOf',
+  'anyOf',
+  'oneOf',
+  'not',
+  'if',
+  'then',
+  'else',
+  'dependentSchemas',
+  'unevaluatedProperties',
 ]
 
 /**
@@ -35,7 +44,7 @@ export function isNarrower(before: unknown, after: unknown): boolean {
   const asks = (schema: Schema) => [...schema.keys()].filter((name) => !notes.has(name))
   if (asks(was).length === 0) return true
   // What several schemas say of one object decides which members are declared: a smaller part of it may let in more.
-  if ([...compositions].some((name) => was.has(name) || is.has(name))) return lostBranches(was, is)
+  if (compositions.some((name) => was.has(name) || is.has(name))) return lostBranches(was, is)
   return [...new Set([...asks(was), ...asks(is)])].every((name) => isKeptBy(name, was, is))
 }
 
@@ -118,8 +127,7 @@ function eachPlain(schemas: unknown): unknown {
 }
 
 function members(value: unknown): Schema | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
-  return new Map(Object.entries(value))
+  return isMembers(value) ? new Map(Object.entries(value)) : undefined
 }
 
 function typesOf(schema: Schema): readonly unknown[] {
@@ -140,8 +148,4 @@ function valuesOf(schema: Schema): readonly unknown[] | undefined {
 
 function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : []
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === 'number'
 }
