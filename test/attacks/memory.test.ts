@@ -71,3 +71,21 @@ test('messages that wait for a listener count as well, and a budget that has roo
   await (await open()).close()
   await modest.close()
 })
+
+// What is compressed stands in a queue of ws until a thread has done it, and is no byte of the stream yet.
+test('bytes that wait to be compressed count as well', async (t) => {
+  const options = { perMessageDeflate: true }
+  const server = await startServer(t, { limits: { memoryBytes: 1_000_000 }, websocket: { options } }, (app) => {
+    app.get('/ws', { websocket: true }, (socket) => {
+      for (let count = 0; count < 40; count++) socket.send('x'.repeat(100_000))
+    })
+  })
+  const host = `127.0.0.1:${server.port}`
+  const peer = await server.connect({
+    headers: { Host: host, Origin: `http://${host}`, 'Sec-WebSocket-Extensions': 'permessage-deflate' },
+  })
+  await peer.whenGone()
+  const [closed] = server.events.filter(({ type }) => type === 'socket.closed')
+  assert.equal(closed?.code, 1013)
+  assert.match(closed.reason ?? '', /limits\.memoryBytes/)
+})

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { tracingChannel } from 'node:diagnostics_channel'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify from 'fastify'
@@ -244,6 +245,67 @@ test('so many requests wait and no more; each one that ends makes room', async (
   const aborted = socket.request('confirm', { text: '' }, { signal: gone.signal })
   gone.abort('later')
   await aborted.then(unexpected, (reason) => assert.equal(reason, 'later'))
+})
+
+// Markup is cleaned by another thread, and everything else goes on meanwhile.
+test('while an answer is cleaned, a second one finds nothing', async (t) => {
+  const server = await open(t, {}, { route: rich })
+  const { socket, asked, peer } = server
+  const profile = socket.request('profile', {})
+  const { id } = await asked()
+  const answer = (name: string) => json({ type: 'reply', id, value: { name, about: '<b>hi</b>'.repeat(500) } })
+  peer.write(answer('first'), answer('second'))
+  assert.equal(Reflect.get(Object(await profile), 'name'), 'first')
+  await until(() => refusedOf(server).length === 1, 'the second one was refused')
+})
+
+test('the end of the socket ends a request whose answer is being cleaned', async (t) => {
+  const server = await open(t, {}, { route: rich })
+  const { socket, asked, peer } = server
+  const profile = socket.request('profile', {}).then(unexpected, (error) => error)
+  const { id } = await asked()
+  peer.write(json({ type: 'reply', id, value: { name: 'Ada', about: '<b>hi</b>'.repeat(2_000) } }))
+  peer.reset()
+  assert.ok(isError('SWS_CLOSED')(await profile))
+  await server.empty()
+})
+
+test('late answers are forgiven, as many as may wait, and no more', async (t) => {
+  const server = await open(t, { requests: 2, refusals: { perMinute: 100 } })
+  const { socket, asked, peer } = server
+  const ids: number[] = []
+  for (let number = 1; number <= 5; number++) {
+    const request = socket.request('confirm', { text: '' }, { timeout: 5 }).catch(() => {})
+    ids.push((await asked(number)).id)
+    await request
+  }
+  for (const id of ids) peer.write(json({ type: 'reply', id, value: true }))
+  const last = socket.request('confirm', { text: '' })
+  peer.write(json({ type: 'reply', id: (await asked(6)).id, value: true }))
+  assert.equal(await last, true)
+  assert.equal(refusedOf(server).length, 3, 'those of the three that nobody remembers')
+})
+
+test('who watches the tracing channel hears of an answer, and of the refusal of one', async (t) => {
+  const { socket, asked, peer } = await open(t)
+  const ended: unknown[] = []
+  const channel = tracingChannel('fastify-secure-ws:message')
+  const note = (said: unknown) => ended.push([Reflect.get(Object(said), 'type'), Reflect.get(Object(said), 'code')])
+  const subscribers = { start() {}, end: note, asyncStart() {}, asyncEnd() {}, error() {} }
+  channel.subscribe(subscribers)
+  t.after(() => channel.unsubscribe(subscribers))
+  const answer = socket.request('confirm', { text: '' })
+  const { id } = await asked()
+  peer.write(json({ type: 'reply', id, value: true }))
+  assert.equal(await answer, true)
+  const wrong = socket.request('confirm', { text: '' }).then(unexpected, (error) => error)
+  peer.write(json({ type: 'reply', id: (await asked(2)).id, value: 'yes' }))
+  await wrong
+  await until(() => ended.length === 2, 'both were told of')
+  assert.deepEqual(ended, [
+    ['reply', undefined],
+    ['reply', 'SWS_INVALID_MESSAGE'],
+  ])
 })
 
 for (const [how, end] of [

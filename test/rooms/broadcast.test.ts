@@ -101,6 +101,8 @@ test('BR-03 what is no broadcast is none, and never throws', () => {
     '{"id":"x","rooms":[],"except":[],"message":1,"encode":"raw"}',
     '{"id":"x","rooms":[],"except":[],"message":1,"latest":""}',
     '{"id":"x","rooms":[],"except":[],"message":1,"latest":7}',
+    '{"id":"x","rooms":[],"except":[],"message":1,"trace":7}',
+    '{"id":"x","rooms":[],"except":[],"message":1,"trace":"00-evil"}',
     `${'['.repeat(100_000)}`,
   ]
   for (const text of bad) assert.equal(unpackBroadcast(text), undefined, text.slice(0, 80))

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { compileAnswers } from '../../src/inbound/answer.ts'
 import { compileSchema } from '../../src/inbound/schema.ts'
 import { copySchema } from '../../src/schema/plain-schema.ts'
 import { checkValue, compilePlain } from '../../src/schema/schema.ts'
@@ -78,6 +79,22 @@ describe('MS-09 the work of a message', () => {
     }
     assert.equal(reasonOf({}), undefined)
     assert.match(reasonOf({ sanitize: ['trim'] }) ?? '', /too much work/)
+  })
+
+  it('is that of both checks of an answer as well', () => {
+    const untagged = Array.from({ length: 16 }, (_, n) =>
+      object({ [`n${n}`]: { type: 'number' } }, { required: [`n${n}`] }),
+    )
+    const value = { l: Array.from({ length: 16_000 }, () => ({})), t: ' a' }
+    const reasonOf = (t: object) => {
+      const reply = object({
+        l: { type: 'array', items: { type: 'object', not: { anyOf: untagged } } },
+        t: { type: 'string', ...t },
+      })
+      return compileAnswers({ ask: { reply } }, true, 'sends').get('ask')?.refuse({ value })
+    }
+    assert.equal(reasonOf({}), undefined)
+    assert.match(reasonOf({ sanitize: ['trim'] })?.reason ?? '', /too much work/)
   })
 
   // Each of these was one visit, however large the value.

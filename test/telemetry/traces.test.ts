@@ -155,6 +155,18 @@ test('a header that is no trace begins a new one, however it is wrong', async (t
   }
 })
 
+// A prototype that something else in the process has polluted would put every handshake into one trace of the attacker's choice.
+test('a traceparent on Object.prototype is no header', async (t) => {
+  const { spans } = traced(t)
+  const { url, headers } = await start(t)
+  Object.defineProperty(Object.prototype, 'traceparent', { value: incoming.traceparent, configurable: true })
+  t.after(() => Reflect.deleteProperty(Object.prototype, 'traceparent'))
+  const client = await openSocket(url, { headers })
+  await until(() => spans().length === 1, 'the handshake was traced')
+  assert.equal(spans()[0]?.parentSpanContext, undefined)
+  await client.close()
+})
+
 test('a tracer that throws is logged, and harms no handshake and no message', async (t) => {
   const failures: unknown[] = []
   const broken = {
