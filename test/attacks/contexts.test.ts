@@ -10,6 +10,7 @@ import { context, createContextKey, ROOT_CONTEXT } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { fromRequest } from '../../src/index.ts'
 import { frame, json, opcodes, text } from '../harness/frames.ts'
+import { environmentOf } from '../harness/run-node.ts'
 import { startServer } from '../harness/server.ts'
 import { until } from '../harness/until.ts'
 
@@ -218,10 +219,9 @@ test('C7 the questions of the sweep are in the context of no request', async (t)
 // Node 22 keeps contexts in another way, which newer ones still have behind a flag.
 test('C7 all of it with the contexts of Node 22', { timeout: 60_000 }, async (t) => {
   if (process.execArgv.includes('--no-async-context-frame') || Number(process.versions.node.split('.')[0]) < 24) return
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const file = fileURLToPath(import.meta.url)
   const run = promisify(execFile)(process.execPath, ['--no-async-context-frame', '--test-reporter=tap', file], {
-    env,
+    env: environmentOf(),
     signal: t.signal,
   })
   assert.match((await run).stdout, /^# fail 0$/m)

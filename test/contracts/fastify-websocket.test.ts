@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { environmentOf } from '../harness/run-node.ts'
 import { textOf } from '../house/source-files.ts'
 import { otherwise } from './fastify-websocket-suite.ts'
 
@@ -12,11 +13,11 @@ const script = fileURLToPath(new URL('./fastify-websocket-suite.ts', import.meta
 // A guard in front of a framework's sockets that breaks what the framework promises is taken out again, by whoever has to
 // ship on Friday. So the framework's own tests are run through it.
 test("@fastify/websocket's own tests pass through the guard, but for those listed by name", async () => {
-  // The runner does not start in a process that says it is a test already.
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env
-  const { stdout } = await run(process.execPath, [script], { env, timeout: 90_000 }).catch((error: unknown) => {
-    assert.fail(error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error))
-  })
+  const { stdout } = await run(process.execPath, [script], { env: environmentOf(), timeout: 90_000 }).catch(
+    (error: unknown) => {
+      assert.fail(error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error))
+    },
+  )
   assert.match(stdout, /^[1-9]\d* of [1-9]\d* pass$/m)
 })
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { requireBuild } from '../harness/built.ts'
+import { type NodeRun, runNode } from '../harness/run-node.ts'
 import { root } from '../house/source-files.ts'
 
 export interface Example {
@@ -39,21 +40,8 @@ export async function runToEnd(
   t: TestContext,
   args: readonly string[],
   given: Readonly<Record<string, string>> = {},
-): Promise<{ readonly code: number | null; readonly said: string }> {
-  const folder = await projectFolder(t)
-  // Without the variable of a test run, in which a file would report to its parent and not run tests of its own.
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env
-  const run = spawn(process.execPath, [...args], {
-    cwd: folder,
-    env: { ...env, ...given },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let said = ''
-  run.stdout.on('data', (part) => {
-    said += String(part)
-  })
-  const code = await new Promise<number | null>((resolve) => run.once('exit', resolve))
-  return { code, said }
+): Promise<NodeRun> {
+  return runNode(await projectFolder(t), args, given)
 }
 
 /**

@@ -11,6 +11,7 @@ import { createInterface } from 'node:readline'
 import { roomTopic } from '../../src/relay/bus.ts'
 import { requireBuild } from '../harness/built.ts'
 import { freePort, type RedisServer, startRedis } from '../harness/redis.ts'
+import { environmentOf } from '../harness/run-node.ts'
 import { openSocket, statusOf } from '../harness/socket-client.ts'
 import { until } from '../harness/until.ts'
 import { root, textOf } from '../house/source-files.ts'
@@ -102,16 +103,14 @@ export async function runObservedDemo(): Promise<ObservedRun> {
 
 async function start(file: string, redis: RedisServer): Promise<Node> {
   const port = await freePort()
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const child = spawn(process.execPath, [join(root, 'demo/observed.ts'), '--plain'], {
-    env: {
-      ...env,
+    env: environmentOf({
       PORT: '0',
       METRICS_PORT: String(port),
       TRACES_FILE: file,
       REDIS_URL: redis.url,
       BUS_SECRET: 'of the demo on two nodes, 32 bytes',
-    },
+    }),
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const written: string[] = []

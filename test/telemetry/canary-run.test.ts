@@ -1,23 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { test } from 'node:test'
+import { type NodeRun, runNode } from '../harness/run-node.ts'
 import { root } from '../house/source-files.ts'
 
 /** `npm run canary` with some files of the suite: the exit code, and what it said. */
-async function canary(...args: readonly string[]): Promise<{ code: number | null; said: string }> {
-  // Without the variable of a test run, in which a file would report to its parent and not run tests of its own.
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env
-  const run = spawn(process.execPath, ['test/harness/canary/run.ts', ...args], {
-    cwd: root,
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  let said = ''
-  run.stdout.on('data', (part) => {
-    said += String(part)
-  })
-  const code = await new Promise<number | null>((resolve) => run.once('exit', resolve))
-  return { code, said }
+function canary(...args: readonly string[]): Promise<NodeRun> {
+  return runNode(root, ['test/harness/canary/run.ts', ...args])
 }
 
 // The whole suite under the same witnesses is `npm run canary`.
