@@ -1,4 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import { CloseCode } from '../errors.ts'
 
 export interface DrainOptions {
@@ -47,6 +47,10 @@ export function createDrain({ limits, connections, report }: DrainOptions): Drai
   let cut = 0
 
   async function empty(): Promise<void> {
+    // Read first, then close: a message that was there before the stop is one like any other. The first turn may be the rest of
+    // one that has read already.
+    await turn()
+    await turn()
     const spread = spreadOf(connections().size, limits)
     while (performance.now() < begunAt + deadline) {
       const open = [...connections()].filter(({ ended }) => !ended)

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createDrain, type Drained } from '../../src/connection/drain.ts'
+import { json } from '../harness/frames.ts'
+import { startServer } from '../harness/server.ts'
 import { until } from '../harness/until.ts'
 
 /** A connection that is gone once it was told, or only once it was cut. */
@@ -36,6 +38,8 @@ test('a batch at a time, each told a time of its own to return', async () => {
   assert.equal(drain.started, false)
   const done = drain.start()
   assert.equal(drain.started, true)
+  assert.equal(told.length, 0, 'what has arrived is read first')
+  await until(() => told.length > 0, 'the first batch was told')
   assert.equal(told.length, 4)
   await until(() => told.length === 8, 'the second batch was told')
   await done
@@ -69,4 +73,24 @@ test('starting twice drains once, and an empty server is drained at once', async
   })
   assert.equal(drain.start(), drain.start())
   await drain.start()
+})
+
+// Class C6. Whoever stops a server stops it in the same turn in which a client's order lies unread in the kernel.
+test('what a client had sent before the stop is heard and answered, and what it sends afterwards is not', async (t) => {
+  const heard: unknown[] = []
+  const text = { schema: { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] } } as const
+  const server = await startServer(t, {}, (app) => {
+    app.get('/ws', { websocket: true, secureWs: { receives: { order: text } } }, (socket) => {
+      socket.on('order', (order) => void heard.push(order.text))
+    })
+  })
+  const peer = await server.connect()
+  peer.write(json({ type: 'order', id: 1, text: 'before' }))
+  const drained = server.app.secureWs.drain()
+  await until(() => peer.closed !== undefined, 'the close frame came')
+  peer.write(json({ type: 'order', id: 2, text: 'after' }))
+  assert.equal(await peer.closeCode(), 1012)
+  await drained
+  assert.deepEqual(heard, ['before'])
+  assert.deepEqual(peer.messages, [{ type: 'reply', id: 1 }])
 })

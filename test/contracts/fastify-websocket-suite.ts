@@ -22,10 +22,6 @@ export const otherwise: ReadonlyMap<string, string> = new Map([
     'fails at registration as well, with a text that names the option, its value and what to write',
   ],
   [
-    'Should gracefully close with a connected client',
-    'expects a message that was read after the server began to close: nothing is delivered any more by then',
-  ],
-  [
     'Should be able to pass clientTracking option in false to ws',
     'declares its route before the plugin is there, where nothing would ever open it: fails the start, by its path',
   ],
