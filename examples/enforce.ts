@@ -15,6 +15,7 @@ await app.register(secureWs, {
     capacity: 'report',
     session: 'report',
     authorize: 'report',
+    messageRate: 'report',
     until: process.env.ENFORCED_FROM ?? '2027-03-01',
   },
   // Cookies, while any origin may connect: as before the move, and no longer than that.

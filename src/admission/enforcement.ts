@@ -1,10 +1,23 @@
 import { badOption } from '../errors.ts'
 import { checkKeys, isPlainObject, join } from '../option-checks.ts'
 
-/** The rules that can be tried out before they refuse anybody. */
-const reportable = ['transport', 'host', 'origin', 'fetchMetadata', 'capacity', 'session', 'authorize'] as const
+/** The rules of the handshake that can be tried out before they refuse anybody. */
+export const handshakeRules = [
+  'transport',
+  'host',
+  'origin',
+  'fetchMetadata',
+  'capacity',
+  'session',
+  'authorize',
+] as const
 
-/** A rule of the handshake that `enforce` names. */
+/** Those of messages. A schema is none: what a listener gets is what its schema admits, or the listener was lied to. */
+const messageRules = ['messageRate', 'replay', 'freshAuth', 'messageAuthorize'] as const
+
+const reportable = [...handshakeRules, ...messageRules] as const
+
+/** A rule that `enforce` names. */
 export type EnforceRule = (typeof reportable)[number]
 
 /** The `enforce` option: each rule that it does not name is enforced. */
@@ -28,9 +41,17 @@ export interface EnforceOptions {
   readonly session?: Enforce
   /** The route's `authorize` says `true`. Default `'enforce'`. */
   readonly authorize?: Enforce
+  /** The pace of messages: `limits.messages`, `limits.bytes`, and the `rate` of a type. What waits stays bounded. Default `'enforce'`. */
+  readonly messageRate?: Enforce
+  /** The `replay` of a type. Reported, a message that comes twice is delivered twice. Default `'enforce'`. */
+  readonly replay?: Enforce
+  /** The `freshAuth` of a type. Default `'enforce'`. */
+  readonly freshAuth?: Enforce
+  /** The `authorize` of a type says `true`. Default `'enforce'`. */
+  readonly messageAuthorize?: Enforce
 }
 
-/** `'report'`: the rule decides, an event tells what it would have refused, and the handshake goes on. */
+/** `'report'`: the rule decides, an event tells what it would have refused, and the handshake or the message goes on. */
 export type Enforce = 'enforce' | 'report'
 
 /** The finished option. */
@@ -49,6 +70,10 @@ export const everythingEnforced: EnforceSettings = {
     capacity: 'enforce',
     session: 'enforce',
     authorize: 'enforce',
+    messageRate: 'enforce',
+    replay: 'enforce',
+    freshAuth: 'enforce',
+    messageAuthorize: 'enforce',
   },
   until: Number.NEGATIVE_INFINITY,
 }
@@ -114,6 +139,10 @@ const costs: Readonly<Record<EnforceRule, string>> = {
   capacity: 'connections and handshakes have no limit',
   session: 'whoever nobody knows is admitted, as anonymous',
   authorize: 'whoever the route would forbid is admitted',
+  messageRate: 'messages have no pace',
+  replay: 'a message that is sent again is delivered again',
+  freshAuth: 'nobody has to sign in again for a message',
+  messageAuthorize: 'messages that a type would forbid are delivered',
 }
 
 /** @param now a date is a date of the calendar: the clock that can be set */

@@ -15,6 +15,7 @@ import {
   refused,
   withId,
 } from '../inbound/inbound.ts'
+import type { ReportedRefusal } from '../inbound/reported.ts'
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
 import { codeOfRefusedHtml } from '../outbound/refused-html.ts'
 import { underway } from '../outbound/underway.ts'
@@ -163,7 +164,7 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
   /** RS-01, RS-02: a flood of pings or pongs is a flood. */
   protected controlFrame(): void {
     if (this.ended) return
-    const refusal = countControlFrame(this.policy, this.state, this.uptime())
+    const refusal = countControlFrame(this, this.uptime())
     // No answer: a flood of control frames must not become a flood of ours.
     if (refusal !== undefined) this.#carryOut(refusal)
   }
@@ -379,6 +380,11 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
     if (isFault === true) this.fault(cause, messageType)
     else if (cause !== undefined) this.report.thrown(cause, 'a check threw', messageType)
     if (close !== undefined) this.end(close, reason)
+  }
+
+  reported({ code, reason, messageType, count, cause }: ReportedRefusal): void {
+    this.audit({ type: 'message.reported', code, reason, messageType, count })
+    if (cause !== undefined) this.report.thrown(cause, 'a check threw', messageType)
   }
 
   refresh(token: string): Promise<boolean> {

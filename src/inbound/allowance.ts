@@ -1,5 +1,6 @@
 import type { Bucket, Pace } from './rate.ts'
 import { fullBucket, take, waitFor } from './rate.ts'
+import type { Reported } from './reported.ts'
 import type { Refusal } from './verdict.ts'
 import { refuse } from './verdict.ts'
 
@@ -16,6 +17,7 @@ export interface InboundState {
   readonly bytes: Bucket
   refusals: Bucket | undefined
   types: Map<string, Bucket> | undefined
+  reported: Reported | undefined
 }
 
 /** Full buckets: a socket may begin with its whole burst. */
@@ -25,6 +27,7 @@ export function createInboundState(policy: Allowance, now: number): InboundState
     bytes: fullBucket(policy.bytes, now),
     refusals: undefined,
     types: undefined,
+    reported: undefined,
   }
 }
 

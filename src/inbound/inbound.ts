@@ -2,7 +2,7 @@ import { badOption, CloseCode } from '../errors.ts'
 import { answerTypes } from '../schema/message-type.ts'
 import type { Session } from '../session/session.ts'
 import type { Observer } from '../telemetry/observer.ts'
-import { isThenable } from '../thenable.ts'
+import { after, isThenable } from '../thenable.ts'
 import type { Allowance, InboundState } from './allowance.ts'
 import { createInboundState, noteRefusal, refuseFast, refuseFastType } from './allowance.ts'
 import { refuseUnauthorized } from './authorize.ts'
@@ -18,6 +18,7 @@ import type { CompiledRule, ReceiveRule } from './receive-rule.ts'
 import { compileRules, explainRule, pingRule, pingType, refreshRule, refreshType } from './receive-rule.ts'
 import type { ReplayGuard } from './replay.ts'
 import { createReplayGuard, refuseReplay } from './replay.ts'
+import { isOnlyReported, type ReportableRule, type ReportingSocket } from './reported.ts'
 import type { InboundVerdict, Refusal, RefusedMessage } from './verdict.ts'
 import { broken, refuse } from './verdict.ts'
 
@@ -57,6 +58,8 @@ export interface InboundOptions {
   readonly refreshable?: boolean
   /** Shared by all routes of one plugin instance. Left out, the route has one of its own. */
   readonly replayGuard?: ReplayGuard
+  /** Whether a rule is only tried out, at this moment. It may end, and does not begin. Left out, every rule refuses. */
+  readonly reports?: (rule: ReportableRule) => boolean
 }
 
 /** A declared type, and the steps that its messages pass. */
@@ -77,6 +80,7 @@ export interface InboundPolicy extends Allowance {
   readonly replayGuard: ReplayGuard
   readonly sanitizeHtml: SanitizeHtml
   readonly senders: Senders
+  readonly reports: (rule: ReportableRule) => boolean
   /** The policy as plain values: for a written contract, and for tests. */
   explain(): object
 }
@@ -84,7 +88,7 @@ export interface InboundPolicy extends Allowance {
 const nobody: Senders = Object.freeze({ matter: false, as: <T>(_sender: Sender, work: () => T): T => work() })
 
 /** The socket as this folder sees it. */
-export interface InboundSocket {
+export interface InboundSocket extends ReportingSocket {
   readonly policy: InboundPolicy
   readonly state: InboundState
   readonly session: Session | null
@@ -100,11 +104,18 @@ export interface InboundSocket {
 /** @throws SWS_BAD_OPTION with the option's full path */
 export function compileInbound(options: InboundOptions): InboundPolicy {
   const { receives, limits, path, sanitizeHtml, senders = nobody, replayGuard = createReplayGuard() } = options
+  const { reports = () => false } = options
   const rules = receives === undefined ? undefined : compileRules(receives, `${path}.receives`)
-  if (rules !== undefined && options.refreshable === true) rules.set(refreshType, refreshRule())
+  const types = rules && new Map(Array.from(rules, ([type, rule]) => [type, { rule, steps: stepsOf(rule, reports) }]))
+  // Of our own types every rule refuses.
+  const own = (rule: CompiledRule) => types?.set(rule.type, { rule, steps: stepsOf(rule, () => false) })
+  if (rules !== undefined && options.refreshable === true) {
+    const rule = refreshRule()
+    rules.set(refreshType, rule)
+    own(rule)
+  }
   // The same on every route that takes messages, and so in no description of one.
-  const all = rules && [...rules.values(), pingRule()]
-  const types = all && new Map(all.map((rule) => [rule.type, { rule, steps: stepsOf(rule) }]))
+  own(pingRule())
   const binary = compileBinary(options.binary, `${path}.binary`)
   const { messageDepth: depth } = limits
   if (!Number.isSafeInteger(depth) || depth < 1 || depth > 1000) {
@@ -122,6 +133,7 @@ export function compileInbound(options: InboundOptions): InboundPolicy {
     replayGuard,
     sanitizeHtml,
     senders,
+    reports,
     explain: () => ({
       receives: rules && Object.fromEntries(Array.from(rules, ([type, rule]) => [type, explainRule(rule)])),
       binary: binary && [...binary],
@@ -148,20 +160,35 @@ type Step = (arrival: Arrival) => Refusal | undefined | Promise<Refusal | undefi
  * The steps that messages of a declared type pass, in this order: cheap before dear, and `authorize` sees what the listener will get.
  * A type has those that it asks for.
  */
-function stepsOf({ type, schema, pace, replayWindow, freshAuth, authorize }: CompiledRule): readonly Step[] {
+function stepsOf(
+  { type, schema, pace, replayWindow, freshAuth, authorize }: CompiledRule,
+  reports: (rule: ReportableRule) => boolean,
+): readonly Step[] {
+  // Where nothing is tried out, a message does not pay for the question.
+  const of = (rule: ReportableRule, step: Step) => (reports(rule) ? triedOut(rule, step) : step)
   const steps: (Step | undefined)[] = [
-    pace && (({ socket, now }) => refuseFastType(type, pace, socket.state, now)),
+    pace && of('messageRate', ({ socket, now }) => refuseFastType(type, pace, socket.state, now)),
     ({ message }) => schema.refuse(message),
-    replayWindow === undefined ? undefined : (arrival) => refuseUsedNonce(arrival, replayWindow),
+    replayWindow === undefined ? undefined : of('replay', (arrival) => refuseUsedNonce(arrival, replayWindow)),
     freshAuth === undefined
       ? undefined
-      : ({ socket }) => refuseStaleSession(socket.session, freshAuth, socket.clock.now()),
+      : of('freshAuth', ({ socket }) => refuseStaleSession(socket.session, freshAuth, socket.clock.now())),
     schema.cleaning && (({ message, socket }) => sanitizeMessage(message, schema, socket.policy.sanitizeHtml)),
     authorize &&
-      (({ message, socket }) =>
-        refuseUnauthorized(authorize, socket.session, message, socket.request, socket.policy.lookup, socket.observer)),
+      of('messageAuthorize', ({ message, socket }) =>
+        refuseUnauthorized(authorize, socket.session, message, socket.request, socket.policy.lookup, socket.observer),
+      ),
   ]
   return steps.filter((step) => step !== undefined)
+}
+
+/** The step of a rule that is only tried out: it decides, and what it refuses goes on. */
+function triedOut(rule: ReportableRule, step: Step): Step {
+  return (arrival) =>
+    after(step(arrival), (refusal) => {
+      if (refusal === undefined) return undefined
+      return isOnlyReported(rule, refusal, arrival.socket, arrival.now, arrival.rule.type) ? undefined : refusal
+    })
 }
 
 /**
@@ -260,6 +287,9 @@ async function receiveBinary(frame: Buffer, socket: InboundSocket, now: number):
   }
 }
 
+/** A socket whose frames are counted. */
+type Counted = Pick<InboundSocket, 'policy' | 'state' | 'reported'>
+
 /**
  * Asked in the turn in which a frame arrives, before it waits for those in front of it: what waits has been counted. Its pace
  * and its bytes (inflated, where compression is on), nothing else; `undefined` lets it through.
@@ -267,15 +297,12 @@ async function receiveBinary(frame: Buffer, socket: InboundSocket, now: number):
  * @param isRaw too fast ends the socket at once (4429): a raw protocol has no error message of ours, and a frame dropped from
  * its middle would be a silent corruption
  */
-export function admitFrame(
-  bytes: number,
-  isRaw: boolean,
-  { policy, state }: Pick<InboundSocket, 'policy' | 'state'>,
-  now: number,
-): RefusedMessage | undefined {
-  const tooFast = refuseFast(bytes, policy, state, now)
-  if (tooFast === undefined) return undefined
-  return isRaw ? { kind: 'refuse', ...tooFast, close: CloseCode.TooFast } : refused(tooFast, { policy, state }, now)
+export function admitFrame(bytes: number, isRaw: boolean, socket: Counted, now: number): RefusedMessage | undefined {
+  const refusal = refuseFast(bytes, socket.policy, socket.state, now)
+  if (refusal === undefined) return undefined
+  const tooFast = isRaw ? { ...refusal, close: CloseCode.TooFast } : refusal
+  if (isOnlyReported('messageRate', tooFast, socket, now)) return undefined
+  return isRaw ? { kind: 'refuse', ...tooFast } : refused(tooFast, socket, now)
 }
 
 /**
@@ -303,9 +330,10 @@ export function withId(
  * A ping or a pong costs one message (RS-01, RS-02); `undefined`: nothing to do. Give a refusal without `close` no answer: a
  * control frame has none, and must not be turned into traffic.
  */
-export function countControlFrame(policy: InboundPolicy, state: InboundState, now: number): RefusedMessage | undefined {
-  const tooFast = refuseFast(0, policy, state, now)
-  return tooFast && refused(tooFast, { policy, state }, now)
+export function countControlFrame(socket: Counted, now: number): RefusedMessage | undefined {
+  const tooFast = refuseFast(0, socket.policy, socket.state, now)
+  if (tooFast === undefined || isOnlyReported('messageRate', tooFast, socket, now)) return undefined
+  return refused(tooFast, socket, now)
 }
 
 /** The id of an answer is one of ours: told back, it would seem to be that of a message of the client's. */

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { type EnforceOptions, handshakeRules } from '../admission/enforcement.ts'
 import { badOption } from '../errors.ts'
 import { checkKeys, isPlainObject, join } from '../option-checks.ts'
 import type { Session } from '../session/session.ts'
@@ -9,7 +10,9 @@ import { compileRoute, type RoutePolicy, type RouteSurroundings } from './route.
 const guardLimits = ['handshake', 'connectionsPerSession', 'connectionsPerUser', 'lookup', 'lifetime'] as const
 
 /** The guard in front of another WebSocket server: `secureWs` of a route, without what is about messages. */
-export interface GuardPolicy extends Omit<RouteOverrides, 'encode' | 'slowReader' | 'limits'> {
+export interface GuardPolicy extends Omit<RouteOverrides, 'encode' | 'slowReader' | 'limits' | 'enforce'> {
+  /** Rules of the handshake that report for now; what it does not name is as the plugin says. Default: what the plugin says. */
+  readonly enforce?: Pick<EnforceOptions, 'until' | (typeof handshakeRules)[number]>
   /** May this session open a socket here? Asked before the upgrade; anything but `true` refuses with 403. */
   readonly authorize?: (session: Session | null, request: FastifyRequest) => boolean | Promise<boolean>
   /** Those that hold for a socket whose bytes are another server's: time, and how many of one person. Default: those of the plugin. */
@@ -39,5 +42,6 @@ export function compileGuard(path: string, given: unknown, surroundings: RouteSu
   if (!isPlainObject(given)) throw badOption(at, given, 'Write an object, such as { authorize: (session) => true }.')
   checkKeys(given, guardKeys, at)
   if (isPlainObject(given.limits)) checkKeys(given.limits, guardLimits, join(at, 'limits'))
+  if (isPlainObject(given.enforce)) checkKeys(given.enforce, ['until', ...handshakeRules], join(at, 'enforce'))
   return { ...compileRoute(path, given, surroundings), passesOn: true }
 }

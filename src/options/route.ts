@@ -85,7 +85,6 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
   const protocols = listOf(options.protocols, `${path}.protocols`, "Write a list such as ['chat.v1'].")
   const authorize = checkAuthorize(options.authorize, `${path}.authorize`)
   const { refreshable } = authentication
-  const inbound = compileInbound({ receives, binary, limits, path, sanitizeHtml, senders, replayGuard, refreshable })
   if (settings.denyByDefault) refuseUndecided(authorize, receives, path)
   const refusedHtml = oneOf(options.refusedHtml, ['refuse', 'mark'], 'refuse', `${path}.refusedHtml`)
   const forOutput = refusedHtml === 'mark' ? markingRefused(sanitizeOutput) : sanitizeOutput
@@ -100,6 +99,9 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
     resolveEnforce(options.enforce, `${path}.enforce`, now(), settings.enforce),
     now,
   )
+  const { reports } = enforcement
+  const asked = { receives, binary, limits, path, refreshable, reports }
+  const inbound = compileInbound({ ...asked, sanitizeHtml, senders, replayGuard })
   const inherited = [
     ...loosenedBy(settings.admissionPolicy, settings.authentication, settings.encode),
     ...createEnforcement(settings.enforce, now).loosened,

@@ -10,6 +10,7 @@ export type AuditType =
   | 'stream.closed'
   | 'stream.failed'
   | 'message.refused'
+  | 'message.reported'
   | 'message.replayed'
   | 'message.step-up'
   | 'message.failed'
@@ -102,6 +103,11 @@ export const auditEvents = {
     level: 'warn',
     when: 'a message was refused; `code` is what the client was told',
     fields: ['code', 'reason', 'messageType', ...ofSocket],
+  },
+  'message.reported': {
+    level: 'warn',
+    when: 'a message would have been refused with `code`, by a rule that only reports ([`enforce`](options.md#enforce)); it goes on. `count` is how many of this socket there were since the last such event: of a flood few are told',
+    fields: ['code', 'reason', 'count', 'messageType', ...ofSocket],
   },
   'message.replayed': {
     level: 'warn',

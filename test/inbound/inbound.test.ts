@@ -262,14 +262,14 @@ describe('limits', () => {
   })
 
   it('RS-01 RS-02 counts pings and pongs against the messages', () => {
-    const { policy, state } = open()
-    const verdicts = Array.from({ length: 200 }, () => countControlFrame(policy, state, now))
+    const socket = open()
+    const verdicts = Array.from({ length: 200 }, () => countControlFrame(socket, now))
     assert.ok(verdicts.slice(0, 100).every((verdict) => verdict === undefined))
     assert.ok(
       verdicts.slice(100, 120).every((verdict) => verdict?.code === 'SWS_TOO_FAST' && verdict.close === undefined),
     )
     assert.equal(verdicts[120]?.close, 4429)
-    assert.equal(countControlFrame(policy, state, now + 60_000), undefined)
+    assert.equal(countControlFrame(socket, now + 60_000), undefined)
   })
 
   it('reads of a frame that is too fast its id, and nothing where the socket closes, is raw, or says no id', () => {
@@ -304,6 +304,34 @@ describe('limits', () => {
     assert.equal(admitFrame(1_048_577, true, other, now)?.close, 4429)
     assert.equal(admitFrame(1_048_576, true, other, now), undefined)
   })
+})
+
+// What fails in a check of ours says nothing of the message: it is no rule that could be tried out.
+it('lets nothing through where a rule only reports and its check is broken', async () => {
+  const reported: unknown[] = []
+  for (const remember of [
+    () => {
+      throw new Error('of ours')
+    },
+    () => Promise.reject(new Error('of a store')),
+  ]) {
+    const rule = { schema: { type: 'object' }, replay: { window: 60_000 } } as const
+    const socket = open({ receives: { pay: rule }, reports: () => true, replayGuard: { remember } })
+    const told = { ...socket, reported: (refusal: object) => reported.push(refusal) }
+    const verdict = await text(told, { type: 'pay', nonce: '12345678', at: socket.clock.now() })
+    const { kind, code: is } = { code: undefined, ...verdict }
+    reported.push([kind, is])
+  }
+  // That nobody could be asked is what would have refused it.
+  const [broken, refusal, let_] = reported
+  assert.deepEqual(
+    [broken, let_],
+    [
+      ['refuse', 'SWS_INTERNAL'],
+      ['deliver', undefined],
+    ],
+  )
+  assert.equal(Reflect.get(Object(refusal), 'code'), 'SWS_INTERNAL')
 })
 
 describe('compileInbound', () => {

@@ -107,9 +107,11 @@ async function decisions(t: { after(task: () => unknown): void }) {
       fail: text,
       pay: { ...text, replay: { window: 60_000 } },
       erase: { ...text, freshAuth: 60_000 },
+      rule: { ...text, authorize: () => false },
       html,
     },
     slowReader: 'drop',
+    enforce: { messageAuthorize: 'report' },
     limits: { outboundBytes: 1_000 },
   } as const
   app.get('/all', { websocket: true, secureWs: secure }, (socket) => {
@@ -124,7 +126,7 @@ async function decisions(t: { after(task: () => unknown): void }) {
     socket.on('fail', () => {
       throw new Error('a listener of the test')
     })
-    for (const type of ['pay', 'erase', 'html'] as const) socket.on(type, () => {})
+    for (const type of ['pay', 'erase', 'rule', 'html'] as const) socket.on(type, () => {})
   })
   const much = { limits: { outboundBytes: 100_000_000 } } as const
   app.get('/much', { websocket: true, secureWs: much }, (socket) => socket.send('x'.repeat(30_000_000)))
@@ -171,6 +173,7 @@ test('each event of the catalogue is made on a real socket, with its level and i
   say('post', 7)
   say('pay', 'x', { nonce: '12345678', at: 0 })
   say('erase', 'x')
+  say('rule', 'x')
   say('html', `<b>${'x'.repeat(2_000)}</b>`)
   await until(() => talks.heard.filter(({ type }) => type === 'error').length === 6, 'six errors')
   breakTheSanitizer()

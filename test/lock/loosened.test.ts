@@ -52,6 +52,10 @@ const looser: Readonly<Record<string, readonly [Server, RegExp]>> = {
   ],
   'plain ws': [plugin({ allowInsecureTransport: true }), /allowInsecureTransport/],
   'a rule that only reports': [plugin({ enforce: { host: 'report', until } }), /enforce: "host" only reports/],
+  'a rule of messages that only reports': [
+    plugin({ enforce: { messageAuthorize: 'report', until } }),
+    /enforce: "messageAuthorize" only reports/,
+  ],
   'nobody is asked who they are': [route({ authenticate: false }), /authenticate\.anonymous/],
   'one more way in': [plugin({ authenticate: [byCookie, byToken] }), /methods: "bearer" is new/],
   'another authenticator': [plugin({ authenticate: byToken }), /methods: "cookieSession" is gone/],
