@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { freshName } from './own-words.ts'
 import type { LeaseStore } from './stores.ts'
 
 export interface HoldingsOptions {
@@ -67,7 +67,7 @@ export function createHoldings(options: HoldingsOptions): Holdings {
   const placeTtl = ttl * patience
   const places = new Map<string, Place>()
   const unsettled = new Map<string, Place>()
-  let tenure = randomUUID()
+  let tenure = freshName()
   /** Resolves when the store knows the tenure: what is taken before that would be nobody's. */
   let begun: Promise<unknown> | undefined
   let writing = 0
@@ -201,7 +201,7 @@ export function createHoldings(options: HoldingsOptions): Holdings {
 
   async function startTenure(): Promise<void> {
     const last = tenure
-    tenure = randomUUID()
+    tenure = freshName()
     begun = undefined
     for (const [id, place] of places) {
       // What was to be given back ends with the tenure it was taken in.

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { createDenialLedger } from '../session/denial-ledger.ts'
 import { type Denial, type DenialSubject, defaultClockSkew } from '../session/denials.ts'
 import { createArrivals } from './arrival.ts'
@@ -7,6 +6,7 @@ import { type Bus, controlTopic, roomTopic } from './bus.ts'
 import { leaveBus, useBus } from './bus-users.ts'
 import { createCatchUp } from './catch-up.ts'
 import type { RelayMessage } from './envelope.ts'
+import { createOwnWords, freshName } from './own-words.ts'
 import { createReadiness } from './readiness.ts'
 import { aboutDenials, createSender, topicOf } from './sender.ts'
 import { createSubscriptions } from './subscriptions.ts'
@@ -17,7 +17,7 @@ export type RelayStage = 'subscribe' | 'publish' | 'delivery' | 'catch-up'
 
 export interface RelayOptions {
   readonly bus: Bus
-  /** Unique per start of a node; a UUID unless given. */
+  /** Unique per start of a node; drawn unless given. */
   readonly nodeId?: string
   readonly now?: () => number
   /** A message of another node, or a denial this node had not heard of. What it throws goes to `onFailure('delivery')`. */
@@ -26,6 +26,11 @@ export interface RelayOptions {
   readonly onCaughtUp?: () => void
   /** The one place failures go to: nothing here throws into `send()`. The error never contains what came over the wire. */
   readonly onFailure: (stage: RelayStage, error: unknown) => void
+  /**
+   * A copy of this process speaks under its name: this node has another one from now on. What is kept elsewhere under the old
+   * name is the copy's, too.
+   */
+  readonly onTwin?: (nodeId: string) => void
   /** Something on the bus is from no node of ours; the reason is a sentence of ours. */
   readonly onRefused: (reason: string) => void
   /** Told how old an envelope was when it came, in ms, by the clocks of both nodes. */
@@ -66,11 +71,12 @@ export interface Relay {
 export function createRelay(options: RelayOptions): Relay {
   const {
     bus,
-    nodeId = randomUUID(),
+    nodeId = freshName(),
     now = () => Date.now(),
     onMessage,
     onCaughtUp,
     onFailure,
+    onTwin,
     onRefused,
     onAge,
     catchUpEvery = 15_000,
@@ -78,9 +84,10 @@ export function createRelay(options: RelayOptions): Relay {
   } = options
   const { clockSkew = defaultClockSkew } = bus
   const store = bus.stores && boundStores(bus.stores, storeDeadline).denials
-  const judge = createArrivals({ nodeId, clockSkew, keys: () => bus.secret })
+  const own = createOwnWords(nodeId)
+  const judge = createArrivals({ own, clockSkew, keys: () => bus.secret })
   const ledger = createDenialLedger(clockSkew)
-  const sender = createSender({ bus, nodeId, now })
+  const sender = createSender({ bus, own, now })
   let phase: 'new' | 'started' | 'closing' | 'closed' = 'new'
 
   const receive = (room: string | undefined, topic: string, payload: string): void => {
@@ -91,8 +98,22 @@ export function createRelay(options: RelayOptions): Relay {
       onRefused(arrival.refused)
       return
     }
-    onAge?.(arrival.age)
+    if (arrival.isTwin) separate()
+    if (arrival.isRepeated) onRefused('replayed')
+    else onAge?.(arrival.age)
     hear(arrival.message)
+  }
+
+  let separatedAt = Number.NEGATIVE_INFINITY
+
+  /** Third nodes refuse one of two envelopes that have one name and one number: no two nodes may share a name for long. */
+  const separate = (): void => {
+    // What the twin has said under the old name goes on arriving for a while.
+    if (performance.now() - separatedAt < 2 * clockSkew) return
+    separatedAt = performance.now()
+    own.rename(freshName())
+    onFailure('delivery', new Error('a copy of this process speaks under its name: it has taken another one'))
+    onTwin?.(own.name)
   }
 
   const hear = (message: RelayMessage): void => {
@@ -199,7 +220,9 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   return {
-    nodeId,
+    get nodeId() {
+      return own.name
+    },
     get ready() {
       return readiness.ready
     },

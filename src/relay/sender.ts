@@ -2,11 +2,12 @@ import type { Denial } from '../session/denials.ts'
 import { answered } from './answered.ts'
 import { type Bus, controlTopic, roomTopic } from './bus.ts'
 import { envelopeLimit, mostSubjects, type RelayMessage, sealEnvelope } from './envelope.ts'
+import type { OwnWords } from './own-words.ts'
 
 export interface SenderOptions {
   readonly bus: Bus
-  /** Unique per start of whoever sends. */
-  readonly nodeId: string
+  /** Whose words they are. */
+  readonly own: Pick<OwnWords, 'name' | 'next' | 'note'>
   readonly now: () => number
   /** How long the bus may take, in ms, before a message counts as not sent: `revoke` waits for it. */
   readonly deadline?: number
@@ -32,14 +33,13 @@ export function aboutDenials(verb: 'close' | 'doubt', denials: readonly Denial[]
   return messages
 }
 
-export function createSender({ bus, nodeId, now, deadline }: SenderOptions): Sender {
-  let sequence = 0
+export function createSender({ bus, own, now, deadline }: SenderOptions): Sender {
   return {
     send(message) {
-      sequence++
-      const topic = topicOf(message)
-      const payload = sealEnvelope(topic, { node: nodeId, sequence, at: now(), message }, bus.secret)
+      const [sequence, at, topic] = [own.next(), now(), topicOf(message)]
+      const payload = sealEnvelope(topic, { node: own.name, sequence, at, message }, bus.secret)
       if (payload.length > envelopeLimit) throw new RangeError(`envelope larger than ${envelopeLimit} characters`)
+      own.note(sequence, at, payload)
       return answered(() => bus.publish(topic, payload), deadline)
     },
   }

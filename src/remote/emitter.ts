@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import { badOption, SecureWsError } from '../errors.ts'
 import { checkKeys, isPlainObject } from '../option-checks.ts'
 import { boundStores } from '../relay/bounded-stores.ts'
 import type { Bus } from '../relay/bus.ts'
 import { leaveBus, useBus } from '../relay/bus-users.ts'
 import { checkBus } from '../relay/checked-bus.ts'
+import { createOwnWords, freshName } from '../relay/own-words.ts'
 import { aboutDenials, createSender, type Sender } from '../relay/sender.ts'
 import type { Broadcastable, BroadcastOptions } from '../rooms/audience.ts'
 import { packSend } from '../rooms/broadcast.ts'
@@ -78,7 +78,7 @@ export function createEmitter(options: EmitterOptions): Emitter {
   const bus = checkBus(options.bus)
   const maxAge = checkMaxAge(options.maxAge, 'createEmitter.maxAge')
   const now = () => Date.now()
-  const sender = createSender({ bus, nodeId: randomUUID(), now })
+  const sender = createSender({ bus, own: createOwnWords(freshName()), now })
   const underWay = new Set<Promise<void>>()
   let closed: Promise<void> | undefined
   useBus(bus)

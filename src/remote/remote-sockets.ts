@@ -31,7 +31,8 @@ export interface Told {
 }
 
 export interface RemoteSocketsOptions {
-  readonly nodeId: string
+  /** As the relay has it, now. */
+  readonly nodeId: () => string
   readonly rooms: Rooms<Connection>
   /** The open sockets of this node: of somebody, or all. */
   readonly socketsOf: (identityKey: string | undefined) => Iterable<Held>
@@ -92,7 +93,7 @@ export function createRemoteSockets(options: RemoteSocketsOptions) {
     const parts = Math.max(1, Math.ceil(sockets.length / socketsPerAnswer))
     for (let part = 0; part < parts; part++) {
       const some = sockets.slice(part * socketsPerAnswer, (part + 1) * socketsPerAnswer)
-      void publish(oneNode(node), JSON.stringify({ ask, node: nodeId, part, parts, sockets: some }))
+      void publish(oneNode(node), JSON.stringify({ ask, node: nodeId(), part, parts, sockets: some }))
     }
   }
 
@@ -113,10 +114,10 @@ export function createRemoteSockets(options: RemoteSocketsOptions) {
   /** Asks until every node that is alive has answered: one that has just started may not have heard the first time. */
   async function ask(whom: Whom | undefined, alive: () => Promise<readonly string[]>): Promise<RemoteSocket[]> {
     const id = randomUUID()
-    const asking: Asking = { parts: new Map(), complete: new Set([nodeId]), heard() {} }
+    const asking: Asking = { parts: new Map(), complete: new Set([nodeId()]), heard() {} }
     questions.set(id, asking)
     try {
-      const order: Order = { verb: 'list', ask: id, node: nodeId, whom }
+      const order: Order = { verb: 'list', ask: id, node: nodeId(), whom }
       const end = performance.now() + deadline
       for (;;) {
         const missing = (await storeAnswers(alive)).filter((node) => !asking.complete.has(node))
@@ -131,9 +132,7 @@ export function createRemoteSockets(options: RemoteSocketsOptions) {
   }
 
   return {
-    /** Every node is in both from its start on. */
-    inboxes: [everyNode, oneNode(nodeId)],
-    isInbox: (room: string): boolean => room === everyNode || room === oneNode(nodeId),
+    isInbox: (room: string): boolean => room === everyNode || room === oneNode(nodeId()),
     /** Carries out a message of another node in a room of nodes. False: it makes no sense. */
     hear(room: string, text: string): boolean {
       if (room !== everyNode) return hearAnswer(text)

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { createLeases } from '../capacity/leases.ts'
 import { createSharedRate, createSharedReplayGuard } from '../capacity/on-all-nodes.ts'
 import type { Connection } from '../connection/connection.ts'
@@ -18,12 +17,12 @@ import { type Audience, createAudience } from '../rooms/audience.ts'
 import { createPresence, type RoomMember } from '../rooms/presence.ts'
 import { createRemoteRooms } from '../rooms/remote-rooms.ts'
 import { roomName } from '../rooms/room-name.ts'
-import { createRooms, type Rooms } from '../rooms/rooms.ts'
+import { createRooms, type Member, type Rooms } from '../rooms/rooms.ts'
 import { defaultClockSkew } from '../session/denials.ts'
 import type { Audit, AuditLogger } from '../telemetry/audit.ts'
 import type { BusHealth } from '../telemetry/health.ts'
 import type { Traces } from '../telemetry/traces.ts'
-import { everyNode } from './order.ts'
+import { everyNode, oneNode } from './order.ts'
 import { createRemoteSockets } from './remote-sockets.ts'
 
 export interface RemoteOptions {
@@ -54,7 +53,6 @@ export function createRemote(options: RemoteOptions) {
   const { bus, isAlone, now, uptime, audit, identities, revalidation, senders, sockets } = options
   const { leaseTtl, clockSkew } = bus
   const stores = isAlone ? undefined : bus.stores && boundStores(bus.stores)
-  const nodeId = randomUUID()
   const faults = createBusFaults(bus.name, options.log)
   const unwatch = bus.onFailure?.((error) => faults.failed(error))
   /** When the first failure was since all was well, on the clock that nobody can set. */
@@ -63,13 +61,15 @@ export function createRemote(options: RemoteOptions) {
   const relay = createRelay({
     bus,
     now,
-    nodeId,
     onMessage: hear,
     onCaughtUp: caughtUp,
     onFailure: failed,
+    onTwin: separate,
     onAge: options.onAge,
     onRefused: (reason) => audit({ type: 'relay.refused', reason }),
   })
+  /** Its name among the nodes, and of its inbox. */
+  let { nodeId } = relay
   const revocation = createRevocation({ ...options, relay, clockSkew })
   const holdings =
     stores &&
@@ -97,7 +97,7 @@ export function createRemote(options: RemoteOptions) {
     traces: options.traces,
   })
   const remoteSockets = createRemoteSockets({
-    nodeId,
+    nodeId: () => nodeId,
     rooms,
     socketsOf: (key) => (key === undefined ? sockets() : identities.of(key)),
     publish: (room, frame) => relay.publish({ kind: 'room', room, frame }),
@@ -124,6 +124,20 @@ export function createRemote(options: RemoteOptions) {
     faults.failed(error)
   }
 
+  /**
+   * A copy of this process has the inbox, the entry among the nodes and the tenure of this one. The tenure ends: whichever of the two
+   * notices last writes what it has into one of its own.
+   */
+  function separate(renamed: string): void {
+    const before = nodeId
+    nodeId = renamed
+    relay.joinTopic(oneNode(nodeId))
+    relay.leaveTopic(oneNode(before))
+    presence?.enter(memberOf(nodeId), everyNode)
+    presence?.leave(memberOf(before), everyNode)
+    holdings?.renew()
+  }
+
   /** While the bus was away, rights may have changed without a word: everybody is asked again, a bounded number at a time. */
   function caughtUp(): void {
     faults.recovered()
@@ -148,9 +162,9 @@ export function createRemote(options: RemoteOptions) {
     },
     async start(): Promise<void> {
       const started = relay.start()
-      for (const inbox of remoteSockets.inboxes) relay.joinTopic(inbox)
+      for (const inbox of [everyNode, oneNode(nodeId)]) relay.joinTopic(inbox)
       await started
-      presence?.enter({ id: nodeId, session: null, identity: null }, everyNode)
+      presence?.enter(memberOf(nodeId), everyNode)
       // Before the first client: from then on this node answers for its sockets, and must be missed where it does not.
       await presence?.members(everyNode).catch((error: unknown) => failed('leases', error))
     },
@@ -171,6 +185,11 @@ export function createRemote(options: RemoteOptions) {
     audience: (names: readonly string[], except: readonly string[] = []): Audience =>
       createAudience({ rooms, prepare: remoteRooms.prepare }, names.map(roomName), except),
   }
+}
+
+/** A node as a member of the room of all nodes. */
+function memberOf(nodeId: string): Member {
+  return { id: nodeId, session: null, identity: null }
 }
 
 export type Remote = ReturnType<typeof createRemote>

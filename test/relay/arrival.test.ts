@@ -3,13 +3,15 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { createArrivals } from '../../src/relay/arrival.ts'
 import { sealEnvelope } from '../../src/relay/envelope.ts'
+import { createOwnWords } from '../../src/relay/own-words.ts'
+import { denialOf } from '../../src/session/denials.ts'
 
 const now = 1_800_000_000_000
 const clockSkew = 5_000
 const message = { kind: 'room', room: 'room:a', frame: '{}' } as const
 
 function arrivals() {
-  const judge = createArrivals({ nodeId: 'here', clockSkew, keys: () => undefined })
+  const judge = createArrivals({ own: createOwnWords('here'), clockSkew, keys: () => undefined })
   return {
     at(envelope: string, time: number, uptime: number): string {
       const arrival = judge('topic', 'room:a', envelope, time, uptime)
@@ -59,4 +61,28 @@ test('X-9: no envelope is taken twice while it can be told, however the clock ju
       }
     }),
   )
+})
+
+test('an end of sessions is heard under a number that was heard before, of a copy of its node; a repeated word is not', () => {
+  const judge = createArrivals({ own: createOwnWords('here'), clockSkew, keys: () => undefined })
+  const close = (name: string) =>
+    sealEnvelope(
+      'control',
+      {
+        node: 'there',
+        sequence: 1,
+        at: now,
+        message: { kind: 'identity', verb: 'close', subjects: [denialOf('session', name, now, now + 1)] },
+      },
+      undefined,
+    )
+  const first = judge('control', undefined, close('ann'), now, 0)
+  const second = judge('control', undefined, close('bob'), now, 0)
+  assert.deepEqual('message' in first && [first.isRepeated, first.isTwin], [false, false])
+  assert.deepEqual('message' in second && [second.isRepeated, second.message], [
+    true,
+    { kind: 'identity', verb: 'close', subjects: [denialOf('session', 'bob', now, now + 1)] },
+  ])
+  const room = sealEnvelope('topic', { node: 'there', sequence: 1, at: now, message }, undefined)
+  assert.deepEqual(judge('topic', 'room:a', room, now, 0), { refused: 'replayed' })
 })

@@ -199,16 +199,6 @@ describe('envelopes that no node sent', () => {
     assert.deepEqual(node.refused, ['replayed', 'replayed'])
   })
 
-  test('BR-03: with our own node id it is an echo, and nothing', async () => {
-    const bus = memoryBus()
-    const node = await start(bus, { now: () => now, nodeId: 'me' })
-    node.relay.joinTopic('a')
-    await turn()
-    await bus.publish(roomTopic('a'), sealed(said('a', 'x'), { node: 'me' }))
-    await turn()
-    assert.deepEqual([node.heard, node.failures], [[], []])
-  })
-
   test('LG-03: a failure says nothing of what came over the wire', async () => {
     const bus = memoryBus()
     const node = await start(bus)

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Bus, memoryBus } from '../../src/index.ts'
+import { createOwnWords } from '../../src/relay/own-words.ts'
 import { createSender } from '../../src/relay/sender.ts'
 
 const message = { kind: 'room', room: 'a', frame: 'x' } as const
 
 function senderOver(publish: Bus['publish'], deadline = 30) {
-  return createSender({ bus: { ...memoryBus(), publish }, nodeId: 'n', now: Date.now, deadline })
+  return createSender({ bus: { ...memoryBus(), publish }, own: createOwnWords('n'), now: Date.now, deadline })
 }
 
 // `revoke` waits for what it has told the others: a bus of somebody's own that never answers let it wait for ever.
