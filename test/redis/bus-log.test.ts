@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, type TestContext, test } from 'node:test'
+import { after, before, describe, type TestContext, test } from 'node:test'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import secureWs, { type AuditEvent, redisBus } from '../../src/index.ts'
@@ -56,32 +56,35 @@ const faults: readonly (readonly [name: string, bus: () => Partial<Bus> & { read
     // A server without TLS takes the first bytes for a command, and waits for its end.
     ['away', () => ({ url: `rediss://app:hunter2@localhost:${plain.port}` }), /both sides speak TLS or neither/],
   ]
-for (const [fault, bus, advice] of faults) {
-  for (const client of ['redis', 'ioredis']) {
-    test(`${fault}, with ${client} (${advice.source}): told once by its name, and never with the password`, async (t) => {
-      const { url, ...rest } = bus()
-      const { told, lines, events } = await start(
-        t,
-        client === 'redis' ? { url, ...rest } : { client: new Redis(url, { lazyConnect: true }) },
-      )
-      await until(() => told.length > 0, 'it was told')
-      // Long enough for more attempts: a failure that stays the same is no news.
-      await new Promise((resolve) => setTimeout(resolve, 600))
-      assert.deepEqual(
-        told.map((entry) => [entry.level, entry.fault]),
-        [[50, fault]],
-      )
-      assert.match(told[0]?.msg ?? '', advice)
-      assert.match(String(Reflect.get(told[0]?.err ?? {}, 'stack')), /Error/)
-      assert.doesNotMatch(lines.join(''), /hunter2/)
-      for (const { type, reason } of events) {
-        if (type === 'relay.failed')
-          assert.match(reason ?? '', /^(?:Error: Redis is away|Error: no answer from Redis within \d+ ms)$/)
-      }
-      assert.ok(events.some(({ type }) => type === 'relay.failed'))
-    })
+// Side by side: each waits for the two seconds in which a node may come up.
+describe('a bus that is away', { concurrency: true }, () => {
+  for (const [fault, bus, advice] of faults) {
+    for (const client of ['redis', 'ioredis']) {
+      test(`${fault}, with ${client} (${advice.source}): told once by its name, and never with the password`, async (t) => {
+        const { url, ...rest } = bus()
+        const { told, lines, events } = await start(
+          t,
+          client === 'redis' ? { url, ...rest } : { client: new Redis(url, { lazyConnect: true }) },
+        )
+        await until(() => told.length > 0, 'it was told')
+        // Long enough for more attempts: a failure that stays the same is no news.
+        await new Promise((resolve) => setTimeout(resolve, 600))
+        assert.deepEqual(
+          told.map((entry) => [entry.level, entry.fault]),
+          [[50, fault]],
+        )
+        assert.match(told[0]?.msg ?? '', advice)
+        assert.match(String(Reflect.get(told[0]?.err ?? {}, 'stack')), /Error/)
+        assert.doesNotMatch(lines.join(''), /hunter2/)
+        for (const { type, reason } of events) {
+          if (type === 'relay.failed')
+            assert.match(reason ?? '', /^(?:Error: Redis is away|Error: no answer from Redis within \d+ ms)$/)
+        }
+        assert.ok(events.some(({ type }) => type === 'relay.failed'))
+      })
+    }
   }
-}
+})
 
 test('a missing right is told by its name, once, while everything else works', async (t) => {
   const { app, told, events } = await start(t, { url: plain.urlFor('mute', 'hunter2') })
