@@ -53,6 +53,8 @@ export function isLast(options: FrameOptions | undefined): boolean {
  * wait in the stream.
  */
 export class Outbox {
+  /** Told when the client has caught up, and not asked again until then. */
+  awaitsWire = false
   #first: Waiting | undefined
   #last: Waiting | undefined
   #size = 0

@@ -61,8 +61,8 @@ export interface Port extends Progress {
 
   /** Calls back once, when the kernel has taken all that it has been given so far; never, when it will not. */
   whenTaken(callback: () => void): void
-  write(outgoing: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void
-  /** Writes finished bytes; `false` when something (compression) is in front of them and `write` must be used. */
+  send(outgoing: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void
+  /** Writes finished bytes; `false` when something (compression) is in front of them and `send` must be used. */
   writeFrame(frame: SharedFrame): boolean
   ping(payload: Buffer | string, callback?: (error: Error) => void): void
   pong(payload: Buffer | string, callback?: (error: Error) => void): void

@@ -37,7 +37,6 @@ export abstract class SendingSocket extends HeldSocket {
   #begun = false
   /** Its beginning was dropped, and so is the rest. */
   #droppingRest = false
-  #awaitsWire = false
   #whenEmpty: (() => void) | undefined
 
   constructor(makeId: () => string, wire: Port, admitted: Admitted, surroundings: Surroundings) {
@@ -296,7 +295,7 @@ export abstract class SendingSocket extends HeldSocket {
       if (this.isExpired()) return
       const { content, key, options, callback } = next
       if (this.#isHeld(key)) {
-        this.#awaitWire()
+        this.#awaitWire(outbox)
         return
       }
       outbox.delete(next)
@@ -309,11 +308,11 @@ export abstract class SendingSocket extends HeldSocket {
     this.cut()
   }
 
-  #awaitWire(): void {
-    if (this.#awaitsWire) return
-    this.#awaitsWire = true
+  #awaitWire(outbox: Outbox): void {
+    if (outbox.awaitsWire) return
+    outbox.awaitsWire = true
     this.wire.whenTaken(() => {
-      this.#awaitsWire = false
+      outbox.awaitsWire = false
       this.#writeReady()
     })
   }
@@ -326,11 +325,11 @@ export abstract class SendingSocket extends HeldSocket {
     }
     this.sent++
     if (content instanceof SharedFrame) {
-      if (!wire.writeFrame(content)) wire.write(content, undefined, callback)
+      if (!wire.writeFrame(content)) wire.send(content, undefined, callback)
       return
     }
     this.#betweenFragments = options !== undefined && !isLast(options)
-    wire.write(content, options, callback)
+    wire.send(content, options, callback)
   }
 
   #lose(outbox: Outbox): void {

@@ -66,8 +66,8 @@ const flushBytes = 65_536
  * Joins what is written to one socket within a turn of the loop into one write. A write is a system call, and system calls
  * are most of what a small message costs: sixteen answers to sixteen messages that came in one packet leave in one, too.
  */
-export class Coalescer {
-  readonly #sink: Sink
+export class Coalescer<S extends Sink = Sink> {
+  protected readonly sink: S
   readonly #turn: Turn
   /** All that stands before `#text`. */
   #pieces: Piece[] | undefined
@@ -78,8 +78,8 @@ export class Coalescer {
   #gathering = false
   #awaitsEnd = false
 
-  constructor(sink: Sink, turn: Turn) {
-    this.#sink = sink
+  constructor(sink: S, turn: Turn) {
+    this.sink = sink
     this.#turn = turn
   }
 
@@ -129,7 +129,7 @@ export class Coalescer {
     this.#pieces = this.#callbacks = undefined
     this.#text = ''
     this.#bytes = 0
-    const sink = this.#sink
+    const { sink } = this
     if (!sink.writable) callback?.(new Error('The stream has ended.'))
     else {
       if (typeof written === 'string') sink.write(written, 'latin1', callback)
@@ -170,11 +170,11 @@ export class Coalescer {
 
   /** Large payloads are not copied; the kernel gets the pieces in one call. */
   #writeEach(pieces: readonly Piece[], callback: WriteCallback | undefined): void {
-    this.#sink.cork()
+    this.sink.cork()
     const last = pieces.length - 1
     for (const [index, piece] of pieces.entries())
-      this.#sink.write(piece, 'latin1', index === last ? callback : undefined)
-    this.#sink.uncork()
+      this.sink.write(piece, 'latin1', index === last ? callback : undefined)
+    this.sink.uncork()
   }
 }
 

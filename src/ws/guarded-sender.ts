@@ -2,46 +2,28 @@ import type { Duplex } from 'node:stream'
 import { closeReasonBytes, controlBytes } from '../connection/close.ts'
 import { controlText } from '../connection/control-text.ts'
 import type { SendCallback } from '../connection/port.ts'
-import { Coalescer, type Turn, type WriteCallback } from './coalescer.ts'
+import { Coalescer, type WriteCallback } from './coalescer.ts'
 import type { WsFrameOptions, WsSender } from './internals.ts'
-
-/** Where what a sender is told goes. */
-export interface Exit {
-  /** True while a call comes from behind the encoder. */
-  readonly passing: boolean
-  /** Through the encoder. */
-  encode(payload: unknown, options: WsFrameOptions | undefined, callback: SendCallback | undefined): void
-  /** The client is behind. */
-  fellBehind(): void
-  /** A close frame is about to leave that did not come from behind the encoder. */
-  closing(code: number | undefined): void
-}
 
 /**
  * The stream of ws's sender. Whatever ws calls its methods, every frame of it is written here, behind what was pushed before:
- * nothing overtakes what waits for the end of the turn.
+ * nothing overtakes what waits for the end of the turn. What a sender is told goes here, too.
  */
-export class SenderStream extends Coalescer {
-  readonly exit: Exit
-  readonly #stream: Duplex
-
-  constructor(stream: Duplex, turn: Turn, exit: Exit) {
-    super(stream, turn)
-    this.#stream = stream
-    this.exit = exit
-  }
+export abstract class SenderStream extends Coalescer<Duplex> {
+  /** True while a call comes from behind the encoder. */
+  abstract readonly passing: boolean
+  /** Sends it through the encoder. */
+  abstract encode(payload: unknown, options: WsFrameOptions | undefined, callback: SendCallback | undefined): void
+  /** A close frame is about to leave that did not come from behind the encoder. */
+  abstract closing(code: number | undefined): void
 
   get destroyed(): boolean {
-    return this.#stream.destroyed
+    return this.sink.destroyed
   }
 
   /** @param piece of a frame; a string of ws is UTF-8 */
   write(piece: Buffer | string, callback?: WriteCallback): void {
     this.push(typeof piece === 'string' ? Buffer.from(piece) : piece, callback)
-  }
-
-  protected override fellBehind(): void {
-    this.exit.fellBehind()
   }
 
   /** Nothing: all that is written in a turn is one write as it is. */
@@ -50,7 +32,7 @@ export class SenderStream extends Coalescer {
 
   end(): void {
     this.flush()
-    this.#stream.end()
+    this.sink.end()
   }
 }
 
@@ -68,8 +50,8 @@ export function guardSender(sender: WsSender, stream: SenderStream): void {
   sender._socket = stream
 }
 
-function exitOf(sender: WsSender): Exit {
-  return (sender._socket as SenderStream).exit
+function exitOf(sender: WsSender): SenderStream {
+  return sender._socket as SenderStream
 }
 
 function guardsOf(ofWs: WsSender): Pick<WsSender, 'send' | 'ping' | 'pong' | 'close'> {

@@ -26,6 +26,8 @@ export interface WsReceiver {
   /** The opcode of a message that has begun in fragments, else 0. */
   readonly _fragmented: number
   readonly writableEnded: boolean
+  /** As of every Writable of Node. */
+  _write(piece: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void
   end(): unknown
 }
 

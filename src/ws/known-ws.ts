@@ -104,13 +104,13 @@ async function rehearse(progress: { step: string }): Promise<void> {
 
     progress.step = 'what leaves'
     const text = { payload: 'a', binary: false }
-    wire.write(text, undefined, undefined)
+    wire.send(text, undefined, undefined)
     wire.ping('b')
-    wire.write(text, { fin: false }, undefined)
+    wire.send(text, { fin: false }, undefined)
     wire.pong('c')
-    wire.write(text, { fin: true }, undefined)
-    wire.write({ payload: Buffer.from('d'), binary: true }, undefined, undefined)
-    wire.write(text, undefined, undefined)
+    wire.send(text, { fin: true }, undefined)
+    wire.send({ payload: Buffer.from('d'), binary: true }, undefined, undefined)
+    wire.send(text, undefined, undefined)
     // All of it waits for the end of the turn, whoever has framed it, and stands in this order.
     expect([wire.waiting, written.length], [21, 0])
     expect(await left(), '\x81\x01a\x89\x01b\x01\x01a\x8a\x01c\x80\x01a\x82\x01d\x81\x01a')
@@ -127,14 +127,14 @@ async function rehearse(progress: { step: string }): Promise<void> {
     progress.step = 'a Blob'
     senderOfWs.send.call(sender, new Blob(['e']), { binary: true, fin: true, compress: false, mask: false }, undefined)
     expect(sender._state !== 0, true)
-    wire.write(text, undefined, undefined)
+    wire.send(text, undefined, undefined)
     expect(sender._queue.length, 1)
     await until(() => sender._queue.length === 0)
     expect(await left(), '\x82\x01e\x81\x01a')
     expect(sender._state, 0)
 
     progress.step = 'the end'
-    wire.write(text, undefined, undefined)
+    wire.send(text, undefined, undefined)
     ofWs.close.call(socket, 1000, '<')
     expect(await left(), '\x81\x01a\x88\x06\x03\xe8&lt;')
     expect([stateInWs(socket), socket._closeFrameReceived], [WebSocket.CLOSING, false])

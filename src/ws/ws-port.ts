@@ -1,4 +1,4 @@
-import { type Duplex, Writable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { WebSocket } from 'ws'
 import { type BinaryType, shapeBytes } from '../connection/binary-type.ts'
 import { noCode } from '../connection/close.ts'
@@ -6,59 +6,34 @@ import type { Block, FrameOptions, Port, PortOwner, SendCallback } from '../conn
 import type { Outgoing } from '../outbound/outbound.ts'
 import { type SharedFrame, textFrameOf } from '../outbound/shared-frame.ts'
 import type { Turn, WriteCallback } from './coalescer.ts'
-import { type Exit, guardSender, SenderStream } from './guarded-sender.ts'
-import { ofWs, stateInWs, type WsFrameOptions, type WsReceiver, type WsSocket, waitingInWs } from './internals.ts'
+import { guardReceiver } from './guarded-receiver.ts'
+import { guardSender, SenderStream } from './guarded-sender.ts'
+import { ofWs, stateInWs, type WsFrameOptions, type WsSocket, waitingInWs } from './internals.ts'
 
 const nothing = Buffer.alloc(0)
 
-const { end } = Writable.prototype
-
-/**
- * Ends a receiver, and does not end it again. ws does: when its peer has finished, and when the stream has gone. Node makes an
- * error of the second time, stack and all, that nobody hears of; nothing else of a socket cost as much.
- */
-function endOnce(this: WsReceiver): unknown {
-  return this.writableEnded ? undefined : Reflect.apply(end, this, [])
-}
-
 const bitOf: Readonly<Record<Block, number>> = { opening: 1, queue: 2, application: 4 }
-
-/** Where a stream carries its port: one listener for all streams, and no closure for each. */
-const port = Symbol('fastify-secure-ws.port')
-
-interface Ported extends Duplex {
-  [port]?: WebSocketWire
-}
-
-function wasRead(this: Ported): void {
-  const wire = this[port]
-  if (wire?.midMessage === true) wire.owner?.begun()
-}
 
 /**
  * What a connection needs of an open WebSocket beyond its public methods. It calls those of ws itself, because the socket's own
- * lead back here.
+ * lead back here. One object with the stream of ws's sender, as there are as many of them as sockets.
  */
-export class WebSocketWire implements Port, Exit {
+export class WebSocketWire extends SenderStream implements Port {
   binaryType: BinaryType = 'nodebuffer'
   passing = false
   owner: PortOwner | undefined
   readonly #socket: WsSocket
-  readonly #below: SenderStream
   /** Whether an extension was agreed on, which ws then applies to each frame. */
   readonly #extended: boolean
   /** Each reason not to read is one bit: the reader goes on when none is left. */
   #blocks = 0
 
   constructor(socket: WsSocket, stream: Duplex, turn: Turn) {
+    super(stream, turn)
     this.#socket = socket
-    this.#below = new SenderStream(stream, turn, this)
     this.#extended = socket.extensions !== ''
-    if (socket._sender !== null) guardSender(socket._sender, this.#below)
-    if (socket._receiver !== null) socket._receiver.end = endOnce
-    ;(stream as Ported)[port] = this
-    // Behind the listener of ws, which has taken in what was read by then.
-    stream.on('data', wasRead)
+    if (socket._sender !== null) guardSender(socket._sender, this)
+    if (socket._receiver !== null) guardReceiver(socket._receiver, this)
   }
 
   get open(): boolean {
@@ -66,7 +41,7 @@ export class WebSocketWire implements Port, Exit {
   }
 
   get waiting(): number {
-    return waitingInWs(this.#socket) + this.#below.bytes
+    return waitingInWs(this.#socket) + this.bytes
   }
 
   get behind(): boolean {
@@ -96,21 +71,21 @@ export class WebSocketWire implements Port, Exit {
 
   // --- out ---
 
-  write({ payload, binary }: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
+  send({ payload, binary }: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
     // Text is copied into its frame whoever makes that; bytes need not be.
     if (typeof payload === 'string' && options === undefined && this.#isFree) {
-      this.#below.push(textFrameOf(payload, binary ? 0x2 : 0x1), callback as WriteCallback | undefined)
+      this.push(textFrameOf(payload, binary ? 0x2 : 0x1), callback as WriteCallback | undefined)
       return
     }
     // What is compressed waits in ws until a thread has done it.
-    if (this.#extended) this.#below.kept(typeof payload === 'string' ? payload.length : payload.byteLength)
+    if (this.#extended) this.kept(typeof payload === 'string' ? payload.length : payload.byteLength)
     const frame = { compress: options?.compress ?? true, fin: options?.fin ?? true, binary }
     this.#pass(() => ofWs.send.call(this.#socket, payload, frame, callback))
   }
 
   writeFrame({ bytes }: SharedFrame): boolean {
     if (!this.#isFree) return false
-    this.#below.push(bytes)
+    this.push(bytes)
     return true
   }
 
@@ -135,19 +110,14 @@ export class WebSocketWire implements Port, Exit {
 
   /** What was sent before goes as far as the kernel takes it, as with ws. */
   terminate(): void {
-    this.#below.flush()
+    this.flush()
     ofWs.terminate.call(this.#socket)
   }
 
   // --- in ---
 
-  /** While a frame is dealt with, what is sent waits for the other frames of the same read. */
-  gather(): void {
-    this.#below.gather()
-  }
-
-  gathered(): void {
-    this.#below.gathered(this.#socket._receiver?._bufferedBytes === 0)
+  override gathered(): void {
+    super.gathered(this.#socket._receiver?._bufferedBytes === 0)
   }
 
   shape(bytes: Buffer): unknown {
@@ -167,9 +137,13 @@ export class WebSocketWire implements Port, Exit {
     if (this.midMessage) this.owner?.begun()
   }
 
+  tookIn(): void {
+    if (this.midMessage) this.owner?.begun()
+  }
+
   // --- what the sender of ws is told ---
 
-  fellBehind(): void {
+  protected override fellBehind(): void {
     this.owner?.begun()
   }
 

@@ -49,7 +49,7 @@ export class FakePort implements Port {
 
   whenTaken(): void {}
 
-  write({ payload }: Outgoing, _options: FrameOptions | undefined, callback: SendCallback | undefined): void {
+  send({ payload }: Outgoing, _options: FrameOptions | undefined, callback: SendCallback | undefined): void {
     this.done.push(String(payload))
     callback?.()
   }

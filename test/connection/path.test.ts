@@ -31,6 +31,7 @@ const ofFrame = [
   'telemetry/channels.ts',
   'thenable.ts',
   'ws/coalescer.ts',
+  'ws/guarded-receiver.ts',
   'ws/socket.ts',
   'ws/ws-port.ts',
 ]

@@ -59,6 +59,7 @@ const parts: readonly string[] = [
   'src/ws/coalescer.ts',
   'src/ws/deadlines.ts',
   'src/ws/guarded-paths.ts',
+  'src/ws/guarded-receiver.ts',
   'src/ws/guarded-sender.ts',
   'src/ws/handler.ts',
   'src/ws/internals.ts',
