@@ -15,23 +15,34 @@ export type UpgradeState = 'open' | 'judged' | 'answered' | 'socket' | 'over'
  * as, which places it holds. One object, which the stream and its request carry: the same in weak tables, maps and closures
  * was most of what a handshake left behind.
  */
-export class UpgradedStream extends Places implements Due {
+export class UpgradedStream extends Places {
   readonly stream: Duplex
   readonly address: string | undefined
   state: UpgradeState = 'open'
   admitted: Admitted | undefined = undefined
-  /** What happens when the guard's time is over, in the context of its request; set only where something is waited for. */
+  /** Its time, once it has to wait: most are sockets within the turn in which they came. */
+  waiting: WaitingStream | undefined = undefined
+
+  constructor(stream: Duplex, address: string | undefined) {
+    super()
+    this.stream = stream
+    this.address = address
+  }
+}
+
+/** Until when an upgraded stream may wait. */
+export class WaitingStream implements Due {
+  readonly upgraded: UpgradedStream
+  /** What happens when the guard's time is over, in the context of its request. */
   expire: (() => void) | undefined = undefined
   standing: Due['standing'] = undefined
   until = 0
   before: Due | undefined = undefined
   behind: Due | undefined = undefined
-  readonly #expired: (upgraded: UpgradedStream) => void
+  readonly #expired: (waiting: WaitingStream) => void
 
-  constructor(stream: Duplex, address: string | undefined, expired: (upgraded: UpgradedStream) => void) {
-    super()
-    this.stream = stream
-    this.address = address
+  constructor(upgraded: UpgradedStream, expired: (waiting: WaitingStream) => void) {
+    this.upgraded = upgraded
     this.#expired = expired
   }
 

@@ -5,7 +5,7 @@ import type { Admitted } from '../connection/admitted.ts'
 import { Deadlines, type Due } from './deadlines.ts'
 import { responseOn } from './response.ts'
 import type { UpgradeListener } from './upgrade.ts'
-import { noteUpgraded, UpgradedStream, type UpgradeState, upgradedOn } from './upgraded-stream.ts'
+import { noteUpgraded, UpgradedStream, type UpgradeState, upgradedOn, WaitingStream } from './upgraded-stream.ts'
 
 /** The end of a stream that was upgraded and became no socket, where no refusal of the guard says it already. */
 export interface StreamEnd {
@@ -42,7 +42,7 @@ export class UpgradedStreams {
   #undecided = 0
   /** Those that were refused here and whose answer the kernel has not taken. */
   #leaving = 0
-  readonly #expired = (upgraded: UpgradedStream) => this.#outOfTime(upgraded)
+  readonly #expired = (waiting: WaitingStream) => this.#outOfTime(waiting)
   /** The `close` listener of all streams: a closure each would be one more object for each handshake. */
   readonly #onClose: (this: Duplex) => void
 
@@ -111,8 +111,9 @@ export class UpgradedStreams {
    */
   waits(upgraded: UpgradedStream, within: number, expire: () => void): void {
     if (upgraded.state === 'socket' || upgraded.stream.destroyed) return
-    upgraded.expire = expire
-    this.#deadlines.within(within, upgraded)
+    const waiting = this.#waitingOf(upgraded)
+    waiting.expire = expire
+    this.#deadlines.within(within, waiting)
   }
 
   /** The guard has refused it, and said so. */
@@ -127,9 +128,9 @@ export class UpgradedStreams {
     const admitted = upgraded?.admitted
     if (upgraded === undefined || admitted === undefined) return undefined
     this.#setState(upgraded, 'socket')
-    this.#deadlines.leave(upgraded)
+    this.#leave(upgraded)
     upgraded.admitted = undefined
-    upgraded.expire = undefined
+    upgraded.waiting = undefined
     upgraded.further?.open()
     return admitted
   }
@@ -137,8 +138,9 @@ export class UpgradedStreams {
   /** Ends what nobody has decided: the server closes. */
   close(): void {
     for (const due of this.#deadlines.standing()) {
-      if (!(due instanceof UpgradedStream)) due.outOfTime()
-      else if (due.state === 'open') this.#end(due, 'SWS_BAD_HANDSHAKE', 'the server closed before anybody answered')
+      if (!(due instanceof WaitingStream)) due.outOfTime()
+      else if (due.upgraded.state === 'open')
+        this.#end(due.upgraded, 'SWS_BAD_HANDSHAKE', 'the server closed before anybody answered')
     }
   }
 
@@ -152,7 +154,7 @@ export class UpgradedStreams {
   }
 
   #begin(raw: IncomingMessage, stream: Duplex): UpgradedStream {
-    const upgraded = new UpgradedStream(stream, raw.socket?.remoteAddress, this.#expired)
+    const upgraded = new UpgradedStream(stream, raw.socket?.remoteAddress)
     noteUpgraded(upgraded, raw)
     this.#undecided++
     stream.on('close', this.#onClose)
@@ -160,9 +162,18 @@ export class UpgradedStreams {
   }
 
   #wait(upgraded: UpgradedStream): void {
-    if (upgraded.standing === undefined && !upgraded.stream.destroyed) {
-      this.#deadlines.within(this.#options.deadline, upgraded)
-    }
+    if (upgraded.stream.destroyed) return
+    const waiting = this.#waitingOf(upgraded)
+    if (waiting.standing === undefined) this.#deadlines.within(this.#options.deadline, waiting)
+  }
+
+  #waitingOf(upgraded: UpgradedStream): WaitingStream {
+    upgraded.waiting ??= new WaitingStream(upgraded, this.#expired)
+    return upgraded.waiting
+  }
+
+  #leave({ waiting }: UpgradedStream): void {
+    if (waiting !== undefined) this.#deadlines.leave(waiting)
   }
 
   /** Its event has been told. The stream goes when the kernel has the answer, or when a client that takes none is out of time. */
@@ -186,13 +197,13 @@ export class UpgradedStreams {
   }
 
   /** Called by the timer: a logger of the application's that throws must not end the process. */
-  #outOfTime(upgraded: UpgradedStream): void {
+  #outOfTime({ upgraded, expire }: WaitingStream): void {
     try {
       if (upgraded.state === 'answered' || upgraded.state === 'over') upgraded.stream.destroy()
-      else if (upgraded.expire === undefined) {
+      else if (expire === undefined) {
         this.#end(upgraded, 'SWS_HANDSHAKE_TIMEOUT', `nobody answered within ${this.#options.deadline} ms`)
       } else {
-        upgraded.expire()
+        expire()
         // The answer has to leave as well.
         this.#wait(upgraded)
       }
@@ -217,7 +228,7 @@ export class UpgradedStreams {
   #end(upgraded: UpgradedStream, code: StreamEnd['code'], reason: string): void {
     if (upgraded.state === 'socket' || upgraded.state === 'over') return
     this.#setState(upgraded, 'over')
-    this.#deadlines.leave(upgraded)
+    this.#leave(upgraded)
     upgraded.stream.destroy()
     this.#options.report({ code, reason, address: upgraded.address })
   }
@@ -226,7 +237,7 @@ export class UpgradedStreams {
   #gone(upgraded: UpgradedStream): void {
     upgraded.gone = true
     this.#options.release(upgraded)
-    this.#deadlines.leave(upgraded)
+    this.#leave(upgraded)
     if (upgraded.state === 'answered') this.#setState(upgraded, 'over')
     else this.#end(upgraded, 'SWS_BAD_HANDSHAKE', 'the client left before anybody answered')
   }
