@@ -193,7 +193,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       log: request.log,
       method: handshake.method,
       address: facts.address,
-      origin: facts.origin,
+      origin: samePage(facts.origin),
       protocol: handshake.protocol,
       trace: handshake.span?.link,
       since,
@@ -201,6 +201,14 @@ export function createGuard(surroundings: GuardSurroundings) {
     }
     done()
   }
+}
+
+let pageOfLast: string | undefined
+
+/** The same string for the same page, as far as it comes several times in a row: most sockets of a server are of one. */
+function samePage(origin: string | undefined): string | undefined {
+  if (origin !== pageOfLast) pageOfLast = origin
+  return pageOfLast
 }
 
 function askerOf({ facts: { address, origin }, signedIn, since }: Handshake) {

@@ -77,6 +77,8 @@ export function readIdentity(found: unknown, issuedAt?: number): Identity | stri
   return new CopiedIdentity(id, userId, tokenId, expiresAt, authenticatedAt, issuedAt)
 }
 
+let askedLast: { readonly identity: Identity; readonly keys: IdentityKeys } | undefined
+
 class CopiedIdentity implements Identity {
   readonly sessionId: string
   readonly userId: string | undefined
@@ -84,8 +86,6 @@ class CopiedIdentity implements Identity {
   readonly expiresAt: number | undefined
   readonly authenticatedAt: number | undefined
   readonly issuedAt: number | undefined
-  #keys: IdentityKeys | undefined
-
   constructor(
     sessionId: string,
     userId: string | undefined,
@@ -102,10 +102,14 @@ class CopiedIdentity implements Identity {
     this.issuedAt = issuedAt
   }
 
-  /** Made when somebody asks: while nobody is revoked, a handshake that is soon over has no use for digests. */
+  /**
+   * Made when somebody asks: while nobody is revoked, a handshake that is soon over has no use for digests. Only those that were
+   * asked for last are kept: a handshake asks several times in a row, and each socket's own would be most of what it keeps of its
+   * session.
+   */
   get keys(): IdentityKeys {
-    this.#keys ??= this.#made()
-    return this.#keys
+    if (askedLast?.identity !== this) askedLast = { identity: this, keys: this.#made() }
+    return askedLast.keys
   }
 
   #made(): IdentityKeys {
