@@ -1,11 +1,13 @@
 import type { EventEmitter } from 'node:events'
 import { CloseCode } from '../errors.ts'
+import type { Membership } from '../rooms/rooms.ts'
 import type { SignedIn } from '../session/identity.ts'
 import { failureOf } from '../telemetry/thrown.ts'
 import type { Admitted } from './admitted.ts'
 import { closeReason, noCode } from './close.ts'
 import { ExpiryNotice } from './expiry-notice.ts'
 import { checkLifetime, Life, type LifeVerdict } from './life.ts'
+import { late, settled } from './listening.ts'
 import { closed, closing, opened, opening, type Phase } from './phase.ts'
 import type { Port } from './port.ts'
 import { ReceivingSocket } from './receiving.ts'
@@ -17,6 +19,7 @@ import type { Tick } from './sweep.ts'
  * (`HeldSocket`), its way out (`SendingSocket`), its way in (`ReceivingSocket`), and here its time and its end.
  */
 export class Connection extends ReceivingSocket {
+  membership: Membership | undefined
   // Made by the first visit of the sweep: many sockets are soon gone.
   #life: Life | undefined
   #phase: Phase = opening
@@ -78,7 +81,7 @@ export class Connection extends ReceivingSocket {
     noteListener(event)
     const awaited = types === undefined ? event === 'message' : types.has(event)
     if (awaited || (binary && event === 'binary')) this.open()
-    this.listening.wake()
+    this.wake()
   }
 
   /**
@@ -87,7 +90,8 @@ export class Connection extends ReceivingSocket {
    */
   handlerSettled(): void {
     this.open()
-    this.listening.settled()
+    if (!this.listening.late) this.listening = settled
+    this.wake()
     for (const type of this.admitted.policy.types ?? []) {
       if (this.socket.listenerCount(type) === 0) this.report.deaf(type)
     }
@@ -146,10 +150,11 @@ export class Connection extends ReceivingSocket {
     // A handler that never settles and never listens must still see the other side go.
     if (open >= limits.handshake && !this.listening.late) {
       this.open()
-      this.listening.timeIsUp()
+      this.listening = late
+      this.wake()
     }
     this.#tellExpiry()
-    this.rights.sweep(tick.uptime)
+    this.review(tick.uptime)
     this.visitListeners(tick)
     this.#carryOut(checkLifetime(open, limits.lifetime) ?? this.#life.verdict(this.wire, limits, tick))
     // In between, a look now and then is enough.
@@ -165,7 +170,7 @@ export class Connection extends ReceivingSocket {
     const { limits } = this.admitted.policy
     const untilLate = this.listening.late ? Number.POSITIVE_INFINITY : limits.handshake - open
     const untilTold = this.#notice?.quiet(this.now()) ?? Number.POSITIVE_INFINITY
-    const ofSession = Math.min(untilTold, this.rights.quiet(tick.uptime))
+    const ofSession = Math.min(untilTold, this.untilReview(tick.uptime))
     const ofTime = Math.min(untilLate, limits.lifetime - open, life.quiet(limits, tick))
     return Math.max(0, Math.min(ofSession, ofTime))
   }

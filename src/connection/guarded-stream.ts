@@ -60,7 +60,7 @@ export class GuardedStream extends HeldSocket {
     if (old?.kind === 'close') this.end(old.code, old.reason)
     else if (this.#isSilent() && open >= limits.handshake)
       this.end(CloseCode.Timeout, `the server behind the guard did not answer within ${limits.handshake} ms`)
-    else this.rights.sweep(uptime)
+    else this.review(uptime)
   }
 
   /** Has the other server never written anything? */

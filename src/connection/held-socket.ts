@@ -5,7 +5,7 @@ import type { AuditEntry } from '../telemetry/audit.ts'
 import type { Observer } from '../telemetry/observer.ts'
 import type { Admitted } from './admitted.ts'
 import { Report, wholeMs } from './report.ts'
-import { type Reviewed, Rights } from './rights.ts'
+import { type Reviewed, Rights, untilEnd } from './rights.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
 
@@ -18,6 +18,7 @@ export abstract class HeldSocket implements Reviewed {
   readonly since: number
   /** Replaced as a whole when the session is asked about again; its `identity` is the copy that everything here goes by. */
   signedIn: SignedIn | null
+  reviewAt: number | undefined
   protected readonly surroundings: Surroundings
   #report: Report | undefined
   #rights: Rights | undefined
@@ -62,10 +63,23 @@ export abstract class HeldSocket implements Reviewed {
     return this.#report
   }
 
-  /** Made with the first visit of the sweep, or the first question. */
+  /** Made with the first question. */
   protected get rights(): Rights {
     this.#rights ??= new Rights(this, this.surroundings)
     return this.#rights
+  }
+
+  /** Asks what is due by now. */
+  protected review(uptime: number): void {
+    if (this.untilReview(uptime) <= 0) this.rights.sweep(uptime)
+  }
+
+  /** How long nothing has to be asked, in ms. */
+  protected untilReview(uptime: number): number {
+    // A whole number takes no memory of its own.
+    this.reviewAt ??= Math.floor(this.surroundings.revalidation.dueAfter(this.since))
+    if (this.#rights?.isOpen === true) return 0
+    return Math.min(this.reviewAt - uptime, untilEnd(this, this.surroundings.now()))
   }
 
   /** Nothing is delivered to anybody any more. */

@@ -1,43 +1,27 @@
-/** Whether somebody may still begin to listen on one socket, and those who wait for that: a handler may be async. */
-export class Listening {
-  /** The handler is done, or has had its time: whoever does not listen by then will not. */
-  #isOver = false
-  /** The time of the handshake is over, whatever the handler does. */
-  #isLate = false
-  #waiters: (() => void)[] | undefined
+/** Whether somebody may still begin to listen on one socket: a handler may be async. One object for all sockets in each state. */
+export interface Listening {
+  /** The handler is done, or has had its time: whoever does not listen by now will not, and nobody new is waited for. */
+  readonly over: boolean
+  /** The time of the handshake is over, whatever the handler does: what comes is handed to whoever is there, or to nobody. */
+  readonly late: boolean
+}
 
-  /** Nobody new is waited for. */
-  get over(): boolean {
-    return this.#isOver
-  }
+export const expected: Listening = Object.freeze({ over: false, late: false })
+export const settled: Listening = Object.freeze({ over: true, late: false })
+export const late: Listening = Object.freeze({ over: true, late: true })
 
-  /** What comes is handed to whoever is there, or to nobody. */
-  get late(): boolean {
-    return this.#isLate
-  }
+/** Those who wait for a listener. */
+export class Waiters {
+  #waiting: (() => void)[] = []
 
   /** Resolves when a listener was added, or when there is nothing left to wait for: look again. */
   next(): Promise<void> {
-    this.#waiters ??= []
-    const waiters = this.#waiters
-    return new Promise<void>((resolve) => waiters.push(resolve))
-  }
-
-  /** The handler has returned, or its promise has settled. */
-  settled(): void {
-    this.#isOver = true
-    this.wake()
-  }
-
-  timeIsUp(): void {
-    this.#isOver = this.#isLate = true
-    this.wake()
+    return new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 
   wake(): void {
-    const waiters = this.#waiters
-    if (waiters === undefined) return
-    this.#waiters = undefined
-    for (const wake of waiters) wake()
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const wake of waiting) wake()
   }
 }

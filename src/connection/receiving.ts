@@ -27,7 +27,7 @@ import { Dispatch, type Outcome } from './dispatch.ts'
 import { type Answer, idOf } from './envelope.ts'
 import { type Frame, Inbox } from './inbox.ts'
 import { emitContained } from './listeners.ts'
-import { Listening } from './listening.ts'
+import { expected, type Listening, Waiters } from './listening.ts'
 import { MessageSender } from './message-sender.ts'
 import type { Port } from './port.ts'
 import { typeOfRefusal } from './report.ts'
@@ -41,7 +41,7 @@ import { labelOf } from './watched.ts'
 export abstract class ReceivingSocket extends SendingSocket implements InboundSocket {
   /** Whose listeners are called. */
   readonly socket: EventEmitter
-  readonly listening = new Listening()
+  protected listening: Listening = expected
   /** What this client was asked, from the first request on. */
   requests: Requests | undefined
   /** Messages that came, whole. */
@@ -49,6 +49,7 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
   // Made by the first frame: most sockets are idle, and many never say anything.
   #state: InboundState | undefined
   #dispatch: Dispatch | undefined
+  #waiters: Waiters | undefined
   /** Only while a frame is waited for. */
   #inbox: Inbox | undefined
   /** The message that is being dealt with, where somebody measures it: one at a time. */
@@ -127,7 +128,7 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
         const frame = inbox.shift()
         if (frame === undefined) break
         // No longer in the turn in which it came, and so in the context of another one.
-        waiting = this.apart(takeLate, this, frame)
+        waiting = this.apart(() => this.#take(frame.bytes, frame.isBinary, this.uptime()))
       } catch (error) {
         waiting = undefined
         this.failed(error)
@@ -135,11 +136,6 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
     }
     this.#inbox = undefined
     this.wire.unblock('queue')
-  }
-
-  /** A frame that had to wait. */
-  takeLate(frame: Frame): void | Promise<void> {
-    return this.#take(frame.bytes, frame.isBinary, this.uptime())
   }
 
   /** Messages that were read and wait for a listener. */
@@ -155,10 +151,19 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
   protected stopReceiving(): void {
     this.#inbox?.clear()
     this.requests?.end()
-    this.listening.wake()
+    this.wake()
     this.wire.unblock('opening')
     this.wire.unblock('queue')
     this.wire.unblock('application')
+  }
+
+  #listener(): Promise<void> {
+    this.#waiters ??= new Waiters()
+    return this.#waiters.next()
+  }
+
+  protected wake(): void {
+    this.#waiters?.wake()
   }
 
   /** RS-01, RS-02: a flood of pings or pongs is a flood. */
@@ -261,7 +266,7 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
     if (this.ended) return
     const { socket, wire } = this
     if (socket.listenerCount('message') === 0 && !this.listening.late)
-      return this.listening.next().then(() => this.#emitRaw(bytes, isBinary))
+      return this.#listener().then(() => this.#emitRaw(bytes, isBinary))
     emitContained(socket, 'message', [isBinary ? wire.shape(bytes) : bytes, isBinary], (error) => this.fault(error))
   }
 
@@ -334,7 +339,7 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
       })
       return
     }
-    return this.listening.next().then(() => (this.ended ? undefined : this.#call(event, args, message)))
+    return this.#listener().then(() => (this.ended ? undefined : this.#call(event, args, message)))
   }
 
   /** A value that is not as declared, or cannot be encoded, is the listener's mistake, and is reported as one. */
@@ -390,8 +395,4 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
   refresh(token: string): Promise<boolean> {
     return this.rights.refresh(token)
   }
-}
-
-function takeLate(socket: ReceivingSocket, frame: Frame): void | Promise<void> {
-  return socket.takeLate(frame)
 }

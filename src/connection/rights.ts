@@ -12,6 +12,8 @@ import type { Surroundings } from './surroundings.ts'
 /** A socket whose rights are reviewed: the answers are carried out here. */
 export interface Reviewed extends Held {
   readonly signedIn: SignedIn | null
+  /** When to ask, on the clock that nobody can set; known from the first visit of the sweep on. */
+  reviewAt: number | undefined
   replaceSession(signedIn: SignedIn): void
   sessionEnded(reason: string): void
   audit(entry: AuditEntry): void
@@ -25,7 +27,8 @@ export interface Reviewed extends Held {
 
 type ReviewSurroundings = Pick<Surroundings, 'revalidation' | 'now' | 'uptime' | 'isDenied'> & {
   readonly rooms: {
-    grants(member: Member): ReadonlyMap<string, Grant>
+    grants(member: Member): readonly (readonly [room: string, Grant])[]
+    grant(member: Member, room: string): Grant | undefined
     leave(member: Member, room: string): boolean
   }
 }
@@ -36,15 +39,17 @@ export class Rights {
   readonly #surroundings: ReviewSurroundings
   #failures = 0
   #isAsking = false
-  /** When to ask again, on the clock that nobody can set. */
-  #dueAt: number
   /** The `expiresAt` before which was asked already. */
   #askedBefore: number | undefined
 
   constructor(connection: Reviewed, surroundings: ReviewSurroundings) {
     this.#connection = connection
     this.#surroundings = surroundings
-    this.#dueAt = surroundings.revalidation.dueAfter(connection.since)
+  }
+
+  /** Whether an answer is awaited, or there was none. */
+  get isOpen(): boolean {
+    return this.#isAsking || this.#failures > 0
   }
 
   /**
@@ -55,7 +60,7 @@ export class Rights {
   async revalidate(): Promise<void> {
     const connection = this.#connection
     const { revalidation, uptime, isDenied } = this.#surroundings
-    this.#dueAt = revalidation.dueAfter(uptime())
+    connection.reviewAt = revalidation.dueAfter(uptime())
     this.#isAsking = true
     const since = uptime()
     let asked = '`revalidate`'
@@ -80,7 +85,7 @@ export class Rights {
       const durationMs = Math.round(uptime() - since)
       connection.audit({ type: 'session.revalidation-failed', reason: nameOfThrown(error), durationMs })
       connection.askingFailed(error, asked)
-      if (this.#failures < revalidationFailures) this.#dueAt = revalidation.retryAfter(uptime())
+      if (this.#failures < revalidationFailures) connection.reviewAt = revalidation.retryAfter(uptime())
       else connection.end(CloseCode.TryAgainLater, `revalidation failed ${revalidationFailures} times in a row`)
     } finally {
       this.#isAsking = false
@@ -99,9 +104,7 @@ export class Rights {
       if (connection.signedIn !== signedIn) return this.#surroundings.revalidation.request(connection)
       if (allowed !== true) return connection.end(CloseCode.Forbidden, "the route's `authorize` says no now")
     }
-    const asked = [...this.#surroundings.rooms.grants(connection)].filter(
-      ([, { authorize }]) => authorize !== undefined,
-    )
+    const asked = this.#surroundings.rooms.grants(connection).filter(([, { authorize }]) => authorize !== undefined)
     // All at once: a room whose question nobody answers takes no more of this socket's time than one deadline.
     await Promise.all(asked.map(([room, grant]) => this.#reauthorizeRoom(room, grant)))
   }
@@ -112,7 +115,7 @@ export class Rights {
     const { signedIn } = connection
     const allowed = await permits(grant, connection)
     // The grant may have been replaced or given back while the question was open.
-    if (connection.ended || rooms.grants(connection).get(room) !== grant) return
+    if (connection.ended || rooms.grant(connection, room) !== grant) return
     if (connection.signedIn !== signedIn) revalidation.request(connection)
     else if (!allowed) {
       rooms.leave(connection, room)
@@ -123,20 +126,7 @@ export class Rights {
   sweep(uptime: number): void {
     const { revalidation } = this.#surroundings
     if (this.#isDueBeforeEnd()) revalidation.request(this.#connection, true)
-    else if (uptime >= this.#dueAt) revalidation.request(this.#connection)
-  }
-
-  /** How long nothing is due, in ms. */
-  quiet(uptime: number): number {
-    if (this.#isAsking || this.#failures > 0) return 0
-    return Math.min(this.#dueAt - uptime, this.#untilEnd())
-  }
-
-  #untilEnd(): number {
-    const { signedIn, admitted } = this.#connection
-    const expiresAt = signedIn?.identity.expiresAt
-    if (expiresAt === undefined) return Number.POSITIVE_INFINITY
-    return expiresAt - Math.min(beforeEnd, admitted.policy.limits.lookup) - this.#surroundings.now()
+    else if (uptime >= (this.#connection.reviewAt ?? Number.POSITIVE_INFINITY)) revalidation.request(this.#connection)
   }
 
   /** True once for each end of the session: it may have been renewed over HTTP, so it is asked about before it closes the socket. */
@@ -144,7 +134,7 @@ export class Rights {
     const { signedIn } = this.#connection
     const expiresAt = signedIn?.identity.expiresAt
     if (expiresAt === undefined || signedIn?.askAgain === undefined || expiresAt === this.#askedBefore) return false
-    if (this.#untilEnd() > 0) return false
+    if (untilEnd(this.#connection, this.#surroundings.now()) > 0) return false
     this.#askedBefore = expiresAt
     return true
   }
@@ -188,6 +178,13 @@ export class Rights {
 
 /** How long before its end a session is asked about, in ms. */
 const beforeEnd = 5_000
+
+/** How long until a session has to be asked about because it ends, in ms. */
+export function untilEnd({ signedIn, admitted }: Reviewed, now: number): number {
+  const expiresAt = signedIn?.identity.expiresAt
+  if (expiresAt === undefined) return Number.POSITIVE_INFINITY
+  return expiresAt - Math.min(beforeEnd, admitted.policy.limits.lookup) - now
+}
 
 /** A question that fails, or stays unanswered, is answered no: it is about one room, and the socket stays. */
 export async function permits({ authorize }: Grant, connection: Reviewed): Promise<boolean> {

@@ -73,7 +73,8 @@ export function createSweep<T extends Swept>(
     // A timer may be a little early. After a pause nobody is left out: whoever is visited next has been visited late before.
     const isRound = late || watched.size === 0 || now - allVisitedAt >= every * (1 - 0.5 / often)
     if (isRound) allVisitedAt = now
-    const tick = { uptime: now, served, late, every }
+    // A whole number: those that are kept for each socket take no memory of their own then.
+    const tick = { uptime: now, served: Math.floor(served), late, every }
     // A copy: what is watched may rest and begin again while it is visited.
     for (const item of isRound ? items : [...watched]) {
       try {

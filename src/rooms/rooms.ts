@@ -8,6 +8,15 @@ export interface Member {
   readonly id: string
   readonly session: Session | null
   readonly identity: Identity | null
+  /** The first of its memberships, which the rooms alone read and write. */
+  membership?: Membership | undefined
+}
+
+/** That a member is in a room. Linked: most are in one or two, and a map for each took more than the rest of the membership. */
+export interface Membership {
+  readonly room: string
+  grant: Grant
+  next: Membership | undefined
 }
 
 /** How long a member may stay, and whether it is asked again if it may. */
@@ -38,7 +47,10 @@ export interface Rooms<M extends Member> {
   /** Called once when a socket has closed: afterwards nothing here refers to it. */
   forget(member: M): void
   of(member: M): ReadonlySet<string>
-  grants(member: M): ReadonlyMap<string, Grant>
+  /** The grants of all its rooms. */
+  grants(member: M): readonly (readonly [room: string, Grant])[]
+  /** The grant by which it is in a room; `undefined` when it is not. */
+  grant(member: M, room: string): Grant | undefined
   members(room: string): ReadonlySet<M>
   /** Ends the grants whose time is over and returns them. */
   expire(now: number): readonly { readonly member: M; readonly room: string }[]
@@ -64,14 +76,12 @@ export interface RoomsOptions {
 }
 
 const nobody: ReadonlySet<never> = new Set()
-const nowhere: ReadonlyMap<string, Grant> = new Map()
 const noGrant: Grant = Object.freeze({})
 
-/** Who is in which room, on this node. Two maps that always agree: room to members, member to grants. */
+/** Who is in which room, on this node: a room has its members and a member its memberships, which always agree. */
 export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
   const { roomsPerSocket, onFirst, onLast, onJoined, onLeft } = options
   const membersOf = new Map<string, Set<M>>()
-  const grantsOf = new Map<M, Map<string, Grant>>()
   const timed = new Map<M, number>()
   const awaited = new Map<M, Map<string, Reservation>>()
 
@@ -81,10 +91,14 @@ export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
   }
 
   function checkRoomFor(member: M, room: string): void {
-    const grants = grantsOf.get(member)
     const coming = awaited.get(member)
-    if (grants?.has(room) === true || coming?.has(room) === true) return
-    if ((grants?.size ?? 0) + (coming?.size ?? 0) < roomsPerSocket) return
+    if (coming?.has(room) === true) return
+    let count = coming?.size ?? 0
+    for (let each = member.membership; each !== undefined; each = each.next) {
+      if (each.room === room) return
+      count++
+    }
+    if (count < roomsPerSocket) return
     throw new SecureWsError(
       'SWS_TOO_MANY_ROOMS',
       `This socket is in ${roomsPerSocket} rooms already. Leave one first, or raise \`limits.roomsPerSocket\`.`,
@@ -94,17 +108,19 @@ export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
   function join(member: M, room: string, grant: Grant): boolean {
     checkRoomFor(member, room)
     unawait(member, room)
-    const grants = grantsOf.get(member)
-    const known = grants?.get(room)
-    if (known?.until !== undefined) untime(member)
+    const known = membershipOf(member, room)
+    if (known?.grant.until !== undefined) untime(member)
     if (grant.until !== undefined) timed.set(member, (timed.get(member) ?? 0) + 1)
-    if (grants === undefined) grantsOf.set(member, new Map([[room, grant]]))
-    else grants.set(room, grant)
-    if (known === undefined) onJoined?.(member, room)
+    if (known !== undefined) {
+      known.grant = grant
+      return false
+    }
+    enter(member, room, grant)
+    onJoined?.(member, room)
     const members = membersOf.get(room)
     if (members !== undefined) {
       members.add(member)
-      return known === undefined
+      return true
     }
     membersOf.set(room, new Set([member]))
     onFirst?.(room)
@@ -113,12 +129,10 @@ export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
 
   function leave(member: M, room: string): boolean {
     unawait(member, room)
-    const grants = grantsOf.get(member)
-    const grant = grants?.get(room)
-    if (grants === undefined || grant === undefined) return false
-    grants.delete(room)
-    if (grants.size === 0) grantsOf.delete(member)
-    if (grant.until !== undefined) untime(member)
+    const membership = membershipOf(member, room)
+    if (membership === undefined) return false
+    exit(member, membership)
+    if (membership.grant.until !== undefined) untime(member)
     onLeft?.(member, room)
     const members = membersOf.get(room)
     members?.delete(member)
@@ -155,16 +169,16 @@ export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
     },
     forget(member) {
       awaited.delete(member)
-      const grants = grantsOf.get(member)
-      if (grants !== undefined) for (const room of [...grants.keys()]) leave(member, room)
+      for (let each = member.membership; each !== undefined; each = member.membership) leave(member, each.room)
     },
-    of: (member) => new Set(grantsOf.get(member)?.keys() ?? []),
-    grants: (member) => grantsOf.get(member) ?? nowhere,
+    of: (member) => new Set(grantsOf(member).map(([room]) => room)),
+    grants: grantsOf,
+    grant: (member, room) => membershipOf(member, room)?.grant,
     members: (name) => membersOf.get(roomName(name)) ?? nobody,
     expire(now) {
       const ended = []
       for (const member of [...timed.keys()]) {
-        for (const [room, grant] of [...(grantsOf.get(member) ?? nowhere)]) {
+        for (const [room, grant] of grantsOf(member)) {
           if (grant.until === undefined || grant.until > now) continue
           leave(member, room)
           ended.push({ member, room })
@@ -176,4 +190,35 @@ export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
       return membersOf.size
     },
   }
+}
+
+function membershipOf(member: Member, room: string): Membership | undefined {
+  let each = member.membership
+  while (each !== undefined && each.room !== room) each = each.next
+  return each
+}
+
+/** Behind the others, in the order of joining. */
+function enter(member: Member, room: string, grant: Grant): void {
+  const membership: Membership = { room, grant, next: undefined }
+  let last = member.membership
+  while (last?.next !== undefined) last = last.next
+  if (last === undefined) member.membership = membership
+  else last.next = membership
+}
+
+function exit(member: Member, membership: Membership): void {
+  let before = member.membership
+  if (before === membership) {
+    member.membership = membership.next
+    return
+  }
+  while (before !== undefined && before.next !== membership) before = before.next
+  if (before !== undefined) before.next = membership.next
+}
+
+function grantsOf(member: Member): (readonly [room: string, Grant])[] {
+  const grants: (readonly [room: string, Grant])[] = []
+  for (let each = member.membership; each !== undefined; each = each.next) grants.push([each.room, each.grant])
+  return grants
 }
