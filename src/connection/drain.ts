@@ -51,8 +51,10 @@ export function createDrain({ limits, connections, report }: DrainOptions): Drai
     // one that has read already.
     await turn()
     await turn()
+    // From here on: with a short deadline, or much to read, nobody would be told else.
+    const until = performance.now() + deadline
     const spread = spreadOf(connections().size, limits)
-    while (performance.now() < begunAt + deadline) {
+    while (performance.now() < until) {
       const open = [...connections()].filter(({ ended }) => !ended)
       for (const connection of open.slice(0, batch)) {
         closed++
