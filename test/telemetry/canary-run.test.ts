@@ -24,3 +24,13 @@ test('near miss: a secret in any one of the sinks is found', async () => {
   // At a level that its logger does not write, and told by a piece of it.
   assert.match(said, /LEAK log .*\n.*the account nu/)
 })
+
+// A run that saw nothing finds nothing: whatever is not looked at to its end is said, and fails the run.
+test('a file that ends its process, or hangs with what it has started, is none without a leak', async () => {
+  for (const [name, ...args] of [['unfinished'], ['hanging', '--seconds=4']]) {
+    const file = `test/harness/canary/${name}.ts`
+    const { code, said } = await canary(file, ...args)
+    assert.equal(code, 1, said)
+    assert.ok(said.includes(`\nunfinished twice: ${file}\n`), said)
+  }
+})

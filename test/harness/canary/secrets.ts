@@ -23,10 +23,16 @@ function piecesOf(text: string): string[] {
 /** Texts that were seen going in, told by any fourteen characters of theirs that come out. */
 export class Secrets {
   readonly #pieces = new Map<string, string>()
-  #left = mostSecrets
+  #count = 0
+  /** Texts that came when enough were known. */
+  beyond = 0
 
   add(text: string, what: string): void {
-    if (this.#left-- <= 0) return
+    if (this.#count >= mostSecrets) {
+      this.beyond++
+      return
+    }
+    this.#count++
     for (const part of piecesOf(text)) {
       // A run of one character is no secret, and stands in rulers and in paddings.
       if (new Set(part).size > 5) this.#pieces.set(part, what)

@@ -11,14 +11,21 @@ export const credentials = new Secrets()
 export const words = new Secrets()
 
 export interface Sighting {
-  readonly kind: 'leak' | 'event' | 'metric' | 'span' | 'level' | 'records'
+  readonly kind: 'leak' | 'event' | 'metric' | 'span' | 'level' | 'records' | 'watched' | 'beyond'
   readonly sink: Sink
   readonly text: string
   readonly file: string
 }
 
 const folder = process.env.CANARY_FOLDER ?? ''
-const file = relative(root, process.argv[1] ?? '') || basename(process.execPath)
+/** The program of this process, from the root of the repository; of one elsewhere its name. */
+export const file = programOf(process.argv[1] ?? process.execPath)
+
+function programOf(path: string): string {
+  const below = relative(root, path)
+  return below.startsWith('..') ? basename(path) : below
+}
+
 const told = new Set<string>()
 const counts = new Map<Sink, number>()
 
@@ -63,6 +70,9 @@ export function lookAtBytes(bytes: Uint8Array | string): void {
   tell('leak', 'responses', `${mark}: ...${around.slice(Math.max(0, at - 160), at + 40)}`)
 }
 
+tell('watched', 'log', file)
 process.once('exit', () => {
   for (const [sink, count] of counts) tell('records', sink, String(count))
+  const beyond = credentials.beyond + words.beyond
+  if (beyond > 0) tell('beyond', 'log', String(beyond))
 })

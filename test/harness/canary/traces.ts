@@ -10,18 +10,20 @@ import {
 } from '@opentelemetry/sdk-trace'
 import { look, seen } from './sinks.ts'
 
-/** Traces of whatever has no tracer of its own, and what goes into the memory exporter of those that have. */
-export function watchTraces(require: NodeJS.Require): void {
+/** What goes into the memory exporter of those that trace by themselves. */
+export function watchSpans(): void {
+  const { prototype } = InMemorySpanExporter
+  const keep = prototype.export
+  prototype.export = function watched(this: InMemorySpanExporter, spans, done) {
+    lookAt(spans)
+    return keep.call(this, spans, done)
+  }
+}
+
+/** Traces whatever has no tracer of its own. */
+export function traceEverything(require: NodeJS.Require): void {
   const api: typeof Otel = require('@opentelemetry/api')
   const { trace, ProxyTracerProvider } = api
-  const lookAt = (spans: readonly ReadableSpan[]) => {
-    for (const { name, attributes, events, status, links } of spans) {
-      seen('span', 'traces', name.split(' ')[0] ?? '')
-      // Those of the application are its own.
-      if (!/^(?:handshake|receive|deliver)\b/.test(name)) continue
-      look('traces', JSON.stringify({ name, attributes, events, status, links }))
-    }
-  }
   const exporter: SpanExporter = {
     export(spans, done) {
       lookAt(spans)
@@ -30,12 +32,6 @@ export function watchTraces(require: NodeJS.Require): void {
     async shutdown() {},
   }
   const own = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] })
-  const { prototype } = InMemorySpanExporter
-  const keep = prototype.export
-  prototype.export = function watched(this: InMemorySpanExporter, spans, done) {
-    lookAt(spans)
-    return keep.call(this, spans, done)
-  }
   const provider = trace.getTracerProvider.bind(trace)
   const isNobody = (given: Otel.TracerProvider) =>
     given instanceof ProxyTracerProvider && given.getDelegate() === new ProxyTracerProvider().getDelegate()
@@ -46,4 +42,13 @@ export function watchTraces(require: NodeJS.Require): void {
   trace.getTracer = (...given) => trace.getTracerProvider().getTracer(...given)
   api.context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   api.propagation.setGlobalPropagator(new W3CTraceContextPropagator())
+}
+
+function lookAt(spans: readonly ReadableSpan[]): void {
+  for (const { name, attributes, events, status, links } of spans) {
+    seen('span', 'traces', name.split(' ')[0] ?? '')
+    // Those of the application are its own.
+    if (!/^(?:handshake|receive|deliver)\b/.test(name)) continue
+    look('traces', JSON.stringify({ name, attributes, events, status, links }))
+  }
 }

@@ -1,12 +1,16 @@
 import { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as TlsServer } from 'node:https'
 import { Socket } from 'node:net'
+import { sameTextEverywhere, tellByUrl } from './exceptions.ts'
 import { isOpen, mark } from './secrets.ts'
-import { credentials, lookAtBytes, words } from './sinks.ts'
+import { credentials, file, lookAtBytes, words } from './sinks.ts'
 
 /** Headers that say what everybody may know. */
 const plain =
   /^(?:host|connection|upgrade|origin|sec-fetch-.*|sec-websocket-(?:key|version|extensions)|accept.*|user-agent|content-.*|pragma|cache-control|x-forwarded-.*|forwarded|traceparent|referer|te|transfer-encoding)$/i
+
+const leavesUrl = tellByUrl.includes(file)
+const knowsNoSecrets = sameTextEverywhere.includes(file)
 
 // A name that libraries offer, and advice repeats.
 isOpen('graphql-transport-ws')
@@ -37,8 +41,9 @@ function markHandshake(request: IncomingMessage): void {
     const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]]
     if (/^(?:host|origin|x-forwarded-host)$/i.test(name)) isOpen(value)
     if (plain.test(name)) continue
-    for (const part of value.split(/[;,]\s*|\s+/))
-      credentials.add(part.slice(part.indexOf('=') + 1), `header ${name.toLowerCase()}`)
+    if (!knowsNoSecrets)
+      for (const part of value.split(/[;,]\s*|\s+/))
+        credentials.add(part.slice(part.indexOf('=') + 1), `header ${name.toLowerCase()}`)
     if (name.toLowerCase() === 'cookie') rawHeaders[at + 1] = `${value}; canary=${mark}-cookie`
   }
   if (typeof headers.cookie === 'string') headers.cookie = `${headers.cookie}; canary=${mark}-cookie`
@@ -46,8 +51,8 @@ function markHandshake(request: IncomingMessage): void {
   headers['x-canary'] = `${mark}-header`
   const url = request.url ?? ''
   const at = url.indexOf('?')
-  if (at !== -1) credentials.add(url.slice(at + 1), 'query')
-  if (url.startsWith('/')) request.url = `${url}${at === -1 ? '?' : '&'}canary=${mark}-query`
+  if (at !== -1 && !knowsNoSecrets) credentials.add(url.slice(at + 1), 'query')
+  if (url.startsWith('/') && !leavesUrl) request.url = `${url}${at === -1 ? '?' : '&'}canary=${mark}-query`
 }
 
 function watchWrites(socket: Socket): void {
@@ -65,7 +70,11 @@ function watchWrites(socket: Socket): void {
 let messages = 0
 
 function noteMessage(payload: unknown): void {
-  if (!Buffer.isBuffer(payload) || payload.length > 4_096 || messages++ > 5_000) return
+  if (!Buffer.isBuffer(payload) || payload.length > 4_096 || knowsNoSecrets) return
+  if (messages++ > 5_000) {
+    words.beyond++
+    return
+  }
   try {
     note(JSON.parse(payload.toString()), 0)
   } catch {
