@@ -87,7 +87,7 @@ async function secureWs(app: FastifyInstance, options: SecureWsOptions): Promise
   const thrown = createThrownLog(app.log, development ? stderrUnlessLogged(app.log) : undefined)
   const metrics = createMetrics((error) => thrown({ by: 'the meter provider', error }))
   const heard = { logger: app.log, listener: settings.audit.listener, metrics }
-  const audit = createAudit({ ...heard, identify: settings.audit.identify })
+  const audit = createAudit({ ...heard, thrown, identify: settings.audit.identify })
   const isHeard = createHearing(heard)
   const traces = createTraces((error) => thrown({ by: 'the tracer provider', error }))
   const tell = createDeveloperLog({ logger: app.log, development })

@@ -6,8 +6,9 @@ import { type Identify, identifyByDigest } from '../telemetry/identify.ts'
 /** The `audit` option with more than a function. */
 export interface AuditOptions {
   /**
-   * Called with each event, before the log line of it. What it throws is logged and harms nobody. Default: none; events
-   * go to the log and to the diagnostics channel `fastify-secure-ws:audit`.
+   * Called with each event, before the log line of it. What it throws is logged and harms nobody. Nobody waits for an async one;
+   * with ten thousand calls unanswered it gets no more until it has answered half of them, and the next event has `suppressed`.
+   * Default: none; events go to the log and to the diagnostics channel `fastify-secure-ws:audit`.
    */
   readonly listener?: (event: AuditEvent) => void
   /**

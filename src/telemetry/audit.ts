@@ -1,13 +1,13 @@
 import { hash } from 'node:crypto'
 import { channel } from 'node:diagnostics_channel'
-import { isThenable, promiseOf } from '../thenable.ts'
+import { createAuditListener } from './audit-listener.ts'
 import { hasLogger } from './developer-log.ts'
 import { type AuditEntry, type AuditEvent, type AuditLogger, type AuditType, auditEvents } from './events.ts'
 import { createFloodgate, type Kind } from './floodgate.ts'
 import type { Identify } from './identify.ts'
 import { boundedCode, type Metrics } from './metrics.ts'
 import { quoted } from './quoted.ts'
-import { logThrown } from './thrown.ts'
+import { createThrownLog, type ThrownLog } from './thrown.ts'
 
 export type { AuditEntry, AuditEvent, AuditLogger, AuditType }
 
@@ -15,7 +15,7 @@ export type Audit = (entry: AuditEntry, log?: AuditLogger) => void
 
 /** The one door of a server, which closes with it. */
 export interface AuditDoor extends Audit {
-  /** Writes what a flood has left to say, and ends its timer. */
+  /** Writes what a flood has left to say, and a function that is behind, and ends its timer. */
   close(): void
 }
 
@@ -23,6 +23,8 @@ export interface AuditOptions {
   readonly logger: AuditLogger
   readonly listener?: ((event: AuditEvent) => void) | undefined
   readonly metrics?: Pick<Metrics, 'count'> | undefined
+  /** Told what the function, or the meter provider, throws. Default: the logger. */
+  readonly thrown?: ThrownLog
   readonly now?: () => number
   /** How a user and an address are shown. Default: as they are. */
   readonly identify?: Identify | undefined
@@ -46,12 +48,13 @@ const auditChannel = channel('fastify-secure-ws:audit')
 
 /**
  * One door for every event: the request's logger (or the application's), the `audit` option and the diagnostics
- * channel `fastify-secure-ws:audit`. A listener that throws is logged and harms nobody.
+ * channel `fastify-secure-ws:audit`. A listener that throws, or does not answer, is logged and harms nobody.
  */
 export function createAudit({
   logger,
   listener,
   metrics,
+  thrown = createThrownLog(logger),
   identify,
   now = () => Date.now(),
   lines = 20,
@@ -67,33 +70,29 @@ export function createAudit({
       write({ type, at: new Date(now()).toISOString(), ...(code !== undefined && { code }), suppressed }, logger)
     },
   })
-  const listenerFailed = (error: unknown) =>
-    logThrown(logger, error, {}, 'fastify-secure-ws: the `audit` function threw')
+  const hand = listener && createAuditListener({ listener, logger, thrown })
 
   function tell(entry: AuditEntry, log: AuditLogger = logger): void {
     try {
       metrics?.count(entry)
     } catch (error) {
-      logThrown(logger, error, {}, 'fastify-secure-ws: the meter provider threw')
+      thrown({ by: 'the meter provider', error })
     }
     const isWritten = admits({ type: entry.type, code: boundedCode(entry) })
     // Most of a flood is counted only: nobody hears these, so nothing is made of them.
-    if (!isWritten && listener === undefined && !auditChannel.hasSubscribers) return
+    if (!isWritten && hand === undefined && !auditChannel.hasSubscribers) return
     const event = toEvent(entry, now(), identify)
-    if (listener !== undefined) {
-      try {
-        const said: unknown = listener(event)
-        // An `async` function: a rejection that nobody hears ends the process.
-        if (isThenable(said)) promiseOf(said).catch(listenerFailed)
-      } catch (error) {
-        listenerFailed(error)
-      }
-    }
+    hand?.(event)
     if (auditChannel.hasSubscribers) auditChannel.publish(event)
     if (isWritten) write(event, log)
   }
 
-  return Object.assign(tell, { close: () => admits.close() })
+  return Object.assign(tell, {
+    close() {
+      admits.close()
+      hand?.close()
+    },
+  })
 }
 
 /** An id as events show it. */

@@ -254,8 +254,8 @@ export interface AuditEvent {
   /** How many it concerned: sockets, or messages that were lost. */
   readonly count?: number
   /**
-   * In the log alone, on the line that ends a flood: how many of the same type and code were not logged. The `audit` function
-   * gets every one.
+   * In the log, on the line that ends a flood: how many of the same type and code were not logged. On an event that the `audit`
+   * function gets: how many it did not get before this one, because it had ten thousand calls to answer.
    */
   readonly suppressed?: number
 }
