@@ -259,6 +259,38 @@ test('ten thousand messages that are too fast are delivered, and told of in a fe
   assert.equal(client.code, undefined)
 })
 
+// Without a pace a client could fill the memory of whoever is slower than it is. It is not read while its listener is behind.
+test('what waits of a client without a pace stays bounded', async (t) => {
+  const gate = Promise.withResolvers<void>()
+  let delivered = 0
+  const journey = await startJourney(
+    t,
+    { authenticate, allowMissingOrigin: true, enforce: { messageRate: 'report', until: tomorrow() }, ...slow },
+    {
+      routes: (app) => {
+        app.get('/ws', { websocket: true, secureWs: { receives: { say: text } } }, (socket) => {
+          socket.on('say', async () => {
+            await gate.promise
+            delivered++
+          })
+        })
+      },
+    },
+  )
+  const client = await openSocket(`ws://127.0.0.1:${journey.port}/ws`, { headers: { 'x-session': 'one' } })
+  const most = 20_000
+  for (let sent = 0; sent < most; sent++) client.send({ type: 'say', text: 'a'.repeat(1_000) })
+  const waiting = () => journey.app.secureWs.stats().budgets.memoryBytes.used
+  await until(() => waiting() >= 64_000, 'a queue is full')
+  // As much as the kernel hands out at once may come behind the pause, and not the rest of 20 MB.
+  for (let look = 0; look < 20; look++) {
+    assert.ok(waiting() <= 4 * 65_536, `${waiting()} bytes wait`)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  gate.resolve()
+  await until(() => delivered === most, 'all of them were delivered', 30_000)
+})
+
 // A raw protocol has no error message of ours: there a client that is too fast is closed at once.
 test('a raw route hands out what is too fast, and tells that it would have closed', async (t) => {
   stopUptime(t)
