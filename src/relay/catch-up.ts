@@ -28,18 +28,18 @@ export interface CatchUp {
   missed(denial: Denial): void
   /** Says and puts back what is known here of names that another node found overwritten. */
   answer(names: readonly Denial[]): void
-  /** How many the store has refused and not taken since. */
+  /** How many the store has refused and not taken since, or has lost and not got back yet. */
   readonly unstored: number
   /** True while the store is young: others may be putting back what this node never heard of. */
   readonly unsettled: boolean
-  /** Puts there what it has refused, and returns how many it refuses still. Never rejects. */
+  /** The last chance, without a rest: puts there what it has refused, and returns how many it refuses still. Never rejects. */
   storeMissed(): Promise<number>
   /** Puts nothing back any more, and resolves when nothing is under way. */
   stop(): Promise<void>
 }
 
-/** Denials put back at once. Also what is in memory besides the ledger, with one page of the store. */
-const batch = 250
+/** Denials put back at once: a millisecond of signing. */
+const batch = 100
 /** Names asked for at once; more than these were overwritten by somebody who could as well have emptied the store. */
 const mostDoubts = 1_000
 /** How long a node waits for what others know of them, in ms. */
@@ -47,7 +47,7 @@ const longestDoubt = 500
 /** No difference, as `differenceOf` says it. */
 const same = '0 0 0'
 /** Batches between two looks at what other nodes have put back meanwhile. */
-const batchesAtOnce = 4
+const batchesAtOnce = 10
 
 export function createCatchUp(options: CatchUpOptions): CatchUp {
   const { store, ledger, now, learn, tell, doubt, onFailure } = options
@@ -59,6 +59,8 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
   let compared = same
   /** The difference that was still there afterwards. */
   let accepted = same
+  /** This node is about to stop. */
+  let isLast = false
   let stopped = false
   let unsettled = false
   let puttingBack: Promise<void> | undefined
@@ -149,13 +151,15 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
 
   /**
    * All nodes do this at once when a store comes back empty: each begins elsewhere, and looks again and again at what the
-   * others have done.
+   * others have done. Nobody waits for it, so each step is followed by a rest as long as it took: half of the store, and of this
+   * node, are left to everybody else.
    */
   async function putBack(into: DenialStore): Promise<void> {
     await storeRefused(into)
     let count = 0
     for (const some of ledger.unmatched(now(), batch)) {
       if (stopped) return
+      const began = performance.now()
       await into.deny(...some)
       for (const denial of some) ledger.match(denial)
       if (++count % batchesAtOnce === 0) {
@@ -164,7 +168,7 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
         if (page.lost) behind = true
         else cursor = page.cursor
       }
-      await turn()
+      await (isLast ? turn() : sleep(performance.now() - began))
     }
   }
 
@@ -230,12 +234,15 @@ export function createCatchUp(options: CatchUpOptions): CatchUp {
       if (store !== undefined && puttingBack === undefined && !behind) inBackground(storeRefused(store))
     },
     get unstored() {
-      return refused.size
+      let count = refused.size
+      if (puttingBack !== undefined) for (const some of ledger.unmatched(now(), batch)) count += some.length
+      return count
     },
     get unsettled() {
       return unsettled
     },
     async storeMissed() {
+      isLast = true
       await puttingBack
       if (refused.size === 0 || store === undefined) return 0
       await storeRefused(store).catch(() => {})

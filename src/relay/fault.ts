@@ -63,7 +63,7 @@ const kinds: readonly Kind[] = [
 
 /** Sentences of this package: they hold nothing that anybody else has written. */
 const ownText =
-  /^(?:envelope larger than \d+ characters|Redis is away|no answer from (?:Redis|the bus) within \d+ ms|too many commands wait for Redis|the bus is closed|not a topic|\d+ revocations were never stored, and are lost with this node|\d+ stored revocations refused: bad signature|the store of revocations holds something that cannot be read, or counts what it does not hold|the denial store is written by somebody else|a copy of this process speaks under its name: it has taken another one|not a broadcast)$/
+  /^(?:envelope larger than \d+ characters|Redis is away|no answer from (?:Redis|the bus) within \d+ ms|too many commands wait for Redis|the bus is closed|not a topic|\d+ revocations are not stored, and lost with this node unless another one knows them|\d+ stored revocations refused: bad signature|the store of revocations holds something that cannot be read, or counts what it does not hold|the denial store is written by somebody else|a copy of this process speaks under its name: it has taken another one|not a broadcast)$/
 
 /** Names the fault, or is `undefined` for an error that names no cause: the symptom of one, a fault of ours, a foreign bus. */
 export function faultOf(error: unknown): BusFault | undefined {

@@ -211,11 +211,11 @@ export function createRelay(options: RelayOptions): Relay {
   /** The last chance of what the store has refused: this node is the only one that knows it. */
   const storeTheRest = async (): Promise<void> => {
     await inTime(Promise.allSettled([...underWay]))
-    const lost = await inTime(catchUp.storeMissed())
+    const lost = (await inTime(catchUp.storeMissed())) ?? catchUp.unstored
     if (lost === 0) return
     onFailure(
       'catch-up',
-      new Error(`${lost ?? catchUp.unstored} revocations were never stored, and are lost with this node`),
+      new Error(`${lost} revocations are not stored, and lost with this node unless another one knows them`),
     )
   }
 
