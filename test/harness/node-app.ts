@@ -30,6 +30,7 @@ const events: AuditEvent[] = []
 const ended = new Set<string>()
 const forbidden = new Set<string>()
 let onceHandled = 0
+let toggled = 0
 const loop = monitorEventLoopDelay({ resolution: 1 })
 let highest = process.memoryUsage()
 let isSampling = false
@@ -83,6 +84,7 @@ app.get(
         leave: {
           schema: { type: 'object', required: ['room'], properties: { room: { type: 'string', maxLength: 256 } } },
         },
+        toggle: { schema: { type: 'object' } },
         once: {
           schema: { type: 'object', required: ['text'], properties: { text: { type: 'string', maxLength: 100 } } },
           replay: { window: 10_000 },
@@ -95,6 +97,15 @@ app.get(
     for (const room of roomsOf(request)) socket.join(room)
     socket.on('say', ({ room, text }) => app.secureWs.to(room).send({ type: 'said', text }))
     socket.on('leave', ({ room }) => socket.leave(room))
+    const own = `of ${socket.id}`
+    // In with one message and out with the next; and nine in and out within each.
+    socket.on('toggle', () => {
+      toggled++
+      if (socket.rooms.has(own)) socket.leave(own)
+      else socket.join(own)
+      for (let other = 0; other < 9; other++) socket.join(`${own} ${other}`)
+      for (let other = 0; other < 9; other++) socket.leave(`${own} ${other}`)
+    })
     socket.on('once', () => ++onceHandled)
   },
 )
@@ -135,6 +146,7 @@ const calls = {
   forbid: (userId: string) => void forbidden.add(userId),
   /** How often the listener behind the replay guard was called. */
   onceHandled: () => onceHandled,
+  toggled: () => toggled,
   busState: () => bus?.state ?? 'up',
   /** The first socket joins and leaves `count` rooms, and `count` sessions that nobody has are revoked, each for `lifetime` ms. */
   async churn(count: number, lifetime: number): Promise<void> {
