@@ -1,8 +1,10 @@
+import { Bare } from './projection.ts'
+
 /**
  * Text of this length on is looked at before it is serialized: a text that needs no escape stands between its quotes as it is.
  * JSON.stringify reads it unit by unit, which takes three times as long as the looks here.
  */
-const long = 1_024
+export const long = 256
 
 // One look for each: V8 has a fast one for a class of few characters, and reads unit by unit for their union.
 const special = /[&<>'"\\]/
@@ -13,10 +15,12 @@ const highControl = /[\u0010-\u001f]/
 
 /** A message taken apart at a text that leaves as it is, in the order of its members. */
 export interface AroundText {
-  readonly before: Readonly<Record<string, unknown>>
+  /** `undefined` where there is nothing in front. */
+  readonly before: object | undefined
   readonly name: string
   readonly text: string
-  readonly after: Readonly<Record<string, unknown>>
+  /** `undefined` where there is nothing behind. */
+  readonly after: object | undefined
 }
 
 /**
@@ -33,15 +37,21 @@ export function apartAtText(message: Readonly<Record<string, unknown>>): AroundT
   return undefined
 }
 
-function apartAt(message: object, name: string, text: string): AroundText {
-  const members = Object.entries(message)
-  const at = members.findIndex(([each]) => each === name)
-  return {
-    before: Object.fromEntries(members.slice(0, at)),
-    name,
-    text,
-    after: Object.fromEntries(members.slice(at + 1)),
+function apartAt(message: Readonly<Record<string, unknown>>, at: string, text: string): AroundText {
+  let before: Record<string, unknown> | undefined
+  let after: Record<string, unknown> | undefined
+  let isBehind = false
+  for (const name of Object.keys(message)) {
+    if (name === at) isBehind = true
+    else if (isBehind) {
+      after ??= new Bare()
+      after[name] = message[name]
+    } else {
+      before ??= new Bare()
+      before[name] = message[name]
+    }
   }
+  return { before, name: at, text, after }
 }
 
 /** True for text that JSON and HTML write as it is: a lone surrogate would be an escape in JSON. */

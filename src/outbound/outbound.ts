@@ -149,13 +149,16 @@ function encodeMessage(message: object, mode: EncodeMode, twice?: EncodedTwice):
   if (apart === undefined) return encodeValue(message, mode, twice)
   const before = encodeMembers(apart.before, mode, twice)
   const after = encodeMembers(apart.after, mode, twice)
-  const name = encodeValue(apart.name, mode)
+  const name = plainName.test(apart.name) ? `"${apart.name}"` : encodeValue(apart.name, mode)
   return `{${before}${before && ','}${name}:"${apart.text}"${after && ','}${after}}`
 }
 
+/** A name that JSON and HTML write as it is. */
+const plainName = /^\w+$/
+
 /** Without the braces around them. */
-function encodeMembers(members: object, mode: EncodeMode, twice?: EncodedTwice): string {
-  return Object.keys(members).length === 0 ? '' : encodeValue(members, mode, twice).toString().slice(1, -1)
+function encodeMembers(members: object | undefined, mode: EncodeMode, twice?: EncodedTwice): string {
+  return members === undefined ? '' : encodeValue(members, mode, twice).toString().slice(1, -1)
 }
 
 function encodeValue(value: unknown, mode: EncodeMode, twice?: EncodedTwice): string | Buffer {
