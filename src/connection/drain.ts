@@ -3,7 +3,7 @@ import { CloseCode } from '../errors.ts'
 
 export interface DrainOptions {
   readonly limits: { readonly batch: number; readonly every: number; readonly deadline: number }
-  readonly connections: () => ReadonlySet<Drained>
+  readonly connections: () => Iterable<Drained> & { readonly size: number }
   /** Told once, when all are gone. */
   readonly report: (report: DrainReport) => void
 }

@@ -1,3 +1,5 @@
+import { Row } from '../row.ts'
+
 /** The time of one visit. */
 export interface Tick {
   /** Milliseconds on a clock that nobody can set. */
@@ -28,7 +30,7 @@ export interface Sweep<T extends Swept> {
   rest(item: T): void
   delete(item: T): void
   readonly size: number
-  readonly items: ReadonlySet<T>
+  readonly items: Pick<Row<T>, 'size' | typeof Symbol.iterator>
   close(): void
 }
 
@@ -53,7 +55,7 @@ export function createSweep<T extends Swept>(
   also: () => void,
   apart: (work: () => void) => void,
 ): Sweep<T> {
-  const items = new Set<T>()
+  const items = new Row<T>()
   const watched = new Set<T>()
   let timer: NodeJS.Timeout | undefined
   let period = every

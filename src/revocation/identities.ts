@@ -1,4 +1,5 @@
 import type { Member } from '../rooms/rooms.ts'
+import { Row } from '../row.ts'
 
 export interface Identities<M extends Member> {
   enter(member: M): void
@@ -21,7 +22,7 @@ const nobody: ReadonlySet<never> = new Set()
  * is revoked. So whoever enters waits, in order, and is given its places when somebody asks, or by and by.
  */
 export function createIdentities<M extends Member>(): Identities<M> {
-  const lately = new Set<M>()
+  const lately = new Row<M>()
   const members = new Map<string, Set<M>>()
 
   function place(member: M): void {
@@ -33,11 +34,11 @@ export function createIdentities<M extends Member>(): Identities<M> {
   }
 
   function settle(most: number): void {
-    let left = most
-    for (const member of lately) {
-      if (left-- === 0) return
-      lately.delete(member)
-      place(member)
+    for (let left = most; left > 0; left--) {
+      const { first } = lately
+      if (first === undefined) return
+      lately.delete(first)
+      place(first)
     }
   }
 

@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import websocket, { type WebsocketPluginOptions } from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
+import { clientsOf } from './clients.ts'
 import type { SecureSockets } from './socket.ts'
 import { type TakeUpgradesOptions, takeUpgrades, type Upgrades } from './upgrade.ts'
 
@@ -35,8 +36,11 @@ export async function registerWebsocket(app: FastifyInstance, registration: Webs
     left,
     guarded,
   })
+  const server = app.websocketServer
+  // Undefined where the application wants none.
+  if (server.clients instanceof Set) server.clients = clientsOf(() => sockets.open())
   // Other packages write to these options (graphql-ws does): one of their routes would choose for all of ours.
-  const inForce = app.websocketServer.options
+  const inForce = server.options
   Object.defineProperty(inForce, 'handleProtocols', {
     get: () => (_offered: Set<string>, request: IncomingMessage) => protocolOf(request) ?? false,
     set() {},

@@ -237,13 +237,20 @@ export function secureSockets(source: SocketSource): SecureSockets {
       return scope.run(emitApart, this, connection, event, args)
     }
   }
-  return { SecureWebSocket, connectionOf }
+  function* open(): Generator<WebSocket, undefined> {
+    for (const held of source.surroundings.sweep.items) {
+      if (held instanceof Connection && held.socket instanceof SecureWebSocket) yield held.socket
+    }
+  }
+  return { SecureWebSocket, connectionOf, open }
 }
 
 /** The class, and the way from one of its sockets to the state of it, which the plugin has and no handler. */
 export interface SecureSockets {
   readonly SecureWebSocket: new (...parameters: ConstructorParameters<typeof WebSocket>) => WebSocket
   connectionOf(socket: WebSocket): Connection
+  /** Those that are open. */
+  open(): Iterable<WebSocket>
 }
 
 function takeFrame(connection: Connection, bytes: Buffer, isBinary: boolean): void {

@@ -8,7 +8,7 @@ import { filesBelow, importsOf, resolveImport, textOf } from './source-files.ts'
  */
 const storeys: readonly (readonly string[])[] = [
   ['errors', 'session/session'],
-  ['option-checks', 'loading', 'thenable', 'json-text'],
+  ['option-checks', 'loading', 'thenable', 'json-text', 'row'],
   ['http', 'telemetry', 'session'],
   // Runs elsewhere: of the server it takes types alone, and nobody takes anything of it but the meaning of close codes.
   ['client'],

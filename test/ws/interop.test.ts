@@ -85,6 +85,45 @@ test('once, addEventListener, onmessage and prependListener hear early frames as
   assert.deepEqual(heard.toSorted(), ['add x', 'add y', 'once', 'onmessage x', 'onmessage y', 'prepend', 'prepend'])
 })
 
+test('`clients` of the server of ws are the sockets that are open, as a Set', async (t) => {
+  const inHandler: boolean[] = []
+  const atClose: boolean[] = []
+  const server = await startServer(t, {}, (app) => {
+    app.get('/ws', { websocket: true }, (socket) => {
+      const has = () => app.websocketServer.clients.has(socket as object as WebSocket)
+      inHandler.push(has())
+      socket.on('close', () => atClose.push(has()))
+    })
+  })
+  const { clients } = server.app.websocketServer
+  const looks = () => [clients.size, [...clients].length, clients.union(new Set([1])).size]
+  assert.ok(clients instanceof Set)
+  assert.deepEqual(looks(), [0, 0, 1])
+  const first = await connect(t, server.port, '/ws')
+  const second = await connect(t, server.port, '/ws')
+  assert.deepEqual(
+    [looks(), inHandler],
+    [
+      [2, 2, 3],
+      [true, true],
+    ],
+  )
+  first.socket.terminate()
+  await until(() => clients.size === 1, 'one had gone')
+  for (const client of clients) client.close(1000)
+  const [code] = await once(second.socket, 'close')
+  await server.empty()
+  assert.deepEqual([code, looks(), atClose], [1000, [0, 0, 1], [false, false]])
+})
+
+test('an application that wants no `clients` has none', async (t) => {
+  const server = await startServer(t, { websocket: { options: { clientTracking: false } } }, (app) => {
+    app.get('/ws', { websocket: true }, () => {})
+  })
+  await connect(t, server.port, '/ws')
+  assert.equal(server.app.websocketServer.clients, undefined)
+})
+
 test('graphql-ws runs on a raw route: queries, subscriptions, and what is in them is escaped', async (t) => {
   const schema = buildSchema('type Query { name: String } type Subscription { count: String }')
   const roots = {
