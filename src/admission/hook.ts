@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Admitted } from '../connection/admitted.ts'
 import { answerHeaders, answerType, type Refusal, refusalBody } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
 import type { Audit } from '../telemetry/audit.ts'
@@ -180,26 +181,46 @@ export function createGuard(surroundings: GuardSurroundings) {
       return
     }
     handshake.span?.end(refusal?.code)
-    const { request, reply, facts, policy, since } = handshake
     if (refusal !== undefined) {
-      turnAway(request, reply, askerOf(handshake), refusal)
+      turnAway(handshake.request, handshake.reply, askerOf(handshake), refusal)
       return
     }
     handshake.restoreRequest?.()
-    upgraded.admitted = {
-      signedIn: handshake.signedIn,
-      policy: policy.socket,
-      request: policy.socket.needsRequest ? request : noRequest,
-      log: request.log,
-      method: handshake.method,
-      address: facts.address,
-      origin: samePage(facts.origin),
-      protocol: handshake.protocol,
-      trace: handshake.span?.link,
-      since,
-      places: upgraded,
-    }
+    upgraded.admitted = new Passed(handshake, upgraded)
     done()
+  }
+}
+
+/**
+ * What a socket is made of. A class, because V8 allocates literals that mostly stay in its old space at once, and there each held
+ * its stream, and all that hangs on it, long after the socket was gone.
+ */
+class Passed implements Admitted {
+  readonly signedIn: Admitted['signedIn']
+  readonly policy: Admitted['policy']
+  readonly request: object
+  readonly log: Admitted['log']
+  readonly method: string
+  readonly address: string | undefined
+  readonly origin: string | undefined
+  readonly protocol: string | undefined
+  readonly trace: Admitted['trace']
+  readonly since: number
+  readonly places: Admitted['places']
+
+  constructor(handshake: Handshake, upgraded: UpgradedStream) {
+    const { request, facts, policy } = handshake
+    this.signedIn = handshake.signedIn
+    this.policy = policy.socket
+    this.request = policy.socket.needsRequest ? request : noRequest
+    this.log = request.log
+    this.method = handshake.method
+    this.address = facts.address
+    this.origin = samePage(facts.origin)
+    this.protocol = handshake.protocol
+    this.trace = handshake.span?.link
+    this.since = handshake.since
+    this.places = upgraded
   }
 }
 
