@@ -17,8 +17,10 @@ crypto.randomUUID = (): UUID => {
   return drawn > 1_000 ? randomUUID() : `${first}-${second}-000000000000`
 }
 process.hrtime.bigint = () => 0n
-Server.prototype.listen = function (...given: Parameters<typeof listen>) {
-  process.hrtime.bigint = bigint
-  return listen.apply(this, given)
-}
+Server.prototype.listen = new Proxy(listen, {
+  apply(target, server, given) {
+    process.hrtime.bigint = bigint
+    return Reflect.apply(target, server, given)
+  },
+})
 syncBuiltinESMExports()

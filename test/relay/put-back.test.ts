@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bus, BusState } from '../../src/relay/bus.ts'
 import { memoryBus } from '../../src/relay/memory-bus.ts'
 import { memoryDenials } from '../../src/relay/memory-denials.ts'
-import { denialOf } from '../../src/session/denials.ts'
+import { type Denial, denialOf } from '../../src/session/denials.ts'
 import { readAll } from '../harness/denials.ts'
 import { until } from '../harness/until.ts'
 import { listening } from './two-nodes.ts'
@@ -30,7 +30,7 @@ async function emptied(count: number, slowness: number) {
   )
   const empty = memoryDenials()
   Object.assign(stores.denials, empty, {
-    async deny(...denials: Parameters<typeof empty.deny>) {
+    async deny(...denials: readonly Denial[]) {
       const from = performance.now()
       await sleep(slowness)
       await empty.deny(...denials)
