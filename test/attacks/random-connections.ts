@@ -164,9 +164,21 @@ interface Sent {
  * no other, in order, in its own context; nothing of it ends a socket, or the process.
  */
 export async function tryRandomConnections(connections: RandomConnections, random: Random): Promise<void> {
-  const { server, clocks, uncaught } = connections
+  const { server, uncaught } = connections
   const peers = await Promise.all(Array.from({ length: 2 + random.below(4) }, () => server.connect()))
   const stop = answerPings(peers)
+  try {
+    await converse(connections, peers, random)
+  } finally {
+    // Also of those that fail: a timer, or a client that waits, would keep the process for ever.
+    stop()
+    for (const peer of peers) peer.socket.destroy()
+  }
+  await server.empty()
+  assert.deepEqual(uncaught, [])
+}
+
+async function converse({ clocks }: RandomConnections, peers: readonly RawPeer[], random: Random): Promise<void> {
   const moves = [
     () => clocks.moveDate(random.below(2_000_000_000) - 1_000_000_000),
     () => clocks.sleep(random.below(600_000)),
@@ -188,9 +200,6 @@ export async function tryRandomConnections(connections: RandomConnections, rando
     assert.equal(await peer.closeCode(), 4000)
     assert.equal(answersOf(peer).length, sent[number]?.length, 'nothing was answered after the close')
   }
-  stop()
-  await server.empty()
-  assert.deepEqual(uncaught, [])
 }
 
 async function talk(peer: RawPeer, by: string, random: Random): Promise<readonly Sent[]> {
