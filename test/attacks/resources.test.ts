@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { close, json } from '../harness/frames.ts'
 import { collectGarbage } from '../harness/garbage.ts'
@@ -119,6 +120,30 @@ test(`RS-16 RS-11 ${2 * count} refused handshakes leave no place and no memory`,
 test(`RS-16 RS-11 ${2 * count} handshakes that are accepted and reset leave no place and no memory`, async (t) => {
   const server = await start(t)
   await leavesNothing(server, 2 * count, () => touch(server.port, '/ws', '101'))
+})
+
+/** So many that are open at once; returns the heap when all of them have gone again. */
+async function round(server: TestServer, count: number): Promise<number> {
+  const open: Socket[] = []
+  await often(count, async () => {
+    const socket = connect({ port: server.port, host: '127.0.0.1' }).on('error', () => {})
+    open.push(socket)
+    socket.write(handshake(server.port, '/ws'))
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    assert.equal(answer.toString('latin1', 9, 12), '101')
+  })
+  assert.equal(server.app.secureWs.stats().sockets, count)
+  for (const socket of open) socket.resetAndDestroy()
+  await server.empty()
+  return (await footprint(server)).heap
+}
+
+test(`RS-16 RS-11 a second round of ${2 * count} sockets that are open at once adds nothing`, async (t) => {
+  const server = await start(t)
+  const first = await round(server, 2 * count)
+  const second = await round(server, 2 * count)
+  // One object that stays of each would be seen; some tens of bytes are the clients', which are in this process as well.
+  assert.ok(second - first < 2 * count * 100, `the heap grew by ${second - first} bytes`)
 })
 
 test('RS-16 a leak would be seen', async (t) => {
