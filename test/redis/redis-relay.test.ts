@@ -636,10 +636,10 @@ describe('one entry keeps alive all that a node has', () => {
     const { bus } = await start()
     const leases = bus.stores?.leases
     assert.ok(leases)
-    await leases.keep('dead', 50)
+    await leases.keep('dead', 5_000)
     const [key = ''] = await tenures()
     await redis.cli('SET', key, 'x')
-    await leases.take({ key: 'cap:c', holder: 'ghost', tenure: 'dead' }, 1, 300)
+    await leases.take({ key: 'cap:c', holder: 'ghost', tenure: 'dead' }, 1, 1_500)
     assert.equal(await leases.take({ ...place, key: 'cap:c' }, 1, 60_000), false)
     await until(() => leases.take({ ...place, key: 'cap:c' }, 1, 60_000), 'the ghost is over')
     assert.deepEqual(await leases.holders('cap:c'), ['another'])
