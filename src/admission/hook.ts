@@ -1,7 +1,7 @@
-import { AsyncResource } from 'node:async_hooks'
 import type { Duplex } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Admitted } from '../connection/admitted.ts'
+import { inContextOfNow } from '../connection/scope.ts'
 import { answerHeaders, answerType, type Refusal, refusalBody } from '../http/refusal.ts'
 import type { RoutePolicy } from '../options/route.ts'
 import type { Audit } from '../telemetry/audit.ts'
@@ -172,7 +172,7 @@ export function createGuard(surroundings: GuardSurroundings) {
       handshake.span?.end(late.code)
     }
     // The timer is that of all who wait, and the answer is this request's: its hooks find the context that they left.
-    streams.waits(upgraded, timeout, AsyncResource.bind(expire))
+    streams.waits(upgraded, timeout, inContextOfNow(expire))
   }
 
   function conclude(handshake: Handshake, upgraded: UpgradedStream, refusal: Verdict, done: () => void): void {

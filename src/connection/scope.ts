@@ -33,8 +33,13 @@ function ownResource(): AsyncResource {
   return new AsyncResource(name)
 }
 
-/** A callback that runs in the context it was handed over in, whoever calls it. */
-export function inContextOfNow<E>(callback: (error: E) => void): (error: E) => void {
+/**
+ * A callback that runs in the context it was handed over in, whoever calls it. Not by `AsyncResource.bind`: the function that it
+ * makes has a shape of its own, which V8 keeps until the next full collection, with all that the callback holds.
+ */
+export function inContextOfNow<Given extends unknown[]>(
+  callback: (...given: Given) => void,
+): (...given: Given) => void {
   const own = new AsyncResource(name)
-  return (error) => own.runInAsyncScope(callback, undefined, error)
+  return (...given) => own.runInAsyncScope(callback, undefined, ...given)
 }
