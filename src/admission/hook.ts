@@ -192,7 +192,7 @@ export function createGuard(surroundings: GuardSurroundings) {
 }
 
 /**
- * What a socket is made of. A class, because V8 allocates literals that mostly stay in its old space at once, and there each held
+ * A handshake that was admitted, as its socket is made of it. A class, because V8 allocates literals that mostly stay in its old space at once, and there each held
  * its stream, and all that hangs on it, long after the socket was gone.
  */
 class Passed implements Admitted {

@@ -15,7 +15,7 @@ export interface ReportedRefusal extends Refusal {
   readonly messageType?: string
 }
 
-/** What was let through on one socket, though a rule refuses it. */
+/** The messages of one socket that were let through, though a rule refuses them. */
 export interface Reported {
   readonly told: Bucket
   untold: number

@@ -14,10 +14,10 @@ export function freshName(): string {
   return `${randomUUID()}.${process.hrtime.bigint().toString(36)}`
 }
 
-/** Who sent an envelope: this process, a copy of it under the name of both, or somebody else. */
+/** The sender of an envelope: this process, a copy of it under the name of both, or somebody else. */
 export type Speaker = 'own' | 'twin' | 'other'
 
-/** What this process has said, and under which name. */
+/** The envelopes that this process has sent, and the name under which it sends. */
 export interface OwnWords {
   readonly name: string
   /** The number of what is said next. */

@@ -108,7 +108,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   /** Third nodes refuse one of two envelopes that have one name and one number: no two nodes may share a name for long. */
   const separate = (): void => {
-    // What the twin has said under the old name goes on arriving for a while.
+    // Envelopes of the twin under the old name go on arriving for a while.
     if (performance.now() - separatedAt < 2 * clockSkew) return
     separatedAt = performance.now()
     own.rename(freshName())

@@ -78,7 +78,7 @@ export interface RoomsOptions {
 const nobody: ReadonlySet<never> = new Set()
 const noGrant: Grant = Object.freeze({})
 
-/** Who is in which room, on this node: a room has its members and a member its memberships, which always agree. */
+/** The members of the rooms, on this node: a room has its members and a member its memberships, which always agree. */
 export function createRooms<M extends Member>(options: RoomsOptions): Rooms<M> {
   const { roomsPerSocket, onFirst, onLast, onJoined, onLeft } = options
   const membersOf = new Map<string, Set<M>>()

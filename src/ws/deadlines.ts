@@ -1,10 +1,10 @@
-/** Something that has to be over at some time. It stands in one list at most, and brings the links of that list. */
+import { Row } from '../row.ts'
+
+/** Something that has to be over at some time. It stands in one line at most. */
 export interface Due {
   standing: Line | undefined
   /** On the clock of the list. */
   until: number
-  before: Due | undefined
-  behind: Due | undefined
   /** Its time is over; it stands nowhere by then. Must not throw. */
   outOfTime(): void
 }
@@ -14,7 +14,7 @@ const longestWait = 60_000
 
 /**
  * The deadlines of everything that waits: a line for each span of time, in order of arrival, and one timer for the first of
- * it. Thousands of handshakes that are over within a millisecond cost four links each, and no timer.
+ * it. Thousands of handshakes that are over within a millisecond cost a place each, and no timer.
  *
  * @param now a clock that nobody can set
  * @param apart runs work in a context of its own: a timer is otherwise in that of whoever happened to start it
@@ -46,7 +46,7 @@ export class Deadlines {
 
   /** All that wait, for whatever span. */
   standing(): readonly Due[] {
-    return [...this.#lines.values()].flatMap((line) => line.all())
+    return [...this.#lines.values()].flatMap((line) => [...line.all()])
   }
 }
 
@@ -55,8 +55,7 @@ class Line {
   readonly #span: number
   readonly #now: () => number
   readonly #apart: (work: () => void) => void
-  #first: Due | undefined
-  #last: Due | undefined
+  readonly #row = new Row<Due>()
   #timer: NodeJS.Timeout | undefined
 
   constructor(span: number, now: () => number, apart: (work: () => void) => void) {
@@ -68,29 +67,17 @@ class Line {
   join(due: Due): void {
     due.standing = this
     due.until = this.#now() + this.#span
-    due.before = this.#last
-    if (this.#last === undefined) this.#first = due
-    else this.#last.behind = due
-    this.#last = due
+    this.#row.add(due)
     if (this.#timer === undefined) this.#wait(this.#span)
   }
 
   leave(due: Due): void {
-    const { before, behind } = due
-    if (before === undefined) this.#first = behind
-    else before.behind = behind
-    if (behind === undefined) this.#last = before
-    else behind.before = before
-    // What has left may be old, and would keep those alive that came after it.
+    this.#row.delete(due)
     due.standing = undefined
-    due.before = undefined
-    due.behind = undefined
   }
 
-  all(): readonly Due[] {
-    const all: Due[] = []
-    for (let due = this.#first; due !== undefined; due = due.behind) all.push(due)
-    return all
+  all(): Iterable<Due> {
+    return this.#row
   }
 
   #wait(span: number): void {
@@ -102,10 +89,11 @@ class Line {
   #ring(): void {
     this.#timer = undefined
     const now = this.#now()
-    for (let due = this.#first; due !== undefined && due.until <= now; due = this.#first) {
+    for (let due = this.#row.first; due !== undefined && due.until <= now; due = this.#row.first) {
       this.leave(due)
       due.outOfTime()
     }
-    if (this.#first !== undefined && this.#timer === undefined) this.#wait(this.#first.until - now)
+    const { first } = this.#row
+    if (first !== undefined && this.#timer === undefined) this.#wait(first.until - now)
   }
 }

@@ -33,12 +33,10 @@ export class UpgradedStream extends Places {
 /** Until when an upgraded stream may wait. */
 export class WaitingStream implements Due {
   readonly upgraded: UpgradedStream
-  /** What happens when the guard's time is over, in the context of its request. */
+  /** The answer to its client when the guard's time is over, given in the context of its request. */
   expire: (() => void) | undefined = undefined
   standing: Due['standing'] = undefined
   until = 0
-  before: Due | undefined = undefined
-  behind: Due | undefined = undefined
   readonly #expired: (waiting: WaitingStream) => void
 
   constructor(upgraded: UpgradedStream, expired: (waiting: WaitingStream) => void) {

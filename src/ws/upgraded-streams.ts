@@ -253,8 +253,6 @@ class Leaving implements Due {
   readonly #stream: Duplex
   standing: Due['standing'] = undefined
   until = 0
-  before: Due | undefined = undefined
-  behind: Due | undefined = undefined
 
   constructor(stream: Duplex) {
     this.#stream = stream

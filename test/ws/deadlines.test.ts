@@ -7,8 +7,6 @@ import { Deadlines, type Due } from '../../src/ws/deadlines.ts'
 class Waiting implements Due {
   standing: Due['standing'] = undefined
   until = 0
-  before: Due | undefined = undefined
-  behind: Due | undefined = undefined
   expired = 0
   readonly id: number
   readonly told: (waiting: Waiting) => void
@@ -49,10 +47,6 @@ test('whoever joins and leaves in any order, the lines hold those who have not l
           deadlines.standing().map((due) => (due as Waiting).id),
           [...lines.values()].flat(),
         )
-      }
-      // Whoever stands nowhere holds nobody else alive.
-      for (const { standing, before, behind } of all) {
-        if (standing === undefined) assert.deepEqual([before, behind], [undefined, undefined])
       }
       for (const waiting of all) deadlines.leave(waiting)
     }),
