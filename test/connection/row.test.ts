@@ -27,13 +27,15 @@ test('one member stands in several rows', () => {
 
 // A visit may end the socket whose turn it is, the next one, and all the others; whoever comes meanwhile has its turn next time.
 test('who leaves before its turn has none, and who comes meanwhile waits', () => {
-  const [a, b, c, d] = members('a', 'b', 'c', 'd') as [object, object, object, object]
+  const [a, b, c, d, e] = members('a', 'b', 'c', 'd', 'e') as [object, object, object, object, object]
   const row = new Row()
-  for (const each of [a, b, c]) row.add(each)
+  for (const each of [a, b, c, e]) row.add(each)
   const visited = []
   for (const each of row) {
     visited.push(each)
     if (each !== a) continue
+    // The last one still has somebody in front of it.
+    row.delete(e)
     row.delete(a)
     row.delete(b)
     row.add(d)
