@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parser } from '@prometheus-io/lezer-promql'
-import { freePort } from '../harness/redis.ts'
+import { freePort } from '../harness/free-port.ts'
 import { openSocket, statusOf } from '../harness/socket-client.ts'
 import { until } from '../harness/until.ts'
 import { textOf } from '../house/source-files.ts'

@@ -1,4 +1,5 @@
-import { freePort, type RedisServer, type RedisServerOptions, startRedis } from './redis.ts'
+import { freePort } from './free-port.ts'
+import { type RedisServer, type RedisServerOptions, startRedis } from './redis.ts'
 import { until } from './until.ts'
 
 export interface RedisCluster {

@@ -1,11 +1,11 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { generate } from 'selfsigned'
+import { freePort } from './free-port.ts'
 
 export interface RedisServerOptions {
   /** Users of an ACL file: the default user is off then, and `cli` is an administrator. Without, everybody may do everything. */
@@ -131,14 +131,4 @@ async function certificate(folder: string): Promise<string> {
   await writeFile(join(folder, 'cert.pem'), pems.cert)
   await writeFile(join(folder, 'key.pem'), pems.private)
   return pems.cert
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { testCertificate } from '../harness/certificate.ts'
+import { freePort } from '../harness/free-port.ts'
 import { handshakeText, type RawAnswer, rawConnect, rawHandshake } from '../harness/raw-client.ts'
 import { requireTool, tools } from '../harness/tools.ts'
 import { until } from '../harness/until.ts'
@@ -13,14 +13,6 @@ import { textOf } from '../house/source-files.ts'
 import { assertRefused, startJourney } from './journey.ts'
 
 // CS-4, 4.1.3, 15.3.4: a real nginx ends TLS on loopback and passes on. What it says counts; what a client says in its place does not.
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
 
 async function startNginx(t: TestContext, upstream: number, location: string): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'secure-ws-nginx-'))
