@@ -45,7 +45,7 @@ export function watch<M extends Messages = AnyMessages>(
     states,
     async reach(name) {
       try {
-        await until(() => client.state.name === name, `the state was ${name}`, 5_000)
+        await until(() => client.state.name === name, `the state was ${name}`)
       } catch (error) {
         throw new Error(`never ${name}: ${JSON.stringify(states)}`, { cause: error })
       }

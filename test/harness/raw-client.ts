@@ -68,7 +68,7 @@ function connectionOf(socket: Socket): RawConnection {
   return {
     socket,
     write: (bytes) => void socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes),
-    answer: (timeout = 5_000) => readAnswer(socket, timeout),
+    answer: (timeout = 30_000) => readAnswer(socket, timeout),
     reset: () => void socket.resetAndDestroy(),
     close: () => void socket.destroy(),
   }

@@ -36,7 +36,7 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
       'bind 127.0.0.1',
       `dir ${folder}`,
       `sentinel monitor ${name} 127.0.0.1 ${first.port} 1`,
-      `sentinel down-after-milliseconds ${name} 500`,
+      `sentinel down-after-milliseconds ${name} 2000`,
       `sentinel failover-timeout ${name} 2000`,
       '',
     ].join('\n'),

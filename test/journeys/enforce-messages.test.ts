@@ -234,7 +234,7 @@ test('ten thousand messages that are too fast are delivered, and told of in a fe
   const pass = stopUptime(t)
   const { client, delivered, reported, errors } = await start(t, { messageRate: 'report', until: tomorrow() }, slow)
   for (let sent = 0; sent <= 10_000; sent++) client.send({ type: 'say', text: 'a' })
-  await until(() => delivered.length === 10_001, 'all of them were delivered', 30_000)
+  await until(() => delivered.length === 10_001, 'all of them were delivered', 90_000)
   const told = () => reported().map(({ reason, count }) => [reason, count])
   // As many as there could be refusals, and what would have come of the next one.
   const first = [
@@ -288,7 +288,7 @@ test('what waits of a client without a pace stays bounded', async (t) => {
     await new Promise((resolve) => setImmediate(resolve))
   }
   gate.resolve()
-  await until(() => delivered === most, 'all of them were delivered', 30_000)
+  await until(() => delivered === most, 'all of them were delivered', 90_000)
 })
 
 // A raw protocol has no error message of ours: there a client that is too fast is closed at once.

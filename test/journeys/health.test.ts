@@ -101,7 +101,7 @@ test('a Redis that is away makes the node not ready, until it has caught up', as
   assert.equal(await statusOf(url), 503)
 
   await redis.start()
-  await until(async () => (await ask())[0] === 200, 'the node has caught up', 30_000)
+  await until(async () => (await ask())[0] === 200, 'the node has caught up')
   assert.equal(await statusOf(url), 101)
 })
 

@@ -121,7 +121,7 @@ describe('Redis is away', { concurrency: 3 }, () => {
         await hearsFrom(a, far, 'lobby')
         wire[how]()
         // Silence is noticed by its missing PING, within 9 s; a broken connection at once.
-        await until(async () => (await b.status('probe.1')) === 503, 'the parted node refuses', 20_000)
+        await until(async () => (await b.status('probe.1')) === 503, 'the parted node refuses')
         assert.equal(await a.status('probe.1'), 101, 'the other one does not')
         await a.call('revoke', { sessionId: 'eve.1' })
         await a.call('send', ['lobby'], { type: 'missed' })

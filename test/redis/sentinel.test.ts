@@ -39,8 +39,8 @@ test('Sentinel: revocations from before, in the middle of and after a fail-over 
   await killed.stop()
   await until(() => !near.relay.ready && !far.relay.ready, 'nobody is admitted')
   assert.equal(await deny('meanwhile'), false)
-  await until(async () => (await sentinel.primary()) !== killed, 'the replica is the primary', 20_000)
-  await until(() => near.relay.ready && far.relay.ready, 'the nodes have followed', 20_000)
+  await until(async () => (await sentinel.primary()) !== killed, 'the replica is the primary')
+  await until(() => near.relay.ready && far.relay.ready, 'the nodes have followed')
   await until(() => knownBy(far), 'what was refused was stored and told')
   assert.equal(await deny('after'), true)
 

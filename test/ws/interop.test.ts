@@ -35,7 +35,7 @@ test('the stream of ws carries 10 MB both ways, however slowly it is read', asyn
   stream.on('data', (bytes: Buffer) => {
     received += bytes.length
   })
-  await until(() => received === size, 'all had come back')
+  await until(() => received === size, 'all had come back', 90_000)
   stream.end()
   await server.empty()
 })

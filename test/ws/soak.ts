@@ -58,19 +58,15 @@ export async function soak(way: (typeof ways)[number], tls: boolean, streams: nu
         return client
       }),
     )
-    await until(async () => (await connections()) === 0, `${name}: no connection is left`, 15_000)
+    await until(async () => (await connections()) === 0, `${name}: no connection is left`)
     for (const client of clients) client.close()
   }
-  await until(
-    () => events.filter(({ type }) => type === 'handshake.refused').length >= streams,
-    'an event each',
-    15_000,
-  )
+  await until(() => events.filter(({ type }) => type === 'handshake.refused').length >= streams, 'an event each')
   const left = await connections()
   const startedAt = performance.now()
   for (const close of closers) await close()
   const closedWithin = Math.round(performance.now() - startedAt)
-  await until(() => files() <= before, `${name}: every file is closed`, 15_000)
+  await until(() => files() <= before, `${name}: every file is closed`)
   return {
     name: `${name}${tls ? ' (TLS)' : ''}`,
     events: events.filter(({ type }) => type === 'handshake.refused').length,
