@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import fc from 'fast-check'
 import { Deadlines, type Due } from '../../src/ws/deadlines.ts'
+import { until } from '../harness/until.ts'
 
 class Waiting implements Due {
   standing: Due['standing'] = undefined
@@ -64,7 +65,8 @@ test('each is told once, when its own time is over, and not before', async () =>
   // One that joins when the line has waited for a while has all of its time.
   await wait(30)
   deadlines.within(20, new Waiting(6, note))
-  await wait(120)
+  await until(() => deadlines.standing().length === 0, 'nobody stands any more')
+  await wait(100)
   assert.deepEqual(told.map(([id]) => id).sort(), [0, 1, 2, 3, 4, 6])
   for (const [id, late] of told) assert.ok(late >= 0, `${id} was told ${-late} ms too early`)
   assert.deepEqual(deadlines.standing(), [])
@@ -76,6 +78,7 @@ test('one that joins again while it is told has its time again', async () => {
     if (waiting.expired < 2) deadlines.within(10, waiting)
   })
   deadlines.within(10, twice)
+  await until(() => deadlines.standing().length === 0, 'it does not stand any more')
   await wait(100)
   assert.equal(twice.expired, 2)
 })

@@ -151,17 +151,18 @@ for (const [name, hook, reason] of [
   ['waits, and the client leaves', () => {}, /the client left/],
 ] as const) {
   test(`a hook after the guard ${name}: one event, and the stream ends`, async (t) => {
+    const asked = Promise.withResolvers<void>()
     const { port, events, connections } = await start(t, {
-      options: { limits: { handshake: 5_000 } },
-      after: (app) => app.addHook('preHandler', hook),
+      after(app) {
+        app.addHook('preHandler', async () => asked.resolve())
+        app.addHook('preHandler', hook)
+      },
     })
     const client = await rawConnect({ port })
     client.socket.on('error', () => {})
     client.write(handshake(port, '/ws'))
-    if (name !== 'replies') {
-      await new Promise((resolve) => setTimeout(resolve, 50))
-      client.reset()
-    }
+    await asked.promise
+    if (name !== 'replies') client.reset()
     await until(async () => (await connections()) === 0, 'the stream was ended')
     const refused = () => events.filter(({ type }) => type === 'handshake.refused')
     await until(() => refused().length > 0, 'an event')
