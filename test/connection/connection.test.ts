@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { until } from '../harness/until.ts'
 import { connectionOn, FakePort } from './fake-port.ts'
 
 // A connection knows nothing of ws but its port: here it runs on one that leads nowhere, without a server.
@@ -43,9 +44,8 @@ test('the close frame of the application stands behind what it sent before, and 
   connection.close(1000, undefined)
   connection.send('too late', undefined, (error) => said.push(error?.message))
   assert.deepEqual(port.done, [])
-  await new Promise((resolve) => setTimeout(resolve, 20))
+  await until(() => port.done.length === 2, 'the Blob was read, and left')
   assert.equal(port.done.at(-1), 'close 1000')
-  assert.equal(port.done.length, 2)
   assert.equal(said.filter((error) => error === undefined).length, 1)
 })
 

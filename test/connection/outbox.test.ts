@@ -79,9 +79,11 @@ test('what is emptied comes out whole, in order, and is out', () => {
 test('many leave one by one in time that is theirs', () => {
   const outbox = new Outbox()
   for (let at = 0; at < 200_000; at++) outbox.add(shared(1))
-  const started = performance.now()
+  const { user, system } = process.cpuUsage()
   for (let next = outbox.next(false); next !== undefined; next = outbox.next(false)) outbox.delete(next)
-  assert.ok(performance.now() - started < 1_000)
+  // What this process has computed: on a busy machine the clock runs on while others do.
+  const spent = process.cpuUsage({ user, system })
+  assert.ok(spent.user + spent.system < 2_000_000)
 })
 
 test('a message is taken with any of its fragments, and not when its beginning has left', () => {
