@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { takeClocks } from '../harness/clocks.ts'
 import { close, frame, json, opcodes, ping, text } from '../harness/frames.ts'
 import { startServer } from '../harness/server.ts'
 import { until } from '../harness/until.ts'
@@ -374,11 +375,13 @@ test('SE-05 after revoke() no listener is called and nothing is sent, with 20 me
 
 test('SE-04 a reply that was waited for does not leave after the session has expired', async (t) => {
   // The sweep comes once a second here: what is refused is refused by the gate itself.
-  const authenticate = () => ({ id: 'session', expiresAt: Date.now() + 100 })
+  const clocks = takeClocks(t)
+  const authenticate = () => ({ id: 'session', expiresAt: Date.now() + 60_000 })
   const server = await startServer(t, { authenticate }, (app) => {
     app.get('/ws', { websocket: true, secureWs: { receives } }, (socket) => {
       socket.on('say', async () => {
-        await sleep(150)
+        await sleep(5)
+        clocks.moveDate(60_000)
         return 'secret'
       })
     })

@@ -217,7 +217,7 @@ test('C7 the questions of the sweep are in the context of no request', async (t)
 })
 
 // Node 22 keeps contexts in another way, which newer ones still have behind a flag.
-test('C7 all of it with the contexts of Node 22', { timeout: 60_000 }, async (t) => {
+test('C7 all of it with the contexts of Node 22', { timeout: 250_000 }, async (t) => {
   if (process.execArgv.includes('--no-async-context-frame') || Number(process.versions.node.split('.')[0]) < 24) return
   const file = fileURLToPath(import.meta.url)
   const run = promisify(execFile)(process.execPath, ['--no-async-context-frame', '--test-reporter=tap', file], {

@@ -136,7 +136,7 @@ test('RS-05 an authenticate that never answers is 503 after the deadline, and it
 })
 
 test('a handler that only sends still sees its client close', async (t) => {
-  const server = await startServer(t, { limits: { ...wide, handshake: 100 } }, (app) => {
+  const server = await startServer(t, { limits: { ...wide, handshake: 500 } }, (app) => {
     app.get('/ws', { websocket: true }, (socket) => socket.send('news'))
   })
   const peer = await server.connect()
@@ -219,7 +219,7 @@ test('X-4 MS-16 1,000 messages before a listener that comes after the handler ha
 test('what nobody listens to in the time of a handshake is read and dropped, as ws does', async (t) => {
   const heard: string[] = []
   const late = Promise.withResolvers<() => void>()
-  const server = await startServer(t, { limits: { handshake: 60 } }, (app) => {
+  const server = await startServer(t, { limits: { handshake: 500 } }, (app) => {
     app.get('/ws', { websocket: true }, (socket) => {
       late.resolve(() => socket.on('message', (bytes) => heard.push(String(bytes))))
     })

@@ -193,7 +193,7 @@ for (const [name, frame] of wrong) {
   test(`${name} is no answer: the request rejects, and the client is told without an id`, async (t) => {
     const server = await open(t)
     const { socket, asked, peer } = server
-    const answer = socket.request('confirm', { text: '' }, { timeout: 300 }).then(unexpected, (error) => error)
+    const answer = socket.request('confirm', { text: '' }).then(unexpected, (error) => error)
     peer.write(textFrame(frame.replace('ID', String((await asked()).id))))
     const error = await answer
     assert.ok(isError('SWS_INVALID_ANSWER')(error))
@@ -218,7 +218,7 @@ test('the nearest misses of an answer resolve nothing: no value, keys twice, __p
     '{"type":"Reply","id":ID,"value":true,"x":"\\"reply\\""}',
   ]
   for (const [at, frame] of frames.entries()) {
-    const request = socket.request('confirm', { text: '' }, { timeout: 500 })
+    const request = socket.request('confirm', { text: '' }, { timeout: 3_000 })
     request.catch(({ code }: SecureWsError) => code).then((outcome) => outcomes.push(outcome))
     peer.write(textFrame(frame.replace('ID', String((await asked(at + 1)).id))))
     await until(() => refusedOf(server).length === at + 1, `refused: ${frame}`)

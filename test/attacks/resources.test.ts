@@ -10,11 +10,14 @@ import { until } from '../harness/until.ts'
 
 const receives = { say: { schema: { type: 'object' } } } as const
 
+/** These clients answer no ping, and on a busy machine it takes longer than a minute until thousands are open. */
+const patient = { idle: 600_000, heartbeat: { every: 600_000, timeout: 600_000 } }
+
 /** Rooms, timers of the application, replies, messages to everybody: whatever a socket may hold. */
 function start(t: TestContext): Promise<TestServer> {
   const authenticate = (request: { url?: string | undefined }) =>
     request.url === '/refused' ? null : { id: crypto.randomUUID(), userId: crypto.randomUUID() }
-  return startServer(t, { authenticate, audit: () => {}, limits: { ...wide, idle: 60_000 } }, (app) => {
+  return startServer(t, { authenticate, audit: () => {}, limits: { ...wide, ...patient } }, (app) => {
     app.get('/ws', { websocket: true, secureWs: { receives } }, (socket) => {
       socket.join('everybody')
       socket.join(`room:${socket.id}`)

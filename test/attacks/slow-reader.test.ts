@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance } from 'fastify'
 import secureWs, { type AuditEvent, memoryBus, type SecureSocket, type SecureWsOptions } from '../../src/index.ts'
 import { testCertificate } from '../harness/certificate.ts'
@@ -247,11 +246,12 @@ test('`latest` of a broadcast counts on the other nodes, too', async (t) => {
   const bus = memoryBus()
   const limits = { outboundBytes: 20_000_000 }
   const [here, there] = [await room(t, { bus, limits }), await room(t, { bus, limits })]
-  const slow = await there.reader()
+  const [slow, quick] = [await there.reader(), await there.reader()]
+  quick.wake()
   const filled = await fill(slow)
   for (let at = 0; at < 100; at++) here.app.secureWs.to('room').send(`${at} price`, { latest: 'price' })
   here.app.secureWs.to('room').send('100 end')
-  await sleep(100)
+  await until(() => quick.messages.at(-1) === '100 end', 'all of it had crossed')
   slow.wake()
   await until(() => slow.messages.at(-1) === '100 end', 'the last came')
   assert.deepEqual(slow.messages.slice(filled), ['99 price', '100 end'])
