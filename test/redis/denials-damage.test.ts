@@ -28,6 +28,7 @@ async function start(options = { catchUpEvery: 20 }): Promise<Listening> {
   const node = listening(redisBus({ url: redis.url, channel: 'app', secret }), options)
   open.push(node)
   await node.relay.start()
+  await until(() => node.relay.ready, 'it was up')
   return node
 }
 
@@ -87,7 +88,7 @@ for (const seed of [1, 2, 3]) {
         return said.sort().join() === expected.join()
       },
       'Redis had all of them',
-      20_000,
+      60_000,
     )
     for (const { relay } of [...nodes, fresh]) {
       await until(

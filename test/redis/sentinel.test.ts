@@ -24,7 +24,7 @@ test('Sentinel: revocations from before, in the middle of and after a fail-over 
     return node
   }
   const [near, far] = [await start(), await start()]
-  assert.deepEqual([near.relay.ready, far.relay.ready], [true, true])
+  await until(() => near.relay.ready && far.relay.ready, 'both are up')
   const denied: string[] = []
   const deny = (name: string) => {
     denied.push(name)
