@@ -115,7 +115,7 @@ async function decisions(t: { after(task: () => unknown): void }) {
     limits: { outboundBytes: 1_000 },
   } as const
   app.get('/all', { websocket: true, secureWs: secure }, (socket) => {
-    socket.on('join', ({ text: room }) => socket.join(room, room === 'brief' ? { until: Date.now() + 1 } : {}))
+    socket.on('join', ({ text: room }) => socket.join(room, room === 'brief' ? { until: Date.now() + 500 } : {}))
     socket.on('ask', async ({ text: room }) => void (await socket.join(room, { authorize: () => false })))
     socket.on('lose', () => {
       socket.send(new Blob(['read later']))
@@ -205,7 +205,7 @@ test('each event of the catalogue is made on a real socket, with its level and i
   await loses.closed
 
   const asked = await openSocket(url, as({ id: 'asked', ...user }))
-  const ends = await openSocket(url, as({ id: 'ends', ...user, expiresAt: Date.now() + 1_500 }))
+  const ends = await openSocket(url, as({ id: 'ends', ...user, expiresAt: Date.now() + 4_000 }))
   const broken = await openSocket(url, as({ id: 'broken', ...user }))
   const stream: Duplex = Reflect.get(broken.socket, '_socket')
   stream.write(Buffer.from([0xc1, 0x80, 0, 0, 0, 0]))

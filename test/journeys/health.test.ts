@@ -51,7 +51,7 @@ test('a server that is full refuses handshakes, and is ready', async (t) => {
 })
 
 test('RS-10 a drain: not ready from its start on, and a report of what it did, where one client never answers', async (t) => {
-  const { app, events, ask, port, url } = await start(t, { limits: { drain: { deadline: 600 } } })
+  const { app, events, ask, port, url } = await start(t, { limits: { drain: { deadline: 3_000 } } })
   const polite = await openSocket(url)
   const silent = await openPeer({ port })
   t.after(() => silent.socket.destroy())
@@ -66,7 +66,7 @@ test('RS-10 a drain: not ready from its start on, and a report of what it did, w
 
   const report = await draining
   assert.deepEqual([report.closed, report.cut, report.done], [2, 1, true])
-  assert.ok(report.durationMs >= 590 && report.durationMs < 5_000, String(report.durationMs))
+  assert.ok(report.durationMs >= 2_990, String(report.durationMs))
   assert.deepEqual(app.secureWs.stats().drain, report)
   const told = events.filter(({ type }) => type === 'server.drained')
   assert.deepEqual(

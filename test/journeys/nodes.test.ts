@@ -15,7 +15,7 @@ let clients: SocketClient[] = []
 
 before(async () => {
   redis = await startRedis()
-  const shop = { redis: { url: redis.url, channel: 'shop', secret, leaseTtl: 1_500 }, limits }
+  const shop = { redis: { url: redis.url, channel: 'shop', secret, leaseTtl: 3_000 }, limits }
   nodes = await Promise.all([startNode(shop), startNode(shop), startNode(shop)])
 })
 after(async () => {
@@ -263,7 +263,10 @@ test('two applications on one Redis, with the same room, user and session names,
     assert.equal(await here.closed, 3000)
     await other.call('send', ['lobby'], { type: 'still' })
     await there.hear('still')
-    assert.deepEqual(await other.call('members', 'lobby').then((all) => all.length), 1)
+    await until(
+      async () => (await other.call('members', 'lobby')).length === 1,
+      'its own member is listed, and no other',
+    )
     assert.deepEqual(ofType(there, 'of-shop'), [])
     assert.equal(there.code, undefined)
     assert.equal(await other.status('quy.1'), 101)
@@ -274,7 +277,8 @@ test('two applications on one Redis, with the same room, user and session names,
 
 test('kill -9 of a node frees its places and its presence within leaseTtl', async () => {
   const [a] = nodes
-  const doomed = await startNode({ redis: { url: redis.url, channel: 'shop', secret, leaseTtl: 1_500 }, limits })
+  // Long enough to ask before it is over, on a busy machine, too.
+  const doomed = await startNode({ redis: { url: redis.url, channel: 'shop', secret, leaseTtl: 6_000 }, limits })
   await doomed.open('rob.1', 'attic')
   await doomed.open('rob.1', 'attic')
   await until(async () => (await a.call('members', 'attic')).length === 2, 'rob is listed on another node')
@@ -292,7 +296,7 @@ test('places and presence of a living node outlast leaseTtl many times over', as
   // A join does not wait for Redis: another node hears of it a moment later.
   await until(async () => (await a.call('members', 'cellar')).length === 2, 'sam is listed on another node')
   const since = performance.now()
-  while (performance.now() - since < 3_500) {
+  while (performance.now() - since < 7_000) {
     assert.equal(await a.status('sam.1'), 429)
     assert.equal((await a.call('members', 'cellar')).length, 2)
     await new Promise((resolve) => setTimeout(resolve, 100))
