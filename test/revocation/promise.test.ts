@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createSecretKey, randomBytes } from 'node:crypto'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SignJWT } from 'jose'
 import { type Bus, bearer, memoryBus, memoryTickets, type Session, ticket } from '../../src/index.ts'
@@ -10,7 +10,7 @@ import { as, type OneNodeOptions, oneNode } from '../session/one-node.ts'
 
 // What `revoke` says it did is what it did (classes S3, S5, S6).
 
-async function started(t: { after(end: () => unknown): void }, options: OneNodeOptions) {
+async function started(t: Pick<TestContext, 'after'>, options: OneNodeOptions) {
   const node = await oneNode(options)
   t.after(() => node.app.close())
   node.app.get('/', { websocket: true }, (socket) => void socket.on('message', () => {}))
@@ -41,11 +41,13 @@ test('a bus of one\u2019s own without keys is refused, unless it says that it is
 const plain = (id: string): Session => ({ id, userId: id.split('.')[0] ?? id })
 
 test('S3 a revocation outlives `limits.lifetime`, and ends with `session.maxAge`', async (t) => {
+  const now = Date.now()
+  t.mock.timers.enable({ apis: ['Date'], now })
   const { url, revoke } = await started(t, { find: plain, limits: { lifetime: 50 }, session: { maxAge: 1_000 } })
   await revoke({ sessionId: 'ann.1' })
-  await sleep(200)
+  t.mock.timers.setTime(now + 999)
   assert.equal(await statusOf(url, as('ann.1')), 401)
-  await sleep(900)
+  t.mock.timers.setTime(now + 1_000)
   assert.equal(await statusOf(url, as('ann.1')), 101, 'the near miss: it is forgotten afterwards')
 })
 

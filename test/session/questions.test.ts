@@ -69,7 +69,7 @@ test('S4 a store that stays silent is 1013 after three questions, "no" is 3000, 
 })
 
 test('S4 a room whose question nobody answers is left, and the others of that socket are asked all the same', async (t) => {
-  const node = await oneNode({ find: plain, limits: { lookup: 60 } })
+  const node = await oneNode({ find: plain, limits: { lookup: 400 } })
   t.after(() => node.app.close())
   let stays = 0
   const yesThenSilent = () => {
@@ -87,8 +87,8 @@ test('S4 a room whose question nobody answers is left, and the others of that so
   const since = performance.now()
   node.app.secureWs.reauthorize({ userId: 'ann' })
   await until(() => client.heard.filter(({ type }) => type === 'left').length === 20, 'the silent rooms were left')
-  // One deadline for all of them, not one after the other (20 times 60 ms).
-  assert.ok(performance.now() - since < 1_000)
+  // One deadline for all of them, not one after the other (20 times 400 ms).
+  assert.ok(performance.now() - since < 6_000)
   assert.equal(stays, 2)
   assert.equal((await node.app.secureWs.members('answered')).length, 1)
   await client.close()
