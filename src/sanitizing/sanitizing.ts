@@ -62,7 +62,8 @@ export interface Sanitizer {
   /** Whose message is being dealt with here. */
   sender(): string | undefined
   /**
-   * Starts a worker, so that the first document finds it ready, and proves that DOMPurify works here.
+   * Starts a worker, so that the first document finds it ready, and proves that DOMPurify works here. One that takes longer than
+   * a start may is waited for by the documents.
    * @throws SecureWsError `SWS_INTERNAL` with the cause
    */
   start(): Promise<void>
@@ -115,6 +116,12 @@ export function compileSanitizing(options: unknown, path = 'sanitize'): Sanitize
   }
   return Object.freeze({ ...policy, profile: compileProfile(options.profile ?? 'basic', join(path, 'profile')) })
 }
+
+/**
+ * How long a start waits for a worker, in ms. Fastify gives a plugin 10 s, of which the bus may take two; a machine on which
+ * jsdom takes longer to load is busy, and not one on which nothing can be sanitized.
+ */
+const startPatience = 6_000
 
 type OnRefused = (reason: string, code: 'SWS_SANITIZE_REFUSED' | 'SWS_INTERNAL') => void
 
@@ -204,7 +211,13 @@ export function createSanitizer(
     },
     sender: () => senders.getStore()?.name,
     as: (sender, work) => senders.run(sender, work),
-    start: async () => void unwrap(await pool.start()),
+    async start() {
+      const { promise: late, resolve } = Promise.withResolvers<undefined>()
+      const patience = setTimeout(resolve, startPatience, undefined)
+      const outcome = await Promise.race([pool.start(), late])
+      clearTimeout(patience)
+      if (outcome !== undefined) unwrap(outcome)
+    },
     async close() {
       closed = true
       cache.clear()

@@ -233,6 +233,26 @@ test('a real document that runs out of time costs its worker, and is refused', a
   await hasty.close()
 })
 
+// Attack by nobody: a busy machine takes longer to load jsdom than Fastify gives a plugin, and the server did not start.
+test('a worker that is slow to come up holds up no start, and the document that waits for it is cleaned', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const slow = createSanitizer(compileSanitizing({ timeLimit: 10_000 }), () => {})
+  t.after(() => slow.close())
+  let started = false
+  const starting = slow.start().then(() => {
+    started = true
+  })
+  t.mock.timers.tick(5_999)
+  await new Promise(setImmediate)
+  assert.equal(started, false, 'the near miss: it is waited for')
+  t.mock.timers.tick(1)
+  await new Promise(setImmediate)
+  assert.equal(started, true)
+  t.mock.timers.reset()
+  assert.equal(await slow.sanitize('<b onclick=x>late</b>'), '<b>late</b>')
+  await starting
+})
+
 test('a program that only used sanitizeHtml ends by itself', async () => {
   const url = new URL('../../src/sanitizing/sanitizing.ts', import.meta.url)
   const program = `import { sanitizeHtml } from ${JSON.stringify(url.href)}
