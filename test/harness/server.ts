@@ -29,6 +29,9 @@ export const wide = {
   bytes: { perSecond: 1_000_000_000, burst: 1_000_000_000 },
 } as const
 
+/** For a server whose workers begin on a busy machine: Fastify gives 10 s, in which jsdom is not always loaded there. */
+export const pluginTimeout = 60_000
+
 /** A Fastify with the plugin, listening on 127.0.0.1; the test's end closes it. `limits` are merged over `wide`. */
 export async function startServer(
   t: TestContext,
@@ -39,7 +42,7 @@ export async function startServer(
   const events: AuditEvent[] = []
   const peers: RawPeer[] = []
   const stream = { write: (line: string) => void logged.push(line) }
-  const app = fastify({ logger: { level: 'warn', stream }, forceCloseConnections: true })
+  const app = fastify({ logger: { level: 'warn', stream }, forceCloseConnections: true, pluginTimeout })
   t.after(async () => {
     for (const peer of peers) peer.socket.destroy()
     await app.close()
@@ -48,6 +51,8 @@ export async function startServer(
     authenticate: false,
     audit: (event) => events.push(event),
     limits: { ...wide, ...limits },
+    // A worker that nobody runs takes longer than 200 ms for a document of any kind.
+    sanitize: { timeLimit: 20_000 },
     ...options,
   })
   routes(app)

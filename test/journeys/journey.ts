@@ -12,6 +12,7 @@ import {
   type RawConnection,
   rawConnect,
 } from '../harness/raw-client.ts'
+import { pluginTimeout } from '../harness/server.ts'
 
 /** Set over those of a handshake that is right; `undefined` leaves a header out, a list sends it more than once. */
 export type HeaderChanges = Readonly<Record<string, string | readonly string[] | undefined>>
@@ -57,7 +58,13 @@ export async function startJourney(
   const https = tls === false ? {} : { https: { ...(await testCertificate()), ...(tls === true ? {} : tls) } }
   const logger = { level: 'trace', stream: { write: (line: string) => lines.push(line) } }
   // As an `object`: with TLS options in sight the instance has another type, which the tests have no use for.
-  const app: FastifyInstance = Fastify({ logger, forceCloseConnections: true, ...https, ...server } as object)
+  const app: FastifyInstance = Fastify({
+    logger,
+    forceCloseConnections: true,
+    pluginTimeout,
+    ...https,
+    ...server,
+  } as object)
   const connections: RawConnection[] = []
   t.after(async () => {
     // Clients first: raw ones answer no close frame, and the server would wait for each.

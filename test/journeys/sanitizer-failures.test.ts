@@ -114,9 +114,11 @@ for (const [fate, { how, cause }] of Object.entries(fates)) {
 // A hostile document that crashes jsdom would otherwise cost its sender nothing, and everybody the next worker.
 test('who breaks workers has soon used up their share, and is refused until it comes back', async (t) => {
   const chat = await startChat(t)
+  // Nothing of a share comes back: on a busy machine the next worker takes so long to load that all of it would.
+  const now = performance.now()
+  t.mock.method(performance, 'now', () => now)
   const [mallory, ada] = [await chat.open('mallory'), await chat.open('ada')]
   const codes = () => mallory.heard.map(({ code }) => code).filter((code) => code !== undefined)
-  // Two are a share, but a little of it has come back while jsdom was loaded, and more where that takes long.
   for (let n = 1; n <= 12 && codes().at(-1) !== 'SWS_INVALID_MESSAGE'; n++) {
     await breakNext('process.exit(137)')
     mallory.send({ type: 'in', id: n, html: `<b>poison ${n}</b><i>` })
@@ -126,6 +128,6 @@ test('who breaks workers has soon used up their share, and is refused until it c
     ada.send({ type: 'in', html: `<b>${n}</b><i>` })
     if (codes().at(-1) === 'SWS_INTERNAL') await ada.hear('shown')
   }
-  assert.equal(codes().at(-1), 'SWS_INVALID_MESSAGE')
+  assert.deepEqual(codes(), ['SWS_INTERNAL', 'SWS_INTERNAL', 'SWS_INVALID_MESSAGE'], 'two are a share')
   assert.ok(chat.events.some(({ reason }) => reason === 'its sender has used up their share of time'))
 })

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import secureWs, { type AuditEvent, fromRequest, type SecureWsOptions, type Session } from '../../src/index.ts'
+import { pluginTimeout } from '../harness/server.ts'
 
 /** One application on 127.0.0.1 with the whole plugin; `session` is asked for whoever says a name in `x-session`. */
 export interface OneNode {
@@ -15,7 +16,7 @@ export interface OneNodeOptions extends Partial<SecureWsOptions> {
 }
 
 export async function oneNode({ find, revalidateBy, limits, ...options }: OneNodeOptions): Promise<OneNode> {
-  const app = Fastify()
+  const app = Fastify({ pluginTimeout })
   const events: AuditEvent[] = []
   const named = ({ headers }: FastifyRequest) =>
     typeof headers['x-session'] === 'string' ? find(headers['x-session']) : null
