@@ -28,7 +28,7 @@ async function signIn(
   { moderator = false, chat = demo.chat } = {},
 ): Promise<{ page: Page; person: BrowserContext }> {
   const person = await newPerson(browser, options)
-  person.setDefaultTimeout(10_000)
+  person.setDefaultTimeout(30_000)
   const page = await person.newPage()
   await page.goto(chat)
   await page.getByLabel('Your name').fill(name)

@@ -24,7 +24,7 @@ test('a page with an inline script on another route works, and its socket opens'
   t.after(() => browser.close())
   const page = await (await newPerson(browser)).newPage()
   await page.goto(url)
-  await page.waitForFunction(`document.title === 'the script ran'`, undefined, { timeout: 10_000 })
+  await page.waitForFunction(`document.title === 'the script ran'`, undefined, { timeout: 30_000 })
 })
 
 test('plain http on localhost: the session cookie is kept, and sent with the socket; nothing is loosened for it', async (t) => {

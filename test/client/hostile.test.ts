@@ -13,6 +13,8 @@ async function startHostile(
   t: TestContext,
   { why, onSocket }: { why?: (response: ServerResponse, url: string) => void; onSocket?: (socket: WebSocket) => void },
 ) {
+  // A pause is anything up to a minute: none of these is to be over at once.
+  t.mock.method(Math, 'random', () => 0.5)
   const asked: string[] = []
   let shakes = 0
   const server = createServer((request, response) => {

@@ -189,7 +189,8 @@ test('a draining server tells each client its moment, and the client keeps to it
   await drained
   assert.ok(waits.every(({ reason }) => reason === 'service restart'))
   // Each has drawn another moment of at least a second.
-  assert.equal(new Set(waits.map(({ retryIn }) => retryIn)).size, 3)
+  // One in three hundred draws has two of the same; one in a million three.
+  assert.ok(new Set(waits.map(({ retryIn }) => retryIn)).size >= 2)
 })
 
 test('revoked: one more handshake, with a new credential, and not a second one', async (t) => {

@@ -20,7 +20,7 @@ test('a link that swallows every byte is noticed, whatever was under way on it, 
   t.after(() => proxy.close())
   const { client, reach, states } = watch(t, proxy.port, {
     silence: 100,
-    timeout: 1_000,
+    timeout: 3_000,
   })
   await reach('open')
   await client.request('say', { text: '' })
@@ -39,7 +39,7 @@ test('a quiet link stays: pings are answered while a listener is at work, cost n
       socket.on('say', () => new Promise<void>(() => {}))
     }),
   )
-  const { client, reach, states } = watch(t, server.port, { silence: 30, timeout: 1_000 })
+  const { client, reach, states } = watch(t, server.port, { silence: 30, timeout: 10_000 })
   await reach('open')
   client.send({ type: 'say', text: 'for ever' })
   const heard: string[] = []
@@ -59,9 +59,9 @@ test('a server that never answers one is left in peace after the second', async 
       socket.on('message', (frame) => heard.push(String(frame)))
     }),
   )
-  const { states } = watch(t, server.port, { silence: 20, timeout: 400 })
+  const { states } = watch(t, server.port, { silence: 20, timeout: 1_500 })
   await until(() => heard.length === 2, 'two pings came')
-  await sleep(800)
+  await sleep(2_500)
   assert.equal(heard.length, 2)
   assert.equal(states.filter(({ name }) => name === 'waiting').length, 1)
   assert.deepEqual(Object.keys(JSON.parse(heard[0] ?? '')).sort(), ['id', 'type'])
