@@ -13,7 +13,7 @@ const script = fileURLToPath(new URL('./fastify-websocket-suite.ts', import.meta
 // A guard in front of a framework's sockets that breaks what the framework promises is taken out again, by whoever has to
 // ship on Friday. So the framework's own tests are run through it.
 test("@fastify/websocket's own tests pass through the guard, but for those listed by name", async () => {
-  const { stdout } = await run(process.execPath, [script], { env: environmentOf(), timeout: 90_000 }).catch(
+  const { stdout } = await run(process.execPath, [script], { env: environmentOf(), timeout: 250_000 }).catch(
     (error: unknown) => {
       assert.fail(error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error))
     },

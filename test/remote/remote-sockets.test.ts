@@ -17,7 +17,7 @@ let clients: SocketClient[] = []
 
 before(async () => {
   redis = await startRedis()
-  const config = { redis: { url: redis.url, channel: 'shop', secret, leaseTtl: 3_000 } }
+  const config = { redis: { url: redis.url, channel: 'shop', secret, leaseTtl: 6_000 } }
   nodes = await Promise.all([startNode(config), startNode(config)])
 })
 after(async () => {
@@ -44,6 +44,8 @@ test('allSockets: every node answers about its own, of somebody or of all', asyn
   await Promise.all([open(near, 'ann.1'), open(far, 'ann.1'), open(far, 'ann.2'), open(far, 'bob.1')])
   const users = async (of?: { userId?: string; sessionId?: string }) =>
     (await near.call('allSockets', of)).map(({ userId }) => userId).sort()
+  // Who does not say within two seconds which sockets it has is a gap, which a busy machine makes.
+  await until(async () => (await users().catch(() => [])).length === 4, 'both have answered')
   assert.deepEqual(await users(), ['ann', 'ann', 'ann', 'bob'])
   assert.deepEqual(await users({ userId: 'ann' }), ['ann', 'ann', 'ann'])
   assert.deepEqual(await users({ sessionId: 'ann.1' }), ['ann', 'ann'])
@@ -66,7 +68,7 @@ test('kick: out of one room on both nodes, and nobody else, nor out of another r
   const members = async (room: string) => (await near.call('members', room)).map(({ userId }) => userId).sort()
   // What the other node has told Redis may be a moment behind what its client was told.
   await until(async () => (await members('a')).join() === 'bob', 'only bob is in the room')
-  assert.deepEqual(await members('b'), ['ann', 'ann'])
+  await until(async () => (await members('b')).join() === 'ann,ann', 'ann is in the other one')
   assert.deepEqual([here.code, there.code, other.code, wasTold(other, 'a')], [undefined, undefined, undefined, false])
   const events = (await far.call('events')).filter(({ type }) => type === 'room.left')
   assert.deepEqual(

@@ -67,8 +67,10 @@ test('BR-06 LG-01 a refused join is an event with its code, and never with the n
 })
 
 test('a session that ends by time, or that its store forgets, is expired; a revoked one is revoked, and not expired', async (t) => {
+  const expiresAt = Date.now() + 60_000
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
   const known = new Map<string, Session>([
-    ['time', { id: 'time', expiresAt: Date.now() + 1_500 }],
+    ['time', { id: 'time', expiresAt }],
     ['store', { id: 'store' }],
     ['revoked', { id: 'revoked' }],
   ])
@@ -83,6 +85,7 @@ test('a session that ends by time, or that its store forgets, is expired; a revo
   const [byTime, byStore, byUs] = await Promise.all(['time', 'store', 'revoked'].map((id) => openSocket(url, as(id))))
   await node.app.secureWs.revoke({ sessionId: 'revoked' })
   known.delete('store')
+  t.mock.timers.setTime(expiresAt)
   assert.deepEqual([await byTime?.closed, await byStore?.closed, await byUs?.closed], [3000, 3000, 3000])
   const ended = node.events.filter(({ type }) => type === 'session.expired').map(({ reason }) => reason)
   assert.deepEqual(ended.sort(), ['the session expired', 'the session is over'])

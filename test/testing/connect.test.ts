@@ -226,13 +226,13 @@ test('a refused request says its code, the reason and what to write', async (t) 
 
 test('a message that does not come: the error says what was heard instead, and where the test waits', async (t) => {
   const app = await appWith(t)
-  await using client = await connect(app, '/chat', { session: ada, patience: 30 })
+  await using client = await connect(app, '/chat', { session: ada, patience: 1_000 })
   client.send({ type: 'shout' })
   await assert.rejects(client.next('said'), (error) => {
     assert.ok(error instanceof Error)
     assert.match(
       error.message,
-      /^\/chat: 30 ms \(`patience`\) were over before `said` came\. Heard instead: `welcome`, `error` SWS_UNKNOWN_TYPE\.$/,
+      /^\/chat: 1000 ms \(`patience`\) were over before `said` came\. Heard instead: `welcome`, `error` SWS_UNKNOWN_TYPE\.$/,
     )
     assert.match(error.stack ?? '', /connect\.test\.ts/)
     return true
