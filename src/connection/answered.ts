@@ -36,6 +36,7 @@ export function takeAnswer(
     return policy.senders.matter ? policy.senders.as(new MessageSender(socket), judge) : judge()
   })
   const concluded = after(taken, (refusal) => {
+    observer?.received(admitted, 'reply', bytes.length)
     const watched = observer?.watch(admitted, bytes.length, socket.uptime())
     const decided = () => watched?.decided('reply', refusal?.code)
     if (watched?.run === undefined) decided()

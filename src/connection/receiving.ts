@@ -19,7 +19,7 @@ import type { ReportedRefusal } from '../inbound/reported.ts'
 import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inbound/verdict.ts'
 import { codeOfRefusedHtml } from '../outbound/refused-html.ts'
 import { underway } from '../outbound/underway.ts'
-import type { WatchedMessage } from '../telemetry/observer.ts'
+import type { Observer, WatchedMessage } from '../telemetry/observer.ts'
 import { isThenable } from '../thenable.ts'
 import type { Admitted, SocketPolicy } from './admitted.ts'
 import { takeAnswer } from './answered.ts'
@@ -35,7 +35,7 @@ import type { Requests } from './requests.ts'
 import { SendingSocket } from './sending.ts'
 import type { Surroundings } from './surroundings.ts'
 import type { Tick } from './sweep.ts'
-import { labelOf } from './watched.ts'
+import { watchReceived } from './watched.ts'
 
 /** The way in of one socket: serial, and shut for good with the end, however many frames are still in flight. */
 export abstract class ReceivingSocket extends SendingSocket implements InboundSocket {
@@ -216,17 +216,19 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
     const { observer } = this
     const watched = observer?.watch(this.admitted, bytes.length, now)
     this.#watched = watched
-    const run = watched?.run
-    return run === undefined ? this.#decide(bytes, isBinary, now) : run(() => this.#decide(bytes, isBinary, now))
+    if (watched?.run === undefined) return this.#decide(bytes, isBinary, now, observer)
+    return watched.run(() => this.#decide(bytes, isBinary, now, observer))
   }
 
-  #decide(bytes: Buffer, isBinary: boolean, now: number): void | Promise<void> {
+  #decide(bytes: Buffer, isBinary: boolean, now: number, observer: Observer | undefined): void | Promise<void> {
+    const { length } = bytes
     if (this.#isRaw(isBinary)) {
-      this.#watched?.decided('raw')
+      if (observer !== undefined) watchReceived(observer, this.#watched, this.admitted, length, undefined)
       return this.#emitRaw(bytes, isBinary)
     }
     const verdict = receive(bytes, isBinary, this, now)
-    return isThenable(verdict) ? verdict.then((ready) => this.#apply(ready)) : this.#apply(verdict)
+    if (isThenable(verdict)) return verdict.then((ready) => this.#apply(ready, length, observer))
+    return this.#apply(verdict, length, observer)
   }
 
   // --- the socket as the steps of a message see it ---
@@ -270,10 +272,10 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
     emitContained(socket, 'message', [isBinary ? wire.shape(bytes) : bytes, isBinary], (error) => this.fault(error))
   }
 
-  #apply(verdict: InboundVerdict): void | Promise<void> {
+  #apply(verdict: InboundVerdict, bytes: number, observer: Observer | undefined): void | Promise<void> {
     // Revoked, closed or drained while a check was waiting: the right is gone, so is the message (design: races to close).
     if (this.ended) return
-    this.#watched?.decided(labelOf(verdict, this.#policy.types), verdict.kind === 'refuse' ? verdict.code : undefined)
+    if (observer !== undefined) watchReceived(observer, this.#watched, this.admitted, bytes, verdict)
     if (verdict.kind === 'refuse') return this.#refuse(verdict)
     if (verdict.kind === 'deliver-binary') return this.#call('binary', [verdict.bytes, verdict.mime], undefined)
     if (verdict.type === refreshType) return this.#refresh(verdict)
@@ -291,8 +293,7 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
 
   async #refresh(verdict: DeliveredMessage): Promise<void> {
     const { token } = verdict.message as { readonly token: string }
-    const refreshed = await this.refresh(token)
-    if (refreshed && !this.ended && verdict.id !== undefined)
+    if ((await this.refresh(token)) && !this.ended && verdict.id !== undefined)
       this.answer({ type: 'reply', id: verdict.id, value: true })
   }
 

@@ -75,7 +75,8 @@ export abstract class SendingSocket extends HeldSocket {
       return
     }
     const content = this.#encoded(value, options)
-    if (this.observer !== undefined) watchSent(this, content, typeLabel(value, this.outbound.types))
+    const { observer } = this
+    if (observer !== undefined) watchSent(observer, this.admitted, content, typeLabel(value, this.outbound.types))
     const begins = !this.#begun
     this.#begun = options !== undefined && !isLast(options)
     if (begins) this.#droppingRest = false
@@ -110,7 +111,8 @@ export abstract class SendingSocket extends HeldSocket {
    */
   deliver(frame: SharedFrame | Underway<SharedFrame | undefined>, key?: string): void {
     if (this.isOver) return
-    if (this.observer !== undefined) watchSent(this, frame)
+    const { observer } = this
+    if (observer !== undefined) watchSent(observer, this.admitted, frame)
     this.#hand(frame, key)
   }
 
@@ -125,7 +127,8 @@ export abstract class SendingSocket extends HeldSocket {
     const { encode } = this.admitted.policy
     const encoded = (ready: object): Outgoing => {
       const content = { payload: encodeOwn(ready, encode), binary: false }
-      if (this.observer !== undefined) watchSent(this, content, ownLabel(ready))
+      const { observer } = this
+      if (observer !== undefined) watchSent(observer, this.admitted, content, ownLabel(ready))
       return content
     }
     this.#hand(

@@ -1,30 +1,61 @@
 import type { InboundVerdict } from '../inbound/verdict.ts'
 import type { Outgoing } from '../outbound/outbound.ts'
 import { lengthOfText, SharedFrame } from '../outbound/shared-frame.ts'
-import type { Observed, Observer } from '../telemetry/observer.ts'
-
-/** A socket that sends, as this sees it. */
-interface Sender {
-  readonly observer: Observer | undefined
-  readonly admitted: Observed
-}
+import type { Observed, Observer, WatchedMessage } from '../telemetry/observer.ts'
 
 type Content = Outgoing | SharedFrame
+
+interface Watched extends Observed {
+  readonly policy: Observed['policy'] & { readonly types: ReadonlySet<string> | undefined }
+}
+
+/**
+ * Tells of a message in, once it is known what it is.
+ *
+ * @param verdict left out for a message of a route that declares none
+ */
+export function watchReceived(
+  observer: Observer,
+  watched: WatchedMessage | undefined,
+  socket: Watched,
+  bytes: number,
+  verdict: InboundVerdict | undefined,
+): void {
+  const label = labelOf(verdict, socket.policy.types)
+  observer.received(socket, label, bytes)
+  watched?.decided(label, verdict?.kind === 'refuse' ? verdict.code : undefined)
+}
 
 /**
  * Tells an observer of a payload once it is made. What is refused instead is told by an event.
  *
  * @param label its type, as far as it is declared; left out for a frame, which knows its own
  */
-export function watchSent(sender: Sender, content: Content | Promise<Content | undefined>, label?: string): void {
-  const { observer, admitted } = sender
-  const tell = (ready: Content | undefined) => {
-    if (ready === undefined) return
-    const own = 'label' in ready ? ready.label : 'other'
-    observer?.sent(admitted, label ?? own, bytesOf(ready))
-  }
-  if (content instanceof Promise) content.then(tell, () => {})
-  else tell(content)
+export function watchSent(
+  observer: Observer,
+  socket: Observed,
+  content: Content | Promise<Content | undefined>,
+  label?: string,
+): void {
+  if (content instanceof Promise)
+    content.then(
+      (ready) => tell(observer, socket, ready, label),
+      () => {},
+    )
+  else tell(observer, socket, content, label)
+}
+
+function tell(observer: Observer, socket: Observed, content: Content | undefined, label?: string): void {
+  if (content instanceof SharedFrame) observer.sent(socket, label ?? content.label, content.length)
+  else if (content !== undefined) observer.sent(socket, label ?? 'other', counted(content))
+}
+
+/** Whoever frames it need not count it again: of a long text that costs as much as all of this. */
+function counted(content: Outgoing): number {
+  const { payload } = content
+  const length = typeof payload === 'string' ? lengthOfText(payload) : payload.byteLength
+  content.length = length
+  return length
 }
 
 /** The type of an answer or a notice of ours. */
@@ -33,15 +64,10 @@ export function ownLabel(message: object): string {
 }
 
 /** A name for what came, of which there are a few: what is not declared is a client's own text. */
-export function labelOf(verdict: InboundVerdict, types: ReadonlySet<string> | undefined): string {
+function labelOf(verdict: InboundVerdict | undefined, types: ReadonlySet<string> | undefined): string {
+  if (verdict === undefined) return 'raw'
   if (verdict.kind === 'deliver') return verdict.type
   if (verdict.kind === 'deliver-binary') return 'binary'
   const { messageType } = verdict
   return messageType !== undefined && types?.has(messageType) === true ? messageType : 'other'
-}
-
-function bytesOf(content: Content): number {
-  if (content instanceof SharedFrame) return content.length
-  const { payload } = content
-  return typeof payload === 'string' ? lengthOfText(payload) : payload.byteLength
 }

@@ -21,7 +21,12 @@ import { type Underway, underway } from './underway.ts'
 export type EncodeMode = 'html' | 'json' | 'none'
 
 /** One frame, ready for ws. Bytes with `binary: false` are UTF-8 text. */
-export type Outgoing = { readonly payload: string | Bytes; readonly binary: boolean }
+export type Outgoing = {
+  readonly payload: string | Bytes
+  readonly binary: boolean
+  /** Bytes of the payload, once somebody has counted them. */
+  length?: number
+}
 
 export { compileReply, type DeclaredReply, type SanitizeHtml, type Sends }
 

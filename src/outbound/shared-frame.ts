@@ -52,8 +52,11 @@ export function frameOf(payload: string | Bytes, opcode: number): Buffer {
 /**
  * The frame of one text for one socket. ASCII, as nearly all JSON is, stays a string, each unit of which is a byte: a stream takes
  * that as Latin-1, and no buffer is made.
+ *
+ * @param length in bytes, where that is known
  */
-export function textFrameOf(text: string, opcode: number): string | Buffer {
+export function textFrameOf(text: string, opcode: number, length?: number): string | Buffer {
+  if (length === text.length && length < 65_536) return headOf(length, opcode) + text
   const isWritten = isWrittenFirst(text)
   const bytes = isWritten ? kept.write(text) : Buffer.byteLength(text)
   if (bytes === text.length && bytes < 65_536) return headOf(bytes, opcode) + text

@@ -8,7 +8,7 @@ export function typeLabel(value: unknown, types: ReadonlySet<string> | undefined
   if (typeof value === 'string') return 'text'
   if (types === undefined) return 'other'
   try {
-    const type: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'type') : undefined
+    const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined
     return typeof type === 'string' && types.has(type) ? type : 'other'
   } catch {
     // A proxy of the application that answers nobody.

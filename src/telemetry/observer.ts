@@ -11,12 +11,12 @@ export interface Observed {
   readonly trace?: TraceLink | undefined
 }
 
-/** One message in, from its first step to its answer. */
+/** One message in that is looked at closely, from its first step to its answer. */
 export interface WatchedMessage {
-  /** Runs its work, where somebody looks closely at this one; elsewhere it is left out, and the work is simply done. */
+  /** Runs its work, where somebody wants to be around it; elsewhere it is left out, and the work is simply done. */
   readonly run?: (<T>(work: () => T) => T) | undefined
   /** Its verdict is known. @param type a declared type; `other` for what is none */
-  decided(type: string, code?: string): void
+  decided(type: string, code: string | undefined): void
   /** Its listeners are called now. */
   called(): void
   /** They have ended. */
@@ -25,8 +25,14 @@ export interface WatchedMessage {
 
 /** Watches messages where somebody measures or traces them. */
 export interface Observer {
-  /** A message has come. @param now ms of a clock that nobody can set */
-  watch(socket: Observed, bytes: number, now: number): WatchedMessage
+  /**
+   * A message has come, which is looked at closely: of a crowd only some are, and of the others nothing is made.
+   *
+   * @param now ms of a clock that nobody can set
+   */
+  watch(socket: Observed, bytes: number, now: number): WatchedMessage | undefined
+  /** Counts a message in, once its verdict is known. @param type a declared type; `other` for what is none */
+  received(socket: Observed, type: string, bytes: number): void
   sent(socket: Observed, type: string, bytes: number): void
   lookup(question: string, outcome: CallOutcome, duration: number): void
 }
@@ -45,11 +51,12 @@ export function createObserver(options: ObserverOptions): () => Observer | undef
   const observer: Observer = {
     watch({ policy: { route }, trace }, bytes, now) {
       const isTold = messagesAreTraced()
-      // Everything is counted. A closer look costs as much as a message, so of a crowd it falls on some.
-      if (!attention(now) && !isTold) return traffic === undefined ? unseen : new CountedMessage(traffic, route, bytes)
+      // A closer look costs as much as a message.
+      if (!attention(now) && !isTold) return undefined
       const span = traces?.message(route, bytes, trace)
-      return new SeenMessage(options, span, isTold ? { route, bytes } : undefined, route, bytes)
+      return new SeenMessage(options, span, isTold ? { route, bytes } : undefined, route)
     },
+    received: ({ policy: { route } }, type, bytes) => traffic?.message('in', route, type, bytes),
     sent: ({ policy: { route } }, type, bytes) => traffic?.message('out', route, type, bytes),
     lookup: (question, outcome, duration) => traffic?.lookup(question, outcome, duration),
   }
@@ -57,53 +64,19 @@ export function createObserver(options: ObserverOptions): () => Observer | undef
   return () => (messagesAreTraced() ? observer : undefined)
 }
 
-const unseen: WatchedMessage = { decided() {}, called() {}, ended() {} }
-
-class CountedMessage implements WatchedMessage {
-  readonly #traffic: Traffic
-  readonly #route: string
-  readonly #bytes: number
-
-  constructor(traffic: Traffic, route: string, bytes: number) {
-    this.#traffic = traffic
-    this.#route = route
-    this.#bytes = bytes
-  }
-
-  get run(): undefined {
-    return undefined
-  }
-
-  decided(type: string): void {
-    this.#traffic.message('in', this.#route, type, this.#bytes)
-  }
-
-  called(): void {}
-
-  ended(): void {}
-}
-
 class SeenMessage implements WatchedMessage {
   readonly #options: ObserverOptions
   readonly #span: MessageSpan | undefined
   readonly #said: MessageTrace | undefined
   readonly #route: string
-  readonly #bytes: number
   #type = 'other'
   #since = 0
 
-  constructor(
-    options: ObserverOptions,
-    span: MessageSpan | undefined,
-    said: MessageTrace | undefined,
-    route: string,
-    bytes: number,
-  ) {
+  constructor(options: ObserverOptions, span: MessageSpan | undefined, said: MessageTrace | undefined, route: string) {
     this.#options = options
     this.#span = span
     this.#said = said
     this.#route = route
-    this.#bytes = bytes
   }
 
   get run(): (<T>(work: () => T) => T) | undefined {
@@ -121,9 +94,8 @@ class SeenMessage implements WatchedMessage {
     )
   }
 
-  decided(type: string, code?: string): void {
+  decided(type: string, code: string | undefined): void {
     this.#type = type
-    this.#options.traffic?.message('in', this.#route, type, this.#bytes)
     this.#span?.decided(type, code)
     if (this.#said !== undefined) Object.assign(this.#said, { type, code })
   }

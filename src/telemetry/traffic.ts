@@ -19,9 +19,50 @@ export interface Traffic {
 }
 
 interface Count {
-  readonly labels: Attributes
+  readonly labels: Attributes & { readonly type: string; readonly route: string }
   messages: number
   bytes: number
+}
+
+/** What is counted of one direction. */
+class Way {
+  readonly #direction: Direction
+  /** By route and type. */
+  readonly #counts = new Map<string, Map<string, Count>>()
+  /** Most messages are of the kind of the one before, and to look that up costs more than all the rest. */
+  #last: Count | undefined
+
+  constructor(direction: Direction) {
+    this.#direction = direction
+  }
+
+  add(route: string, type: string, bytes: number): void {
+    let count = this.#last
+    if (count?.labels.type !== type || count.labels.route !== route) {
+      count = this.#of(route, type)
+      this.#last = count
+    }
+    count.messages++
+    count.bytes += bytes
+  }
+
+  get counts(): Count[] {
+    return [...this.#counts.values()].flatMap((types) => [...types.values()])
+  }
+
+  #of(route: string, type: string): Count {
+    let types = this.#counts.get(route)
+    if (types === undefined) {
+      types = new Map()
+      this.#counts.set(route, types)
+    }
+    let count = types.get(type)
+    if (count === undefined) {
+      count = { labels: { direction: this.#direction, type, route }, messages: 0, bytes: 0 }
+      types.set(type, count)
+    }
+    return count
+  }
 }
 
 /** In seconds. */
@@ -32,8 +73,7 @@ const shortBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
  * labels each time, would cost a tenth of a small message.
  */
 export function createTraffic(meter: Meter, failed: (error: unknown) => void): Traffic {
-  /** By direction, route and type. */
-  const counts = { in: new Map<string, Map<string, Count>>(), out: new Map<string, Map<string, Count>>() }
+  const ways = { in: new Way('in'), out: new Way('out') }
   const seconds = (name: string, description: string): Histogram =>
     meter.createHistogram(name, { unit: 's', description, advice: { explicitBucketBoundaries: shortBounds } })
   const messages = meter.createObservableCounter('secure_ws.server.messages', {
@@ -52,29 +92,12 @@ export function createTraffic(meter: Meter, failed: (error: unknown) => void): T
   const all = [messages, io]
   const report: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
     const tell = (observable: Observable, of: (count: Count) => number) => {
-      for (const routes of [counts.in, counts.out])
-        for (const types of routes.values())
-          for (const count of types.values()) result.observe(observable, of(count), count.labels)
+      for (const count of [...ways.in.counts, ...ways.out.counts]) result.observe(observable, of(count), count.labels)
     }
     tell(messages, (count) => count.messages)
     tell(io, (count) => count.bytes)
   }
   meter.addBatchObservableCallback(report, all)
-
-  function countOf(direction: Direction, route: string, type: string): Count {
-    const routes = counts[direction]
-    let types = routes.get(route)
-    if (types === undefined) {
-      types = new Map()
-      routes.set(route, types)
-    }
-    let count = types.get(type)
-    if (count === undefined) {
-      count = { labels: { direction, type, route }, messages: 0, bytes: 0 }
-      types.set(type, count)
-    }
-    return count
-  }
 
   function record(histogram: Histogram, duration: number, labels?: Attributes): void {
     try {
@@ -85,11 +108,7 @@ export function createTraffic(meter: Meter, failed: (error: unknown) => void): T
   }
 
   return {
-    message(direction, route, type, bytes) {
-      const count = countOf(direction, route, type)
-      count.messages++
-      count.bytes += bytes
-    },
+    message: (direction, route, type, bytes) => ways[direction].add(route, type, bytes),
     listener: (route, type, outcome, duration) => record(listener, duration, { type, outcome, route }),
     lookup: (question, outcome, duration) => record(lookup, duration, { question, outcome }),
     sanitized: (outcome, duration) => record(sanitizer, duration, { outcome }),

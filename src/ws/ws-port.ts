@@ -71,10 +71,11 @@ export class WebSocketWire extends SenderStream implements Port {
 
   // --- out ---
 
-  send({ payload, binary }: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
+  send(outgoing: Outgoing, options: FrameOptions | undefined, callback: SendCallback | undefined): void {
+    const { payload, binary } = outgoing
     // Text is copied into its frame whoever makes that; bytes need not be.
     if (typeof payload === 'string' && options === undefined && this.#isFree) {
-      this.push(textFrameOf(payload, binary ? 0x2 : 0x1), callback as WriteCallback | undefined)
+      this.push(textFrameOf(payload, binary ? 0x2 : 0x1, outgoing.length), callback as WriteCallback | undefined)
       return
     }
     // What is compressed waits in ws until a thread has done it.

@@ -50,7 +50,10 @@ test('the frame of one text for one socket has the same bytes, whatever stands i
   const lengths = [0, 1, 125, 126, 127, 256, 257, 21_845, 65_535, 65_536, 65_537]
   const ends = ['', '\u007f', '\u0080', '\u00ff', '\u20ac', '\ud83d\ude00', '\ud800']
   for (const text of lengths.flatMap((length) => ends.map((end) => 'x'.repeat(length) + end))) {
-    assert.ok(onTheWire(textFrameOf(text, 1)).equals(frameOfWs(Buffer.from(text), 1)), `${text.length} and its end`)
+    for (const length of [undefined, Buffer.byteLength(text)]) {
+      const frame = onTheWire(textFrameOf(text, 1, length))
+      assert.ok(frame.equals(frameOfWs(Buffer.from(text), 1)), `${text.length} and its end, ${length} counted`)
+    }
   }
   const text = fc.oneof(fc.string({ maxLength: 600 }), fc.string({ unit: 'binary', maxLength: 600 }))
   fc.assert(fc.property(text, (said) => onTheWire(textFrameOf(said, 1)).equals(frameOfWs(Buffer.from(said), 1))))

@@ -32,10 +32,12 @@ test('of a flood each message is counted, and a few are timed', async () => {
   const observer = createObserver({ traffic: metricsOn(reader).traffic, traces: undefined, uptime: () => 0 })()
   assert.ok(observer)
   for (let count = 0; count < 50_000; count++) {
-    const watched = observer.watch({ policy: { route: '/a' } }, 10, 0)
-    watched.decided('say')
-    watched.called()
-    watched.ended('returned')
+    const socket = { policy: { route: '/a' } }
+    observer.received(socket, 'say', 10)
+    const watched = observer.watch(socket, 10, 0)
+    watched?.decided('say', undefined)
+    watched?.called()
+    watched?.ended('returned')
   }
   const { resourceMetrics } = await reader.collect()
   const all = resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics)
