@@ -72,9 +72,6 @@ export interface Port extends Progress {
 
   block(why: Block): void
   unblock(why: Block): void
-  /** Before and after a frame is dealt with. */
-  gather(): void
-  gathered(): void
   /** The form in which a raw route's listener gets a binary frame. */
   binaryType: BinaryType
   shape(bytes: Buffer): unknown

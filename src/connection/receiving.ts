@@ -20,7 +20,6 @@ import type { DeliveredMessage, InboundVerdict, RefusedMessage } from '../inboun
 import { codeOfRefusedHtml } from '../outbound/refused-html.ts'
 import { underway } from '../outbound/underway.ts'
 import type { Observer, WatchedMessage } from '../telemetry/observer.ts'
-import { isThenable } from '../thenable.ts'
 import type { Admitted, SocketPolicy } from './admitted.ts'
 import { takeAnswer } from './answered.ts'
 import { Dispatch, type Outcome } from './dispatch.ts'
@@ -63,13 +62,10 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
   frame(bytes: Buffer, isBinary: boolean): void {
     if (this.isOver) return
     this.received++
-    this.wire.gather()
     try {
       this.#arrived(bytes, isBinary)
     } catch (error) {
       this.failed(error)
-    } finally {
-      this.wire.gathered()
     }
   }
 
@@ -227,8 +223,8 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
       return this.#emitRaw(bytes, isBinary)
     }
     const verdict = receive(bytes, isBinary, this, now)
-    if (isThenable(verdict)) return verdict.then((ready) => this.#apply(ready, length, observer))
-    return this.#apply(verdict, length, observer)
+    if ('kind' in verdict) return this.#apply(verdict, length, observer)
+    return verdict.then((ready) => this.#apply(ready, length, observer))
   }
 
   // --- the socket as the steps of a message see it ---

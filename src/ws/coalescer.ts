@@ -101,19 +101,16 @@ export class Coalescer<S extends Sink = Sink> {
   }
 
   /**
-   * What is pushed until `gathered` needs no end of the turn: whoever calls these knows when there is no more to come. The
-   * answer to a message that came alone leaves with it, which costs less than coming back for it.
+   * What is pushed until `gathered` needs no end of the turn, and leaves then: what answers a piece of what was read leaves with it,
+   * which costs less than coming back for it.
    */
   gather(): void {
     this.#gathering = true
   }
 
-  /** @param isAll whether nothing more is about to be pushed in this turn */
-  gathered(isAll: boolean): void {
+  gathered(): void {
     this.#gathering = false
-    if (this.#isEmpty) return
-    if (isAll) this.flush()
-    else this.#awaitEnd()
+    this.flush()
   }
 
   turnEnded(): void {

@@ -1,9 +1,14 @@
 import { Writable } from 'node:stream'
 import type { WsReceiver } from './internals.ts'
+import { type Taker, takeWholeFrames } from './whole-frames.ts'
 
 /** Whom a receiver tells of what it has read. */
-export interface Entrance {
-  /** A piece of what was read is taken in. */
+export interface Entrance extends Taker {
+  /** Before a piece of what was read is taken in. */
+  gather(): void
+  /** It is taken in. */
+  gathered(): void
+  /** A piece is taken in by ws: it may have begun something. */
   tookIn(): void
 }
 
@@ -26,8 +31,21 @@ export function guardReceiver(receiver: WsReceiver, told: Entrance): void {
   ;(receiver as Guarded)[entrance] = told
 }
 
-function guardsOf(ofWs: WsReceiver): Pick<WsReceiver, '_write' | 'end'> {
+function guardsOf(ofWs: WsReceiver): Pick<WsReceiver, 'write' | '_write' | 'end'> {
   return {
+    /** What needs nothing of ws never reaches it, nor the queue that each receiver has as a stream of Node's. */
+    write(this: Guarded, piece) {
+      const told = this[entrance]
+      if (told === undefined) return ofWs.write.call(this, piece)
+      told.gather()
+      try {
+        const taken = isAtRest(this) ? takeWholeFrames(piece, told) : 0
+        if (taken === piece.length) return true
+        return ofWs.write.call(this, taken === 0 ? piece : piece.subarray(taken))
+      } finally {
+        told.gathered()
+      }
+    },
     _write(this: Guarded, piece, encoding, done) {
       ofWs._write.call(this, piece, encoding, done)
       this[entrance]?.tookIn()
@@ -40,4 +58,10 @@ function guardsOf(ofWs: WsReceiver): Pick<WsReceiver, '_write' | 'end'> {
       return this.writableEnded ? undefined : Reflect.apply(Writable.prototype.end, this, [])
     },
   }
+}
+
+/** Between messages, with nothing in front: the next byte begins a frame. */
+function isAtRest(receiver: WsReceiver): boolean {
+  if (!receiver.writable || receiver.writableLength > 0) return false
+  return receiver._state === 0 && receiver._bufferedBytes === 0 && receiver._fragmented === 0
 }

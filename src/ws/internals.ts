@@ -25,8 +25,11 @@ export interface WsReceiver {
   readonly _bufferedBytes: number
   /** The opcode of a message that has begun in fragments, else 0. */
   readonly _fragmented: number
+  // As of every Writable of Node.
+  readonly writable: boolean
   readonly writableEnded: boolean
-  /** As of every Writable of Node. */
+  readonly writableLength: number
+  write(piece: Buffer): boolean
   _write(piece: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void
   end(): unknown
 }

@@ -68,7 +68,7 @@ async function rehearse(progress: { step: string }): Promise<void> {
     expect(socket._socket, stream)
     if (sender === null || receiver === null) throw new Error('there is no sender or receiver')
     const senderOfWs: WsSender = Object.getPrototypeOf(sender)
-    const wire = new WebSocketWire(socket, stream, createTurn())
+    const wire = new WebSocketWire(socket, stream, createTurn(), 1_000)
     let begun = 0
     wire.owner = { begun: () => void begun++, gate: () => {} }
     // In the place of the encoder.

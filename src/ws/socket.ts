@@ -89,9 +89,10 @@ export function secureSockets(source: SocketSource): SecureSockets {
       // Before ws listens as well: a third listener to `close` has the list of them made anew, with room for many.
       releaseResponse(stream)
       // Made by ws for this call.
-      options.maxPayload = admitted.policy.limits.messageBytes
+      const { messageBytes } = admitted.policy.limits
+      options.maxPayload = messageBytes
       setSocket.call(this, stream, head, options)
-      const wire = new WebSocketWire(this as WebSocket as WsSocket, stream, turn)
+      const wire = new WebSocketWire(this as WebSocket as WsSocket, stream, turn, messageBytes)
       this.#connection = new Connection(socketId, this, wire, admitted, source.surroundings)
     }
 

@@ -22,14 +22,16 @@ export class WebSocketWire extends SenderStream implements Port {
   binaryType: BinaryType = 'nodebuffer'
   passing = false
   owner: PortOwner | undefined
+  readonly messageBytes: number
   readonly #socket: WsSocket
   /** Whether an extension was agreed on, which ws then applies to each frame. */
   readonly #extended: boolean
   /** Each reason not to read is one bit: the reader goes on when none is left. */
   #blocks = 0
 
-  constructor(socket: WsSocket, stream: Duplex, turn: Turn) {
+  constructor(socket: WsSocket, stream: Duplex, turn: Turn, messageBytes: number) {
     super(stream, turn)
+    this.messageBytes = messageBytes
     this.#socket = socket
     this.#extended = socket.extensions !== ''
     if (socket._sender !== null) guardSender(socket._sender, this)
@@ -117,8 +119,8 @@ export class WebSocketWire extends SenderStream implements Port {
 
   // --- in ---
 
-  override gathered(): void {
-    super.gathered(this.#socket._receiver?._bufferedBytes === 0)
+  took(payload: Buffer, isBinary: boolean): void {
+    this.#socket.emit('message', payload, isBinary)
   }
 
   shape(bytes: Buffer): unknown {

@@ -83,9 +83,6 @@ export class FakePort implements Port {
     this.blocks.delete(why)
   }
 
-  gather(): void {}
-  gathered(): void {}
-
   shape(bytes: Buffer): unknown {
     return bytes
   }

@@ -33,6 +33,7 @@ const ofFrame = [
   'ws/coalescer.ts',
   'ws/guarded-receiver.ts',
   'ws/socket.ts',
+  'ws/whole-frames.ts',
   'ws/ws-port.ts',
 ]
 

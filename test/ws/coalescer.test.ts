@@ -158,7 +158,7 @@ test('nothing is written to a stream that has ended meanwhile, and who waits is 
   assert.ok(heard[0] instanceof Error)
 })
 
-test('what is gathered leaves at once when it is all, and at the end of the turn when more may come', () => {
+test('what is gathered leaves at once with the end of the piece that it answers', () => {
   const { turn, endTurn, sink, tasks } = stage()
   const { stream, writes } = sink()
   const coalescer = new Coalescer(stream, turn)
@@ -166,19 +166,20 @@ test('what is gathered leaves at once when it is all, and at the end of the turn
   coalescer.push(Buffer.from('a'))
   coalescer.push(Buffer.from('b'))
   assert.equal(writes.length, 0)
-  coalescer.gathered(true)
+  coalescer.gathered()
   assert.deepEqual(writes.map(String), ['ab'])
   assert.equal(tasks.length, 0, 'nobody has to come back for it')
-
   coalescer.gather()
+  coalescer.gathered()
+  assert.equal(writes.length, 1)
+
+  // What waited for the end of the turn leaves with it, in front.
   coalescer.push(Buffer.from('c'))
-  coalescer.gathered(false)
   coalescer.gather()
   coalescer.push(Buffer.from('d'))
-  assert.equal(writes.length, 1)
-  endTurn()
+  coalescer.gathered()
   assert.deepEqual(writes.map(String), ['ab', 'cd'])
-  coalescer.gathered(true)
+  endTurn()
   assert.equal(writes.length, 2)
 })
 
@@ -207,7 +208,7 @@ test('what is pushed after gathering waits for the end of the turn again', () =>
   const { stream, writes } = sink()
   const coalescer = new Coalescer(stream, turn)
   coalescer.gather()
-  coalescer.gathered(true)
+  coalescer.gathered()
   coalescer.push(Buffer.from('a'))
   assert.equal(writes.length, 0)
   endTurn()

@@ -139,7 +139,7 @@ test('Node makes an error for a receiver that is ended twice, as ws ends it; one
   assert.equal(bare.code, 'ERR_STREAM_ALREADY_FINISHED')
   assert.ok(bare.ends > 2, `${bare.ends}`)
   const ours = await ended(t, ({ socket, stream }) => {
-    new WebSocketWire(socket as WebSocket as WsSocket, stream, createTurn())
+    new WebSocketWire(socket as WebSocket as WsSocket, stream, createTurn(), 1_000)
   })
   assert.deepEqual(ours, { code: undefined, ends: 1 })
 })

@@ -1,6 +1,7 @@
 import { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as TlsServer } from 'node:https'
 import { Socket } from 'node:net'
+import { takeWholeFrames } from '../../../src/ws/whole-frames.ts'
 import { sameTextEverywhere, tellByUrl } from './exceptions.ts'
 import { isOpen, mark } from './secrets.ts'
 import { credentials, file, lookAtBytes, words } from './sinks.ts'
@@ -22,7 +23,10 @@ export function watchTraffic(require: NodeJS.Require): void {
     prototype.emit = function watched(this: Server, event: string | symbol, ...given: unknown[]): boolean {
       const [first] = given
       if (event === 'upgrade' && first instanceof IncomingMessage) markHandshake(first)
-      if (event === 'upgrade' && given[1] instanceof Socket) watchWrites(given[1])
+      if (event === 'upgrade' && given[1] instanceof Socket) {
+        watchWrites(given[1])
+        watchReads(given[1])
+      }
       if (event === 'request' && given[1] instanceof ServerResponse && given[1].socket) watchWrites(given[1].socket)
       return Reflect.apply(emit, this, [event, ...given])
     }
@@ -65,6 +69,20 @@ function watchWrites(socket: Socket): void {
       return Reflect.apply(call, this, given)
     }
   Object.assign(socket, { write: seeing(write), end: seeing(end) })
+}
+
+/** Whole frames do not reach the receiver of ws. A copy is looked at: what was read is unmasked where it stands. */
+function watchReads(socket: Socket): void {
+  const { emit } = socket
+  socket.emit = function noting(this: Socket, event: string | symbol, ...given: unknown[]): boolean {
+    const [chunk] = given
+    if (event === 'data' && Buffer.isBuffer(chunk))
+      takeWholeFrames(Buffer.from(chunk), {
+        messageBytes: 4_096,
+        took: (payload, isBinary) => void (isBinary || noteMessage(payload)),
+      })
+    return Reflect.apply(emit, this, [event, ...given])
+  }
 }
 
 let messages = 0
