@@ -139,11 +139,14 @@ for (const sink of sinks) {
 test('what is encoded for JSON is the very same text in textContent', async () => {
   await page.evaluate('clear()')
   const read = await page.evaluate<string[]>(
-    `ask('json', 'JSON island', ${payloads.length}).then((texts) => texts.map((text) => {
-      const element = document.body.appendChild(document.createElement('iframe')).contentDocument.body
-      element.textContent = JSON.parse(text).text
-      return element.textContent
-    }))`,
+    `ask('json', 'JSON island', ${payloads.length}).then((texts) => {
+      const { body } = document.body.appendChild(document.createElement('iframe')).contentDocument
+      return texts.map((text) => {
+        const element = body.appendChild(document.createElement('p'))
+        element.textContent = JSON.parse(text).text
+        return element.textContent
+      })
+    })`,
   )
   await waitForTheSlowest()
   assert.deepEqual(
