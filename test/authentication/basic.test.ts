@@ -81,14 +81,15 @@ async function verifying(user: string, password: string): Promise<Session | null
   return right.equals((await hash(password, salt, 64)) as Buffer) ? { id: 's1' } : null
 }
 
-async function median(times: number, once: () => Promise<unknown>): Promise<number> {
+/** Of so many times the shortest: what else the machine has to do makes none of them shorter. */
+async function shortest(times: number, once: () => Promise<unknown>): Promise<number> {
   const taken: number[] = []
   for (let time = 0; time < times; time++) {
     const startedAt = performance.now()
     await once()
     taken.push(performance.now() - startedAt)
   }
-  return taken.sort((one, other) => one - other)[times >> 1] ?? 0
+  return Math.min(...taken)
 }
 
 test('SE-17 ASVS 6.3.8 an unknown user and a wrong password: same status, same body, no telling time', async (t) => {
@@ -98,7 +99,7 @@ test('SE-17 ASVS 6.3.8 an unknown user and a wrong password: same status, same b
   const wrong = header(coded('ada:x'))
   const [first, second] = [await ask(unknown), await ask(wrong)]
   assert.deepEqual([first.status, first.body], [second.status, second.body])
-  const times = { unknown: await median(3, () => ask(unknown)), wrong: await median(3, () => ask(wrong)) }
+  const times = { unknown: await shortest(3, () => ask(unknown)), wrong: await shortest(3, () => ask(wrong)) }
   // Relative to the step, and generous: what matters is that the missing hash (tens of ms) cannot be seen.
   assert.ok(times.unknown >= step * 0.95, `${times.unknown}`)
   assert.ok(times.wrong >= step * 0.95, `${times.wrong}`)
@@ -106,8 +107,8 @@ test('SE-17 ASVS 6.3.8 an unknown user and a wrong password: same status, same b
 
 test('SE-17 without the step the same `verify` does tell: the defence is what hides it', async (t) => {
   const { ask } = await startAsking(t, basic({ verify: verifying, refuseEvery: 0 }))
-  const unknown = await median(5, () => ask(header(coded('nobody:x'))))
-  const wrong = await median(5, () => ask(header(coded('ada:x'))))
+  const unknown = await shortest(5, () => ask(header(coded('nobody:x'))))
+  const wrong = await shortest(5, () => ask(header(coded('ada:x'))))
   assert.ok(unknown < wrong, `${unknown} ${wrong}`)
 })
 
@@ -117,8 +118,8 @@ test('a thrown error takes as long as a "no", a "yes" does not wait', async (t) 
     throw new Error('no such row')
   }
   const { ask } = await startAsking(t, basic({ verify, refuseEvery: 300 }))
-  const thrown = await median(1, () => ask(header(coded('nobody:x'))))
-  const right = await median(3, () => ask(header(coded('ada:x'))))
+  const thrown = await shortest(1, () => ask(header(coded('nobody:x'))))
+  const right = await shortest(3, () => ask(header(coded('ada:x'))))
   assert.ok(thrown >= 285, `${thrown}`)
   assert.ok(right < thrown, `${right} ${thrown}`)
 })

@@ -32,10 +32,10 @@ test('the first example works in a browser on http://localhost, in two tabs', as
   // A socket that is not open yet throws at `send`: try until the line is there.
   await grace.page.waitForTimeout(300)
   await ada.page.locator('#say').press('Enter')
-  await grace.page.getByText('Ada: <img src=x onerror="window.owned=1">').waitFor({ timeout: 5_000 })
+  await grace.page.getByText('Ada: <img src=x onerror="window.owned=1">').waitFor({ timeout: 30_000 })
   await grace.page.locator('#say').fill('hello')
   await grace.page.locator('#say').press('Enter')
-  await ada.page.getByText('<b>Grace</b>: hello').waitFor({ timeout: 5_000 })
+  await ada.page.getByText('<b>Grace</b>: hello').waitFor({ timeout: 30_000 })
   assert.equal(await grace.page.evaluate('window.owned'), undefined)
   assert.equal((await ada.person.cookies())[0]?.name, '__Host-session')
 })

@@ -98,7 +98,7 @@ async function start(t: TestContext, script: string, port = 0) {
 }
 
 const shows = (page: Page, text: string) =>
-  page.locator('main').getByText(text, { exact: true }).waitFor({ timeout: 10_000 })
+  page.locator('main').getByText(text, { exact: true }).waitFor({ timeout: 30_000 })
 
 for (const [name, code] of Object.entries(recipes)) {
   test(`${name}: shows, comes back, and leaves nothing behind`, async (t) => {

@@ -73,7 +73,8 @@ test('metrics.ts: Prometheus reads what happened', async (t) => {
     3,
   )
   assert.equal(open.get('secure_ws_server_handshake_duration_count{outcome="admitted",route="/clock"}'), 1)
-  assert.equal(open.get('secure_ws_server_messages_total{direction="out",type="other",route="/clock"}'), 1)
+  // One at once, and one for each second since.
+  assert.ok(Number(open.get('secure_ws_server_messages_total{direction="out",type="other",route="/clock"}')) >= 1)
   assert.equal(
     open.get('secure_ws_server_handshakes_total{outcome="refused",code="SWS_ORIGIN_REFUSED",route="/clock"}'),
     3,

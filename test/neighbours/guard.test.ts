@@ -97,12 +97,15 @@ test('a revocation ends it, and gives its places back', async (t) => {
 
 test('the end of the session ends it, and so does an `authorize` that says no later', async (t) => {
   let allowed = true
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
   const { app, open, events } = await start(
     t,
     { authorize: (session) => session?.userId === 'ada' && allowed },
-    { authenticate: (request) => ({ ...named(request), id: 's1', expiresAt: Date.now() + 300 }) },
+    { authenticate: (request) => ({ ...named(request), id: 's1', expiresAt: Date.now() + 60_000 }) },
   )
-  assert.equal(await (await open()).closed, 1006)
+  const first = await open()
+  t.mock.timers.setTime(Date.now() + 60_000)
+  assert.equal(await first.closed, 1006)
   assert.ok(events.some(({ type, route }) => type === 'session.expired' && route === '/other'))
   const again = await open()
   allowed = false
