@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { readHandshake } from '../../src/admission/handshake-request.ts'
+import fc from '../harness/fast-check.ts'
 
 // The names are looked up as they are mostly spelt; this holds them against the plain way, lower case and a comparison.
 

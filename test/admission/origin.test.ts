@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { FastifyRequest } from 'fastify'
 import { askOrigins, checkOrigin, dangerouslyAllowAnyOrigin, type OriginPolicy } from '../../src/admission/origin.ts'
 import { compileOrigins } from '../../src/admission/origin-list.ts'
 import type { Refusal } from '../../src/http/refusal.ts'
+import fc from '../harness/fast-check.ts'
 import { anyRequest } from './facts.ts'
 
 const request = await anyRequest()

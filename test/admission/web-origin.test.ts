@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { readOrigin } from '../../src/admission/web-origin.ts'
+import fc from '../harness/fast-check.ts'
 
 for (const [value, text] of [
   ['https://app.example', 'https://app.example'],

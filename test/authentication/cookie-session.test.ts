@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import cookiePlugin, { Signer } from '@fastify/cookie'
-import fc from 'fast-check'
 import { cookieValue } from '../../src/authentication/cookie-header.ts'
 import { type CookieSessionOptions, cookieSession } from '../../src/authentication/cookie-session.ts'
 import { RefusedCredential } from '../../src/authentication/credential.ts'
 import { bareSession } from '../../src/authentication/known-session.ts'
 import type { Session } from '../../src/session/session.ts'
+import fc from '../harness/fast-check.ts'
 import { startAsking } from './asking.ts'
 
 const secret = randomBytes(32).toString('base64')

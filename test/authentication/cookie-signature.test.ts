@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { Signer } from '@fastify/cookie'
-import fc from 'fast-check'
 import { cookieSignature } from '../../src/authentication/cookie-signature.ts'
+import fc from '../harness/fast-check.ts'
 
 const secrets = ['first', 'second'].map((name) => Buffer.from(`${name} secret of the server, long enough`))
 const theirs = new Signer(secrets)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { cookieSession } from '../../src/authentication/cookie-session.ts'
 import { cookieSignature, datedCookieSignature } from '../../src/authentication/cookie-signature.ts'
 import { readSecrets, stillValid } from '../../src/session/secrets.ts'
+import fc from '../harness/fast-check.ts'
 import { startAsking } from './asking.ts'
 
 const [old, fresh] = ['the old secret of 32 bytes or more', 'the new secret of 32 bytes or more']

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { type Capacity, type CapacityLimits, createCapacity, createHolders } from '../../src/capacity/capacity.ts'
 import { Places } from '../../src/capacity/places.ts'
+import fc from '../harness/fast-check.ts'
 
 const limits: CapacityLimits = {
   connections: 10,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { createHandshakeRate } from '../../src/capacity/handshake-rate.ts'
+import fc from '../harness/fast-check.ts'
 
 const minute = 60_000
 

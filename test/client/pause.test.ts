@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { readWhy } from '../../src/client/handshake.ts'
 import { hintIn, pauseBefore, readHint } from '../../src/client/pause.ts'
 import { closeReason } from '../../src/connection/close.ts'
 import { handshakeRefusals } from '../../src/errors.ts'
 import { refuse, whyBody } from '../../src/http/refusal.ts'
+import fc from '../harness/fast-check.ts'
 
 const defaults = {}
 

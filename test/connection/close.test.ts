@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { closeReason, closeReasonBytes, cutToBytes, isSendableCloseCode } from '../../src/connection/close.ts'
 import { CloseCode } from '../../src/errors.ts'
+import fc from '../harness/fast-check.ts'
 
 test('OU-06 text is cut at a code point, to as many bytes as fit', () => {
   assert.equal(cutToBytes('a'.repeat(200), 123), 'a'.repeat(123))

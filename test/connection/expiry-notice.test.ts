@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { ExpiryNotice } from '../../src/connection/expiry-notice.ts'
+import fc from '../harness/fast-check.ts'
 
 /** The moments at which a session that ends at `expiresAt` is told of, asked once every `every` ms. */
 function toldAt(expiresAt: number, from: number, every = 1): number[] {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { checkLife, checkLifetime, Life, type LifeState, type Progress } from '../../src/connection/life.ts'
 import { exceeds } from '../../src/connection/sending.ts'
+import fc from '../harness/fast-check.ts'
 
 const limits = {
   heartbeat: { every: 100, timeout: 50 },

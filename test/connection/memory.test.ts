@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { type Keeper, MemoryBudget } from '../../src/connection/memory.ts'
+import fc from '../harness/fast-check.ts'
 
 class Socket implements Keeper {
   inWire: number

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { addressKey, isLoopbackAddress, unknownAddress } from '../../src/http/address.ts'
+import fc from '../harness/fast-check.ts'
 
 // A subscriber owns a /64 and can take a fresh address from it for every connection.
 test('RS-12 every address of one IPv6 /64 has one key', () => {

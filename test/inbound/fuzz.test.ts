@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Ajv2019 } from 'ajv/dist/2019.js'
-import fc from 'fast-check'
 import { compileInbound, createInboundState, receive } from '../../src/inbound/inbound.ts'
 import type { InboundVerdict } from '../../src/inbound/verdict.ts'
+import fc from '../harness/fast-check.ts'
 
 /** A schema as its author writes it, the same with every object closed by hand, and messages that fit it. */
 interface Sample {

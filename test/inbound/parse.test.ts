@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
-import fc from 'fast-check'
 import { parseMessage, readText } from '../../src/inbound/parse.ts'
+import fc from '../harness/fast-check.ts'
 
 const depth = 32
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
 import { compilePerMinute, compileRate, fullBucket, take, waitFor } from '../../src/inbound/rate.ts'
+import fc from '../harness/fast-check.ts'
 
 describe('take', () => {
   const pace = compileRate({ perSecond: 5, burst: 10 }, 'rate')

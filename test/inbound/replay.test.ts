@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
 import { createReplayGuard, refuseReplay } from '../../src/inbound/replay.ts'
+import fc from '../harness/fast-check.ts'
 
 const now = 1_800_000_000_000
 const window = 30_000

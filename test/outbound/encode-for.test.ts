@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
-import fc from 'fast-check'
 import { JSDOM } from 'jsdom'
 import { encodeFor } from '../../src/outbound/encode-for.ts'
 import { Encoded } from '../../src/outbound/encoded.ts'
 import { isSafeUrl } from '../../src/outbound/url.ts'
+import fc from '../harness/fast-check.ts'
 
 const { document } = new JSDOM('').window
 const anyText = fc.string({ unit: 'binary' })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { apartAtText, long as shortest } from '../../src/outbound/long-text.ts'
 import { compileOutbound, type EncodeMode, encodeOutgoing, encodeOwn } from '../../src/outbound/outbound.ts'
+import fc from '../harness/fast-check.ts'
 
 const long = 'x'.repeat(shortest)
 

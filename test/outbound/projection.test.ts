@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { dangerouslyTrustHtml } from '../../src/outbound/encoded.ts'
 import { compileOutbound, encodeOutgoing } from '../../src/outbound/outbound.ts'
+import fc from '../harness/fast-check.ts'
 import { typed } from './typed.ts'
 
 const html = { contentMediaType: 'text/html' }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { Type } from 'typebox'
 import { dangerouslyTrustHtml } from '../../src/outbound/encoded.ts'
 import { compileOutbound, compileReply, encodeOutgoing, encodeOwn } from '../../src/outbound/outbound.ts'
+import fc from '../harness/fast-check.ts'
 
 const sanitizeHtml = (dirty: string) => `[${dirty}]`
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { dangerouslyTrustHtml, Encoded } from '../../src/outbound/encoded.ts'
 import { fillEncoded } from '../../src/outbound/fill.ts'
 import { compileOutbound, type EncodeMode, encodeOutgoing } from '../../src/outbound/outbound.ts'
 import { encodePiece, encodeSerialized, isSuspect } from '../../src/outbound/serialized.ts'
+import fc from '../harness/fast-check.ts'
 
 const policy = compileOutbound({
   encode: 'html',

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import * as ws from 'ws'
 import { SharedFrame, textFrameOf } from '../../src/outbound/shared-frame.ts'
+import fc from '../harness/fast-check.ts'
 
 // Not in its types, and not for applications; here it says what a frame is.
 const Sender: object = Reflect.get(ws, 'Sender')

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { JSDOM } from 'jsdom'
 import { encodeFor } from '../../src/outbound/encode-for.ts'
 import { dangerouslyTrustHtml, Encoded } from '../../src/outbound/encoded.ts'
 import { type HoleValue, html } from '../../src/outbound/template.ts'
 import { planTemplate } from '../../src/outbound/template-plan.ts'
+import fc from '../harness/fast-check.ts'
 
 const { document } = new JSDOM('').window
 const x: HoleValue = '"><script>\'&'

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { createArrivals } from '../../src/relay/arrival.ts'
 import { sealEnvelope } from '../../src/relay/envelope.ts'
 import { createOwnWords } from '../../src/relay/own-words.ts'
 import { denialOf } from '../../src/session/denials.ts'
+import fc from '../harness/fast-check.ts'
 
 const now = 1_800_000_000_000
 const clockSkew = 5_000

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { controlTopic, isTopic, roomTopic } from '../../src/relay/bus.ts'
+import fc from '../harness/fast-check.ts'
 
 const anyUnits = fc
   .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 12 })

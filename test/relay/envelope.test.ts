@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { createSecretKey } from 'node:crypto'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { type Envelope, envelopeLimit, openEnvelope, sealEnvelope } from '../../src/relay/envelope.ts'
 import { denialOf } from '../../src/session/denials.ts'
+import fc from '../harness/fast-check.ts'
 
 const key = (text: string) => createSecretKey(Buffer.from(text.padEnd(32, '.')))
 const keys = [key('new'), key('old')]

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { createReplayWindow } from '../../src/relay/replay-window.ts'
+import fc from '../harness/fast-check.ts'
 
 test('X-9: an envelope is admitted once', () => {
   const window = createReplayWindow(1_000)

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import fc from 'fast-check'
 import { type Bus, roomTopic } from '../../src/relay/bus.ts'
 import { sealEnvelope } from '../../src/relay/envelope.ts'
 import { memoryBus } from '../../src/relay/memory-bus.ts'
 import { createOwnWords } from '../../src/relay/own-words.ts'
 import { denialOf } from '../../src/session/denials.ts'
+import fc from '../harness/fast-check.ts'
 import { type Listening, listening } from './two-nodes.ts'
 
 // One image of a process, started twice (the snapshot of a virtual machine): both have the name of the one, and its numbers.

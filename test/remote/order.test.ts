@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { type Order, parseAnswer, parseOrder, whomOf } from '../../src/remote/order.ts'
 import { roomName } from '../../src/rooms/room-name.ts'
+import fc from '../harness/fast-check.ts'
 
 const id = 'abcdefghijklmnopqrstuv'
 const orders: Order[] = [

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { dangerouslyTrustHtml, Encoded } from '../../src/outbound/encoded.ts'
 import { packBroadcast, packSend, unpackBroadcast } from '../../src/rooms/broadcast.ts'
+import fc from '../harness/fast-check.ts'
 
 const envelope = { id: 'b', rooms: ['a', 'b'], except: ['s'] }
 const travelled = (message: unknown) => unpackBroadcast(packBroadcast({ ...envelope, message }))

@@ -3,11 +3,11 @@ import { execFile } from 'node:child_process'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
-import fc from 'fast-check'
 import { type DefaultTreeAdapterMap, defaultTreeAdapter, parseFragment } from 'parse5'
 import { SecureWsError } from '../../src/errors.ts'
 import { Encoded } from '../../src/outbound/encoded.ts'
 import { compileSanitizing, createSanitizer, sanitizeHtml } from '../../src/sanitizing/sanitizing.ts'
+import fc from '../harness/fast-check.ts'
 
 const reasons: string[] = []
 const basic = createSanitizer(compileSanitizing({ timeLimit: 10_000 }), (reason) => reasons.push(reason))

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Ajv } from 'ajv'
-import fc from 'fast-check'
 import { countCodePoints } from '../../src/schema/length.ts'
 import { copySchema } from '../../src/schema/plain-schema.ts'
 import { checkValue, compilePlain } from '../../src/schema/schema.ts'
+import fc from '../harness/fast-check.ts'
 
 const plain = new Ajv({ strictTypes: false })
 

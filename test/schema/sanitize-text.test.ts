@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
 import { oneLine, stripTags, textSteps } from '../../src/schema/sanitize-text.ts'
+import fc from '../harness/fast-check.ts'
 
 const anyTag = /<[A-Za-z/!?]/
 

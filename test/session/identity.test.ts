@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { tokenSession } from '../../src/authentication/token-session.ts'
 import { identityKey, isIdentityName, readIdentity } from '../../src/session/identity.ts'
+import fc from '../harness/fast-check.ts'
 import { identityOf } from './identity-of.ts'
 
 // Class S1: who a session belongs to is read once, where it is accepted.

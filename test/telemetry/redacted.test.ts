@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { redacted, redactedError } from '../../src/telemetry/redacted.ts'
+import fc from '../harness/fast-check.ts'
 
 const shown: readonly (readonly [text: string, instead: string])[] = [
   ['connect redis://app:hunter2@db:6379 failed', 'connect redis://[redacted]@db:6379 failed'],

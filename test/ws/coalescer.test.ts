@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import { Coalescer, createTurn, type Sink, type WriteCallback } from '../../src/ws/coalescer.ts'
+import fc from '../harness/fast-check.ts'
 
 /** A turn that ends when it is told to, and a stream that remembers. */
 function stage() {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
-import fc from 'fast-check'
 import { Deadlines, type Due } from '../../src/ws/deadlines.ts'
+import fc from '../harness/fast-check.ts'
 import { until } from '../harness/until.ts'
 
 class Waiting implements Due {
