@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import * as ws from 'ws'
 import { guardReceiver } from '../../src/ws/guarded-receiver.ts'
 import type { WsReceiver } from '../../src/ws/internals.ts'
 import { takeWholeFrames } from '../../src/ws/whole-frames.ts'
+import fc from '../harness/fast-check.ts'
 import { frame, opcodes, text } from '../harness/frames.ts'
 
 const messageBytes = 1_000
