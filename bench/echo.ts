@@ -1,17 +1,13 @@
 /**
  * Messages echoed per second of the server's CPU time: `node bench/echo.ts`. 50 connections, each with one message under
- * way, or with 16 that are sent as the answers come in. With `--telemetry`: what metrics and traces cost.
+ * way, or with 16 that are sent as the answers come in.
  */
 import { type Client, open, saying } from './harness/client.ts'
 import { compare, inTurns, perCpuSecond, type Server, start } from './harness/measure.ts'
 import type { PeerName } from './harness/peers.ts'
 
-const told = process.argv.includes('--telemetry')
-const names: readonly PeerName[] = told
-  ? ['ours', 'ours, measured', 'ours, observed']
-  : ['ours', 'ws', 'ws + JSON', 'by hand', '@fastify/websocket', 'socket.io']
-/** What telemetry costs is a few hundredths: each turn is long enough for all three to be compiled. */
-const milliseconds = told ? 2_000 : 200
+const names: readonly PeerName[] = ['ours', 'ws', 'ws + JSON', 'by hand', '@fastify/websocket', 'socket.io']
+const milliseconds = 200
 const rounds = 7
 const connections = 50
 
@@ -53,7 +49,7 @@ function echo(server: Server, size: number, inFlight: number, within = milliseco
 // A server that is cold costs three times as much, and the more code it has, the longer.
 for (const server of servers) for (const inFlight of [1, 16]) await echo(server, 1_024, inFlight, 2_500)
 
-for (const inFlight of told ? [16] : [1, 16]) {
+for (const inFlight of [1, 16]) {
   for (const [size, label] of [
     [64, '64 B'],
     [1_024, '1 KiB'],
