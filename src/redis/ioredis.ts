@@ -13,6 +13,9 @@ export interface IoRedisClient {
   on(event: string, listener: (...args: unknown[]) => void): unknown
   readonly status: string
   readonly isCluster?: boolean
+  /** Left out until it first connects, and by a cluster, which has `nodes`. */
+  readonly stream?: { on(event: 'error', listener: () => void): unknown }
+  nodes?(): readonly IoRedisClient[]
 }
 
 export function isIoRedis(client: unknown): client is IoRedisClient {
@@ -85,6 +88,9 @@ export function openIoRedis(template: IoRedisClient): RedisConnection {
     async close() {
       changed = () => {}
       failed = () => {}
+      // ioredis ends its streams, and hears one error of each. Node tells a TLS stream that is ended before its certificate is
+      // refused of that, and of the server's alert as well, which would end the process.
+      for (const { stream } of [client, ...(client.nodes?.() ?? [])]) stream?.on('error', () => {})
       client.disconnect()
     },
   }

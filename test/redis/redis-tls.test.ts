@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
 import { redisBus } from '../../src/redis/redis-bus.ts'
 import { type RedisServer, startRedis } from '../harness/redis.ts'
 import { until } from '../harness/until.ts'
@@ -43,5 +46,26 @@ for (const [name, options] of [
     )
     assert.equal(bus.state, 'down')
     await bus.close()
+  })
+}
+
+// The process ended when a node stopped in the middle of a handshake that was refused a moment later: an error of a stream to
+// which nobody listened any more. Each close comes at another moment of the handshake; one that is not caught fails the test.
+for (const [name, client] of [
+  ['ioredis', () => new Redis(url(), { lazyConnect: true })],
+  ['redis', () => createClient({ url: url() })],
+] as const) {
+  test(`a bus with a client of ${name} is closed at any moment of a handshake that will be refused, and nothing is thrown`, async () => {
+    for (let round = 0; round < 10; round++) {
+      await Promise.all(
+        Array.from({ length: 20 }, async (_, index) => {
+          const bus = redisBus({ channel: 'app', secret, client: client() })
+          bus.subscribe('control', () => {}).catch(() => {})
+          await sleep(index * 3)
+          await bus.close()
+        }),
+      )
+    }
+    await sleep(500)
   })
 }
