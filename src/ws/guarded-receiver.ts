@@ -6,9 +6,9 @@ import { type Taker, takeWholeFrames } from './whole-frames.ts'
 export interface Entrance extends Taker {
   /** Before a piece of what was read is taken in. */
   gather(): void
-  /** It is taken in. */
+  /** After the piece is taken in. */
   gathered(): void
-  /** A piece is taken in by ws: it may have begun something. */
+  /** After ws has taken a piece in: a message may have begun with it. */
   tookIn(): void
 }
 
@@ -33,13 +33,13 @@ export function guardReceiver(receiver: WsReceiver, told: Entrance): void {
 
 function guardsOf(ofWs: WsReceiver): Pick<WsReceiver, 'write' | '_write' | 'end'> {
   return {
-    /** What needs nothing of ws never reaches it, nor the queue that each receiver has as a stream of Node's. */
+    /** Whole messages pass by ws, and by the queue that its receiver has as a stream of Node's. */
     write(this: Guarded, piece) {
       const told = this[entrance]
       if (told === undefined) return ofWs.write.call(this, piece)
       told.gather()
       try {
-        const taken = isAtRest(this) ? takeWholeFrames(piece, told) : 0
+        const taken = isAtRest(this) && this._allowSynchronousEvents ? takeWholeFrames(piece, told) : 0
         if (taken === piece.length) return true
         return ofWs.write.call(this, taken === 0 ? piece : piece.subarray(taken))
       } finally {
@@ -62,6 +62,5 @@ function guardsOf(ofWs: WsReceiver): Pick<WsReceiver, 'write' | '_write' | 'end'
 
 /** Between messages, with nothing in front: the next byte begins a frame. */
 function isAtRest(receiver: WsReceiver): boolean {
-  if (!receiver.writable || receiver.writableLength > 0) return false
-  return receiver._state === 0 && receiver._bufferedBytes === 0 && receiver._fragmented === 0
+  return receiver.writable && receiver._state === 0 && receiver._bufferedBytes === 0 && receiver._fragmented === 0
 }

@@ -25,10 +25,11 @@ export interface WsReceiver {
   readonly _bufferedBytes: number
   /** The opcode of a message that has begun in fragments, else 0. */
   readonly _fragmented: number
+  /** Whether the messages of one read may be told in one turn, which an application can refuse. */
+  readonly _allowSynchronousEvents: boolean
   // As of every Writable of Node.
   readonly writable: boolean
   readonly writableEnded: boolean
-  readonly writableLength: number
   write(piece: Buffer): boolean
   _write(piece: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void
   end(): unknown

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 
-/** Whom messages are for. */
+/** The receiver of the messages. */
 export interface Taker {
-  /** Bytes that one may have. */
+  /** The most bytes of a message. */
   readonly messageBytes: number
   took(payload: Buffer, isBinary: boolean): void
 }
@@ -13,8 +13,8 @@ const binary = 0x82
 
 /**
  * Takes from the beginning of a piece the frames that are each a message: in one fragment, all there, of an everyday length, and as
- * the protocol wants them. Whatever else stands there is left to the receiver of ws, and all behind it: every error is one of ws.
- * It makes five buffers of a frame, and an event; here it is one.
+ * the protocol wants them. Any other frame is left to the receiver of ws, with all behind it: every error is one of ws. For a frame
+ * ws makes five buffers and an event; this makes one buffer.
  *
  * @param piece is unmasked in place, as by ws
  * @returns where that begins which was not taken

@@ -50,6 +50,11 @@ export function text(payload: string | Uint8Array): Buffer {
   return frame({ payload })
 }
 
+/** A frame in the masked payload of another one, byte for byte: a reader that begins in the middle would hear it. */
+export function carrying(inner: Buffer): Buffer {
+  return frame({ opcode: opcodes.binary, payload: inner.map((byte, at) => byte ^ (mask[at % 4] ?? 0)) })
+}
+
 export function json(value: unknown): Buffer {
   return text(JSON.stringify(value))
 }
