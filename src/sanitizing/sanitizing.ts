@@ -3,6 +3,7 @@ import { badOption, SecureWsError } from '../errors.ts'
 import type { Sender } from '../inbound/cleaning.ts'
 import { checkKeys, isPlainObject, join } from '../option-checks.ts'
 import { dangerouslyTrustHtml, type Encoded } from '../outbound/encoded.ts'
+import { within } from '../thenable.ts'
 import { compileProfile, type OwnProfile, type Profile } from './profile.ts'
 import type { Outcome } from './thread.ts'
 import { createVerdictCache } from './verdict-cache.ts'
@@ -212,11 +213,15 @@ export function createSanitizer(
     sender: () => senders.getStore()?.name,
     as: (sender, work) => senders.run(sender, work),
     async start() {
-      const { promise: late, resolve } = Promise.withResolvers<undefined>()
-      const patience = setTimeout(resolve, startPatience, undefined)
-      const outcome = await Promise.race([pool.start(), late])
-      clearTimeout(patience)
-      if (outcome !== undefined) unwrap(outcome)
+      const late = new Error('The first worker is still loading.')
+      const proof = within(
+        startPatience,
+        async () => void unwrap(await pool.start()),
+        () => late,
+      )
+      await proof.catch((error) => {
+        if (error !== late) throw error
+      })
     },
     async close() {
       closed = true
