@@ -267,13 +267,11 @@ function refuseUsedNonce({ body, socket, now: uptime }: Arrival, window: number)
   return refuseReplay({ nonce: body.nonce, at: body.at }, window, owner, policy.replayGuard, time)
 }
 
-const { hasOwnProperty: isOwn } = Object.prototype
-
 function withoutEnvelope(body: Readonly<Record<string, unknown>>, { replayWindow }: CompiledRule): object {
   const message: Record<string, unknown> = {}
-  // Twice as fast as the rest of a pattern, and no member is named `__proto__`.
-  for (const name in body) {
-    if (name === 'type' || name === 'id' || !isOwn.call(body, name)) continue
+  // Faster than the rest of a pattern, and no member is named `__proto__`.
+  for (const name of Object.keys(body)) {
+    if (name === 'type' || name === 'id') continue
     if (replayWindow !== undefined && (name === 'nonce' || name === 'at')) continue
     message[name] = body[name]
   }

@@ -63,6 +63,15 @@ describe('receive', () => {
     })
   })
 
+  it('gives a listener no member that a polluted Object.prototype has', (t) => {
+    t.after(() => Reflect.deleteProperty(Object.prototype, 'isAdmin'))
+    const socket = open()
+    const polluted = { value: true, enumerable: true, configurable: true, writable: true }
+    Object.defineProperty(Object.prototype, 'isAdmin', polluted)
+    const verdict = text(socket, { type: 'say', text: 'hi' })
+    assert.deepEqual(Object.keys(Object(Reflect.get(verdict, 'message'))), ['text'])
+  })
+
   it('MS-07 knows only declared types, whatever objects inherit', async () => {
     for (const type of [
       'toString',
