@@ -192,8 +192,8 @@ export function createGuard(surroundings: GuardSurroundings) {
 }
 
 /**
- * A handshake that was admitted, as its socket is made of it. A class, because V8 allocates literals that mostly stay in its old space at once, and there each held
- * its stream, and all that hangs on it, long after the socket was gone.
+ * A handshake that was admitted, as its socket is made of it. A class, because V8 allocates literals that mostly stay in its old
+ * space at once, and there each held its stream, and all that hangs on it, long after the socket was gone.
  */
 class Passed implements Admitted {
   readonly signedIn: Admitted['signedIn']

@@ -289,7 +289,8 @@ export abstract class ReceivingSocket extends SendingSocket implements InboundSo
 
   async #refresh(verdict: DeliveredMessage): Promise<void> {
     const { token } = verdict.message as { readonly token: string }
-    if ((await this.refresh(token)) && !this.ended && verdict.id !== undefined)
+    const refreshed = await this.refresh(token)
+    if (refreshed && !this.ended && verdict.id !== undefined)
       this.answer({ type: 'reply', id: verdict.id, value: true })
   }
 

@@ -50,7 +50,7 @@ function tell(observer: Observer, socket: Observed, content: Content | undefined
   else if (content !== undefined) observer.sent(socket, label ?? 'other', counted(content))
 }
 
-/** Whoever frames it need not count it again: of a long text that costs as much as all of this. */
+/** The frame takes its length from here: to count a long text twice would cost as much as all of telemetry. */
 function counted(content: Outgoing): number {
   const { payload } = content
   const length = typeof payload === 'string' ? lengthOfText(payload) : payload.byteLength

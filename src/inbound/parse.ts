@@ -19,7 +19,7 @@ const plainId = /^[\w.:~+/=@-]{0,64}$/
 /** The text of a frame, or 1007 (RFC 6455 section 8.1). A BOM stays in the text, where JSON.parse refuses it (RFC 8259 section 8.1). */
 export function readText(frame: Buffer): string | Refusal {
   const text = frame.toString()
-  // What is not UTF-8 is read as this character, which hardly any text has.
+  // A decoder puts U+FFFD in the place of bytes that are not UTF-8, and hardly any text has that character of its own.
   if (!text.includes('\ufffd') || isUtf8(frame)) return text
   return refuse('SWS_BAD_MESSAGE', 'parse: not UTF-8', CloseCode.InvalidPayload)
 }

@@ -11,7 +11,7 @@ export interface Observed {
   readonly trace?: TraceLink | undefined
 }
 
-/** One message in that is looked at closely, from its first step to its answer. */
+/** A received message of which the durations and the span are taken, from its first step to its answer. */
 export interface WatchedMessage {
   /** Runs its work, where somebody wants to be around it; elsewhere it is left out, and the work is simply done. */
   readonly run?: (<T>(work: () => T) => T) | undefined

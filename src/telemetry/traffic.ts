@@ -24,10 +24,9 @@ interface Count {
   bytes: number
 }
 
-/** What is counted of one direction. */
-class Way {
+/** The messages and bytes of one direction, by route and type. */
+class MessageCounts {
   readonly #direction: Direction
-  /** By route and type. */
   readonly #counts = new Map<string, Map<string, Count>>()
   /** Most messages are of the kind of the one before, and to look that up costs more than all the rest. */
   #last: Count | undefined
@@ -46,7 +45,7 @@ class Way {
     count.bytes += bytes
   }
 
-  get counts(): Count[] {
+  all(): Count[] {
     return [...this.#counts.values()].flatMap((types) => [...types.values()])
   }
 
@@ -73,7 +72,7 @@ const shortBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
  * labels each time, would cost a tenth of a small message.
  */
 export function createTraffic(meter: Meter, failed: (error: unknown) => void): Traffic {
-  const ways = { in: new Way('in'), out: new Way('out') }
+  const counts = { in: new MessageCounts('in'), out: new MessageCounts('out') }
   const seconds = (name: string, description: string): Histogram =>
     meter.createHistogram(name, { unit: 's', description, advice: { explicitBucketBoundaries: shortBounds } })
   const messages = meter.createObservableCounter('secure_ws.server.messages', {
@@ -92,7 +91,7 @@ export function createTraffic(meter: Meter, failed: (error: unknown) => void): T
   const all = [messages, io]
   const report: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
     const tell = (observable: Observable, of: (count: Count) => number) => {
-      for (const count of [...ways.in.counts, ...ways.out.counts]) result.observe(observable, of(count), count.labels)
+      for (const count of [...counts.in.all(), ...counts.out.all()]) result.observe(observable, of(count), count.labels)
     }
     tell(messages, (count) => count.messages)
     tell(io, (count) => count.bytes)
@@ -108,7 +107,7 @@ export function createTraffic(meter: Meter, failed: (error: unknown) => void): T
   }
 
   return {
-    message: (direction, route, type, bytes) => ways[direction].add(route, type, bytes),
+    message: (direction, route, type, bytes) => counts[direction].add(route, type, bytes),
     listener: (route, type, outcome, duration) => record(listener, duration, { type, outcome, route }),
     lookup: (question, outcome, duration) => record(lookup, duration, { question, outcome }),
     sanitized: (outcome, duration) => record(sanitizer, duration, { outcome }),

@@ -101,8 +101,8 @@ export class Coalescer<S extends Sink = Sink> {
   }
 
   /**
-   * What is pushed until `gathered` needs no end of the turn, and leaves then: what answers a piece of what was read leaves with it,
-   * which costs less than coming back for it.
+   * Frames that are pushed from here on leave with `gathered`, and not with the end of the turn: the answers to one read leave when
+   * it is taken in, which costs less than a task at the end of the turn.
    */
   gather(): void {
     this.#gathering = true
