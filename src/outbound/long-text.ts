@@ -13,6 +13,15 @@ const lowControl = /[\u0000-\u000f]/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON has an escape for each of them.
 const highControl = /[\u0010-\u001f]/
 
+/** Whether a message has such a text, of its own or inherited. */
+export function hasLongText(message: Readonly<Record<string, unknown>>): boolean {
+  for (const name in message) {
+    const member = message[name]
+    if (typeof member === 'string' && member.length >= long) return true
+  }
+  return false
+}
+
 /** A message taken apart at a text that leaves as it is, in the order of its members. */
 export interface AroundText {
   /** `undefined` where there is nothing in front. */
@@ -54,7 +63,12 @@ function apartAt(message: Readonly<Record<string, unknown>>, at: string, text: s
   return { before, name: at, text, after }
 }
 
+// Of a short one, for which one look is less than four. What it says of surrogates is more than has to be.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON has an escape for each of them.
+const anySpecial = /[&<>'"\\\u0000-\u001f\ud800-\udfff]/
+
 /** True for text that JSON and HTML write as it is: a lone surrogate would be an escape in JSON. */
-function isPlain(text: string): boolean {
+export function isPlain(text: string): boolean {
+  if (text.length < long) return !anySpecial.test(text)
   return !special.test(text) && !lowControl.test(text) && !highControl.test(text) && text.isWellFormed()
 }

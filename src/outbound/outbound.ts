@@ -2,9 +2,10 @@ import { badOption } from '../errors.ts'
 import { type Bytes, copyOf, isBytes, viewOf } from './bytes.ts'
 import { Encoded, markupSerialized } from './encoded.ts'
 import { type EncodedTwice, lookForTwice } from './encoded-twice.ts'
+import { writeFlat } from './flat.ts'
 import { encodeHtml } from './html.ts'
 import { escapeJsonText, notEncodable, refuseLoss, serialize, stringify } from './json.ts'
-import { apartAtText } from './long-text.ts'
+import { apartAtText, hasLongText } from './long-text.ts'
 import { encodeAroundMarkup } from './markup.ts'
 import {
   compileReply,
@@ -150,7 +151,11 @@ export function encodeText(text: string, mode: EncodeMode): string {
 
 /** Of our own making, so that its members may be read more than once. */
 function encodeMessage(message: object, mode: EncodeMode, twice?: EncodedTwice): string | Buffer {
-  const apart = mode === 'json' ? undefined : apartAtText(message as Readonly<Record<string, unknown>>)
+  const members = message as Readonly<Record<string, unknown>>
+  if (mode === 'json' || !hasLongText(members)) return encodeValue(message, mode, twice)
+  const flat = writeFlat(members)
+  if (flat !== undefined) return flat
+  const apart = apartAtText(members)
   if (apart === undefined) return encodeValue(message, mode, twice)
   const before = encodeMembers(apart.before, mode, twice)
   const after = encodeMembers(apart.after, mode, twice)

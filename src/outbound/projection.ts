@@ -40,6 +40,11 @@ function spend(notes: Notes, visits: number, weight: number): void {
   if (notes.visits > budgetOf(notes.weight)) throw exhausted
 }
 
+/** As `Encoded.is`, whose look inside costs as much as the rest of a copy: only what says that it is one is asked. */
+function isEncoded(value: unknown): value is Encoded {
+  return value instanceof Encoded && Encoded.is(value)
+}
+
 /** Stands for the holder of a value that is no member of anything. */
 export const noHolder: object = Object.freeze({})
 
@@ -56,7 +61,7 @@ export function copyDeclared(
   notes: Notes,
   holder: object = noHolder,
 ): unknown {
-  if (typeof given === 'string' || Encoded.is(given)) return copyText(given, location, place, notes, holder)
+  if (typeof given === 'string' || isEncoded(given)) return copyText(given, location, place, notes, holder)
   if (typeof given !== 'object' || given === null) return given
   return Array.isArray(given) ? copyList(given, location, place, notes) : copyMembers(given, location, place, notes)
 }
@@ -145,7 +150,7 @@ function copyList(given: readonly unknown[], location: Location, place: Place | 
 export function askedToJson(given: unknown, key: string | number): unknown {
   // Of the primitives, JSON asks only a BigInt, which programs teach it. An `Encoded` is what it is.
   if (typeof given !== 'object' && typeof given !== 'function' && typeof given !== 'bigint') return given
-  if (Encoded.is(given)) return given
+  if (isEncoded(given)) return given
   const { toJSON }: { readonly toJSON?: unknown } = Object(given)
   return typeof toJSON === 'function' ? Reflect.apply(toJSON, given, [String(key)]) : given
 }
@@ -168,7 +173,7 @@ function settledAnswer(member: unknown): unknown {
   if (typeof member === 'function' || typeof member === 'symbol') return undefined
   if (typeof member === 'bigint') throw new SecureWsError('SWS_NOT_ENCODABLE', 'A BigInt cannot be sent: send its text')
   if (typeof member === 'number' && !Number.isFinite(member)) return null
-  if (typeof member !== 'object' || member === null || Encoded.is(member)) return member
+  if (typeof member !== 'object' || member === null || isEncoded(member)) return member
   if (types.isBoxedPrimitive(member) || isRawJson(member)) return JSON.parse(serialize({ toJSON: () => member }))
   return refuseLossOf(member)
 }
