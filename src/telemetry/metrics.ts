@@ -178,10 +178,7 @@ export function createMetrics(failed: (error: unknown) => void, load: typeof api
       meter.addBatchObservableCallback(report, all)
       stop = () => meter.removeBatchObservableCallback(report, all)
     },
-    close() {
-      stop()
-      traffic.close()
-    },
+    close: () => stop(),
   }
 }
 

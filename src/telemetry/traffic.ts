@@ -1,4 +1,4 @@
-import type { Attributes, Histogram, Meter, Observable } from '@opentelemetry/api'
+import type { Attributes, Histogram, Meter } from '@opentelemetry/api'
 
 /** The way of a message, as the server sees it. */
 export type Direction = 'in' | 'out'
@@ -15,7 +15,6 @@ export interface Traffic {
   sanitized(outcome: 'clean' | 'refused' | 'failed', duration: number): void
   /** An envelope of another node, which was so old when it came. */
   relayed(age: number): void
-  close(): void
 }
 
 interface Count {
@@ -24,15 +23,19 @@ interface Count {
   bytes: number
 }
 
-/** The messages and bytes of one direction, by route and type. */
+/** By route and type. */
+type Counts = Map<string, Map<string, Count>>
+
+/** What one server counts of one direction, by route and type. */
 class MessageCounts {
   readonly #direction: Direction
-  readonly #counts = new Map<string, Map<string, Count>>()
+  readonly #counts: Counts
   /** Most messages are of the kind of the one before, and to look that up costs more than all the rest. */
   #last: Count | undefined
 
-  constructor(direction: Direction) {
+  constructor(direction: Direction, counts: Counts) {
     this.#direction = direction
+    this.#counts = counts
   }
 
   add(route: string, type: string, bytes: number): void {
@@ -43,10 +46,6 @@ class MessageCounts {
     }
     count.messages++
     count.bytes += bytes
-  }
-
-  all(): Count[] {
-    return [...this.#counts.values()].flatMap((types) => [...types.values()])
   }
 
   #of(route: string, type: string): Count {
@@ -64,17 +63,17 @@ class MessageCounts {
   }
 }
 
-/** In seconds. */
-const shortBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const countsOfMeters = new WeakMap<Meter, Readonly<Record<Direction, Counts>>>()
 
 /**
- * Counts messages in numbers of its own, and is read when somebody collects: a counter of OpenTelemetry, which looks for its
- * labels each time, would cost a tenth of a small message.
+ * The sums of all servers of one meter, as of any counter: two of them with one route are one series, which a server of its own sums
+ * would set back, and what the last one counted is there for whoever collects after its end.
  */
-export function createTraffic(meter: Meter, failed: (error: unknown) => void): Traffic {
-  const counts = { in: new MessageCounts('in'), out: new MessageCounts('out') }
-  const seconds = (name: string, description: string): Histogram =>
-    meter.createHistogram(name, { unit: 's', description, advice: { explicitBucketBoundaries: shortBounds } })
+function countsOf(meter: Meter): Readonly<Record<Direction, Counts>> {
+  const known = countsOfMeters.get(meter)
+  if (known !== undefined) return known
+  const counts: Readonly<Record<Direction, Counts>> = { in: new Map(), out: new Map() }
+  countsOfMeters.set(meter, counts)
   const messages = meter.createObservableCounter('secure_ws.server.messages', {
     unit: '{message}',
     description: 'Messages by direction, declared type and route.',
@@ -83,20 +82,36 @@ export function createTraffic(meter: Meter, failed: (error: unknown) => void): T
     unit: 'By',
     description: 'Bytes of their payloads.',
   })
+  meter.addBatchObservableCallback(
+    (result) => {
+      for (const types of [...counts.in.values(), ...counts.out.values()]) {
+        for (const { labels, messages: count, bytes } of types.values()) {
+          result.observe(messages, count, labels)
+          result.observe(io, bytes, labels)
+        }
+      }
+    },
+    [messages, io],
+  )
+  return counts
+}
+
+/** In seconds. */
+const shortBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+/**
+ * Counts messages in numbers of its own, and is read when somebody collects: a counter of OpenTelemetry, which looks for its
+ * labels each time, would cost a tenth of a small message.
+ */
+export function createTraffic(meter: Meter, failed: (error: unknown) => void): Traffic {
+  const shared = countsOf(meter)
+  const counts = { in: new MessageCounts('in', shared.in), out: new MessageCounts('out', shared.out) }
+  const seconds = (name: string, description: string): Histogram =>
+    meter.createHistogram(name, { unit: 's', description, advice: { explicitBucketBoundaries: shortBounds } })
   const listener = seconds('secure_ws.server.listener.duration', 'From the call of the listeners to their answer.')
   const lookup = seconds('secure_ws.server.lookup.duration', 'Questions to the application about an open socket.')
   const sanitizer = seconds('secure_ws.server.sanitizer.duration', 'Documents, from the queue to their verdict.')
   const lag = seconds('secure_ws.server.relay.lag', 'The age of what other nodes say, by the clocks of both.')
-
-  const all = [messages, io]
-  const report: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
-    const tell = (observable: Observable, of: (count: Count) => number) => {
-      for (const count of [...counts.in.all(), ...counts.out.all()]) result.observe(observable, of(count), count.labels)
-    }
-    tell(messages, (count) => count.messages)
-    tell(io, (count) => count.bytes)
-  }
-  meter.addBatchObservableCallback(report, all)
 
   function record(histogram: Histogram, duration: number, labels?: Attributes): void {
     try {
@@ -112,6 +127,5 @@ export function createTraffic(meter: Meter, failed: (error: unknown) => void): T
     lookup: (question, outcome, duration) => record(lookup, duration, { question, outcome }),
     sanitized: (outcome, duration) => record(sanitizer, duration, { outcome }),
     relayed: (age) => record(lag, Math.max(0, age)),
-    close: () => meter.removeBatchObservableCallback(report, all),
   }
 }

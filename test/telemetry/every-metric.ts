@@ -13,9 +13,8 @@ const failed = (error: unknown) => {
   throw error
 }
 
-/** The metrics of one server on a provider of their own. */
-export function metricsOn(reader: Reader): Metrics {
-  const provider = new MeterProvider({ readers: [reader] })
+/** The metrics of one server, on a provider of their own unless one is given. */
+export function metricsOn(reader: Reader, provider = new MeterProvider({ readers: [reader] })): Metrics {
   const metrics = createMetrics(failed, () => ({
     ...api,
     metrics: { getMeter: provider.getMeter.bind(provider) } as never,

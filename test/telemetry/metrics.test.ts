@@ -6,6 +6,7 @@ import Fastify from 'fastify'
 import secureWs from '../../src/index.ts'
 import { createAudit } from '../../src/telemetry/audit.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { Random } from '../harness/random.ts'
 import { textOf } from '../house/source-files.ts'
 import { everyMetric, metricsOn, Reader } from './every-metric.ts'
 
@@ -101,6 +102,43 @@ test('messages are counted by what is declared, and read when somebody collects'
   assert.equal(points.get('secure_ws.server.io{direction=in,type=say,route=/a}'), 100_000)
   assert.equal(points.get('secure_ws.server.io{direction=out,type=say,route=/a}'), 7)
   assert.equal(points.get('secure_ws.server.messages{direction=in,type=other,route=/a}'), 1)
+})
+
+// Each server had sums of its own: of two with one route the last one set the series back, and a close took them along.
+test('two servers of one process add up, and what one has counted is there after its close', async () => {
+  const random = new Random(18)
+  for (let round = 0; round < 50; round++) {
+    const reader = new Reader()
+    const provider = new MeterProvider({ readers: [reader] })
+    const open = () => metricsOn(reader, provider)
+    const servers = [open(), open()]
+    const sums = new Map<string, number>()
+    for (let step = 0; step < 60; step++) {
+      const at = random.below(2)
+      const what = random.below(10)
+      if (what === 0) {
+        servers[at]?.close()
+        servers[at] = open()
+      } else if (what === 1) {
+        await pointsOf(reader)
+      } else {
+        const [direction, type] = [random.pick(['in', 'out'] as const), random.pick(['say', 'ask'])]
+        const [route, bytes] = [random.pick(['/a', `/${at}`]), random.below(100)]
+        servers[at]?.traffic.message(direction, route, type, bytes)
+        const labels = `{direction=${direction},type=${type},route=${route}}`
+        for (const [name, more] of [
+          ['messages', 1],
+          ['io', bytes],
+        ] as const) {
+          const key = `secure_ws.server.${name}${labels}`
+          sums.set(key, (sums.get(key) ?? 0) + more)
+        }
+      }
+    }
+    for (const server of servers) server.close()
+    const points = await pointsOf(reader)
+    assert.deepEqual(new Map([...points].sort()), new Map([...sums].sort()), `round ${round}`)
+  }
 })
 
 // D5: an event is told in timers and in `close` listeners, where nobody catches what a meter throws.

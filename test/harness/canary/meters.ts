@@ -18,6 +18,7 @@ function note(name: string, value: number, attributes: Attributes = {}): void {
 
 function watched(meter: Meter): Meter {
   const names = new Map<Observable, string>()
+  const callbacks = new Set<BatchObservableCallback>()
   const observed = <T extends Observable>(name: string, made: T): T => {
     // One of its own: a meter that nobody reads hands out the same for all.
     const own: T = Object.create(made)
@@ -55,11 +56,13 @@ function watched(meter: Meter): Meter {
     createObservableGauge: (name, options) => observed(name, meter.createObservableGauge(name, options)) as never,
     createObservableCounter: (name, options) => observed(name, meter.createObservableCounter(name, options)) as never,
     addBatchObservableCallback(callback, observables) {
+      callbacks.add(callback)
       meter.addBatchObservableCallback(callback, observables)
     },
-    // A server that closes is read once more.
+    // A server that closes is read once more: what it leaves to the meter, as the sums of its messages, too.
     removeBatchObservableCallback(callback, observables) {
-      collect(callback)
+      for (const each of callbacks) collect(each)
+      callbacks.delete(callback)
       meter.removeBatchObservableCallback(callback, observables)
     },
   }
