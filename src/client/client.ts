@@ -2,8 +2,8 @@ import type { HandshakeRefusalCode } from '../errors.ts'
 import { lost, meaningOf } from './after-close.ts'
 import { Answers } from './answers.ts'
 import { ClientError, type ClientErrorCode } from './client-error.ts'
-import { within } from './deadline.ts'
-import { addressOf, askWhy, shakeHands, type Target } from './handshake.ts'
+import { bounded, within } from './deadline.ts'
+import { addressOf, askWhy, hangUp, shakeHands, type Target } from './handshake.ts'
 import { callContained, Incoming, readMessage } from './incoming.ts'
 import type { AnyMessages, AskedType, Giver, IncomingOf, IncomingType, Messages, Outgoing } from './messages.ts'
 import type { ClientState, ConnectOptions, Direct, Request } from './options.ts'
@@ -12,7 +12,7 @@ import { Queue } from './queue.ts'
 import { type RequestOptions, Requests } from './requests.ts'
 import { Silence } from './silence.ts'
 import { Told } from './state.ts'
-import { isOffline, type PlainSocket, plainSocketClass } from './surroundings.ts'
+import { isOffline, type PlainSocket } from './surroundings.ts'
 import { type News, onNews } from './wake.ts'
 
 export { ClientError, type ClientErrorCode } from './client-error.ts'
@@ -73,9 +73,9 @@ export class Client<M extends Messages = AnyMessages> {
   constructor(url: URL, options: ConnectOptions<M>) {
     this.#url = url
     this.#options = options
-    this.#timeout = options.timeout ?? 10_000
+    this.#timeout = bounded(options.timeout ?? 10_000)
     this.#queue = new Queue(options.queue ?? 100)
-    this.#silence = new Silence(options.silence ?? 30_000)
+    this.#silence = new Silence(bounded(options.silence ?? 30_000))
     this.#forgetNews = onNews((news) => this.#hear(news))
     void this.#attempt()
   }
@@ -129,7 +129,7 @@ export class Client<M extends Messages = AnyMessages> {
 
   /** Every message that comes, from now on. Ends with the client, and throws when the handshake is refused. */
   [Symbol.asyncIterator](): AsyncIterator<IncomingOf<M, IncomingType<M>>, undefined> {
-    return this.#incoming.loop() as AsyncIterator<IncomingOf<M, IncomingType<M>>, undefined>
+    return this.#incoming.loop(this.#closedHere) as AsyncIterator<IncomingOf<M, IncomingType<M>>, undefined>
   }
 
   /**
@@ -144,15 +144,16 @@ export class Client<M extends Messages = AnyMessages> {
     void this.#attempt()
   }
 
-  /** Ends it for good. Resolves when the other side has answered, or has not for two seconds. */
+  /**
+   * Ends it for good. Resolves when the other side has answered, or has not for two seconds; rejects when it ended with another code,
+   * because no page may send this one, or so long a reason.
+   */
   async close(code = 1000, reason = ''): Promise<void> {
     this.#closedHere = true
     this.#forgetNews()
     const socket = this.#leave('SWS_CLOSED')
-    const gone = socket && within(() => new Promise<void>((resolve) => (socket.onclose = () => resolve())), 2_000)
-    socket?.close(code, reason)
     if (this.state.name !== 'closed') this.#end({ name: 'closed', code, reason: 'closed here' })
-    await gone?.catch(() => {})
+    if (socket) await hangUp(socket, code, reason)
   }
 
   /** The same as `close()`, for `await using`. */
@@ -191,7 +192,7 @@ export class Client<M extends Messages = AnyMessages> {
   #open(target: Target, isCurrent: () => boolean): void {
     let socket: PlainSocket
     try {
-      socket = shakeHands(plainSocketClass(), target)
+      socket = shakeHands(target)
     } catch (error) {
       // Not a failure of the network: the page may not open this one, however often it tries.
       this.#end({ name: 'closed', code: lost, reason: String(error) })
@@ -233,12 +234,11 @@ export class Client<M extends Messages = AnyMessages> {
       request: (type, body, options = {}) => this.#ask(type, body, options, (text) => socket.send(text)),
     }
     try {
-      if (join !== undefined) await within(() => join(direct), this.#timeout)
+      await within(() => join?.(direct), this.#timeout)
       if (!isCurrent()) return
     } catch {
       if (!isCurrent()) return
-      this.#leave()?.close()
-      this.#wait('join failed')
+      this.#lose('join failed')
       return
     }
     for (const text of this.#queue.take()) socket.send(text)
@@ -248,11 +248,11 @@ export class Client<M extends Messages = AnyMessages> {
   #receive(data: unknown): void {
     const { bytes } = this.#options
     if (data instanceof ArrayBuffer) {
-      if (bytes !== undefined) callContained(bytes, data)
+      if (bytes) callContained(bytes, data)
       return
     }
     const message = readMessage(data)
-    if (message === undefined) return
+    if (!message) return
     const { type } = message
     if (type === 'request') {
       const socket = this.#socket
@@ -336,7 +336,7 @@ export class Client<M extends Messages = AnyMessages> {
     const why = target ? await askWhy(target, this.#timeout) : undefined
     if (!isCurrent()) return
     if (target === null) this.#refuse('SWS_UNAUTHENTICATED')
-    else if (why === undefined || why.code === null) this.#wait('connection lost')
+    else if (!why?.code) this.#wait('connection lost')
     else if (why.reconnect) this.#wait(why.code, 'reconnect', why.retryAfter)
     else this.#refuse(why.code)
   }
@@ -358,7 +358,7 @@ export class Client<M extends Messages = AnyMessages> {
     const signIn = reason === 'SWS_UNAUTHENTICATED'
     this.#end({ name: 'refused', reason, signIn }, new ClientError(reason))
     const ask = this.#options.signIn
-    if (!signIn || ask === undefined || this.#signedIn || this.state.name !== 'refused') return
+    if (!signIn || !ask || this.#signedIn || this.state.name !== 'refused') return
     this.#signedIn = true
     const isCurrent = this.#still()
     // Somebody types a password: no deadline holds, and the state says all the time that nothing happens by itself.
@@ -392,8 +392,8 @@ export class Client<M extends Messages = AnyMessages> {
     } else if (news !== 'seen' && (state.name === 'open' || state.name === 'connecting')) this.#lose()
   }
 
-  #lose(): void {
+  #lose(reason = 'connection lost'): void {
     this.#leave()?.close()
-    this.#wait('connection lost')
+    this.#wait(reason)
   }
 }

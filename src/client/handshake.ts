@@ -1,6 +1,7 @@
 import type { WhyAnswer } from '../http/refusal.ts'
+import { within } from './deadline.ts'
 import { readHint } from './pause.ts'
-import { type PlainSocket, type PlainSocketClass, page } from './surroundings.ts'
+import { type PlainSocket, page } from './surroundings.ts'
 
 /** A credential that a program hands over; a cookie the browser sends by itself. */
 export interface Credential {
@@ -24,7 +25,7 @@ const beside = ['secure-ws']
 
 function offered({ credential, protocols }: Target): string[] {
   const shown = credential?.token === undefined ? credential?.protocol : `bearer.${credential.token}`
-  return [...(protocols ?? (shown === undefined ? [] : beside)), ...(shown === undefined ? [] : [shown])]
+  return shown === undefined ? [...(protocols ?? [])] : [...(protocols ?? beside), shown]
 }
 
 /** An address of a socket, whichever way it is written: `/chat` of this page, `https:` for `wss:`. */
@@ -36,25 +37,39 @@ export function addressOf(url: string | URL): URL {
   return address
 }
 
-export function shakeHands(WebSocket: PlainSocketClass, target: Target): PlainSocket {
+/** @throws what the platform has against the address or the sub-protocols */
+export function shakeHands(target: Target): PlainSocket {
+  const { WebSocket } = page()
   const protocols = offered(target)
   const headers = target.credential?.headers
-  return new WebSocket(target.url.href, headers === undefined ? protocols : { protocols, headers })
+  return new WebSocket(target.url.href, headers ? { protocols, headers } : protocols)
+}
+
+/**
+ * Resolves when the other side has answered, or has not for two seconds.
+ * @throws what the platform has against the code or the reason
+ */
+export async function hangUp(socket: PlainSocket, code: number, reason: string): Promise<void> {
+  try {
+    socket.close(code, reason)
+  } finally {
+    // After a code that no page may send, too: nobody else is going to close it.
+    socket.close()
+  }
+  await within(() => new Promise((resolve) => (socket.onclose = resolve)), 2_000).catch(() => {})
 }
 
 /** Asks the server what it would answer to this handshake; `undefined` where nobody, or somebody else, answers. */
 export async function askWhy(target: Target, limit: number): Promise<WhyAnswer | undefined> {
-  const url = new URL(target.url)
-  url.protocol = url.protocol.replace('ws', 'http')
   const protocols = offered(target)
   const origin = page().location?.origin
   try {
-    const answer = await fetch(url, {
+    const answer = await fetch(target.url.href.replace('ws', 'http'), {
       headers: {
         ...target.credential?.headers,
         'secure-ws': 'why',
         ...(protocols.length > 0 && { 'secure-ws-protocol': protocols.join(', ') }),
-        ...(origin !== undefined && { 'secure-ws-origin': origin }),
+        ...(origin && { 'secure-ws-origin': origin }),
       },
       credentials: 'include',
       cache: 'no-store',

@@ -20,13 +20,18 @@ export class Incoming {
   }
 
   deliver(message: Message): void {
-    for (const listener of [...(this.#listeners.get(message.type) ?? [])]) callContained(listener, message as never)
+    const listeners = this.#listeners.get(message.type)
+    // Of those that were there when it came, who has not left meanwhile.
+    for (const listener of [...(listeners ?? [])])
+      if (listeners?.has(listener)) callContained(listener, message as never)
     for (const loop of this.#loops) loop.push(message)
   }
 
-  loop(): Loop {
+  /** @param isOver nothing is going to come */
+  loop(isOver: boolean): Loop {
     const loop: Loop = new Loop(() => this.#loops.delete(loop))
     this.#loops.add(loop)
+    if (isOver) loop.end()
     return loop
   }
 
@@ -54,8 +59,9 @@ export function report(error: unknown): void {
 class Loop implements AsyncIterator<unknown, undefined> {
   readonly #leave: () => void
   readonly #messages: unknown[] = []
-  #ended: { readonly error: Error | undefined } | undefined
-  #wake: (() => void) | undefined
+  #ended: { readonly error?: Error | undefined } | undefined
+  /** Who waits in `next`: it may be called again before the last one has its message. */
+  readonly #waiting: (() => void)[] = []
 
   constructor(leave: () => void) {
     this.#leave = leave
@@ -63,41 +69,44 @@ class Loop implements AsyncIterator<unknown, undefined> {
 
   push(message: unknown): void {
     if (this.#messages.push(message) > mostWaiting) this.end(new Error(`over ${mostWaiting} messages wait for a loop`))
-    this.#wake?.()
+    this.#wake()
   }
 
-  end(error: Error | undefined): void {
+  end(error?: Error): void {
     this.#leave()
     this.#ended ??= { error }
-    this.#wake?.()
+    this.#wake()
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake()
   }
 
   async next(): Promise<IteratorResult<unknown, undefined>> {
-    while (this.#messages.length === 0 && this.#ended === undefined) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
+    while (this.#messages.length === 0) {
+      if (this.#ended) {
+        const { error } = this.#ended
+        // Thrown once: a loop that goes on asking is told that it is over.
+        this.#ended = {}
+        if (error) throw error
+        return { value: undefined, done: true }
+      }
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
     }
-    if (this.#messages.length > 0) return { value: this.#messages.shift(), done: false }
-    // Thrown once: a loop that goes on asking is told that it is over.
-    const error = this.#ended?.error
-    this.#ended = { error: undefined }
-    if (error !== undefined) throw error
-    return { value: undefined, done: true }
+    return { value: this.#messages.shift(), done: false }
   }
 
   async return(): Promise<IteratorReturnResult<undefined>> {
     this.#messages.length = 0
-    this.end(undefined)
+    this.end()
     return { value: undefined, done: true }
   }
 }
 
 /** `undefined` for a frame that is no message: it is nobody's here. */
 export function readMessage(data: unknown): Message | undefined {
-  if (typeof data !== 'string') return undefined
   try {
-    const message: unknown = JSON.parse(data)
+    const message: unknown = JSON.parse(String(data))
     return typeof Object(message).type === 'string' ? (message as Message) : undefined
   } catch {
     return undefined

@@ -1,4 +1,5 @@
 import type { AfterClose } from './after-close.ts'
+import { bounded } from './deadline.ts'
 
 /** The pauses between attempts. */
 export interface PauseOptions {
@@ -27,7 +28,7 @@ export function pauseBefore(
   random: number,
 ): number {
   const doublings = failures + (meaning === 'later' ? failuresOfLater : 0)
-  const span = Math.min(ceiling, first * 2 ** doublings)
+  const span = Math.min(bounded(ceiling), first * 2 ** doublings)
   return Math.round((hint ?? 0) + random * span)
 }
 

@@ -24,14 +24,12 @@ export class Queue {
   }
 
   /** The requests that have not left yet. */
-  get ids(): ReadonlySet<unknown> {
-    return new Set(this.#waiting.map(({ id }) => id))
+  get ids(): readonly unknown[] {
+    return this.#waiting.map(({ id }) => id)
   }
 
   /** Takes everything out. */
   take(): string[] {
-    const texts = this.#waiting.map(({ text }) => text)
-    this.#waiting = []
-    return texts
+    return this.#waiting.splice(0).map(({ text }) => text)
   }
 }

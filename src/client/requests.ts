@@ -1,4 +1,5 @@
 import { ClientError, type ClientErrorCode } from './client-error.ts'
+import { bounded } from './deadline.ts'
 import { readHint } from './pause.ts'
 
 /** How long a request waits, and until when. */
@@ -33,7 +34,7 @@ export class Requests {
         return
       }
       const abort = () => end(() => reject(signal?.reason))
-      const timer = setTimeout(() => end(() => reject(new ClientError('SWS_NO_ANSWER'))), timeout)
+      const timer = setTimeout(() => end(() => reject(new ClientError('SWS_NO_ANSWER'))), bounded(timeout))
       const end = (how: () => void) => {
         clearTimeout(timer)
         signal?.removeEventListener('abort', abort)
@@ -57,14 +58,18 @@ export class Requests {
   /** @returns whether the message was an answer to one of these */
   answered({ type, id, value, code, retryAfter }: Readonly<Record<string, unknown>>): boolean {
     const waiting = this.#waiting.get(id)
-    if (waiting === undefined) return false
+    if (!waiting) return false
     if (type === 'reply') waiting.resolve(value)
-    else waiting.reject(new ClientError(code as ClientErrorCode, readHint(retryAfter)))
+    // Anything but a text is no name, and some of it cannot even be made one.
+    else
+      waiting.reject(
+        new ClientError(typeof code === 'string' ? (code as ClientErrorCode) : 'SWS_INTERNAL', readHint(retryAfter)),
+      )
     return true
   }
 
   /** @param except ids that have not left yet */
-  fail(code: ClientErrorCode, except: ReadonlySet<unknown> = new Set()): void {
-    for (const [id, waiting] of [...this.#waiting]) if (!except.has(id)) waiting.reject(new ClientError(code))
+  fail(code: ClientErrorCode, except: readonly unknown[] = []): void {
+    for (const [id, waiting] of this.#waiting) if (!except.includes(id)) waiting.reject(new ClientError(code))
   }
 }

@@ -10,7 +10,8 @@ export class Told {
 
   set(state: ClientState): void {
     this.now = state
-    for (const watcher of [...this.#watchers]) callContained(watcher, state)
+    // A watcher that closes or begins anew has told all of them what is so now: the others must not hear what was, after it.
+    for (const watcher of [...this.#watchers]) if (this.now === state) callContained(watcher, state)
   }
 
   subscribe(watcher: Watcher): () => void {

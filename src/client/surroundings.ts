@@ -21,6 +21,8 @@ interface Listening {
 }
 
 interface Page {
+  /** Where there is none, using it throws. */
+  readonly WebSocket: PlainSocketClass
   readonly document?: (Listening & { readonly visibilityState: string }) | undefined
   readonly location?: { readonly href: string; readonly origin: string } | undefined
   readonly navigator?: { readonly onLine?: boolean } | undefined
@@ -29,11 +31,6 @@ interface Page {
 /** The globals of a page; in Node and in a worker fewer of them are there. Read anew each time: they may be replaced. */
 export function page(): Page & Listening {
   return globalThis as Page & Listening
-}
-
-export function plainSocketClass(): PlainSocketClass {
-  const found: unknown = Reflect.get(globalThis, 'WebSocket')
-  return found as PlainSocketClass
 }
 
 /** `false` is sure: there is no network. `true` is not. */

@@ -11,7 +11,15 @@ import { watch } from './harness.ts'
 /** A server of somebody else's, that says what it likes. */
 async function startHostile(
   t: TestContext,
-  { why, onSocket }: { why?: (response: ServerResponse, url: string) => void; onSocket?: (socket: WebSocket) => void },
+  {
+    why,
+    onSocket,
+    hangs = false,
+  }: {
+    why?: (response: ServerResponse, url: string) => void
+    onSocket?: (socket: WebSocket) => void
+    hangs?: boolean
+  },
 ) {
   // A pause is anything up to a minute: none of these is to be over at once.
   t.mock.method(Math, 'random', () => 0.5)
@@ -24,6 +32,7 @@ async function startHostile(
   const sockets = new WebSocketServer({ noServer: true })
   server.on('upgrade', (request, stream, head) => {
     shakes++
+    if (hangs) return
     if (onSocket === undefined) stream.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
     else sockets.handleUpgrade(request, stream, head, onSocket)
   })
@@ -178,4 +187,99 @@ test('a question that is never answered ends with `timeout`', async (t) => {
   const silent = await startHostile(t, {})
   const { reach } = watch(t, silent.port, { timeout: 300, pause: { first: 60_000, ceiling: 60_000 } })
   await reach('waiting')
+})
+
+test('an error whose code is no text, and cannot be made one, ends its request and nothing else', async (t) => {
+  const { port } = await startHostile(t, {
+    onSocket: (socket) => socket.on('message', () => socket.send('{"type":"error","id":1,"code":{"toString":1}}')),
+  })
+  const { client, reach } = watch(t, port, { silence: 0 })
+  await reach('open')
+  await assert.rejects(client.request('say', {}), { code: 'SWS_INTERNAL' })
+  assert.equal(client.state.name, 'open')
+})
+
+for (const [code, reason, name] of [
+  [1001, '', 'InvalidAccessError'],
+  [1000, 'x'.repeat(124), 'SyntaxError'],
+] as const) {
+  test(`closing with ${code} and ${reason.length} bytes of reason, which no page may send, closes all the same`, async (t) => {
+    const ends: number[] = []
+    const { port } = await startHostile(t, { onSocket: (socket) => socket.on('close', (end) => ends.push(end)) })
+    const { client, reach } = watch(t, port, { silence: 0 })
+    await reach('open')
+    await assert.rejects(client.close(code, reason), { name })
+    assert.equal(client.state.name, 'closed')
+    await until(() => ends.length === 1, 'the connection has ended')
+    assert.equal(ends[0], 1005)
+  })
+}
+
+test('closing in the middle of a handshake asks nobody why', async (t) => {
+  const { port, asked, shakes } = await startHostile(t, { hangs: true })
+  const { client, states } = watch(t, port)
+  await until(() => shakes() === 1, 'it shook hands')
+  await client.close()
+  await sleep(50)
+  assert.deepEqual([asked, states.map(({ name }) => name)], [[], ['connecting', 'closed']])
+})
+
+test('a watcher that closes is the last to hear of what was: nobody is told an older state after a newer one', async (t) => {
+  const { port } = await startHostile(t, { onSocket: (socket) => setTimeout(() => socket.close(1012), 20) })
+  const { client, reach } = watch(t, port, { silence: 0 })
+  client.subscribe(({ name }) => {
+    if (name === 'waiting') void client.close()
+  })
+  const later: string[] = []
+  client.subscribe(({ name }) => later.push(name))
+  await reach('closed')
+  assert.deepEqual(later, ['connecting', 'open', 'closed'])
+})
+
+test('times beyond what a timer can keep are long, and neither fire at once nor again and again', async (t) => {
+  const { port, shakes } = await startHostile(t, { onSocket: () => {} })
+  const never = Number.POSITIVE_INFINITY
+  const { client, reach } = watch(t, port, { silence: never, timeout: never, join: () => sleep(20) })
+  await reach('open')
+  await assert.rejects(client.request('say', {}, { timeout: never, signal: AbortSignal.timeout(100) }), {
+    name: 'TimeoutError',
+  })
+  assert.deepEqual([client.state.name, shakes()], ['open', 1])
+  const pause = pauseBefore(1_000, 'reconnect', undefined, { first: never, ceiling: never }, 0.999)
+  assert.ok(pause > 3_600_000 && pause < 2 ** 31, `${pause}`)
+})
+
+test('a loop answers each call of `next`, also when several wait, and one that begins after the end is over', async (t) => {
+  const sockets: WebSocket[] = []
+  const { port } = await startHostile(t, { onSocket: (socket) => void sockets.push(socket) })
+  const { client, reach } = watch(t, port, { silence: 0 })
+  await reach('open')
+  const loop = client[Symbol.asyncIterator]()
+  const three = [loop.next(), loop.next(), loop.next()]
+  for (const type of ['one', 'two']) sockets[0]?.send(JSON.stringify({ type }))
+  assert.deepEqual(await Promise.all(three.slice(0, 2)), [
+    { value: { type: 'one' }, done: false },
+    { value: { type: 'two' }, done: false },
+  ])
+  await client.close()
+  assert.deepEqual(await three[2], { value: undefined, done: true })
+  assert.deepEqual(await client[Symbol.asyncIterator]().next(), { value: undefined, done: true })
+})
+
+test('a listener that another one has taken away hears nothing more, not even the message under way', async (t) => {
+  const { port } = await startHostile(t, {
+    onSocket: (socket) => setTimeout(() => socket.send('{"type":"said"}'), 50),
+  })
+  const { client, reach } = watch(t, port, { silence: 0 })
+  await reach('open')
+  const heard: string[] = []
+  client.on('said', () => {
+    heard.push('first')
+    takeAway()
+    client.on('said', () => heard.push('too late'))
+  })
+  const takeAway = client.on('said', () => heard.push('second'))
+  await until(() => heard.length > 0, 'it came')
+  await sleep(20)
+  assert.deepEqual(heard, ['first'])
 })
