@@ -15,7 +15,7 @@ export interface AttentionOptions {
  * The sample is drawn at random: clients that take turns would give a fixed stride the same one each time, and one of them could
  * choose to be never seen.
  */
-export function createAttention({ perSecond = 200, oneIn = 256 }: AttentionOptions = {}): Attention {
+export function createAttention({ perSecond = 100, oneIn = 1_024 }: AttentionOptions = {}): Attention {
   let since = Number.NEGATIVE_INFINITY
   let left = perSecond
   let skip = gap()
