@@ -33,6 +33,8 @@ export interface Authentication {
   readonly refreshable: boolean
   /** The credential that each authenticator looks for, in words for a developer. */
   readonly looksFor: readonly string[]
+  /** The options that decide which credentials count, by method. */
+  readonly accepts: Readonly<Record<string, object>>
   /** The credentials that a contract may describe, by method. */
   readonly schemes: readonly { readonly method: string; readonly scheme: object }[]
   /** Only tickets are known, and no member can say whom to issue one to. */
@@ -75,6 +77,7 @@ export function compileAuthentication(
     anonymous,
     ambient,
     ticketAlone: isTicketAlone(authenticators),
+    accepts: Object.fromEntries(steps.map(({ method, authenticator: { accepts = {} } }) => [method, accepts])),
     schemes: steps.flatMap(({ method, authenticator: { scheme } }) =>
       scheme === undefined ? [] : [{ method, scheme }],
     ),

@@ -32,6 +32,11 @@ export interface Authenticator {
   readonly scheme?: Readonly<Record<string, unknown>>
   /** Asked when nobody was found: does the request carry a good credential of this kind, of a session that is not known? */
   recognises?(request: FastifyRequest): boolean
+  /**
+   * The options that decide which credentials count, as plain values and without a secret: for `app.secureWs.policy()`, by which the
+   * policy lock sees that one lets in more. Left out: it sees the name alone.
+   */
+  readonly accepts?: Readonly<Record<string, unknown>>
   /** Options in use that weaken a guard, for the one warning at startup. */
   readonly loosened?: readonly string[]
   /** Which of the offered sub-protocols carry a credential of this kind: never echoed, never logged. */

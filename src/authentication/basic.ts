@@ -41,6 +41,7 @@ export function basic(options: BasicOptions): Authenticator {
     name: 'basic',
     ambient: true,
     scheme: { type: 'http', scheme: 'basic' },
+    accepts: { refuseEvery },
     looksFor: '`Authorization: Basic ...` (in a URL: `ws://user:password@host`, from programs)',
     async authenticate(request) {
       const credential = authorizationCredential(request, 'basic')

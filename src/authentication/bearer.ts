@@ -41,6 +41,7 @@ export function bearer(options: BearerOptions): Authenticator {
     looksFor:
       "`Authorization: Bearer <token>`, or from a page a sub-protocol: `new WebSocket(url, ['secure-ws', 'bearer.' + token])`",
     scheme: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: waysInWords(plan) },
+    accepts: acceptedBy(plan),
     loosened: queryName === undefined ? [] : ['bearer.dangerouslyAllowQueryToken'],
     credentialProtocols: (offered) => protocolsWithPrefix(offered, bearerPrefix),
     authenticate(request) {
@@ -61,6 +62,14 @@ export function bearer(options: BearerOptions): Authenticator {
       }
     },
     ...(revalidate === undefined ? {} : { revalidate }),
+  }
+}
+
+function acceptedBy(plan: BearerPlan): Readonly<Record<string, unknown>> {
+  const { algorithms, issuer, audience, clockTolerance, typ } = plan.verify
+  return {
+    ...{ algorithms, issuer, audience, clockTolerance, typ, from: [...plan.from], userId: plan.userId },
+    makesSession: plan.session !== undefined,
   }
 }
 

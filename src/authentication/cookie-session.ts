@@ -97,6 +97,7 @@ export function cookieSession(options: CookieSessionOptions): CookieSession {
     ambient: true,
     cookieName: cookie.name,
     scheme: { type: 'httpApiKey', in: 'cookie', name: cookie.name },
+    accepts: { cookie: cookie.name, signs: cookie.signs, maxAge: options.cookie?.maxAge },
     loosened: cookie.loosened,
     authenticate(request) {
       const value = cookieValue(headerLines(request.raw, 'cookie'), cookie.name)

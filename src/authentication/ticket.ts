@@ -119,6 +119,14 @@ export function ticket(options: TicketOptions = {}): TicketAuthenticator {
     looksFor:
       "a ticket: `new WebSocket(url, ['secure-ws', ticket.protocol])`, with what `app.secureWs.issueTicket` returned",
     store,
+    accepts: {
+      load: load !== undefined,
+      issueFor: issueFor && {
+        method: issueFor.name,
+        accepts: issueFor.accepts,
+        askedAgain: issueFor.revalidate !== undefined || issueFor.asksAgain === true,
+      },
+    },
     keepsOwnStore: options.store === undefined && load === undefined,
     ...(issueFor === undefined ? {} : { issueFor, loosened: issueFor.loosened ?? [] }),
     credentialProtocols: (offered) => protocolsWithPrefix(offered, ticketPrefix),

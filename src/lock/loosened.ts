@@ -39,7 +39,9 @@ const server = members({
   earlyRefusal: staysOn,
   slowReader: noLooserThan('close', 'drop'),
   sanitize: members({ inputBytes: noMore, timeLimit: noMore, queue: noMore }),
-  helmet: staysOn,
+  helmet: (before, after, at, say) => {
+    if (before !== false || after === false) anyChange(before, after, at, say)
+  },
   dangerouslyUnsignedBus: staysOff,
   dangerouslyAllowAmbientCredentials: staysOff,
   dangerouslyLeaveUpgrades: nothingNew,
@@ -58,6 +60,31 @@ const authenticate = members({
   loosened: nothingNew,
   neverAskedAgain: nothingNew,
 })
+
+/** Whether somebody is asked again is told of by `authenticate.neverAskedAgain`. */
+const credentials = {
+  bearer: members({
+    ...{ algorithms: nothingNew, issuer: nothingNew, audience: nothingNew, from: nothingNew, clockTolerance: noMore },
+    typ: orMissing(anyChange, 'looser'),
+  }),
+  cookieSession: members({
+    signs: noLooserThan('name-and-value', 'value'),
+    // Without one the cookie goes when the browser is closed.
+    maxAge: orMissing(noMore, 'tighter'),
+  }),
+  basic: members({ refuseEvery: noLess }),
+}
+
+/** A method that is gone, or new, has been told of. */
+const accepts: Judge = (before, after, at, say) => {
+  if (!isMembers(before) || !isMembers(after)) return anyChange(before, after, at, say)
+  const were = new Map(Object.entries(before))
+  const judges = new Map<string, Judge>(Object.entries(credentials))
+  for (const [method, is] of Object.entries(after)) {
+    const judge = judges.get(method.replace(/#\d+$/, '')) ?? anyChange
+    if (were.has(method)) judge(were.get(method), is, `${at}.${method}`, say)
+  }
+}
 
 const isReport = (value: unknown): value is { readonly report: readonly unknown[]; readonly until: string } =>
   isMembers(value) && Array.isArray(Reflect.get(value, 'report')) && typeof Reflect.get(value, 'until') === 'string'
@@ -121,6 +148,8 @@ const route: Judge = (before, after, at, say) => {
     allowInsecureTransport: staysOff,
     enforce,
     authenticate,
+    accepts,
+    slowReader: noLooserThan('close', 'drop'),
     authorize: staysOn,
     protocols: whatever,
     encode: noLooserThan('html', 'json', 'none'),

@@ -18,7 +18,7 @@ export function policyOf(routes: readonly RoutePolicy[], settings: Settings): Po
     ...{ session, denyByDefault, earlyRefusal, slowReader },
     // How many threads there are is the machine's.
     sanitize: { inputBytes, timeLimit, queue, profile: JSON.stringify(profile, asText) },
-    helmet: helmet !== false,
+    helmet: helmet === false ? false : JSON.stringify(helmet, asText),
     dangerouslyUnsignedBus: bus.dangerouslyUnsigned === true,
     dangerouslyAllowAmbientCredentials: settings.dangerouslyAllowAmbientCredentials,
     dangerouslyLeaveUpgrades: settings.dangerouslyLeaveUpgrades,
@@ -37,6 +37,8 @@ function ofRoute(route: RoutePolicy): object {
   const received = [...(receives ?? [])]
   return {
     ...explained,
+    accepts: route.authentication.accepts,
+    slowReader: route.socket.slowReader,
     guard: route.passesOn === true,
     schemas: {
       receives: Object.fromEntries(received.map(([type, { schema }]) => [type, schema])),
@@ -56,7 +58,7 @@ function freeName(path: string, taken: ReadonlyMap<string, unknown>): string {
   return name
 }
 
-/** A profile has patterns, and may have functions: JSON would take any of them for any other. */
+/** A profile, and the options of helmet, have patterns, and may have functions: JSON would take any of them for any other. */
 function asText(_name: string, value: unknown): unknown {
   if (value instanceof Set || value instanceof Map) return [...value]
   return value instanceof RegExp || typeof value === 'function' ? String(value) : value

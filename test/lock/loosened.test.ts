@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
-import { dangerouslyAllowAnyOrigin } from '../../src/index.ts'
+import {
+  type Authenticator,
+  basic,
+  bearer,
+  cookieSession,
+  dangerouslyAllowAnyOrigin,
+  fromRequest,
+  ticket,
+} from '../../src/index.ts'
 import { loosened } from '../../src/lock/loosened.ts'
 import type { Policy } from '../../src/lock/policy.ts'
 import {
@@ -23,11 +31,92 @@ before(async () => {
   accepted = await policyOf(base)
 })
 
+const secret = 'of a test, and at least 48 bytes long, as HS384 wants it'
+const token = { key: Buffer.from(secret), algorithms: ['HS256'], issuer: 'i', audience: 'a', typ: 'at+jwt' }
+const cookie = { secret, load: () => null, cookie: { signs: 'name-and-value' as const, maxAge: 3_600 } }
+const password = { verify: () => null, refuseEvery: 250 }
+const again = cookieSession({ secret, load: () => null })
+const unasked = fromRequest(() => null)
+const asked = fromRequest(() => null, { revalidate: yes })
+
+/** The options of an authenticator, before and after, with what the line has to say; left out where nothing got looser. */
+const credentials: Readonly<Record<string, readonly [Authenticator, Authenticator, RegExp?]>> = {
+  'an audience more': [bearer(token), bearer({ ...token, audience: ['a', 'b'] }), /bearer\.audience: "b" is new/],
+  'an issuer more': [bearer(token), bearer({ ...token, issuer: ['i', 'j'] }), /bearer\.issuer: "j" is new/],
+  'an algorithm more': [bearer(token), bearer({ ...token, algorithms: ['HS256', 'HS384'] }), /"HS384" is new/],
+  'clocks further apart': [bearer(token), bearer({ ...token, clockTolerance: 300 }), /clockTolerance: 5 became 300/],
+  'any type of token': [bearer(token), bearer({ ...token, typ: undefined } as never), /typ is gone/],
+  'another type of token': [bearer(token), bearer({ ...token, typ: 'JWT' }), /typ: "at\+jwt" became "JWT"/],
+  'a token in one place more': [
+    bearer({ ...token, from: ['protocol'] }),
+    bearer(token),
+    /bearer\.from: "authorization" is new/,
+  ],
+  'another user of the same token': [bearer(token), bearer({ ...token, userId: 'sub' }), /bearer\.userId/],
+  'a session of its own making': [bearer(token), bearer({ ...token, session: () => null }), /bearer\.makesSession/],
+  'fewer audiences': [bearer({ ...token, audience: ['a', 'b'] }), bearer(token)],
+  'clocks closer together': [bearer(token), bearer({ ...token, clockTolerance: 0 })],
+  'a type of token': [bearer({ ...token, typ: undefined } as never), bearer(token)],
+  'a token in one place less': [bearer(token), bearer({ ...token, from: ['protocol'] })],
+  'the value alone is signed': [
+    cookieSession(cookie),
+    cookieSession({ ...cookie, cookie: { ...cookie.cookie, signs: 'value' } }),
+    /cookieSession\.signs/,
+  ],
+  'a cookie that is kept longer': [
+    cookieSession(cookie),
+    cookieSession({ ...cookie, cookie: { ...cookie.cookie, maxAge: 3_601 } }),
+    /cookieSession\.maxAge: 3600 became 3601/,
+  ],
+  'a cookie that outlives the browser': [
+    cookieSession({ ...cookie, cookie: { signs: 'name-and-value' } }),
+    cookieSession(cookie),
+    /cookieSession\.maxAge: 3600 is new/,
+  ],
+  'another cookie': [
+    cookieSession(cookie),
+    cookieSession({ ...cookie, cookie: { ...cookie.cookie, name: '__Host-other' } }),
+    /cookieSession\.cookie/,
+  ],
+  'a cookie that goes with the browser': [
+    cookieSession(cookie),
+    cookieSession({ ...cookie, cookie: { signs: 'name-and-value' } }),
+  ],
+  'the name is signed, too': [again, cookieSession({ ...cookie, cookie: { signs: 'name-and-value' } })],
+  'the secret turned': [cookieSession(cookie), cookieSession({ ...cookie, secret: [`${secret}!`, secret] })],
+  'a no that tells by its time': [
+    basic(password),
+    basic({ ...password, refuseEvery: 0 }),
+    /basic\.refuseEvery: 250 became 0/,
+  ],
+  'a slower no': [basic(password), basic({ ...password, refuseEvery: 500 })],
+  'tickets for the sessions of somebody else': [
+    ticket({ issueFor: again }),
+    ticket({ issueFor: asked }),
+    /accepts\.ticket/,
+  ],
+  'tickets of sessions that nobody is asked about': [
+    ticket({ issueFor: asked }),
+    ticket({ issueFor: unasked }),
+    /accepts\.ticket/,
+  ],
+  'tickets for whoever has a weaker cookie': [
+    ticket({ issueFor: cookieSession(cookie) }),
+    ticket({ issueFor: again }),
+    /accepts\.ticket/,
+  ],
+}
+
 const { receives } = base.route as { receives: Readonly<Record<string, object>> }
 const until = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)
 
 /** What got looser, and what the line has to say of it. */
 const looser: Readonly<Record<string, readonly [Server, RegExp]>> = {
+  'messages that are dropped for a slow reader': [
+    route({ slowReader: 'drop' }),
+    /\/chat\.slowReader: "close" became "drop"/,
+  ],
+  'no content security policy': [plugin({ helmet: { contentSecurityPolicy: false } }), /server\.helmet/],
   'an origin more': [
     plugin({ origins: ['https://app.example', 'https://*.shop.example', 'https://b.example'] }),
     /b\.example" is new/,
@@ -247,4 +336,20 @@ test('a name of a route or a message cannot write to a terminal, nor hide behind
   const sends = { ...(base.route.sends as object) }
   Object.defineProperty(sends, '__proto__', { value: { schema: said }, enumerable: true })
   assert.deepEqual(loosened(accepted, await policyOf(route({ sends }))), ['/chat.sends: "__proto__" is new'])
+})
+
+for (const [what, [before, after, line]] of Object.entries(credentials)) {
+  test(`${line === undefined ? 'no looser' : 'looser'}, of a credential: ${what}`, async () => {
+    const of = (authenticate: Authenticator) => policyOf({ ...base, plugin: { ...base.plugin, authenticate } })
+    const lines = loosened(await of(before), await of(after))
+    if (line === undefined) assert.deepEqual(lines, [])
+    else assert.match(lines.join('\n'), line)
+  })
+}
+
+test('no secret of an authenticator is in the policy', async () => {
+  for (const authenticate of [bearer(token), cookieSession(cookie), ticket({ issueFor: cookieSession(cookie) })]) {
+    const text = JSON.stringify(await policyOf({ ...base, plugin: { ...base.plugin, authenticate } }))
+    assert.ok(!text.includes(secret) && !text.includes(Buffer.from(secret).toString('base64').slice(0, 20)))
+  }
 })
