@@ -44,8 +44,5 @@ test('of a flood each message is counted, and a few are timed', async () => {
   const pointOf = (name: string) => all.find(({ descriptor }) => descriptor.name === name)?.dataPoints[0]?.value
   assert.equal(pointOf('secure_ws.server.messages'), 50_000)
   const timed = pointOf('secure_ws.server.listener.duration')
-  assert.ok(
-    typeof timed === 'object' && Number(timed.count) >= 100 && Number(timed.count) < 500,
-    JSON.stringify(timed),
-  )
+  assert.ok(typeof timed === 'object' && Number(timed.count) >= 100 && Number(timed.count) < 500, JSON.stringify(timed))
 })
