@@ -2,10 +2,9 @@ import { badOption } from '../errors.ts'
 import { type Bytes, copyOf, isBytes, viewOf } from './bytes.ts'
 import { Encoded, markupSerialized } from './encoded.ts'
 import { type EncodedTwice, lookForTwice } from './encoded-twice.ts'
-import { writeFlat } from './flat.ts'
 import { encodeHtml } from './html.ts'
 import { escapeJsonText, notEncodable, refuseLoss, serialize, stringify } from './json.ts'
-import { apartAtText, hasLongText } from './long-text.ts'
+import { writeAroundLongText } from './long-text.ts'
 import { encodeAroundMarkup } from './markup.ts'
 import {
   compileReply,
@@ -151,24 +150,10 @@ export function encodeText(text: string, mode: EncodeMode): string {
 
 /** Of our own making, so that its members may be read more than once. */
 function encodeMessage(message: object, mode: EncodeMode, twice?: EncodedTwice): string | Buffer {
+  if (mode === 'json') return encodeValue(message, mode, twice)
   const members = message as Readonly<Record<string, unknown>>
-  if (mode === 'json' || !hasLongText(members)) return encodeValue(message, mode, twice)
-  const flat = writeFlat(members)
-  if (flat !== undefined) return flat
-  const apart = apartAtText(members)
-  if (apart === undefined) return encodeValue(message, mode, twice)
-  const before = encodeMembers(apart.before, mode, twice)
-  const after = encodeMembers(apart.after, mode, twice)
-  const name = plainName.test(apart.name) ? `"${apart.name}"` : encodeValue(apart.name, mode)
-  return `{${before}${before && ','}${name}:"${apart.text}"${after && ','}${after}}`
-}
-
-/** A name that JSON and HTML write as it is. */
-const plainName = /^\w+$/
-
-/** Without the braces around them. */
-function encodeMembers(members: object | undefined, mode: EncodeMode, twice?: EncodedTwice): string {
-  return members === undefined ? '' : encodeValue(members, mode, twice).toString().slice(1, -1)
+  const json = writeAroundLongText(members, (others) => encodeValue(others, mode, twice).toString())
+  return json ?? encodeValue(message, mode, twice)
 }
 
 function encodeValue(value: unknown, mode: EncodeMode, twice?: EncodedTwice): string | Buffer {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { apartAtText, long as shortest } from '../../src/outbound/long-text.ts'
+import { long as shortest, writeAroundLongText } from '../../src/outbound/long-text.ts'
 import { compileOutbound, type EncodeMode, encodeOutgoing, encodeOwn } from '../../src/outbound/outbound.ts'
 import fc from '../harness/fast-check.ts'
 
@@ -17,16 +17,46 @@ function policy(encode: EncodeMode) {
   })
 }
 
+// A text that is written past the encoder is an attack that has worked, whatever it stands beside.
+const special = ['&', '<', '>', "'", '"', '\\', '\0', '\n', '\u000f', '\u0010', '\u001f', '\ud800', '\udc00']
+const around = (message: Readonly<Record<string, unknown>>) =>
+  writeAroundLongText(message, (others) => JSON.stringify({ others: Object.keys(others) }))
+
 test('OU-01 a long text that needs no encoding is written as it is, and only such a text', () => {
-  assert.equal(apartAtText({ type: 'said', text: long })?.text, long)
-  for (const unit of ['&', '<', '>', "'", '"', '\\', '\0', '\n', '\u000f', '\u0010', '\u001f', '\ud800', '\udc00']) {
-    assert.equal(apartAtText({ text: `${long}${unit}` }), undefined, JSON.stringify(unit))
+  assert.equal(around({ type: 'said', text: long }), `{"type":"said","text":"${long}"}`)
+  for (const unit of special) {
+    for (const text of [`${long}${unit}`, `${unit}${long}`]) {
+      assert.equal(around({ text }), undefined, JSON.stringify(unit))
+      assert.equal(around({ [text]: long }), undefined, JSON.stringify(unit))
+    }
   }
   for (const unit of ['\u00e9', '\u2028', '\u{1f600}', ' ', '\u007f']) {
-    assert.equal(apartAtText({ text: `${long}${unit}` })?.name, 'text', JSON.stringify(unit))
+    assert.equal(around({ text: `${long}${unit}` }), `{"text":"${long}${unit}"}`, JSON.stringify(unit))
   }
-  assert.equal(apartAtText({ text: long.slice(1) }), undefined)
-  assert.equal(apartAtText({}), undefined)
+  assert.equal(around({ text: long.slice(1) }), undefined)
+  assert.equal(around({}), undefined)
+})
+
+test('OU-01 what stands beside a long text is written elsewhere, if it is written otherwise', () => {
+  for (const unit of special) {
+    for (const text of [unit, `a${unit}`, `${unit}a`]) {
+      assert.equal(around({ long, text }), `{"long":"${long}","others":["text"]}`, JSON.stringify(text))
+      assert.equal(around({ long, [text]: 'a' }), `{"long":"${long}",${JSON.stringify({ others: [text] }).slice(1)}`)
+    }
+  }
+  for (const member of [{}, [], new Date(), Symbol('a'), () => 'a', 1n, new String('a'), undefined]) {
+    assert.equal(around({ member, long }), `{"others":["member"],"long":"${long}"}`)
+  }
+})
+
+test('its near misses are what JSON.stringify makes of them', () => {
+  for (const members of [
+    { type: 'said', other: '', '': 'a', 'with space': '\u00e9 \u2028 \u007f' },
+    { one: 1, half: -0.5, zero: -0, huge: 1e300, small: 5e-324 },
+    { nothing: null, yes: true, no: false, nan: Number.NaN, infinite: Number.NEGATIVE_INFINITY, 7: 'first' },
+  ]) {
+    assert.equal(around({ ...members, long }), JSON.stringify({ ...members, long }))
+  }
 })
 
 test('OU-01 a long text that a polluted Object.prototype has is no member', (t) => {
