@@ -65,12 +65,13 @@ export function bearer(options: BearerOptions): Authenticator {
   }
 }
 
+/** A copy: lists that a token is verified by are nobody's to change. */
 function acceptedBy(plan: BearerPlan): Readonly<Record<string, unknown>> {
   const { algorithms, issuer, audience, clockTolerance, typ } = plan.verify
-  return {
+  return structuredClone({
     ...{ algorithms, issuer, audience, clockTolerance, typ, from: [...plan.from], userId: plan.userId },
     makesSession: plan.session !== undefined,
-  }
+  })
 }
 
 /** The ways a token may travel, for whoever reads the contract. A token in a URL is not among them: it is for those who know. */

@@ -45,6 +45,17 @@ test('a good token, from Authorization or from the sub-protocol', async (t) => {
   assert.deepEqual((await ask([['sec-websocket-protocol', `chat, bearer.${token}`]])).session, expected)
 })
 
+// Whoever gets hold of an authenticator may write what it says of itself, and lets nobody in by that.
+test('SE-13 what it says that it accepts is a copy', async (t) => {
+  const authenticator = bearer({ ...options, audience: [audience] })
+  const { audience: said } = authenticator.accepts ?? {}
+  assert.ok(Array.isArray(said))
+  said.push('https://evil.example')
+  const { ask } = await startAsking(t, authenticator)
+  assert.equal((await ask(inHeader(await issued({ aud: 'https://evil.example' })))).status, 401)
+  assert.equal((await ask(inHeader(await issued()))).status, 200)
+})
+
 test('SE-13 ASVS 6.8.2 mutations of a token are refused', async (t) => {
   const { ask } = await startBearer(t)
   const good = await issued()
