@@ -60,7 +60,7 @@ class Loop implements AsyncIterator<unknown, undefined> {
   readonly #leave: () => void
   readonly #messages: unknown[] = []
   #ended: { readonly error?: Error | undefined } | undefined
-  /** Who waits in `next`: it may be called again before the last one has its message. */
+  /** The calls of `next` that wait: another may come before the last one has its message. */
   readonly #waiting: (() => void)[] = []
 
   constructor(leave: () => void) {

@@ -23,10 +23,10 @@ interface Count {
   bytes: number
 }
 
-/** By route and type. */
+/** The counts of one direction, by route and type. */
 type Counts = Map<string, Map<string, Count>>
 
-/** What one server counts of one direction, by route and type. */
+/** The messages of one server in one direction, added to the counts of its meter. */
 class MessageCounts {
   readonly #direction: Direction
   readonly #counts: Counts
@@ -73,7 +73,6 @@ function countsOf(meter: Meter): Readonly<Record<Direction, Counts>> {
   const known = countsOfMeters.get(meter)
   if (known !== undefined) return known
   const counts: Readonly<Record<Direction, Counts>> = { in: new Map(), out: new Map() }
-  countsOfMeters.set(meter, counts)
   const messages = meter.createObservableCounter('secure_ws.server.messages', {
     unit: '{message}',
     description: 'Messages by direction, declared type and route.',
@@ -93,6 +92,8 @@ function countsOf(meter: Meter): Readonly<Record<Direction, Counts>> {
     },
     [messages, io],
   )
+  // Last: a meter that throws here has no callback, and is asked anew by the next server.
+  countsOfMeters.set(meter, counts)
   return counts
 }
 
