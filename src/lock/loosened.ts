@@ -39,8 +39,9 @@ const server = members({
   earlyRefusal: staysOn,
   slowReader: noLooserThan('close', 'drop'),
   sanitize: members({ inputBytes: noMore, timeLimit: noMore, queue: noMore }),
+  // Headers that were off are on, or nobody can tell which ones are stricter.
   helmet: (before, after, at, say) => {
-    if (before !== false || after === false) anyChange(before, after, at, say)
+    if (before !== false) anyChange(before, after, at, say)
   },
   dangerouslyUnsignedBus: staysOff,
   dangerouslyAllowAmbientCredentials: staysOff,
@@ -61,27 +62,33 @@ const authenticate = members({
   neverAskedAgain: nothingNew,
 })
 
-/** Whether somebody is asked again is told of by `authenticate.neverAskedAgain`. */
-const credentials = {
-  bearer: members({
-    ...{ algorithms: nothingNew, issuer: nothingNew, audience: nothingNew, from: nothingNew, clockTolerance: noMore },
-    typ: orMissing(anyChange, 'looser'),
-  }),
-  cookieSession: members({
-    signs: noLooserThan('name-and-value', 'value'),
-    // Without one the cookie goes when the browser is closed.
-    maxAge: orMissing(noMore, 'tighter'),
-  }),
-  basic: members({ refuseEvery: noLess }),
-}
+/** The judges of what each authenticator accepts. Whether somebody is asked again is told of by `authenticate.neverAskedAgain`. */
+const credentials = new Map<string, Judge>([
+  [
+    'bearer',
+    members({
+      ...{ algorithms: nothingNew, issuer: nothingNew, audience: nothingNew, from: nothingNew, clockTolerance: noMore },
+      typ: orMissing(anyChange, 'looser'),
+    }),
+  ],
+  [
+    'cookieSession',
+    members({
+      signs: noLooserThan('name-and-value', 'value'),
+      // Without one the cookie goes when the browser is closed.
+      maxAge: orMissing(noMore, 'tighter'),
+    }),
+  ],
+  ['basic', members({ refuseEvery: noLess })],
+])
 
 /** A method that is gone, or new, has been told of. */
 const accepts: Judge = (before, after, at, say) => {
   if (!isMembers(before) || !isMembers(after)) return anyChange(before, after, at, say)
   const were = new Map(Object.entries(before))
-  const judges = new Map<string, Judge>(Object.entries(credentials))
   for (const [method, is] of Object.entries(after)) {
-    const judge = judges.get(method.replace(/#\d+$/, '')) ?? anyChange
+    // The second of a kind is `bearer#2`.
+    const judge = credentials.get(method.replace(/#\d+$/, '')) ?? anyChange
     if (were.has(method)) judge(were.get(method), is, `${at}.${method}`, say)
   }
 }

@@ -347,6 +347,14 @@ for (const [what, [before, after, line]] of Object.entries(credentials)) {
   })
 }
 
+test('of two bearers each is compared with itself', async () => {
+  const two = (audience: string | string[]) =>
+    policyOf(plugin({ authenticate: [bearer(token), bearer({ ...token, audience })] }))
+  const [before, after] = await Promise.all([two('b'), two(['b', 'c'])])
+  assert.match(loosened(before, after).join('\n'), /bearer#2\.audience: "c" is new/)
+  assert.deepEqual(loosened(after, before), [])
+})
+
 test('no secret of an authenticator is in the policy', async () => {
   for (const authenticate of [bearer(token), cookieSession(cookie), ticket({ issueFor: cookieSession(cookie) })]) {
     const text = JSON.stringify(await policyOf({ ...base, plugin: { ...base.plugin, authenticate } }))
