@@ -26,7 +26,10 @@ export const keywords: ReadonlyMap<string, Keyword> = new Map<string, Keyword>([
   ['enum', { inward: 'one of these values' }],
   ['minLength', { about: 'string', inward: 'code points, at least' }],
   ['maxLength', { about: 'string', inward: 'code points, at most; looked at before `pattern`' }],
-  ['pattern', { about: 'string', inward: 'a regular expression (flag `u`) that takes time in proportion' }],
+  [
+    'pattern',
+    { about: 'string', inward: 'a regular expression (flag `u`) that takes at most 512 steps for each character' },
+  ],
   [
     'format',
     {

@@ -1,6 +1,7 @@
-import type { Diagnostics } from 'recheck'
 import { badOption } from '../errors.ts'
 import { lazyLoad } from '../loading/lazy-load.ts'
+import { type Bearable, bearableLength } from './pattern-steps.ts'
+import { isEndless, parsePattern, shortenRepeats } from './pattern-syntax.ts'
 
 /** recheck's pure JavaScript build, which comes with this package: see `build/recheck.ts`. */
 const recheckModule = lazyLoad<Pick<typeof import('recheck'), 'checkSync'>>('recheck/lib/browser.js')
@@ -12,7 +13,8 @@ const recheckModule = lazyLoad<Pick<typeof import('recheck'), 'checkSync'>>('rec
 const steps = {
   // Without acceleration, which remembers where it has been: Node's engine does not, and `^(?:a?){25}b` takes it seconds.
   accelerationMode: 'off',
-  attackLimit: 1_000_000,
+  // Its attacks on ordinary patterns with look-ahead add up to seconds with more.
+  attackLimit: 100_000,
   attackTimeout: null,
   incubationTimeout: null,
   seedingTimeout: null,
@@ -21,10 +23,21 @@ const steps = {
 /** Steps for each character of the text that a pattern may take: a message of 64 KiB is then some 30 ms. */
 const mostSteps = 512
 
+/** Where no more than this may be taken, the pattern is bad as it stands, and no `maxLength` makes up for it. */
+const leastLength = 32
+/**
+ * Rounds of a counted repetition that recheck gets to see: its automata are as large as the product of all of them, and with
+ * `{0,64}` take half a minute. To what power a time grows is up to the repetitions without end; `bearableLength` counts all.
+ */
+const mostRounds = 4
+/** Characters of a pattern that recheck is asked about: an endless one of four hundred words took it eight seconds. */
+const longestAsked = 1500
+
 /** The time that a pattern takes, and so the use that may be made of it. */
 type Judgement =
   | { readonly kind: 'linear' }
-  | { readonly kind: 'polynomial'; readonly degree: number; readonly attack: string }
+  | { readonly kind: 'costly'; readonly bearable: Bearable }
+  | { readonly kind: 'polynomial'; readonly degree: number; readonly attack: string; readonly bearable: Bearable }
   | { readonly kind: 'exponential'; readonly attack: string }
   | { readonly kind: 'undecided'; readonly why: string }
 
@@ -52,12 +65,26 @@ export function checkPattern(pattern: unknown, longest: unknown, path: string): 
       return
     case 'polynomial': {
       const { degree, attack } = judgement
-      const mayBe = Math.floor(mostSteps ** (1 / (degree - 1)))
+      const mayBe = Math.min(judgement.bearable.length, Math.floor(mostSteps ** (1 / (degree - 1))))
       if (typeof longest === 'number' && longest <= mayBe) return
       throw badOption(
         path,
         pattern,
         `Its time grows with the length to the power of ${degree} (ReDoS), as on ${attack}: write \`maxLength\` of at most ${mayBe} beside it, or a pattern in which no two repetitions that touch take the same characters.`,
+      )
+    }
+    case 'costly': {
+      const { length: mayBe, attack } = judgement.bearable
+      if (typeof longest === 'number' && longest <= mayBe && mayBe >= leastLength) return
+      const why =
+        attack === undefined
+          ? 'Nobody can tell in time how many steps it takes (ReDoS)'
+          : `It takes more than ${mostSteps} steps for each character (ReDoS), as on ${JSON.stringify(attack)}`
+      const advice = mayBe >= leastLength ? `write \`maxLength\` of at most ${mayBe} beside it, or ` : ''
+      throw badOption(
+        path,
+        pattern,
+        `${why}: ${advice}begin the pattern with \`^\`, or write fewer optional parts and counted repetitions that take the same characters.`,
       )
     }
     case 'exponential':
@@ -84,27 +111,26 @@ export function degreeOf(pattern: string): number {
 function judge(pattern: string): Judgement {
   const known = judged.get(pattern)
   if (known !== undefined) return known
-  const { checkSync } = recheckModule()
-  let found = checkSync(pattern, 'u', steps)
-  // Its automata take whatever ends for fast, in however many ways it may end: those are tried, unless they have been.
-  if (found.status === 'safe' && found.checker === 'automaton' && hasManyWays(pattern)) {
-    found = checkSync(pattern, 'u', { ...steps, checker: 'fuzz' })
-  }
-  const judgement = judgementOf(found)
+  const judgement = judgementOf(pattern)
   judged.set(pattern, judgement)
   return judgement
 }
 
-/** Whether a group is counted, or there are so many choices that trying all of them would be noticed (2 to the power of 10). */
-function hasManyWays(pattern: string): boolean {
-  return pattern.includes('){') || (pattern.match(/[?{|]/g) ?? []).length > 10
-}
-
-function judgementOf(found: Diagnostics): Judgement {
-  if (found.status === 'safe') return { kind: 'linear' }
+function judgementOf(pattern: string): Judgement {
+  const part = parsePattern(pattern)
+  if (part === undefined) return { kind: 'undecided', why: 'it changes its own flags' }
+  const bearable = bearableLength(pattern, part, mostSteps)
+  const counted: Judgement = bearable.length === Infinity ? { kind: 'linear' } : { kind: 'costly', bearable }
+  // Its time is some number of steps for each character, which are counted, or it may grow faster.
+  if (!isEndless(part)) return counted
+  if (bearable.length < Infinity && bearable.attack === undefined) return counted
+  const shortened = shortenRepeats(pattern, mostRounds)
+  if (shortened.length > longestAsked) return { kind: 'undecided', why: `it has more than ${longestAsked} characters` }
+  const found = recheckModule().checkSync(shortened, 'u', steps)
+  if (found.status === 'safe') return counted
   if (found.status === 'unknown') return { kind: 'undecided', why: found.error.kind }
   const attack = found.attack.pattern
   const { complexity } = found
   if (complexity.type === 'exponential') return { kind: 'exponential', attack }
-  return { kind: 'polynomial', degree: complexity.degree, attack }
+  return { kind: 'polynomial', degree: complexity.degree, attack, bearable }
 }
