@@ -72,9 +72,27 @@ export function isEndless(part: Part): boolean {
   }
 }
 
-/** The same pattern with shorter repetitions, which are as endless and touch each other in the same places. */
-export function shortenRepeats(pattern: string, most: number): string {
-  return pattern.replace(tokens, (token) =>
-    token.startsWith('{') ? token.replace(/\d+/g, (count) => `${Math.min(most, Number(count))}`) : token,
-  )
+/**
+ * The same pattern with shorter repetitions, which are as endless and touch each other in the same places.
+ *
+ * @param most rounds of a part that has an end
+ * @param mostEndless rounds of a part without end: each of them may raise the power to which the time grows
+ */
+export function shortenRepeats(pattern: string, most: number, mostEndless: number): string {
+  const groups: boolean[] = []
+  let isInEndless = false
+  let isAfterEndless = false
+  const shorten = (token: string): string => {
+    const isQuantifier = /^(?:[*+]|\{\d+,\})/.test(token)
+    const rounds = isAfterEndless ? mostEndless : most
+    if (token.startsWith('(')) {
+      groups.push(isInEndless)
+      isInEndless = false
+    }
+    isAfterEndless = token === ')' && isInEndless
+    if (token === ')') isInEndless ||= groups.pop() ?? false
+    if (isQuantifier) isInEndless = true
+    return token.startsWith('{') ? token.replace(/\d+/g, (count) => `${Math.min(rounds, Number(count))}`) : token
+  }
+  return pattern.replace(tokens, shorten)
 }

@@ -13,9 +13,10 @@ const recheckModule = lazyLoad<Pick<typeof import('recheck'), 'checkSync'>>('rec
 const steps = {
   // Without acceleration, which remembers where it has been: Node's engine does not, and `^(?:a?){25}b` takes it seconds.
   accelerationMode: 'off',
-  // Its attacks on ordinary patterns with look-ahead add up to seconds with more.
+  // Attacks on an ordinary pattern with look-ahead add up to seconds with more than this, and than `incubationLimit`.
   attackLimit: 100_000,
   attackTimeout: null,
+  incubationLimit: 5000,
   incubationTimeout: null,
   seedingTimeout: null,
   timeout: null,
@@ -29,7 +30,8 @@ const leastLength = 32
  * Rounds of a counted repetition that recheck gets to see: its automata are as large as the product of all of them, and with
  * `{0,64}` take half a minute. To what power a time grows is up to the repetitions without end; `bearableLength` counts all.
  */
-const mostRounds = 4
+const mostRounds = 2
+const mostEndlessRounds = 12
 /** Characters of a pattern that recheck is asked about: an endless one of four hundred words took it eight seconds. */
 const longestAsked = 1500
 
@@ -64,8 +66,8 @@ export function checkPattern(pattern: unknown, longest: unknown, path: string): 
     case 'linear':
       return
     case 'polynomial': {
-      const { degree, attack } = judgement
-      const mayBe = Math.min(judgement.bearable.length, Math.floor(mostSteps ** (1 / (degree - 1))))
+      const { degree, attack, bearable } = judgement
+      const mayBe = Math.min(bearable.length, Math.floor(mostSteps ** (1 / (degree - 1))))
       if (typeof longest === 'number' && longest <= mayBe) return
       throw badOption(
         path,
@@ -124,7 +126,7 @@ function judgementOf(pattern: string): Judgement {
   // Its time is some number of steps for each character, which are counted, or it may grow faster.
   if (!isEndless(part)) return counted
   if (bearable.length < Infinity && bearable.attack === undefined) return counted
-  const shortened = shortenRepeats(pattern, mostRounds)
+  const shortened = shortenRepeats(pattern, mostRounds, mostEndlessRounds)
   if (shortened.length > longestAsked) return { kind: 'undecided', why: `it has more than ${longestAsked} characters` }
   const found = recheckModule().checkSync(shortened, 'u', steps)
   if (found.status === 'safe') return counted

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { checkPattern, degreeOf } from '../../src/schema/pattern.ts'
+import { shortenRepeats } from '../../src/schema/pattern-syntax.ts'
 import { Random } from '../harness/random.ts'
 import { characters, choice, type Piece, repeat, sequence, stepsOn } from './backtracking.ts'
 
@@ -88,4 +89,15 @@ it('MS-09 admits no random pattern of which a text takes more steps than it may'
     }
   }
   assert.ok(admitted >= 50 && refused >= 50, `${admitted} were admitted, ${refused} were not`)
+})
+
+it('MS-09 shortens what has an end, and not what makes the time grow faster', () => {
+  assert.equal(
+    shortenRepeats('^(?:(?:a{1,9}b{3}){5,}-)+[{9}]\\{9x{9}?', 2, 12),
+    '^(?:(?:a{1,2}b{2}){2,}-)+[{9}]\\{9x{2}?',
+  )
+  assert.equal(
+    shortenRepeats('^(?:.*a){12}(?:(?:b+)c{9}){40}(?:d){9}$', 2, 12),
+    '^(?:.*a){12}(?:(?:b+)c{2}){12}(?:d){2}$',
+  )
 })
