@@ -37,13 +37,32 @@ function partOf(token: string, rest: string[]): Part {
   if (token.startsWith('(')) {
     const part = choiceOf(rest)
     rest.pop()
-    return /^\(\?<?[=!]/.test(token) ? { kind: 'look', part } : part
+    if (/^\(\?<[=!]/.test(token)) return { kind: 'look', part: backward(part) }
+    return /^\(\?[=!]/.test(token) ? { kind: 'look', part } : part
   }
   if (token === '^') return { kind: 'start' }
   if (token === '$') return { kind: 'end' }
   // What a group took may be nothing.
   if (/^\\(?:[bB]$|k<|[1-9])/.test(token)) return { kind: 'boundary' }
   return { kind: 'character', source: token }
+}
+
+/** A look behind is tried from its end (ECMAScript, 22.2.2.4). */
+function backward(part: Part): Part {
+  switch (part.kind) {
+    case 'sequence':
+      return { kind: 'sequence', parts: part.parts.map(backward).reverse() }
+    case 'choice':
+      return { kind: 'choice', parts: part.parts.map(backward) }
+    case 'repeat':
+      return { ...part, part: backward(part.part) }
+    case 'start':
+      return { kind: 'end' }
+    case 'end':
+      return { kind: 'start' }
+    default:
+      return part
+  }
 }
 
 function repeated(part: Part, rest: string[]): Part {
@@ -57,18 +76,18 @@ function repeated(part: Part, rest: string[]): Part {
   return { kind: 'repeat', part, min: least, max: max === '' ? Infinity : Number(max) }
 }
 
-/** Whether a part may be repeated without end, so that its time may grow faster than the text. */
-export function isEndless(part: Part): boolean {
+/** How many repetitions without end a part is made of when its counted ones are written out: without any, its time grows with the text. */
+export function endlessRepeats(part: Part): number {
   switch (part.kind) {
     case 'sequence':
     case 'choice':
-      return part.parts.some(isEndless)
+      return part.parts.reduce((sum, each) => sum + endlessRepeats(each), 0)
     case 'repeat':
-      return part.max === Infinity || isEndless(part.part)
+      return part.max === Infinity ? 1 + endlessRepeats(part.part) : part.max * endlessRepeats(part.part)
     case 'look':
-      return isEndless(part.part)
+      return endlessRepeats(part.part)
     default:
-      return false
+      return 0
   }
 }
 
@@ -90,7 +109,10 @@ export function shortenRepeats(pattern: string, most: number, mostEndless: numbe
       isInEndless = false
     }
     isAfterEndless = token === ')' && isInEndless
-    if (token === ')') isInEndless ||= groups.pop() ?? false
+    if (token === ')') {
+      const wasInEndless = groups.pop()
+      isInEndless ||= wasInEndless === true
+    }
     if (isQuantifier) isInEndless = true
     return token.startsWith('{') ? token.replace(/\d+/g, (count) => `${Math.min(rounds, Number(count))}`) : token
   }

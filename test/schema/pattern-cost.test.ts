@@ -32,15 +32,26 @@ const costly = [
   'x(?:[a-z]{0,9}[a-z]{0,9}){0,9}!',
   '\\w{0,5000}@',
   `(?:${'[a-f]?'.repeat(12)}|g)h`,
+  // What looks behind is tried from its end.
+  '(?<=[bc]a{0,9}a{0,9}a{0,9})a',
+  '(?<!(?:b|c)(?:a?){12})a',
 ]
 for (const pattern of costly)
   it(`MS-09 refuses ${pattern}, which nothing keeps short`, () => assert.ok(!admits(pattern)))
 
 // The time is no part of the test: with recheck's automata, or with repetitions written out, these would not end before the runner does.
-for (const pattern of ['\\w{0,64}@', '^\\w{0,64}\\d*@', '^.{1,5000}$', '(?:\\w{0,30}@)+']) {
+for (const pattern of [
+  ...['\\w{0,64}@', '^\\w{0,64}\\d*@', '^.{1,5000}$', '(?:\\w{0,30}@)+'],
+  ...['(?<=a{0,9}a{0,9}a{0,9}[bc])x', '(?<=^[bc]\\w{0,9})x', '^(?:(?:a+b){1,20}c){1,20}$'],
+]) {
   it(`MS-09 judges ${pattern} in a number of steps that is bounded`, () => assert.ok(admits(pattern)))
 }
-for (const pattern of ['^(?:a{0,999}){0,999}b', '^(?:(?:\\w{0,99}){0,99}){0,99}x*$', '(?:\\w{0,9999}\\d{0,9999})*!']) {
+for (const pattern of [
+  ...['(?:(?:a+b){1,20}c){1,20}', '(?:a+b)'.repeat(24), '(?:(?:a+b){1,3}){1,3}'.repeat(9)],
+  '^(?:a{0,999}){0,999}b',
+  '^(?:(?:\\w{0,99}){0,99}){0,99}x*$',
+  '(?:\\w{0,9999}\\d{0,9999})*!',
+]) {
   it(`MS-09 refuses ${pattern}, which it cannot count`, () => assert.ok(!admits(pattern)))
 }
 
