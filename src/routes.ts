@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import { answersPlainly, type EarlyRefusal } from './admission/early-refusal.ts'
+import { requestSchemasOf } from './admission/route-schema.ts'
 import type { SecurityHeaders } from './admission/security-headers.ts'
 import { SecureWsError } from './errors.ts'
 import { compileGuard, type GuardPolicy } from './options/guard.ts'
@@ -63,7 +64,8 @@ export class Routes {
       )
     }
     if (route.method === 'HEAD') return
-    const policy = compileRoute(route.url, declared.secureWs, this.#surroundings)
+    const compiled = compileRoute(route.url, declared.secureWs, this.#surroundings)
+    const policy = { ...compiled, requestSchemas: requestSchemasOf(route.schema) }
     this.#add(policy)
     this.urls.push(route.url)
     if (policy.declaresHtml) this.#htmlDeclared()

@@ -14,6 +14,14 @@ const parts = [
   { part: 'headers', key: 'headers' },
 ] as const
 
+/** The parts of the `schema` of a route that a handshake has to fit. */
+export function requestSchemasOf(schema: unknown): Readonly<Record<string, unknown>> {
+  if (typeof schema !== 'object' || schema === null) return {}
+  // Fastify takes `query` for `querystring`.
+  const of = ({ part, key }: (typeof parts)[number]): unknown => Reflect.get(schema, part) ?? Reflect.get(schema, key)
+  return Object.fromEntries(parts.map((each) => [each.part, of(each)]).filter(([, found]) => found !== undefined))
+}
+
 const unchanged = () => {}
 
 /** Whether there is anything to check: most routes of sockets say nothing of their params, query or headers. */

@@ -70,7 +70,7 @@ function acceptedBy(plan: BearerPlan): Readonly<Record<string, unknown>> {
   const { algorithms, issuer, audience, clockTolerance, typ } = plan.verify
   return structuredClone({
     ...{ algorithms, issuer, audience, clockTolerance, typ, from: [...plan.from], userId: plan.userId },
-    makesSession: plan.session !== undefined,
+    ...{ makesSession: plan.session !== undefined, keys: plan.keySource },
   })
 }
 

@@ -38,6 +38,7 @@ export function fromRequest(
   return {
     name: 'fromRequest',
     ambient,
+    accepts: { ambient },
     // The request alone: called as a method, a second argument of a user's function would be ours to break.
     authenticate: (request) => find(request),
     ...(revalidate === undefined ? {} : { revalidate }),

@@ -50,6 +50,12 @@ export function keySet(set: unknown, path: string): JWTVerifyGetKey {
   }
 }
 
+/** The address of a set that is fetched, without its query, which may hold a secret. */
+export function addressOf(set: KeySet): string | undefined {
+  const url = urlOf(set)
+  return url && url.origin + url.pathname
+}
+
 /** Bounds what the issuer's server can do to this one: a size, no redirect elsewhere, and a pause after it has failed. */
 export function boundedFetch(now: () => number, fetchSet: FetchImplementation = fetch): FetchImplementation {
   let pausedUntil = Number.NEGATIVE_INFINITY

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import type { JWTVerifyGetKey, JWTVerifyOptions } from 'jose'
 import { badOption } from '../errors.ts'
 import { isSymmetric, knownAlgorithms } from './algorithms.ts'
-import { type KeySet, keySet } from './key-set.ts'
+import { addressOf, type KeySet, keySet } from './key-set.ts'
 import { shapeOf } from './known-options.ts'
 import { type VerificationKey, verificationKey } from './verification-key.ts'
 
@@ -35,6 +35,8 @@ export const tokenOptionNames = ['key', 'jwks', 'algorithms', 'issuer', 'audienc
 /** `TokenOptions` as finished values. */
 export interface TokenPlan {
   readonly keys: readonly (KeyObject | JWTVerifyGetKey)[]
+  /** Where the keys are from: the address of a set, or the option that holds them. */
+  readonly keySource: string
   readonly verify: JWTVerifyOptions
   readonly issuers: readonly string[]
   readonly clockTolerance: number
@@ -59,6 +61,7 @@ export function tokenPlan(options: TokenOptions, path: string): TokenPlan {
     throw badOption(`${path}.typ`, typ, "Write for example 'at+jwt'.")
   return {
     keys: keysOf(options, algorithms, path),
+    keySource: options.jwks === undefined ? 'key' : (addressOf(options.jwks) ?? 'jwks'),
     verify: {
       algorithms: [...algorithms],
       issuer: [...issuers],

@@ -118,6 +118,10 @@ const schema: Judge = (before, after, at, say) => {
   if (!isNarrower(before, after)) say(`${at}: the schema is another one, and may admit more`)
 }
 
+/** Its validator leaves an object open, where that of a message closes it: a change of either kind may admit more. */
+const requestPart = orMissing(anyChange, 'looser')
+const request = members({ params: requestPart, querystring: requestPart, headers: requestPart })
+
 /** Nothing declared lets everything in. */
 const receives: Judge = orMissing(named(rule), 'looser')
 
@@ -171,6 +175,7 @@ const route: Judge = (before, after, at, say) => {
     limits,
     guard: anyChange,
     schemas: members({
+      request,
       ...{ receives: whereBoth, sends: whereBoth, replies: repliesOf(declares) },
       answers: (before, after, at, say) => named(schema)(before ?? {}, after ?? {}, at, say),
     }),

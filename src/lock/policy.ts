@@ -1,5 +1,6 @@
 import type { Settings } from '../options/options.ts'
 import type { RoutePolicy } from '../options/route.ts'
+import { toJsonSchema } from '../schema/standard-schema.ts'
 
 /** The policy in force on a whole server, as plain values: what `npx fastify-secure-ws lock` keeps in a file and compares with. */
 export interface Policy {
@@ -38,9 +39,11 @@ function ofRoute(route: RoutePolicy): object {
   return {
     ...explained,
     accepts: route.authentication.accepts,
-    slowReader: route.socket.slowReader,
     guard: route.passesOn === true,
     schemas: {
+      request: Object.fromEntries(
+        Object.entries(route.requestSchemas ?? {}).map(([part, schema]) => [part, readable(schema)]),
+      ),
       receives: Object.fromEntries(received.map(([type, { schema }]) => [type, schema])),
       replies: Object.fromEntries(
         received.flatMap(([type, { reply }]) => (reply === undefined ? [] : [[type, reply]])),
@@ -56,6 +59,19 @@ function freeName(path: string, taken: ReadonlyMap<string, unknown>): string {
   let name = path
   for (let count = 2; taken.has(name); count++) name = `${path} #${count}`
   return name
+}
+
+/**
+ * A schema that Fastify hands to a validator of the application's choice, so that it may be of any library: one with a refinement or a
+ * transform, which no message may have, has no JSON Schema.
+ */
+function readable(schema: unknown): unknown {
+  for (const read of [() => toJsonSchema(schema, ''), () => schema]) {
+    try {
+      return JSON.parse(JSON.stringify(read(), asText))
+    } catch {}
+  }
+  return 'a schema that is no JSON'
 }
 
 /** A profile, and the options of helmet, have patterns, and may have functions: JSON would take any of them for any other. */

@@ -39,6 +39,8 @@ export interface RoutePolicy {
   readonly loosened: readonly string[]
   /** The upgrades go to another server, which chooses its own sub-protocol. */
   readonly passesOn?: boolean
+  /** What Fastify's own `schema` of the route asks of a handshake, as it was declared. */
+  readonly requestSchemas?: Readonly<Record<string, unknown>>
   /** Whether a field of it is HTML, for which the sanitizer must work. */
   readonly declaresHtml: boolean
   explain(): object
@@ -112,6 +114,8 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
   refuseTicketAlone(authentication, `${path}.authenticate`)
   refuseHijacking({ admission, enforcement, authentication }, settings.dangerouslyAllowAmbientCredentials, path)
 
+  const slowReader = oneOf(options.slowReader, ['close', 'drop'], settings.slowReader, `${path}.slowReader`)
+
   return {
     admission,
     enforcement,
@@ -138,7 +142,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
         : undefined,
       noteListener:
         receives === undefined ? () => {} : noteListeners(url, Object.keys(receives), binary !== undefined, warn),
-      slowReader: oneOf(options.slowReader, ['close', 'drop'], settings.slowReader, `${path}.slowReader`),
+      slowReader,
     },
     // Only what the route says itself: what it inherits is listed once, for the plugin.
     loosened: [...loosenedBy(admission, authentication, encode), ...enforcement.loosened].filter(
@@ -154,6 +158,7 @@ export function compileRoute(url: string, given: unknown, surroundings: RouteSur
       encode,
       ...(outbound.twice?.seen === true && { encodedTwice: true }),
       refusedHtml,
+      slowReader,
       ...inbound.explain(),
       sends: sends === undefined ? 'anything' : Object.keys(sends),
       limits: structuredClone(limits),

@@ -33,6 +33,7 @@ before(async () => {
 
 const secret = 'of a test, and at least 48 bytes long, as HS384 wants it'
 const token = { key: Buffer.from(secret), algorithms: ['HS256'], issuer: 'i', audience: 'a', typ: 'at+jwt' }
+const fetched = (jwks: string) => ({ jwks, algorithms: ['RS256'], issuer: 'i', audience: 'a' })
 const cookie = { secret, load: () => null, cookie: { signs: 'name-and-value' as const, maxAge: 3_600 } }
 const password = { verify: () => null, refuseEvery: 250 }
 const again = cookieSession({ secret, load: () => null })
@@ -54,6 +55,26 @@ const credentials: Readonly<Record<string, readonly [Authenticator, Authenticato
   ],
   'another user of the same token': [bearer(token), bearer({ ...token, userId: 'sub' }), /bearer\.userId/],
   'a session of its own making': [bearer(token), bearer({ ...token, session: () => null }), /bearer\.makesSession/],
+  'keys from elsewhere': [
+    bearer(fetched('https://a.example/keys')),
+    bearer(fetched('https://b.example/keys')),
+    /bearer\.keys: "https:\/\/a\.example\/keys" became "https:\/\/b/,
+  ],
+  'keys that are fetched': [
+    bearer(token),
+    bearer(fetched('https://a.example/keys')),
+    /bearer\.keys: "key" became "https:/,
+  ],
+  'another query of the same keys': [
+    bearer(fetched('https://a.example/keys?key=1')),
+    bearer(fetched('https://a.example/keys?key=2')),
+  ],
+  'what another plugin knows is said to be no cookie': [
+    unasked,
+    fromRequest(() => null, { ambient: false }),
+    /accepts\.fromRequest/,
+  ],
+  'what another plugin knows, by another function': [unasked, fromRequest(() => undefined)],
   'fewer audiences': [bearer({ ...token, audience: ['a', 'b'] }), bearer(token)],
   'clocks closer together': [bearer(token), bearer({ ...token, clockTolerance: 0 })],
   'a type of token': [bearer({ ...token, typ: undefined } as never), bearer(token)],
@@ -356,8 +377,18 @@ test('of two bearers each is compared with itself', async () => {
 })
 
 test('no secret of an authenticator is in the policy', async () => {
-  for (const authenticate of [bearer(token), cookieSession(cookie), ticket({ issueFor: cookieSession(cookie) })]) {
+  const ofKeys = bearer(fetched(`https://a.example/keys?key=${encodeURIComponent(secret)}`))
+  for (const authenticate of [
+    bearer(token),
+    ofKeys,
+    cookieSession(cookie),
+    ticket({ issueFor: cookieSession(cookie) }),
+  ]) {
     const text = JSON.stringify(await policyOf({ ...base, plugin: { ...base.plugin, authenticate } }))
-    assert.ok(!text.includes(secret) && !text.includes(Buffer.from(secret).toString('base64').slice(0, 20)))
+    assert.ok(
+      !text.includes(secret) &&
+        !text.includes(encodeURIComponent(secret)) &&
+        !text.includes(Buffer.from(secret).toString('base64').slice(0, 20)),
+    )
   }
 })

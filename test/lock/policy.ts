@@ -6,6 +6,8 @@ import type { Policy } from '../../src/lock/policy.ts'
 export interface Server {
   readonly plugin: Partial<SecureWsOptions>
   readonly route: Readonly<Record<string, unknown>>
+  /** Fastify's own `schema` of the route. */
+  readonly schema?: object
 }
 
 const secret = 'of a test, and at least 32 bytes long'
@@ -52,13 +54,13 @@ export const base: Server = {
 
 /** The policy of a server, as a lock file has it. */
 export async function policyOf(
-  { plugin, route }: Server,
+  { plugin, route, schema: asked = {} }: Server,
   more: Readonly<Record<string, object>> = {},
 ): Promise<Policy> {
   const app = Fastify()
   await app.register(secureWs, { authenticate: false, ...plugin })
   for (const [path, each] of Object.entries({ '/chat': route, ...more })) {
-    Reflect.apply(app.get, app, [path, { websocket: true, secureWs: each }, () => {}])
+    Reflect.apply(app.get, app, [path, { websocket: true, schema: asked, secureWs: each }, () => {}])
   }
   const policy = app.secureWs.policy()
   await app.close()
