@@ -1,3 +1,5 @@
+import { nameOf } from '../schema/json-pointer.ts'
+
 /** A part of a document: its own members alone, whatever their names are. */
 export type Part = ReadonlyMap<string, unknown>
 
@@ -34,8 +36,8 @@ export class ContractDocument {
     let found: unknown = this.#whole
     if (pointer !== '#' && !pointer.startsWith('#/')) throw new Error('A reference leads out of the document.')
     for (const step of pointer.split('/').slice(1)) {
-      const name = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~')
-      if (typeof found !== 'object' || found === null || !Object.hasOwn(found, name))
+      const name = nameOf(step)
+      if (name === undefined || typeof found !== 'object' || found === null || !Object.hasOwn(found, name))
         throw new Error('A reference points at nothing.')
       found = Reflect.get(found, name)
     }

@@ -1,5 +1,6 @@
 import { badOption } from '../errors.ts'
 import { numberFormat, textFormat } from './formats.ts'
+import { nameOf, stepTo } from './json-pointer.ts'
 import { everyKind, kindBits, kindOf } from './kind.ts'
 import type { ListRules, MemberRules, NumberRules, SchemaNode, TextRules, Union, ValueSet } from './node.ts'
 import { describesObjects } from './node.ts'
@@ -244,16 +245,7 @@ function memberRules(schema: PlainSchema, pointer: string, sole: boolean, draft:
 
 /** A pointer as the path of an option: an author looks for what was written. */
 export function pathOf(pointer: string): string {
-  return pointer
-    .split('/')
-    .map((step) => decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~'))
-    .join('.')
-    .replace('#', '')
-}
-
-/** Writes a name as a step of a JSON pointer, as a URI fragment (RFC 6901 section 6). */
-function stepTo(name: string): string {
-  return encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'))
+  return pointer.split('/').map(nameOf).join('.').replace('#', '')
 }
 
 /** A schema that asks itself about the same value, in whatever way, asks for ever. */

@@ -1,5 +1,6 @@
 import { badOption } from '../errors.ts'
 import { closest } from '../option-checks.ts'
+import { nameOf, stepTo } from './json-pointer.ts'
 import { checkBeside, checkKeywordValue } from './keyword-value.ts'
 import { type Keyword, keywords, refusedKeywords } from './keywords.ts'
 import { checkPattern } from './pattern.ts'
@@ -170,8 +171,10 @@ function copyPlain(value: unknown, at: Position): unknown {
 }
 
 function step(at: Position, name: string): Position {
-  const escaped = encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'))
-  return { ...at, path: `${at.path}.${name}`, pointer: `${at.pointer}/${escaped}`, depth: at.depth + 1 }
+  const path = `${at.path}.${name}`
+  if (!name.isWellFormed())
+    throw badOption(path, name, 'Half a character is in this name, and no message can have such a member.')
+  return { ...at, path, pointer: `${at.pointer}/${stepTo(name)}`, depth: at.depth + 1 }
 }
 
 /** TypeBox writes cycles as `{ $defs: { Node: { $id: 'Node' } }, $ref: 'Node' }`. */
@@ -205,9 +208,10 @@ export function followRef(ref: unknown, root: PlainSchema): PlainSchema | undefi
   if (typeof ref !== 'string') return undefined
   let found: unknown = root
   for (const part of ref.split('/').slice(1)) {
-    const name = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~')
-    found =
-      typeof found === 'object' && found !== null && Object.hasOwn(found, name) ? Reflect.get(found, name) : undefined
+    const name = nameOf(part)
+    if (name === undefined || typeof found !== 'object' || found === null || !Object.hasOwn(found, name))
+      return undefined
+    found = Reflect.get(found, name)
   }
   return isSchema(found) ? found : undefined
 }

@@ -128,7 +128,7 @@ test('so it is with 500 texts at random, of what code and comments end with', ()
       code = contractTypes(JSON.stringify(hostile(words)))
     } catch (error) {
       // A pointer with `%` may be none.
-      assert.ok(error instanceof Error && /malformed|points at nothing/.test(error.message), JSON.stringify(words))
+      assert.ok(error instanceof Error && /points at nothing/.test(error.message), JSON.stringify(words))
       continue
     }
     const { names, literals } = declaredIn(code)

@@ -92,6 +92,9 @@ const refusals: readonly Refusal[] = [
   [{ type: 'string', allOf: [{ type: 'number' }] }, '.allOf.0.type', /says `type: 'string'`, so no value can be both/],
   [{ $ref: '#/$defs/Circle' }, '', circle],
   [{ allOf: [{ $ref: '#/$defs/Ring' }] }, '', circle],
+  // Neither is a URI (RFC 3986, section 2.1): both ended the start with a URIError that named no option.
+  ...['%', '%zz', '%ff', 'a%'].map((name): Refusal => [{ $ref: `#/$defs/${name}` }, '.$ref', /points at nothing/]),
+  [{ type: 'object', properties: { '\ud800': {} } }, '.properties.\ud800', /Half a character/],
 ]
 const $defs = { Circle: { $ref: '#/$defs/Circle' }, Ring: { anyOf: [{ type: 'null' }, { $ref: '#/$defs/Ring' }] } }
 
