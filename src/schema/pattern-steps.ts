@@ -1,4 +1,4 @@
-import { endlessRepeats, type Part } from './pattern-syntax.ts'
+import { isEndless, type Part } from './pattern-syntax.ts'
 
 /**
  * A backtracking engine tries one way after another, so on a text that matches in none of them, its steps at a character are the
@@ -44,7 +44,7 @@ export function bearableLength(pattern: string, part: Part, most: number): Beara
   program.push({ kind: 'match' })
   const counter = new Counter(program)
   const kinds = charactersOf(pattern, program)
-  const horizon = 2 * program.length + (endlessRepeats(part) > 0 ? farthest : allowance)
+  const horizon = 2 * program.length + (isEndless(part) ? farthest : allowance)
   const first: Text = { text: '', steps: 0, ways: counter.begin() }
   const searches = [
     ...unitsOf(kinds).map((unit) => lengthen([first], (length) => unit.slice(length % unit.length).slice(0, 1))),

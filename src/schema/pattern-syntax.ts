@@ -56,10 +56,6 @@ function backward(part: Part): Part {
       return { kind: 'choice', parts: part.parts.map(backward) }
     case 'repeat':
       return { ...part, part: backward(part.part) }
-    case 'start':
-      return { kind: 'end' }
-    case 'end':
-      return { kind: 'start' }
     default:
       return part
   }
@@ -76,18 +72,18 @@ function repeated(part: Part, rest: string[]): Part {
   return { kind: 'repeat', part, min: least, max: max === '' ? Infinity : Number(max) }
 }
 
-/** How many repetitions without end a part is made of when its counted ones are written out: without any, its time grows with the text. */
-export function endlessRepeats(part: Part): number {
+/** Whether a part may be repeated without end, so that its time may grow faster than the text. */
+export function isEndless(part: Part): boolean {
   switch (part.kind) {
     case 'sequence':
     case 'choice':
-      return part.parts.reduce((sum, each) => sum + endlessRepeats(each), 0)
+      return part.parts.some(isEndless)
     case 'repeat':
-      return part.max === Infinity ? 1 + endlessRepeats(part.part) : part.max * endlessRepeats(part.part)
+      return part.max === Infinity || isEndless(part.part)
     case 'look':
-      return endlessRepeats(part.part)
+      return isEndless(part.part)
     default:
-      return 0
+      return false
   }
 }
 

@@ -1,7 +1,7 @@
 import { badOption } from '../errors.ts'
 import { lazyLoad } from '../loading/lazy-load.ts'
 import { type Bearable, bearableLength } from './pattern-steps.ts'
-import { endlessRepeats, parsePattern, shortenRepeats } from './pattern-syntax.ts'
+import { isEndless, parsePattern, shortenRepeats } from './pattern-syntax.ts'
 
 /** recheck's pure JavaScript build, which comes with this package: see `build/recheck.ts`. */
 const recheckModule = lazyLoad<Pick<typeof import('recheck'), 'checkSync'>>('recheck/lib/browser.js')
@@ -18,7 +18,7 @@ const steps = {
   attackTimeout: null,
   incubationLimit: 5000,
   incubationTimeout: null,
-  // Of a larger automaton the steps to its verdict take a quarter of a minute; recheck looks for an attack instead.
+  // Twenty of `a+b` in a row took half a minute, five times five of them a whole one: beyond this, recheck looks for an attack.
   maxNFASize: 5000,
   seedingTimeout: null,
   timeout: null,
@@ -33,11 +33,7 @@ const leastLength = 32
  * `{0,64}` take half a minute. To what power a time grows is up to the repetitions without end; `bearableLength` counts all.
  */
 const mostRounds = 2
-/** The same, of a part with a repetition without end, each of which may raise the power: as many as make no more than `wellAsked`. */
-const roundsOfEndless = [12, 3, 2]
-/** Repetitions without end that recheck is asked about: twelve of `a+b` in a row take it two seconds, sixteen ten, and twenty a minute. */
-const wellAsked = 12
-const mostAsked = 16
+const mostEndlessRounds = 12
 /** Characters of a pattern that recheck is asked about: an endless one of four hundred words took it eight seconds. */
 const longestAsked = 1500
 
@@ -130,10 +126,9 @@ function judgementOf(pattern: string): Judgement {
   const bearable = bearableLength(pattern, part, mostSteps)
   const counted: Judgement = bearable.length === Infinity ? { kind: 'linear' } : { kind: 'costly', bearable }
   // Its time is some number of steps for each character, which are counted, or it may grow faster.
-  if (endlessRepeats(part) === 0) return counted
+  if (!isEndless(part)) return counted
   if (bearable.length < Infinity && bearable.attack === undefined) return counted
-  const asked = shortened(pattern)
-  if (asked === undefined) return { kind: 'undecided', why: `it has more than ${mostAsked} repetitions without end` }
+  const asked = shortenRepeats(pattern, mostRounds, mostEndlessRounds)
   if (asked.length > longestAsked) return { kind: 'undecided', why: `it has more than ${longestAsked} characters` }
   const found = recheckModule().checkSync(asked, 'u', steps)
   if (found.status === 'safe') return counted
@@ -142,14 +137,4 @@ function judgementOf(pattern: string): Judgement {
   const { complexity } = found
   if (complexity.type === 'exponential') return { kind: 'exponential', attack }
   return { kind: 'polynomial', degree: complexity.degree, attack, bearable }
-}
-
-/** A pattern that recheck can judge in seconds in place of this one. */
-function shortened(pattern: string): string | undefined {
-  const candidates = roundsOfEndless.map((rounds) => shortenRepeats(pattern, mostRounds, rounds))
-  const sizeOf = (candidate: string): number => endlessRepeats(parsePattern(candidate) ?? { kind: 'end' })
-  return (
-    candidates.find((candidate) => sizeOf(candidate) <= wellAsked) ??
-    candidates.findLast((candidate) => sizeOf(candidate) <= mostAsked)
-  )
 }

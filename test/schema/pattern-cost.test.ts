@@ -32,6 +32,8 @@ const costly = [
   'x(?:[a-z]{0,9}[a-z]{0,9}){0,9}!',
   '\\w{0,5000}@',
   `(?:${'[a-f]?'.repeat(12)}|g)h`,
+  // None of the texts that repeat a few characters begins as this does.
+  '^x(?:a{0,60}){3}b',
   // What looks behind is tried from its end.
   '(?<=[bc]a{0,9}a{0,9}a{0,9})a',
   '(?<!(?:b|c)(?:a?){12})a',
@@ -102,6 +104,11 @@ it('MS-09 admits no random pattern of which a text takes more steps than it may'
   assert.ok(admitted >= 50 && refused >= 50, `${admitted} were admitted, ${refused} were not`)
 })
 
+it('MS-09 counts an endless pattern, too, where its degree promises more', () => {
+  assert.ok(admits('(?:\\w+\\d){1,12}', 32))
+  assert.ok(!admits('(?:\\w+\\d){1,12}', 512))
+})
+
 it('MS-09 shortens what has an end, and not what makes the time grow faster', () => {
   assert.equal(
     shortenRepeats('^(?:(?:a{1,9}b{3}){5,}-)+[{9}]\\{9x{9}?', 2, 12),
@@ -111,4 +118,5 @@ it('MS-09 shortens what has an end, and not what makes the time grow faster', ()
     shortenRepeats('^(?:.*a){12}(?:(?:b+)c{9}){40}(?:d){9}$', 2, 12),
     '^(?:.*a){12}(?:(?:b+)c{2}){12}(?:d){2}$',
   )
+  assert.equal(shortenRepeats('(?:a+(?:b)c){40}(?:(?:a)b){40}', 2, 12), '(?:a+(?:b)c){12}(?:(?:a)b){2}')
 })
