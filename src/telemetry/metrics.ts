@@ -42,7 +42,14 @@ export interface Load {
   readonly sanitizerQueue: number
 }
 
-type Gauge = readonly [name: string, unit: string, description: string, read: (stats: Measured) => number]
+type Gauge = readonly [
+  name: string,
+  unit: string,
+  description: string,
+  read: (stats: Measured) => number,
+  /** The number of several servers of one process: their sum, or another one. */
+  together?: (...numbers: readonly number[]) => number,
+]
 
 const gauges: readonly Gauge[] = [
   ['secure_ws.server.active_connections', '{connection}', 'Open sockets.', ({ sockets }) => sockets],
@@ -81,9 +88,62 @@ const gauges: readonly Gauge[] = [
     '1',
     '1 while this node hears the others, 0 while the bus is away or not caught up.',
     ({ bus }) => Number(bus === 'up'),
+    Math.min,
   ],
-  ['secure_ws.server.draining', '1', '1 from the start of a drain on.', ({ drain }) => Number(drain !== null)],
+  [
+    'secure_ws.server.draining',
+    '1',
+    '1 from the start of a drain on.',
+    ({ drain }) => Number(drain !== null),
+    Math.max,
+  ],
 ]
+
+/** The `stats()` of the servers of one meter, read together: of one series only the number that is reported last would stay. */
+class Gauges {
+  readonly #readers = new Set<() => Measured>()
+  readonly #meter: Meter
+  #stop = () => {}
+
+  constructor(meter: Meter) {
+    this.#meter = meter
+  }
+
+  /** @returns the end of it */
+  add(read: () => Measured): () => void {
+    if (this.#readers.size === 0) this.#begin()
+    this.#readers.add(read)
+    return () => {
+      if (this.#readers.has(read) && this.#readers.size === 1) this.#stop()
+      this.#readers.delete(read)
+    }
+  }
+
+  #begin(): void {
+    const made = gauges.map(([name, unit, description, of, together = sum]) => {
+      return { gauge: this.#meter.createObservableGauge(name, { unit, description }), of, together }
+    })
+    const all = made.map(({ gauge }) => gauge)
+    const report: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
+      const numbers = [...this.#readers].map((read) => read())
+      for (const { gauge, of, together } of made) result.observe(gauge, together(...numbers.map(of)))
+    }
+    this.#meter.addBatchObservableCallback(report, all)
+    this.#stop = () => this.#meter.removeBatchObservableCallback(report, all)
+  }
+}
+
+function sum(...numbers: readonly number[]): number {
+  return numbers.reduce((whole, each) => whole + each, 0)
+}
+
+const gaugesOfMeters = new WeakMap<Meter, Gauges>()
+
+function gaugesOf(meter: Meter): Gauges {
+  const found = gaugesOfMeters.get(meter) ?? new Gauges(meter)
+  gaugesOfMeters.set(meter, found)
+  return found
+}
 
 /** In seconds. Handshakes take milliseconds; connections live from seconds to days. */
 const handshakeBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -167,16 +227,7 @@ export function createMetrics(failed: (error: unknown) => void, load: typeof api
         connection.record(durationMs / 1_000, { code: closeCode(code), ...withRoute(route) })
     },
     observe(read) {
-      const made = gauges.map(([name, unit, description, of]) => {
-        return { gauge: meter.createObservableGauge(name, { unit, description }), of }
-      })
-      const all = made.map(({ gauge }) => gauge)
-      const report: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
-        const numbers = read()
-        for (const { gauge, of } of made) result.observe(gauge, of(numbers))
-      }
-      meter.addBatchObservableCallback(report, all)
-      stop = () => meter.removeBatchObservableCallback(report, all)
+      stop = gaugesOf(meter).add(read)
     },
     close: () => stop(),
   }

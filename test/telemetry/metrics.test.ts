@@ -5,7 +5,7 @@ import { MeterProvider } from '@opentelemetry/sdk-metrics'
 import Fastify from 'fastify'
 import secureWs from '../../src/index.ts'
 import { createAudit } from '../../src/telemetry/audit.ts'
-import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { createMetrics, type Measured } from '../../src/telemetry/metrics.ts'
 import { Random } from '../harness/random.ts'
 import { textOf } from '../house/source-files.ts'
 import { everyMetric, metricsOn, Reader } from './every-metric.ts'
@@ -139,6 +139,41 @@ test('two servers of one process add up, and what one has counted is there after
     const points = await pointsOf(reader)
     assert.deepEqual(new Map([...points].sort()), new Map([...sums].sort()), `round ${round}`)
   }
+})
+
+// Of two servers with one series the one that was asked last was all that an operator saw.
+test('the numbers of two servers of one process are told together, until each of them closes', async () => {
+  const reader = new Reader()
+  const provider = new MeterProvider({ readers: [reader] })
+  const numbers = (each: number, bus: string, drain: object | null): Measured => ({
+    ...{ sockets: each, connections: each, rooms: each, sessions: each, users: each, addresses: each, bus, drain },
+    budgets: { memoryBytes: { used: each } },
+    load: { unheard: each, outputBytes: each, slowReaders: each, sanitizerQueue: each },
+  })
+  const open = (measured: Measured) => {
+    const metrics = metricsOn(reader, provider)
+    metrics.observe(() => measured)
+    return metrics
+  }
+  const told = async () => {
+    const points = await pointsOf(reader)
+    const {
+      'bus_up{}': bus,
+      'draining{}': drain,
+      ...sums
+    } = Object.fromEntries([...points].map(([name, value]) => [name.replace('secure_ws.server.', ''), value]))
+    return { bus, drain, sums: [...new Set(Object.values(sums))], count: Object.keys(sums).length }
+  }
+  const first = open(numbers(3, 'up', null))
+  const second = open(numbers(4, 'down', {}))
+  assert.deepEqual(await told(), { bus: 0, drain: 1, sums: [7], count: 11 })
+  second.close()
+  second.close()
+  assert.deepEqual(await told(), { bus: 1, drain: 0, sums: [3], count: 11 })
+  first.close()
+  const third = open(numbers(5, 'up', {}))
+  assert.deepEqual(await told(), { bus: 1, drain: 1, sums: [5], count: 11 })
+  third.close()
 })
 
 // D5: an event is told in timers and in `close` listeners, where nobody catches what a meter throws.
