@@ -1,4 +1,4 @@
-import type { Load } from '../telemetry/metrics.ts'
+import type { Load } from '../telemetry/gauges.ts'
 import { Connection } from './connection.ts'
 import type { Held } from './held.ts'
 

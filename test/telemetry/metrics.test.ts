@@ -5,7 +5,8 @@ import { MeterProvider } from '@opentelemetry/sdk-metrics'
 import Fastify from 'fastify'
 import secureWs from '../../src/index.ts'
 import { createAudit } from '../../src/telemetry/audit.ts'
-import { createMetrics, type Measured } from '../../src/telemetry/metrics.ts'
+import type { Measured } from '../../src/telemetry/gauges.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
 import { Random } from '../harness/random.ts'
 import { textOf } from '../house/source-files.ts'
 import { everyMetric, metricsOn, Reader } from './every-metric.ts'
@@ -152,28 +153,49 @@ test('the numbers of two servers of one process are told together, until each of
   })
   const open = (measured: Measured) => {
     const metrics = metricsOn(reader, provider)
-    metrics.observe(() => measured)
+    metrics.observe(() => {
+      asked++
+      return measured
+    })
     return metrics
   }
+  let asked = 0
   const told = async () => {
+    asked = 0
     const points = await pointsOf(reader)
     const {
       'bus_up{}': bus,
       'draining{}': drain,
       ...sums
     } = Object.fromEntries([...points].map(([name, value]) => [name.replace('secure_ws.server.', ''), value]))
-    return { bus, drain, sums: [...new Set(Object.values(sums))], count: Object.keys(sums).length }
+    return { bus, drain, sums: [...new Set(Object.values(sums))], count: Object.keys(sums).length, asked }
   }
   const first = open(numbers(3, 'up', null))
   const second = open(numbers(4, 'down', {}))
-  assert.deepEqual(await told(), { bus: 0, drain: 1, sums: [7], count: 11 })
+  assert.deepEqual(await told(), { bus: 0, drain: 1, sums: [7], count: 11, asked: 2 })
   second.close()
   second.close()
-  assert.deepEqual(await told(), { bus: 1, drain: 0, sums: [3], count: 11 })
+  assert.deepEqual(await told(), { bus: 1, drain: 0, sums: [3], count: 11, asked: 1 })
   first.close()
   const third = open(numbers(5, 'up', {}))
-  assert.deepEqual(await told(), { bus: 1, drain: 1, sums: [5], count: 11 })
+  assert.deepEqual(await told(), { bus: 1, drain: 1, sums: [5], count: 11, asked: 1 })
   third.close()
+})
+
+// A meter that fails once left counts behind that nobody collected.
+test('a server after one whose meter threw is measured', async () => {
+  const reader = new Reader()
+  const provider = new MeterProvider({ readers: [reader] })
+  const meter = provider.getMeter('fastify-secure-ws')
+  const { addBatchObservableCallback } = meter
+  meter.addBatchObservableCallback = () => {
+    throw new Error('the meter is broken')
+  }
+  assert.throws(() => metricsOn(reader, provider), /the meter is broken/)
+  meter.addBatchObservableCallback = addBatchObservableCallback
+  metricsOn(reader, provider).traffic.message('in', '/a', 'say', 10)
+  const points = await pointsOf(reader)
+  assert.equal(points.get('secure_ws.server.messages{direction=in,type=say,route=/a}'), 1)
 })
 
 // D5: an event is told in timers and in `close` listeners, where nobody catches what a meter throws.
