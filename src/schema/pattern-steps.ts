@@ -1,27 +1,16 @@
+import { type Instruction, programOf } from './pattern-program.ts'
 import { isEndless, type Part } from './pattern-syntax.ts'
-
-/**
- * A backtracking engine tries one way after another, so on a text that matches in none of them, its steps at a character are the
- * ways in which the pattern may have come there, from every place where it began. Those are counted here without trying them, on
- * the texts that a search finds to be the worst: a product of repetitions would take `(?:[0-9a-f]{1,4}:){7}` for a bad one,
- * though each of its texts can be read in one way.
- */
-type Instruction =
-  | { readonly kind: 'character'; readonly source: string }
-  | { readonly kind: 'start' | 'end' | 'boundary' | 'stop' | 'match' }
-  | { readonly kind: 'split' | 'jump'; to: number }
 
 /** How many of the most promising texts are made longer. */
 const width = 4
 /** How many texts are tried that repeat a few characters, and how few. */
 const mostUnits = 128
 const longestUnit = 4
-/** What a text costs anyway, as a count of its characters. */
+/** The steps of the shortest texts are no measure: so many characters more are granted to each. */
 const allowance = 8
 /** Characters by which a pattern without end has shown what it takes: a square is beyond 512 steps for each at some 1000. */
 const farthest = 2048
-/** Instructions of a pattern with its repetitions written out, and all steps of the count: some tenths of a second. */
-const mostInstructions = 30_000
+/** All steps of the count: some tenths of a second. */
 const mostCounting = 12_000_000
 
 /** Characters of every kind that patterns tell apart; those of the pattern are added. */
@@ -37,11 +26,17 @@ export interface Bearable {
   readonly attack?: string
 }
 
-/** @param most steps for each character of a text */
+/**
+ * A backtracking engine tries one way after another, so on a text that matches in none of them, its steps at a character are the
+ * ways in which the pattern may have come there, from every place where it began. Those are counted here without trying them, on
+ * the texts that a search finds to be the worst: a product of repetitions would take `(?:[0-9a-f]{1,4}:){7}` for a bad one,
+ * though each of its texts can be read in one way.
+ *
+ * @param most steps for each character of a text
+ */
 export function bearableLength(pattern: string, part: Part, most: number): Bearable {
-  const program: Instruction[] = []
-  if (!emit(part, program)) return { length: 0 }
-  program.push({ kind: 'match' })
+  const program = programOf(part)
+  if (program === undefined) return { length: 0 }
   const counter = new Counter(program)
   const kinds = charactersOf(pattern, program)
   const horizon = 2 * program.length + (isEndless(part) ? farthest : allowance)
@@ -122,72 +117,7 @@ function best(texts: readonly Text[]): Text[] {
   return [...found.values()].sort((a, b) => promise(b) - promise(a)).slice(0, width)
 }
 
-/** @returns false when it got too long */
-function emit(part: Part, program: Instruction[]): boolean {
-  if (program.length > mostInstructions) return false
-  switch (part.kind) {
-    case 'sequence':
-      return part.parts.every((each) => emit(each, program))
-    case 'choice':
-      return emitChoice(part.parts, program)
-    case 'look':
-      // Its ways are tried beside those of what follows.
-      return emitSkippable(part.part, program, { kind: 'stop' })
-    case 'repeat':
-      return emitRepeat(part.part, part.min, part.max, program)
-    default:
-      program.push(part)
-      return true
-  }
-}
-
-function emitChoice(parts: readonly Part[], program: Instruction[]): boolean {
-  const jumps: { kind: 'jump'; to: number }[] = []
-  for (const [index, part] of parts.entries()) {
-    const split = { kind: 'split' as const, to: 0 }
-    const isLast = index === parts.length - 1
-    if (!isLast) program.push(split)
-    if (!emit(part, program)) return false
-    if (isLast) break
-    const jump = { kind: 'jump' as const, to: 0 }
-    jumps.push(jump)
-    program.push(jump)
-    split.to = program.length
-  }
-  for (const jump of jumps) jump.to = program.length
-  return true
-}
-
-function emitSkippable(part: Part, program: Instruction[], end?: Instruction): boolean {
-  const split = { kind: 'split' as const, to: 0 }
-  program.push(split)
-  if (!emit(part, program)) return false
-  if (end !== undefined) program.push(end)
-  split.to = program.length
-  return true
-}
-
-function emitRepeat(part: Part, min: number, max: number, program: Instruction[]): boolean {
-  for (let round = 0; round < min; round++) {
-    const before = program.length
-    if (!emit(part, program)) return false
-    if (program.length === before) return true
-  }
-  if (max === Infinity) return emitSkippable(part, program, { kind: 'jump', to: program.length })
-  const splits: { kind: 'split'; to: number }[] = []
-  for (let round = min; round < max; round++) {
-    const split = { kind: 'split' as const, to: 0 }
-    splits.push(split)
-    program.push(split)
-    const before = program.length
-    if (!emit(part, program)) return false
-    if (program.length === before) break
-  }
-  for (const split of splits) split.to = program.length
-  return true
-}
-
-/** One character of each kind that the pattern tells apart, with the sources of the instructions that take it. */
+/** For each kind of character that the pattern tells apart, one example, with the sources of the instructions that take it. */
 function charactersOf(pattern: string, program: readonly Instruction[]): Kind[] {
   const sources = new Set<string>()
   for (const instruction of program) if (instruction.kind === 'character') sources.add(instruction.source)
@@ -207,7 +137,7 @@ function charactersOf(pattern: string, program: readonly Instruction[]): Kind[] 
 }
 
 class Counter {
-  /** What the count has cost. */
+  /** The steps of the count itself. */
   spent = 0
   readonly #program: readonly Instruction[]
   readonly #reached = new Map<number, Ways>()
@@ -216,7 +146,7 @@ class Counter {
 
   constructor(program: readonly Instruction[]) {
     this.#program = program
-    // What matches everywhere is not tried again further on.
+    // A pattern that matches everywhere is not tried again further on.
     this.#again = this.#alwaysMatches(0) ? new Map() : this.#follow(0, false)
   }
 

@@ -6,7 +6,7 @@ export type Part =
   | { readonly kind: 'repeat'; readonly part: Part; readonly min: number; readonly max: number }
   | { readonly kind: 'look'; readonly part: Part }
 
-/** One token: a class, an escape, the beginning of a group, a quantifier, or any other character. */
+/** The tokens of a pattern: classes, escapes, beginnings of groups, quantifiers, and single characters. */
 const tokens =
   /\[(?:\\.|[^\]\\])*\]|\\(?:[pP]\{[^}]*\}|u\{[^}]*\}|u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|c[a-zA-Z]|k<[^>]*>|[1-9]\d*|.)|\((?:\?(?:<?[=!]|<[^>]*>|[a-zA-Z-]*:))?|(?:[*+?]|\{\d+(?:,\d*)?\})\??|[\s\S]/gu
 
@@ -42,7 +42,7 @@ function partOf(token: string, rest: string[]): Part {
   }
   if (token === '^') return { kind: 'start' }
   if (token === '$') return { kind: 'end' }
-  // What a group took may be nothing.
+  // A reference to a group may stand for an empty text.
   if (/^\\(?:[bB]$|k<|[1-9])/.test(token)) return { kind: 'boundary' }
   return { kind: 'character', source: token }
 }

@@ -127,7 +127,6 @@ function judgementOf(pattern: string): Judgement {
   const counted: Judgement = bearable.length === Infinity ? { kind: 'linear' } : { kind: 'costly', bearable }
   // Its time is some number of steps for each character, which are counted, or it may grow faster.
   if (!isEndless(part)) return counted
-  if (bearable.length < Infinity && bearable.attack === undefined) return counted
   const asked = shortenRepeats(pattern, mostRounds, mostEndlessRounds)
   if (asked.length > longestAsked) return { kind: 'undecided', why: `it has more than ${longestAsked} characters` }
   const found = recheckModule().checkSync(asked, 'u', steps)

@@ -57,6 +57,13 @@ for (const pattern of [
   it(`MS-09 refuses ${pattern}, which it cannot count`, () => assert.ok(!admits(pattern)))
 }
 
+// The first is linear, and to find that out takes a minute and more.
+it('MS-09 says of what it cannot judge that it cannot', () => {
+  assert.throws(() => checkPattern('(?:\\w{0,50}@){0,290}!', undefined, 'x'), /Nobody can tell in time/)
+  const words = Array.from({ length: 400 }, (_, index) => `word${index}`).join('|')
+  assert.throws(() => checkPattern(`^(?:${words})+!`, undefined, 'x'), /more than 1500 characters/)
+})
+
 it('MS-09 takes a counted pattern where the text is kept short', () => {
   const pattern = '^a{0,99}a{0,99}a{0,99}[bc]'
   assert.ok(admits(pattern, 32))
