@@ -39,7 +39,7 @@ export interface RoutePolicy {
   readonly loosened: readonly string[]
   /** The upgrades go to another server, which chooses its own sub-protocol. */
   readonly passesOn?: boolean
-  /** What Fastify's own `schema` of the route asks of a handshake, as it was declared. */
+  /** The parts of Fastify's own `schema` of the route that a handshake has to fit, as they were declared. */
   readonly requestSchemas?: Readonly<Record<string, unknown>>
   /** Whether a field of it is HTML, for which the sanitizer must work. */
   readonly declaresHtml: boolean

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { z } from 'zod'
 import { loosened } from '../../src/lock/loosened.ts'
 import { base, policyOf } from './policy.ts'
 
@@ -26,4 +27,19 @@ test('one more, another spelling and what is no request pass', async () => {
     { params: text(4), query: text(4), response: { 200: text(4) } },
   ]
   for (const schema of passing) assert.deepEqual(loosened(accepted, await asking(schema)), [])
+})
+
+test('a schema of another library is compared as JSON Schema, where it has one', async () => {
+  const params = (schema: z.ZodType) => asking({ params: schema })
+  const short = await params(z.object({ id: z.string().max(4) }))
+  const [route] = Object.values(short.routes)
+  assert.match(
+    JSON.stringify(route),
+    /"request":\{"params":\{.*"properties":\{"id":\{"type":"string","maxLength":4\}\}/,
+  )
+  assert.deepEqual(loosened(short, await params(z.object({ id: z.string().max(4) }))), [])
+  assert.match(loosened(short, await params(z.object({ id: z.string().max(5) }))).join('\n'), /request\.params/)
+  // It has none: a refinement is the library's own.
+  const refined = z.object({ id: z.string().refine((id) => id !== '') })
+  assert.match(loosened(short, await params(refined)).join('\n'), /request\.params/)
 })
