@@ -78,15 +78,15 @@ describe('the text steps', () => {
         const time = (size: number) => {
           const text = piece.repeat(Math.ceil(size / piece.length))
           return Math.min(
-            ...[1, 2, 3].map(() => {
-              const start = process.cpuUsage().user
+            ...[1, 2, 3, 4, 5].map(() => {
+              const start = performance.now()
               clean(text)
-              return process.cpuUsage().user - start
+              return performance.now() - start
             }),
           )
         }
         const [small, large] = [time(65_536), time(8 * 65_536)]
-        assert.ok(large <= 30 * small + 20_000, `${JSON.stringify(piece)}: ${small} and ${large} microseconds`)
+        assert.ok(large <= 30 * small + 20, `${JSON.stringify(piece)}: ${small} and ${large} ms`)
       }
     })
   }
