@@ -3,7 +3,7 @@
  * of the loop, or four. The others write to each client in a loop; Socket.IO emits.
  */
 import { type Client, open, saidLength } from './harness/client.ts'
-import { compare, inTurns, perCpuSecond, type Server, start } from './harness/measure.ts'
+import { compare, inGenerations, inTurns, perCpuSecond, type Server, start } from './harness/measure.ts'
 import type { PeerName } from './harness/peers.ts'
 
 const names: readonly PeerName[] = ['ours', 'ws', 'by hand', 'socket.io']
@@ -11,15 +11,7 @@ const members = 1_000
 const milliseconds = 400
 const rounds = 7
 
-const servers = await Promise.all(names.map((name) => start(name)))
-const clients = new Map<Server, Client[]>()
-for (const server of servers) {
-  const opened: Client[] = []
-  while (opened.length < members) {
-    opened.push(...(await Promise.all(Array.from({ length: 50 }, () => open(server.name, server.port)))))
-  }
-  clients.set(server, opened)
-}
+const clients = new WeakMap<Server, Client[]>()
 
 /** A round of messages begins when everybody has those of the round before. */
 function deliver(server: Server, text: string, times: number): Promise<number> {
@@ -42,16 +34,28 @@ function deliver(server: Server, text: string, times: number): Promise<number> {
   })
 }
 
-for (const times of [1, 4]) {
-  for (const [size, label] of [
-    [256, '256 B'],
-    [4_096, '4 KiB'],
-  ] as const) {
-    const results = await inTurns(servers, rounds, (server) =>
-      perCpuSecond(server, () => deliver(server, 'x'.repeat(size - 24), times)),
-    )
-    compare(`broadcast, ${times} a turn, ${label}`, results)
+const cells = [1, 4].flatMap((times) => [256, 4_096].map((size) => ({ times, size })))
+
+const results = await inGenerations(async () => {
+  const servers = await Promise.all(names.map((name) => start(name)))
+  for (const server of servers) {
+    const opened: Client[] = []
+    while (opened.length < members) {
+      opened.push(...(await Promise.all(Array.from({ length: 50 }, () => open(server.name, server.port)))))
+    }
+    clients.set(server, opened)
   }
-}
-for (const server of servers) server.stop()
+  const measured = new Map<string, Awaited<ReturnType<typeof inTurns>>>()
+  for (const { times, size } of cells) {
+    const title = `broadcast, ${times} a turn, ${size < 1_024 ? `${size} B` : `${size / 1_024} KiB`}`
+    const text = 'x'.repeat(size - 24)
+    measured.set(
+      title,
+      await inTurns(servers, rounds, (server) => perCpuSecond(server, () => deliver(server, text, times))),
+    )
+  }
+  for (const server of servers) server.stop()
+  return measured
+})
+for (const [title, measured] of results) compare(title, measured)
 process.exit()

@@ -3,7 +3,7 @@
  * way, or with 16 that are sent as the answers come in.
  */
 import { type Client, open, saying } from './harness/client.ts'
-import { compare, inTurns, perCpuSecond, type Server, start } from './harness/measure.ts'
+import { compare, inGenerations, inTurns, perCpuSecond, type Server, start } from './harness/measure.ts'
 import type { PeerName } from './harness/peers.ts'
 
 const names: readonly PeerName[] = ['ours', 'ws', 'ws + JSON', 'by hand', '@fastify/websocket', 'socket.io']
@@ -11,11 +11,7 @@ const milliseconds = 200
 const rounds = 7
 const connections = 50
 
-const servers = await Promise.all(names.map((name) => start(name)))
-const clients = new Map<Server, Client[]>()
-for (const server of servers) {
-  clients.set(server, await Promise.all(Array.from({ length: connections }, () => open(server.name, server.port))))
-}
+const clients = new WeakMap<Server, Client[]>()
 
 function echo(server: Server, size: number, inFlight: number, within = milliseconds): Promise<number> {
   // The size is that of the whole message: 23 characters are `{"type":"say","text":""}`.
@@ -46,18 +42,25 @@ function echo(server: Server, size: number, inFlight: number, within = milliseco
   return Promise.all(ended).then(() => done)
 }
 
-// A server that is cold costs three times as much, and the more code it has, the longer.
-for (const server of servers) for (const inFlight of [1, 16]) await echo(server, 1_024, inFlight, 2_500)
+const cells = [1, 16].flatMap((inFlight) => [64, 1_024, 16_384].map((size) => ({ inFlight, size })))
 
-for (const inFlight of [1, 16]) {
-  for (const [size, label] of [
-    [64, '64 B'],
-    [1_024, '1 KiB'],
-    [16_384, '16 KiB'],
-  ] as const) {
-    const results = await inTurns(servers, rounds, (server) => perCpuSecond(server, () => echo(server, size, inFlight)))
-    compare(`echo, ${inFlight} under way, ${label}`, results)
+const results = await inGenerations(async () => {
+  const servers = await Promise.all(names.map((name) => start(name)))
+  for (const server of servers) {
+    clients.set(server, await Promise.all(Array.from({ length: connections }, () => open(server.name, server.port))))
   }
-}
-for (const server of servers) server.stop()
+  // A server that is cold costs three times as much, and the more code it has, the longer.
+  for (const server of servers) for (const inFlight of [1, 16]) await echo(server, 1_024, inFlight, 2_500)
+  const measured = new Map<string, Awaited<ReturnType<typeof inTurns>>>()
+  for (const { inFlight, size } of cells) {
+    const title = `echo, ${inFlight} under way, ${size < 1_024 ? `${size} B` : `${size / 1_024} KiB`}`
+    measured.set(
+      title,
+      await inTurns(servers, rounds, (server) => perCpuSecond(server, () => echo(server, size, inFlight))),
+    )
+  }
+  for (const server of servers) server.stop()
+  return measured
+})
+for (const [title, measured] of results) compare(title, measured)
 process.exit()

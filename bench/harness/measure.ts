@@ -94,6 +94,26 @@ export async function inTurns(
   return results
 }
 
+/**
+ * The same with new processes, a few times: from one process to the next of the same program a message's cost differs by a tenth,
+ * and stays so for as long as it runs. All their results together.
+ */
+export async function inGenerations(
+  measure: () => Promise<Map<string, Map<PeerName, number[]>>>,
+): Promise<Map<string, Map<PeerName, number[]>>> {
+  const all = await measure()
+  for (let generation = 1; generation < 3; generation++) {
+    for (const [title, results] of await measure()) {
+      for (const [name, values] of results)
+        all
+          .get(title)
+          ?.get(name)
+          ?.push(...values)
+    }
+  }
+  return all
+}
+
 /** Ours against each other one, round by round. */
 export function compare(title: string, results: Map<PeerName, number[]>, unit = '/s', mine: PeerName = 'ours'): void {
   const ours = results.get(mine) ?? []
