@@ -1,6 +1,12 @@
 import { CloseCode, SecureWsError } from '../errors.ts'
 import { latestOption } from '../outbound/latest.ts'
-import { encodeOption, encodeOutgoing, encodeOwn, type OutboundPolicy, type Outgoing } from '../outbound/outbound.ts'
+import {
+  encodeMessage,
+  encodeOption,
+  encodeOutgoing,
+  type OutboundPolicy,
+  type Outgoing,
+} from '../outbound/outbound.ts'
 import { reasonOfRefused } from '../outbound/schema.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
 import { typeLabel } from '../outbound/type-label.ts'
@@ -126,7 +132,7 @@ export abstract class SendingSocket extends HeldSocket {
     if (this.isOver) return
     const { encode } = this.admitted.policy
     const encoded = (ready: object): Outgoing => {
-      const content = { payload: encodeOwn(ready, encode), binary: false }
+      const content = encodeMessage(ready, encode)
       const { observer } = this
       if (observer !== undefined) watchSent(observer, this.admitted, content, ownLabel(ready))
       return content

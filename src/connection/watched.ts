@@ -1,6 +1,7 @@
 import type { InboundVerdict } from '../inbound/verdict.ts'
 import type { Outgoing } from '../outbound/outbound.ts'
-import { lengthOfText, SharedFrame } from '../outbound/shared-frame.ts'
+import { SharedFrame } from '../outbound/shared-frame.ts'
+import { lengthOfText } from '../outbound/text-bytes.ts'
 import type { Observed, Observer, WatchedMessage } from '../telemetry/observer.ts'
 
 type Content = Outgoing | SharedFrame
@@ -53,9 +54,8 @@ function tell(observer: Observer, socket: Observed, content: Content | undefined
 /** The frame takes its length from here: to count a long text twice would cost as much as all of telemetry. */
 function counted(content: Outgoing): number {
   const { payload } = content
-  const length = typeof payload === 'string' ? lengthOfText(payload) : payload.byteLength
-  content.length = length
-  return length
+  content.length ??= typeof payload === 'string' ? lengthOfText(payload) : payload.byteLength
+  return content.length
 }
 
 /** The type of an answer or a notice of ours. */

@@ -1,4 +1,5 @@
 import { Bare } from './projection.ts'
+import { lengthOfText } from './text-bytes.ts'
 
 /**
  * Text of this length on is looked at before it is serialized: a text that needs no escape stands between its quotes as it is.
@@ -12,15 +13,24 @@ const special = /[&<>'"\\]/
 const lowControl = /[\u0000-\u000f]/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON has an escape for each of them.
 const highControl = /[\u0010-\u001f]/
-// Of a short text, for which one look is less than four. What it says of surrogates is more than has to be.
+// Of a short text, for which one look is less than four. What they say of surrogates is more than has to be.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON has an escape for each of them.
+const specialOrNotAscii = /[&<>'"\\\u0000-\u001f\u0080-\uffff]/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON has an escape for each of them.
 const anySpecial = /[&<>'"\\\u0000-\u001f\ud800-\udfff]/
 
 const { hasOwnProperty: isOwn } = Object.prototype
 
+/** JSON, and how many bytes of UTF-8 it is. */
+export interface Written {
+  readonly json: string
+  readonly bytes: number
+}
+
 /**
  * The JSON of a message with a long text: members that JSON and HTML write as they are stand in it as they are, and the others as
- * they are written elsewhere. Without a long text JSON.stringify is faster, which makes one piece of what are many here.
+ * they are written elsewhere. Without a long text JSON.stringify is faster, which makes one piece of what are many here. The bytes are
+ * counted on the way: of the whole they could be only once its pieces have been copied into one.
  *
  * @param message of our own making: plain, and its members may be read more than once
  * @param write the JSON of an object
@@ -29,25 +39,29 @@ const { hasOwnProperty: isOwn } = Object.prototype
 export function writeAroundLongText(
   message: Readonly<Record<string, unknown>>,
   write: (others: object) => string,
-): string | undefined {
+): Written | undefined {
   if (!hasLongText(message)) return undefined
   let json = ''
+  let more = 0
   let others: Record<string, unknown> | undefined
-  const add = (members: string) => {
+  const add = (members: string, moreOfThem: number) => {
     if (members !== '') json += json === '' ? members : `,${members}`
+    more += moreOfThem
   }
   const addOthers = () => {
+    if (others === undefined) return
+    const written = write(others)
     // Without the braces around them.
-    if (others !== undefined) add(write(others).slice(1, -1))
+    add(written.slice(1, -1), moreThanUnits(written))
     others = undefined
   }
   for (const name in message) {
     if (!isOwn.call(message, name)) continue
     const member = message[name]
-    const written = isPlain(name) ? plainJson(member) : undefined
-    if (written !== undefined) {
+    const moreOfMember = moreOfPlain(name, member)
+    if (moreOfMember !== undefined) {
       addOthers()
-      add(`"${name}":${written}`)
+      add(`"${name}":${plainJson(member)}`, moreOfMember)
     } else if (isLong(member)) return undefined
     else {
       others ??= new Bare()
@@ -55,7 +69,8 @@ export function writeAroundLongText(
     }
   }
   addOthers()
-  return `{${json}}`
+  json = `{${json}}`
+  return { json, bytes: json.length + more }
 }
 
 function hasLongText(message: Readonly<Record<string, unknown>>): boolean {
@@ -67,22 +82,29 @@ function isLong(member: unknown): boolean {
   return typeof member === 'string' && member.length >= long
 }
 
-/** The JSON of a member that is the same in HTML; `undefined` of any other. */
-function plainJson(member: unknown): string | undefined {
-  switch (typeof member) {
-    case 'string':
-      return isPlain(member) ? `"${member}"` : undefined
-    case 'boolean':
-      return member ? 'true' : 'false'
-    case 'number':
-      return Number.isFinite(member) ? String(member) : 'null'
-    default:
-      return member === null ? 'null' : undefined
-  }
+/** By how many its bytes are more than its units, of a member that JSON and HTML write as it is; `undefined` of any other. */
+function moreOfPlain(name: string, member: unknown): number | undefined {
+  const more = moreOfPlainText(name)
+  if (more === undefined || typeof member === 'number' || typeof member === 'boolean' || member === null) return more
+  const moreOfText = typeof member === 'string' ? moreOfPlainText(member) : undefined
+  return moreOfText === undefined ? undefined : more + moreOfText
 }
 
-/** True for text that JSON and HTML write as it is: a lone surrogate would be an escape in JSON. */
-function isPlain(text: string): boolean {
-  if (text.length < long) return !anySpecial.test(text)
-  return !special.test(text) && !lowControl.test(text) && !highControl.test(text) && text.isWellFormed()
+/** The same of a text: a lone surrogate would be an escape in JSON. */
+function moreOfPlainText(text: string): number | undefined {
+  if (text.length < long) {
+    if (!specialOrNotAscii.test(text)) return 0
+    return anySpecial.test(text) ? undefined : moreThanUnits(text)
+  }
+  if (special.test(text) || lowControl.test(text) || highControl.test(text) || !text.isWellFormed()) return undefined
+  return moreThanUnits(text)
+}
+
+function moreThanUnits(text: string): number {
+  return lengthOfText(text) - text.length
+}
+
+function plainJson(member: unknown): string {
+  if (typeof member === 'string') return `"${member}"`
+  return typeof member === 'number' && !Number.isFinite(member) ? 'null' : String(member)
 }

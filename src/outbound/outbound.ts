@@ -98,11 +98,8 @@ export function encodeOutgoing(
   }
   if (policy.declare !== undefined) {
     const declared = policy.declare(value)
-    if (!(declared instanceof Promise))
-      return { payload: encodeMessage(declared, mode, policy.twice), binary: binary === true }
-    const made = declared.then(
-      (ready): Outgoing => ({ payload: encodeMessage(ready, mode, policy.twice), binary: binary === true }),
-    )
+    if (!(declared instanceof Promise)) return encodeMessage(declared, mode, binary === true, policy.twice)
+    const made = declared.then((ready): Outgoing => encodeMessage(ready, mode, binary === true, policy.twice))
     return underway(made, declared.bytes)
   }
   return { payload: encodeFreely(value, mode, policy), binary: binary === true }
@@ -119,14 +116,6 @@ export function encodeOption(
 export function checkedEncodeOption(options: { readonly encode?: EncodeMode | undefined }): EncodeMode | undefined {
   const encode = encodeOption(options)
   return encode === undefined ? undefined : checkedMode(encode, 'send(value, { encode })')
-}
-
-/**
- * Replies and errors that the connection builds itself: encoded like everything, exempt from `sends`.
- * @throws SecureWsError SWS_NOT_ENCODABLE
- */
-export function encodeOwn(value: object, mode: EncodeMode): string {
-  return encodeMessage(value, mode).toString()
 }
 
 function encodeFreely(value: unknown, mode: EncodeMode, policy: OutboundPolicy): string | Buffer {
@@ -148,12 +137,17 @@ export function encodeText(text: string, mode: EncodeMode): string {
   return mode === 'json' ? escapeJsonText(wellFormed) : wellFormed
 }
 
-/** Of our own making, so that its members may be read more than once. */
-function encodeMessage(message: object, mode: EncodeMode, twice?: EncodedTwice): string | Buffer {
-  if (mode === 'json') return encodeValue(message, mode, twice)
+/**
+ * A message of our own making, so that its members may be read more than once: what `sends` has let through, and replies and errors
+ * that the connection builds itself, which are encoded like everything.
+ * @throws SecureWsError SWS_NOT_ENCODABLE
+ */
+export function encodeMessage(message: object, mode: EncodeMode, binary = false, twice?: EncodedTwice): Outgoing {
+  if (mode === 'json') return { payload: encodeValue(message, mode, twice), binary }
   const members = message as Readonly<Record<string, unknown>>
-  const json = writeAroundLongText(members, (others) => encodeValue(others, mode, twice).toString())
-  return json ?? encodeValue(message, mode, twice)
+  const written = writeAroundLongText(members, (others) => encodeValue(others, mode, twice).toString())
+  if (written === undefined) return { payload: encodeValue(message, mode, twice), binary }
+  return { payload: written.json, binary, length: written.bytes }
 }
 
 function encodeValue(value: unknown, mode: EncodeMode, twice?: EncodedTwice): string | Buffer {

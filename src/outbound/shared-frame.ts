@@ -1,5 +1,6 @@
 import { type Bytes, viewOf } from './bytes.ts'
 import type { Outgoing } from './outbound.ts'
+import { isWrittenFirst, kept, lengthOfText } from './text-bytes.ts'
 
 /**
  * One payload for many sockets: encoded once, and framed once, by whichever socket writes it first. Server frames are not
@@ -13,9 +14,10 @@ export class SharedFrame {
   #bytes: Buffer | undefined
   #length: number | undefined
 
-  constructor({ payload, binary }: Outgoing, label = 'other') {
+  constructor({ payload, binary, length }: Outgoing, label = 'other') {
     this.payload = payload
     this.binary = binary
+    this.#length = length
     this.label = label
   }
 
@@ -31,16 +33,6 @@ export class SharedFrame {
     return this.#bytes
   }
 }
-
-/** The bytes of text in UTF-8. */
-export function lengthOfText(text: string): number {
-  return isWrittenFirst(text) ? kept.write(text) : Buffer.byteLength(text)
-}
-
-/** Longer text is written first, and its bytes are counted then: to count them beforehand takes ten times as long. */
-const countedBefore = 256
-/** Kept for text of up to a third of its length, in units; nothing else runs while it is in use. */
-const kept = Buffer.allocUnsafeSlow(192 * 1024)
 
 /** RFC 6455 section 5.2: FIN, no extension bits, no mask, the shortest length that fits. */
 export function frameOf(payload: string | Bytes, opcode: number): Buffer {
@@ -61,10 +53,6 @@ export function textFrameOf(text: string, opcode: number, length?: number): stri
   const bytes = isWritten ? kept.write(text) : Buffer.byteLength(text)
   if (bytes === text.length && bytes < 65_536) return headOf(bytes, opcode) + text
   return frameAround(isWritten ? kept : text, bytes, opcode)
-}
-
-function isWrittenFirst({ length }: string): boolean {
-  return length > countedBefore && length * 3 <= kept.length
 }
 
 function headOf(length: number, opcode: number): string {

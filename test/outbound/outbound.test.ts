@@ -14,7 +14,9 @@ import {
   serialize,
   stringify,
 } from '../../src/outbound/json.ts'
-import { compileOutbound, type EncodeMode, encodeOutgoing, encodeOwn } from '../../src/outbound/outbound.ts'
+import { compileOutbound, type EncodeMode, encodeMessage, encodeOutgoing } from '../../src/outbound/outbound.ts'
+
+const encodedAs = (message: object, mode: EncodeMode) => String(encodeMessage(message, mode).payload)
 
 function policyFor(encode: EncodeMode, warnings: string[] = []) {
   return compileOutbound({
@@ -275,14 +277,14 @@ test('OU-10 text frames are well-formed: a lone surrogate is U+FFFD, in JSON it 
   assert.equal(sent('\u{1f600}\0\u0085\u202e'), '\u{1f600}\0\u0085\u202e')
 })
 
-test('replies and errors of the connection pass the encoder, as a string', () => {
+test('replies and errors of the connection pass the encoder', () => {
   assert.equal(
-    encodeOwn({ type: 'reply', id: '<', value: { '<': dangerouslyTrustHtml('<b>') } }, 'html'),
+    encodedAs({ type: 'reply', id: '<', value: { '<': dangerouslyTrustHtml('<b>') } }, 'html'),
     '{"type":"reply","id":"&lt;","value":{"&lt;":"<b>"}}',
   )
-  assert.equal(encodeOwn({ value: '<'.repeat(100) }, 'html'), `{"value":"${'&lt;'.repeat(100)}"}`)
-  assert.equal(encodeOwn({ value: '<' }, 'json'), '{"value":"\\u003c"}')
-  assert.throws(() => encodeOwn({ value: 1n }, 'html'), { code: 'SWS_NOT_ENCODABLE' })
+  assert.equal(encodedAs({ value: '<'.repeat(100) }, 'html'), `{"value":"${'&lt;'.repeat(100)}"}`)
+  assert.equal(encodedAs({ value: '<' }, 'json'), '{"value":"\\u003c"}')
+  assert.throws(() => encodedAs({ value: 1n }, 'html'), { code: 'SWS_NOT_ENCODABLE' })
 })
 
 // What the client does: JSON.parse the frame, put a member into innerHTML, or between the quotes of an attribute.
@@ -463,7 +465,7 @@ test('OU-13 no text passes by what a route declares, however it is wrapped; bina
     code: 'SWS_UNDECLARED_TYPE',
   })
   assert.deepEqual(encodeOutgoing(bytes, declaring), { payload: bytes, binary: true })
-  assert.equal(encodeOwn({ type: 'reply', id: 1 }, declaring.mode), '{"type":"reply","id":1}')
+  assert.equal(encodedAs({ type: 'reply', id: 1 }, declaring.mode), '{"type":"reply","id":1}')
 })
 
 test('a declaration that is none is refused where the route is registered, by its path', () => {

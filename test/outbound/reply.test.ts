@@ -2,15 +2,17 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Type } from 'typebox'
 import { dangerouslyTrustHtml } from '../../src/outbound/encoded.ts'
-import { compileOutbound, compileReply, encodeOutgoing, encodeOwn } from '../../src/outbound/outbound.ts'
+import { compileOutbound, compileReply, encodeMessage, encodeOutgoing } from '../../src/outbound/outbound.ts'
 import fc from '../harness/fast-check.ts'
+
+const encodedAs = (message: object, mode: 'html' | 'json') => String(encodeMessage(message, mode).payload)
 
 const sanitizeHtml = (dirty: string) => `[${dirty}]`
 
 function replied(schema: object, value: unknown): unknown {
   const members = compileReply('ask', schema, 'secureWs.receives.ask.reply', sanitizeHtml, () => {})(value)
   assert.ok(!(members instanceof Promise), 'waits')
-  return JSON.parse(encodeOwn(members, 'html'))
+  return JSON.parse(encodedAs(members, 'html'))
 }
 
 test('a reply of any kind holds what its schema declares', () => {
