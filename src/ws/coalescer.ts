@@ -13,7 +13,7 @@ export type WriteCallback = (error?: Error | null) => void
 /** A frame, or a piece of one. In a string each unit is a byte: it is Latin-1, as the stream is told. */
 export type Piece = Buffer | string
 
-/** One piece of work at the end of the present turn of the event loop, however many sockets were written to in it. */
+/** When what was written leaves: behind all that came with one look at the network. */
 export interface Turn {
   atEnd(coalescer: Coalescer): void
   /** The pieces as one. Members of a room mostly get the same ones: these are joined for the first of them only. */
@@ -22,11 +22,21 @@ export interface Turn {
   readonly kept: (bytes: number) => void
 }
 
+/** So many sockets at most wait for what else came with the look. */
+export const mostWaiting = 64
+
+/**
+ * A write to a client that sleeps costs twice as much as one to a client that is awake: the kernel has to wake it. Answers that leave
+ * one behind the other meet clients that the first of them has woken, so they wait until all that came has been read. In a crowd, or
+ * in a broadcast, they do not wait for more than the callback that runs.
+ */
 export function createTurn(
   kept: (bytes: number) => void = () => {},
-  later: (task: () => void) => void = process.nextTick,
+  afterReading: (task: () => void) => void = setImmediate,
+  afterCallback: (task: () => void) => void = process.nextTick,
 ): Turn {
   let waiting: Coalescer[] = []
+  let isDue = false
   let last: { readonly pieces: readonly Piece[]; readonly whole: Buffer } | undefined
   const flush = () => {
     const due = waiting
@@ -46,7 +56,13 @@ export function createTurn(
   return {
     kept,
     atEnd(coalescer) {
-      if (waiting.push(coalescer) === 1) later(flush)
+      if (waiting.push(coalescer) === mostWaiting) afterCallback(flush)
+      if (isDue) return
+      isDue = true
+      afterReading(() => {
+        isDue = false
+        flush()
+      })
     },
     join(pieces, bytes) {
       const [first] = pieces
@@ -75,7 +91,6 @@ export class Coalescer<S extends Sink = Sink> {
   #text = ''
   #callbacks: WriteCallback[] | undefined
   #bytes = 0
-  #gathering = false
   #awaitsEnd = false
 
   constructor(sink: S, turn: Turn) {
@@ -89,7 +104,7 @@ export class Coalescer<S extends Sink = Sink> {
   }
 
   push(piece: Piece, callback?: WriteCallback): void {
-    if (!this.#gathering && this.#isEmpty) this.#awaitEnd()
+    if (this.#isEmpty) this.#awaitEnd()
     if (typeof piece === 'string') this.#text += piece
     else this.#closeText().push(piece)
     this.#bytes += piece.length
@@ -98,19 +113,6 @@ export class Coalescer<S extends Sink = Sink> {
       this.#callbacks.push(callback)
     }
     if (this.#bytes >= flushBytes) this.flush()
-  }
-
-  /**
-   * Frames that are pushed from here on leave with `gathered`, and not with the end of the turn: the answers to one read leave when
-   * it is taken in, which costs less than a task at the end of the turn.
-   */
-  gather(): void {
-    this.#gathering = true
-  }
-
-  gathered(): void {
-    this.#gathering = false
-    this.flush()
   }
 
   turnEnded(): void {

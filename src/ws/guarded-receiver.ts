@@ -4,10 +4,6 @@ import { type Taker, takeWholeFrames } from './whole-frames.ts'
 
 /** Whom a receiver tells of what it has read. */
 export interface Entrance extends Taker {
-  /** Before a piece of what was read is taken in. */
-  gather(): void
-  /** After the piece is taken in. */
-  gathered(): void
   /** After ws has taken a piece in: a message may have begun with it. */
   tookIn(): void
 }
@@ -37,14 +33,9 @@ function guardsOf(ofWs: WsReceiver): Pick<WsReceiver, 'write' | '_write' | 'end'
     write(this: Guarded, piece) {
       const told = this[entrance]
       if (told === undefined) return ofWs.write.call(this, piece)
-      told.gather()
-      try {
-        const taken = isAtRest(this) && this._allowSynchronousEvents ? takeWholeFrames(piece, told) : 0
-        if (taken === piece.length) return true
-        return ofWs.write.call(this, taken === 0 ? piece : piece.subarray(taken))
-      } finally {
-        told.gathered()
-      }
+      const taken = isAtRest(this) && this._allowSynchronousEvents ? takeWholeFrames(piece, told) : 0
+      if (taken === piece.length) return true
+      return ofWs.write.call(this, taken === 0 ? piece : piece.subarray(taken))
     },
     _write(this: Guarded, piece, encoding, done) {
       ofWs._write.call(this, piece, encoding, done)

@@ -1,17 +1,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Coalescer, createTurn, type Sink, type WriteCallback } from '../../src/ws/coalescer.ts'
+import { Coalescer, createTurn, mostWaiting, type Sink, type WriteCallback } from '../../src/ws/coalescer.ts'
 import fc from '../harness/fast-check.ts'
 
-/** A turn that ends when it is told to, and a stream that remembers. */
+/** A turn whose callbacks and whose reading end when they are told to, and a stream that remembers. */
 function stage() {
   const tasks: (() => void)[] = []
+  const soon: (() => void)[] = []
   const kept: number[] = []
   const turn = createTurn(
     (bytes) => kept.push(bytes),
     (task) => tasks.push(task),
+    (task) => soon.push(task),
   )
+  const endCallback = () => {
+    for (const task of soon.splice(0)) task()
+  }
   const endTurn = () => {
+    endCallback()
     for (const task of tasks.splice(0)) task()
   }
   const sink = (held = 0) => {
@@ -30,7 +36,7 @@ function stage() {
     }
     return { stream, writes, callbacks, corks: () => corks }
   }
-  return { turn, endTurn, sink, tasks, kept }
+  return { turn, endCallback, endTurn, sink, tasks, kept }
 }
 
 test('sixteen frames of one turn are one write, in order', () => {
@@ -158,29 +164,50 @@ test('nothing is written to a stream that has ended meanwhile, and who waits is 
   assert.ok(heard[0] instanceof Error)
 })
 
-test('what is gathered leaves at once with the end of the piece that it answers', () => {
-  const { turn, endTurn, sink, tasks } = stage()
-  const { stream, writes } = sink()
-  const coalescer = new Coalescer(stream, turn)
-  coalescer.gather()
-  coalescer.push(Buffer.from('a'))
-  coalescer.push(Buffer.from('b'))
-  assert.equal(writes.length, 0)
-  coalescer.gathered()
-  assert.deepEqual(writes.map(String), ['ab'])
-  assert.equal(tasks.length, 0, 'nobody has to come back for it')
-  coalescer.gather()
-  coalescer.gathered()
-  assert.equal(writes.length, 1)
-
-  // What waited for the end of the turn leaves with it, in front.
-  coalescer.push(Buffer.from('c'))
-  coalescer.gather()
-  coalescer.push(Buffer.from('d'))
-  coalescer.gathered()
-  assert.deepEqual(writes.map(String), ['ab', 'cd'])
+test('what several sockets are sent in several callbacks leaves behind all that was read, in one task', () => {
+  const { turn, endCallback, endTurn, sink, tasks } = stage()
+  const [a, b] = [sink(), sink()]
+  const [ofA, ofB] = [new Coalescer(a.stream, turn), new Coalescer(b.stream, turn)]
+  ofA.push('a')
+  endCallback()
+  ofB.push('b')
+  endCallback()
+  ofA.push('c')
+  endCallback()
+  assert.deepEqual([a.writes.length, b.writes.length, tasks.length], [0, 0, 1])
   endTurn()
-  assert.equal(writes.length, 2)
+  assert.deepEqual([a.writes.map(String), b.writes.map(String)], [['ac'], ['b']])
+  assert.equal(tasks.length, 0)
+  ofB.push('d')
+  endTurn()
+  assert.deepEqual(b.writes.map(String), ['b', 'd'])
+})
+
+// An attacker opens sockets to have the answers of others wait: behind a crowd they wait for one callback, and not for the crowd.
+test('in a crowd nobody waits for more than the callback that runs', () => {
+  const { turn, endCallback, endTurn, sink } = stage()
+  const sinks = Array.from({ length: 3 * mostWaiting }, () => sink())
+  const written = () => sinks.filter(({ writes }) => writes.length > 0).length
+  let pushed = 0
+  const push = (count: number) => {
+    for (const { stream } of sinks.slice(pushed, pushed + count)) new Coalescer(stream, turn).push('a')
+    pushed += count
+  }
+  push(mostWaiting - 1)
+  endCallback()
+  assert.equal(written(), 0, 'its near miss')
+  push(2)
+  assert.equal(written(), 0)
+  endCallback()
+  assert.equal(written(), pushed)
+  push(mostWaiting)
+  endCallback()
+  assert.equal(written(), pushed)
+  push(1)
+  endCallback()
+  assert.equal(written(), pushed - 1)
+  endTurn()
+  assert.equal(written(), pushed)
 })
 
 // An exception in the flush of one socket left every socket behind it in that turn mute.
@@ -201,18 +228,6 @@ test('a stream that throws at the end of a turn is heard of, and the others are 
   behind.push(Buffer.from('c'))
   endTurn()
   assert.deepEqual(whole.writes.map(String), ['b', 'c'])
-})
-
-test('what is pushed after gathering waits for the end of the turn again', () => {
-  const { turn, endTurn, sink } = stage()
-  const { stream, writes } = sink()
-  const coalescer = new Coalescer(stream, turn)
-  coalescer.gather()
-  coalescer.gathered()
-  coalescer.push(Buffer.from('a'))
-  assert.equal(writes.length, 0)
-  endTurn()
-  assert.deepEqual(writes.map(String), ['a'])
 })
 
 // What the kernel takes at once, which is nearly everything, is counted by nobody.

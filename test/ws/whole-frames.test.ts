@@ -92,7 +92,7 @@ async function heardOf(
     receiver.on(event, (payload: Buffer) => void heard.push([event, String(payload)]))
   receiver.on('conclude', (code: number, reason: Buffer) => void heard.push(['conclude', code, String(reason)]))
   receiver.on('error', ({ message }) => void heard.push(['error', message]))
-  const told = { messageBytes, took: message, gather() {}, gathered() {}, tookIn() {} }
+  const told = { messageBytes, took: message, tookIn() {} }
   if (guard) guardReceiver(receiver, told)
   // As ws does: a receiver that has failed or concluded is given nothing any more.
   for (const piece of pieces) {
