@@ -44,13 +44,19 @@ export class ContractDocument {
     return found
   }
 
-  /** A part, behind the references that stand in its place. @throws Error for references in a circle */
-  resolved(value: unknown): Part {
-    let part = partOf(value)
-    for (let steps = 0; typeof part.get('$ref') === 'string'; steps++) {
+  /** What stands behind the references in its place. @throws Error for references in a circle */
+  target(value: unknown): unknown {
+    let found = value
+    for (let steps = 0; ; steps++) {
+      const pointer = partOf(found).get('$ref')
+      if (typeof pointer !== 'string') return found
       if (steps === mostSteps) throw new Error('References lead in a circle.')
-      part = partOf(this.at(String(part.get('$ref'))))
+      found = this.at(pointer)
     }
-    return part
+  }
+
+  /** The same, as a part. */
+  resolved(value: unknown): Part {
+    return partOf(this.target(value))
   }
 }

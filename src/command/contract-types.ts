@@ -1,3 +1,4 @@
+import { nameOf } from '../schema/json-pointer.ts'
 import { answerTypes } from '../schema/message-type.ts'
 import { ContractDocument, listOf, type Part, partOf } from './contract-document.ts'
 import { typeOf } from './schema-type.ts'
@@ -43,21 +44,22 @@ class TypesOf {
 
   written(): string {
     const channels = [...partOf(this.#document.root.get('channels'))].map(([key, channel]) => {
-      return this.#channel(key, this.#document.resolved(channel))
+      return this.#channel(key, this.#document.target(channel))
     })
     return [heading, ...channels.map(channelText), ...this.#declared].join('\n')
   }
 
-  #channel(key: string, channel: Part): Channel {
+  #channel(key: string, channel: unknown): Channel {
     const found: Channel = {
       name: this.#names.of(key),
-      address: String(channel.get('address') ?? key),
+      address: String(partOf(channel).get('address') ?? key),
       ...{ receives: new Map(), sends: new Map(), replies: new Map(), answers: new Map() },
     }
     const undeclared = { receives: false, sends: false }
     for (const operation of partOf(this.#document.root.get('operations')).values()) {
       const part = this.#document.resolved(operation)
-      if (partOf(part.get('channel')).get('$ref') !== pointerTo(key)) continue
+      // By what it points at: one channel can be written in several ways, and stand behind several names.
+      if (this.#document.target(part.get('channel')) !== channel) continue
       const list = part.get('action') === 'receive' ? 'receives' : 'sends'
       for (const each of listOf(part.get('messages'))) {
         const message = this.#document.resolved(each)
@@ -111,17 +113,13 @@ class TypesOf {
     const known = this.#references.get(pointer)
     if (known !== undefined) return known
     const steps = pointer.split('/').filter((step) => !/^(?:#|components|schemas|\$defs|definitions)$/.test(step))
-    const name = this.#names.of(decodeURIComponent(steps.join(' ')))
+    const name = this.#names.of(steps.map((step) => nameOf(step) ?? step).join(' '))
     // Before it is written: it may refer to itself.
     this.#references.set(pointer, name)
     const type = typeOf(this.#document.at(pointer), (other) => this.#reference(other))
     this.#declared.push(`export type ${name} = ${type.text}\n`)
     return name
   }
-}
-
-function pointerTo(channel: string): string {
-  return `#/channels/${channel.replaceAll('~', '~0').replaceAll('/', '~1')}`
 }
 
 function isJson(message: Part): boolean {
