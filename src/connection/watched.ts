@@ -1,7 +1,7 @@
 import type { InboundVerdict } from '../inbound/verdict.ts'
+import { lengthOfText } from '../outbound/long-text.ts'
 import type { Outgoing } from '../outbound/outbound.ts'
 import { SharedFrame } from '../outbound/shared-frame.ts'
-import { lengthOfText } from '../outbound/text-bytes.ts'
 import type { Observed, Observer, WatchedMessage } from '../telemetry/observer.ts'
 
 type Content = Outgoing | SharedFrame

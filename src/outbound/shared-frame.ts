@@ -1,6 +1,6 @@
 import { type Bytes, viewOf } from './bytes.ts'
+import { isWrittenFirst, kept, lengthOfText } from './long-text.ts'
 import type { Outgoing } from './outbound.ts'
-import { isWrittenFirst, kept, lengthOfText } from './text-bytes.ts'
 
 /**
  * One payload for many sockets: encoded once, and framed once, by whichever socket writes it first. Server frames are not
