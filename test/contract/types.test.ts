@@ -172,6 +172,21 @@ test('an operation belongs to the channel that its reference leads to, however t
   }
 })
 
+test('a schema is named by its name, and not by how a reference writes it', () => {
+  const properties = { type: { const: 'said' }, value: { $ref: '#/components/schemas/a~1b%20c' } }
+  const code = contractTypes(
+    JSON.stringify({
+      asyncapi: '3.0.0',
+      channels: { chat: {} },
+      operations: {
+        one: { action: 'receive', channel: { $ref: '#/channels/chat' }, messages: [{ payload: { properties } }] },
+      },
+      components: { schemas: { 'a/b c': { const: 'x' } } },
+    }),
+  )
+  assert.match(code, /^export type ABC = "x"$/m)
+})
+
 test('a document that does not hang together is refused, whatever holds it together instead', () => {
   const circle = { asyncapi: '3.0.0', channels: { a: { $ref: '#/channels/a' } } }
   const away = { asyncapi: '3.0.0', channels: { a: { $ref: 'http://evil.example/' } } }

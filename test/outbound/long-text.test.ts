@@ -35,8 +35,18 @@ test('OU-01 a long text that needs no encoding is written as it is, and only suc
       assert.equal(around({ [text]: long }), undefined, JSON.stringify(unit))
     }
   }
-  for (const unit of ['\u00e9', '\u2028', '\u{1f600}', ' ', '\u007f']) {
-    assert.equal(around({ text: `${long}${unit}` }), `{"text":"${long}${unit}"}`, JSON.stringify(unit))
+  for (const unit of ['\u00e9', '\u013c', '\u2028', '\u{1f600}', ' ', '\u007f']) {
+    for (const text of [`${long}${unit}`, unit.repeat(70_000)]) {
+      assert.equal(around({ text }), `{"text":"${text}"}`, JSON.stringify(unit))
+      assert.equal(around({ [text]: long }), `{"${text}":"${long}"}`, JSON.stringify(unit))
+    }
+    // A pair is more than the look at short text can tell from half of one.
+    const isPair = unit.length === 2
+    assert.equal(around({ long, a: unit }), `{"long":"${long}",${isPair ? '"others":["a"]' : `"a":"${unit}"`}}`)
+    assert.equal(
+      around({ long, [unit]: 'a' }),
+      `{"long":"${long}","${isPair ? `others":["${unit}"]` : `${unit}":"a"`}}`,
+    )
   }
   assert.equal(around({ text: long.slice(1) }), undefined)
   assert.equal(around({}), undefined)
