@@ -3,7 +3,7 @@
  * of the loop, or four. The others write to each client in a loop; Socket.IO emits.
  */
 import { type Client, open, saidLength } from './harness/client.ts'
-import { compare, inGenerations, inTurns, perCpuSecond, type Server, start } from './harness/measure.ts'
+import { compareGenerations, type Server } from './harness/measure.ts'
 import type { PeerName } from './harness/peers.ts'
 
 const names: readonly PeerName[] = ['ours', 'ws', 'by hand', 'socket.io']
@@ -34,10 +34,7 @@ function deliver(server: Server, text: string, times: number): Promise<number> {
   })
 }
 
-const cells = [1, 4].flatMap((times) => [256, 4_096].map((size) => ({ times, size })))
-
-const results = await inGenerations(async () => {
-  const servers = await Promise.all(names.map((name) => start(name)))
+async function prepare(servers: readonly Server[]): Promise<void> {
   for (const server of servers) {
     const opened: Client[] = []
     while (opened.length < members) {
@@ -45,17 +42,16 @@ const results = await inGenerations(async () => {
     }
     clients.set(server, opened)
   }
-  const measured = new Map<string, Awaited<ReturnType<typeof inTurns>>>()
-  for (const { times, size } of cells) {
-    const title = `broadcast, ${times} a turn, ${size < 1_024 ? `${size} B` : `${size / 1_024} KiB`}`
-    const text = 'x'.repeat(size - 24)
-    measured.set(
-      title,
-      await inTurns(servers, rounds, (server) => perCpuSecond(server, () => deliver(server, text, times))),
-    )
+}
+
+const works = new Map<string, (server: Server) => Promise<number>>()
+for (const times of [1, 4]) {
+  for (const [size, label] of [
+    [256, '256 B'],
+    [4_096, '4 KiB'],
+  ] as const) {
+    works.set(`broadcast, ${times} a turn, ${label}`, (server) => deliver(server, 'x'.repeat(size - 24), times))
   }
-  for (const server of servers) server.stop()
-  return measured
-})
-for (const [title, measured] of results) compare(title, measured)
+}
+await compareGenerations(names, rounds, prepare, works)
 process.exit()

@@ -3,7 +3,7 @@
  * way, or with 16 that are sent as the answers come in.
  */
 import { type Client, open, saying } from './harness/client.ts'
-import { compare, inGenerations, inTurns, perCpuSecond, type Server, start } from './harness/measure.ts'
+import { compareGenerations, type Server } from './harness/measure.ts'
 import type { PeerName } from './harness/peers.ts'
 
 const names: readonly PeerName[] = ['ours', 'ws', 'ws + JSON', 'by hand', '@fastify/websocket', 'socket.io']
@@ -42,25 +42,23 @@ function echo(server: Server, size: number, inFlight: number, within = milliseco
   return Promise.all(ended).then(() => done)
 }
 
-const cells = [1, 16].flatMap((inFlight) => [64, 1_024, 16_384].map((size) => ({ inFlight, size })))
-
-const results = await inGenerations(async () => {
-  const servers = await Promise.all(names.map((name) => start(name)))
+async function prepare(servers: readonly Server[]): Promise<void> {
   for (const server of servers) {
     clients.set(server, await Promise.all(Array.from({ length: connections }, () => open(server.name, server.port))))
   }
   // A server that is cold costs three times as much, and the more code it has, the longer.
   for (const server of servers) for (const inFlight of [1, 16]) await echo(server, 1_024, inFlight, 2_500)
-  const measured = new Map<string, Awaited<ReturnType<typeof inTurns>>>()
-  for (const { inFlight, size } of cells) {
-    const title = `echo, ${inFlight} under way, ${size < 1_024 ? `${size} B` : `${size / 1_024} KiB`}`
-    measured.set(
-      title,
-      await inTurns(servers, rounds, (server) => perCpuSecond(server, () => echo(server, size, inFlight))),
-    )
+}
+
+const works = new Map<string, (server: Server) => Promise<number>>()
+for (const inFlight of [1, 16]) {
+  for (const [size, label] of [
+    [64, '64 B'],
+    [1_024, '1 KiB'],
+    [16_384, '16 KiB'],
+  ] as const) {
+    works.set(`echo, ${inFlight} under way, ${label}`, (server) => echo(server, size, inFlight))
   }
-  for (const server of servers) server.stop()
-  return measured
-})
-for (const [title, measured] of results) compare(title, measured)
+}
+await compareGenerations(names, rounds, prepare, works)
 process.exit()

@@ -95,23 +95,33 @@ export async function inTurns(
 }
 
 /**
- * The same with new processes, a few times: from one process to the next of the same program a message's cost differs by a tenth,
- * and stays so for as long as it runs. All their results together.
+ * The same for each piece of work by its title, with new processes a few times: from one process to the next of the same program the
+ * cost of a message differs by a tenth, and stays so for as long as it runs. All their results together are compared.
+ *
+ * @param prepare opens what the work needs, and warms up
+ * @param works each resolves with how many were done
  */
-export async function inGenerations(
-  measure: () => Promise<Map<string, Map<PeerName, number[]>>>,
-): Promise<Map<string, Map<PeerName, number[]>>> {
-  const all = await measure()
-  for (let generation = 1; generation < 3; generation++) {
-    for (const [title, results] of await measure()) {
-      for (const [name, values] of results)
-        all
-          .get(title)
-          ?.get(name)
-          ?.push(...values)
+export async function compareGenerations(
+  names: readonly PeerName[],
+  rounds: number,
+  prepare: (servers: readonly Server[]) => Promise<void>,
+  works: ReadonlyMap<string, (server: Server) => Promise<number>>,
+): Promise<void> {
+  const all = new Map(Array.from(works.keys(), (title) => [title, new Map<PeerName, number[]>()]))
+  for (let generation = 0; generation < 3; generation++) {
+    const servers = await Promise.all(names.map((name) => start(name)))
+    await prepare(servers)
+    for (const [title, work] of works) {
+      const results = all.get(title)
+      for (const [name, values] of await inTurns(servers, rounds, (server) =>
+        perCpuSecond(server, () => work(server)),
+      )) {
+        results?.set(name, [...(results.get(name) ?? []), ...values])
+      }
     }
+    for (const server of servers) server.stop()
   }
-  return all
+  for (const [title, results] of all) compare(title, results)
 }
 
 /** Ours against each other one, round by round. */
