@@ -44,6 +44,8 @@ export interface PortOwner {
   begun(): void
   /** Shuts the way in and the way out. */
   gate(code: number): void
+  /** The stream threw where it was written to, and is destroyed. */
+  failed(error: unknown): void
 }
 
 /**

@@ -6,6 +6,7 @@ export interface Sink {
   write(bytes: Piece, encoding: 'latin1', callback?: WriteCallback): unknown
   cork(): void
   uncork(): void
+  destroy(): unknown
 }
 
 export type WriteCallback = (error?: Error | null) => void
@@ -13,7 +14,7 @@ export type WriteCallback = (error?: Error | null) => void
 /** A frame, or a piece of one. In a string each unit is a byte: it is Latin-1, as the stream is told. */
 export type Piece = Buffer | string
 
-/** When what was written leaves: behind all that came with one look at the network. */
+/** The time at which frames leave: behind all that came with one look at the network. */
 export interface Turn {
   atEnd(coalescer: Coalescer): void
   /** The pieces as one. Members of a room mostly get the same ones: these are joined for the first of them only. */
@@ -41,17 +42,8 @@ export function createTurn(
   const flush = () => {
     const due = waiting
     waiting = []
-    let failure: { readonly error: unknown } | undefined
-    for (const coalescer of due) {
-      // An exception of one socket's stream must not leave the sockets behind it mute.
-      try {
-        coalescer.turnEnded()
-      } catch (error) {
-        failure ??= { error }
-      }
-    }
+    for (const coalescer of due) coalescer.turnEnded()
     last = undefined
-    if (failure !== undefined) throw failure.error
   }
   return {
     kept,
@@ -129,15 +121,24 @@ export class Coalescer<S extends Sink = Sink> {
     this.#text = ''
     this.#bytes = 0
     const { sink } = this
-    if (!sink.writable) callback?.(new Error('The stream has ended.'))
-    else {
+    if (!sink.writable) {
+      callback?.(new Error('The stream has ended.'))
+      return
+    }
+    try {
       if (typeof written === 'string') sink.write(written, 'latin1', callback)
       else if (bytes < flushBytes) sink.write(this.#turn.join(written, bytes), 'latin1', callback)
       else this.#writeEach(written, callback)
-      if (sink.writableLength > 0) {
-        this.kept(bytes)
-        this.fellBehind()
-      }
+    } catch (error) {
+      // Of the sockets that are written behind it, and of a broadcast, none may stay mute because of this one.
+      sink.destroy()
+      callback?.(new Error('The stream has failed.', { cause: error }))
+      this.broke(error)
+      return
+    }
+    if (sink.writableLength > 0) {
+      this.kept(bytes)
+      this.fellBehind()
     }
   }
 
@@ -160,6 +161,9 @@ export class Coalescer<S extends Sink = Sink> {
 
   /** The stream has bytes that the kernel has not taken. */
   protected fellBehind(): void {}
+
+  /** The stream threw, and is destroyed. */
+  protected broke(_error: unknown): void {}
 
   #awaitEnd(): void {
     if (this.#awaitsEnd) return

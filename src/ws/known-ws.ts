@@ -70,7 +70,7 @@ async function rehearse(progress: { step: string }): Promise<void> {
     const senderOfWs: WsSender = Object.getPrototypeOf(sender)
     const wire = new WebSocketWire(socket, stream, createTurn(), 1_000)
     let begun = 0
-    wire.owner = { begun: () => void begun++, gate: () => {} }
+    wire.owner = { begun: () => void begun++, gate: () => {}, failed: () => {} }
     // In the place of the encoder.
     socket.send = (payload: unknown) => heard.push(payload)
 

@@ -150,6 +150,10 @@ export class WebSocketWire extends SenderStream implements Port {
     this.owner?.begun()
   }
 
+  protected override broke(error: unknown): void {
+    this.owner?.failed(error)
+  }
+
   closing(code: number | undefined): void {
     this.owner?.gate(code ?? noCode)
   }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { takeClocks } from '../harness/clocks.ts'
@@ -83,6 +84,41 @@ const faults: readonly (readonly [name: string, listener: Mistake])[] = [
   // biome-ignore lint/suspicious/noThenProperty: a broken promise is what is tested.
   ['returns a thenable that throws', () => ({ then: () => assert.fail('SECRET of the server') })],
 ]
+
+// A server that an application has put behind streams of its own: TLS in JavaScript, a tunnel, a recorder.
+test('CS-25 a stream that throws when it is written to ends its own socket, and no other one', async (t) => {
+  const streams: Duplex[] = []
+  const server = await startServer(t, {}, (app) => {
+    app.server.on('connection', (stream) => streams.push(stream))
+    app.get('/ws', { websocket: true, secureWs: { receives } }, (socket) => {
+      void socket.join('room:all')
+      socket.on('fine', () => {
+        app.secureWs.to('room:all').send({ type: 'news' })
+        return 'ok'
+      })
+    })
+  })
+  const peer = await server.connect()
+  const neighbour = await server.connect()
+  Object.assign(streams[0] ?? assert.fail(), {
+    _write() {
+      throw new Error('of this stream')
+    },
+  })
+  neighbour.write(json({ type: 'fine', id: 1 }))
+  await until(() => neighbour.messages.length === 2, 'the neighbour was told and answered')
+  assert.deepEqual(neighbour.messages, [{ type: 'news' }, { type: 'reply', id: 1, value: 'ok' }])
+  await peer.whenGone()
+  await until(() => server.events.some(({ type }) => type === 'socket.closed'), 'the end was told')
+  assert.deepEqual(
+    server.events.filter(({ type }) => type === 'message.failed' || type === 'socket.closed').map(({ type }) => type),
+    ['message.failed', 'socket.closed'],
+  )
+  assert.ok(server.logged.some((line) => line.includes('of this stream')))
+  neighbour.write(json({ type: 'fine', id: 2 }))
+  await until(() => neighbour.messages.length === 4, 'the neighbour goes on')
+  assert.equal(server.app.secureWs.stats().sockets, 1)
+})
 
 for (const [name, listener] of faults) {
   test(`CS-25 MS-15 a listener that ${name} is answered with an error and harms nobody`, async (t) => {

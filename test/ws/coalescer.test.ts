@@ -33,6 +33,9 @@ function stage() {
       },
       cork: () => corks++,
       uncork: () => corks--,
+      destroy() {
+        Object.assign(stream, { writable: false })
+      },
     }
     return { stream, writes, callbacks, corks: () => corks }
   }
@@ -210,24 +213,40 @@ test('in a crowd nobody waits for more than the callback that runs', () => {
   assert.equal(written(), pushed)
 })
 
-// An exception in the flush of one socket left every socket behind it in that turn mute.
-test('a stream that throws at the end of a turn is heard of, and the others are written all the same', () => {
-  const { turn, endTurn, sink } = stage()
-  const broken = sink()
-  const whole = sink()
-  Object.assign(broken.stream, {
-    write() {
-      throw new Error('of this stream')
-    },
-  })
-  new Coalescer(broken.stream, turn).push(Buffer.from('a'))
-  const behind = new Coalescer(whole.stream, turn)
-  behind.push(Buffer.from('b'))
-  assert.throws(endTurn, /of this stream/)
-  assert.deepEqual(whole.writes.map(String), ['b'])
-  behind.push(Buffer.from('c'))
-  endTurn()
-  assert.deepEqual(whole.writes.map(String), ['b', 'c'])
+// An exception in the flush of one socket left every socket behind it in that turn mute, and ended the process after them.
+test('a stream that throws is destroyed and heard of, whenever it does, and the others are written all the same', () => {
+  for (const size of [1, 70_000]) {
+    const { turn, endTurn, sink } = stage()
+    const [broken, whole] = [sink(), sink()]
+    let fails = true
+    const write = broken.stream.write
+    Object.assign(broken.stream, {
+      write(...given: Parameters<Sink['write']>) {
+        if (fails) throw new Error('of this stream')
+        return write(...given)
+      },
+    })
+    const heard: unknown[] = []
+    class Told extends Coalescer {
+      protected override broke(error: unknown): void {
+        heard.push(error)
+        // As an error message to the client would be.
+        this.push('too late')
+      }
+    }
+    const first = new Told(broken.stream, turn)
+    const behind = new Coalescer(whole.stream, turn)
+    first.push(Buffer.alloc(size), (error) => heard.push(error?.message))
+    behind.push(Buffer.from('b'))
+    endTurn()
+    assert.deepEqual(heard.map(String), ['The stream has failed.', 'Error: of this stream'])
+    assert.deepEqual(whole.writes.map(String), ['b'])
+    fails = false
+    first.push('c')
+    behind.push('c')
+    endTurn()
+    assert.deepEqual([broken.writes.length, whole.writes.map(String)], [0, ['b', 'c']])
+  }
 })
 
 // What the kernel takes at once, which is nearly everything, is counted by nobody.
