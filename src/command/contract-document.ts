@@ -44,7 +44,7 @@ export class ContractDocument {
     return found
   }
 
-  /** What stands behind the references in its place. @throws Error for references in a circle */
+  /** The value behind the references that stand in its place. @throws Error for references in a circle */
   target(value: unknown): unknown {
     let found = value
     for (let steps = 0; ; steps++) {

@@ -1,6 +1,6 @@
 import type { Meter } from '@opentelemetry/api'
 
-/** What is read of `stats()`. */
+/** The figures of `stats()` that gauges show. */
 export interface Measured {
   readonly sockets: number
   readonly connections: number
@@ -14,7 +14,7 @@ export interface Measured {
   readonly load: Load
 }
 
-/** What waits in the sockets and before the sanitizer, at the moment of the question. */
+/** Messages, bytes and sockets that wait, at the moment of the question. */
 export interface Load {
   /** Messages that were read and wait for a listener. */
   readonly unheard: number
