@@ -13,13 +13,10 @@ import type { Member, Rooms } from './rooms.ts'
 export interface Recipient extends Member {
   /** What its route declares; members with the same policy share one encoding and one frame. */
   readonly outbound: OutboundPolicy
-  /** While a member is behind, the newest with one key is enough. */
-  deliver(frame: Deliverable, key?: string): void
+  /** A promise of `undefined` is a payload that was refused. While a member is behind, the newest with one key is enough. */
+  deliver(frame: SharedFrame | Underway<SharedFrame | undefined>, key?: string): void
   outputRefused(error: unknown): void
 }
-
-/** A promise of `undefined` is a payload that was refused. */
-type Deliverable = SharedFrame | Underway<SharedFrame | undefined>
 
 /** Options of one broadcast. */
 export interface BroadcastOptions {
@@ -109,25 +106,30 @@ export function createAudience<M extends Recipient>(
 /** Encodes everything before the first byte goes out, so that a mistake of the caller reaches nobody. */
 export function deliverTo(members: Iterable<Recipient>, message: unknown, options: BroadcastOptions): void {
   const key = latestOption(options)
-  const encodings = new Map<OutboundPolicy, Deliverable>()
-  // Two lists: a pair would be one more object for each member.
-  const recipients: Recipient[] = []
-  const frames: Deliverable[] = []
+  const encodings = new Map<OutboundPolicy, SharedFrame | Underway<SharedFrame | undefined>>()
+  const deliveries: [Recipient, SharedFrame | Underway<SharedFrame | undefined>][] = []
   for (const member of members) {
     const own = options.perMember === undefined ? message : options.perMember(member.session, message)
     if (own === undefined && options.perMember !== undefined) continue
-    let frame = own === message ? encodings.get(member.outbound) : undefined
-    if (frame === undefined) {
-      frame = encode(own, member, options)
-      if (own === message) encodings.set(member.outbound, frame)
+    if (own !== message) {
+      deliveries.push([member, encode(own, member, options)])
+      continue
     }
-    recipients.push(member)
-    frames.push(frame)
+    let frame = encodings.get(member.outbound)
+    if (frame === undefined) {
+      frame = encode(message, member, options)
+      encodings.set(member.outbound, frame)
+    }
+    deliveries.push([member, frame])
   }
-  for (const [index, frame] of frames.entries()) recipients[index]?.deliver(frame, key)
+  for (const [member, frame] of deliveries) member.deliver(frame, key)
 }
 
-function encode(message: unknown, member: Recipient, options: BroadcastOptions): Deliverable {
+function encode(
+  message: unknown,
+  member: Recipient,
+  options: BroadcastOptions,
+): SharedFrame | Underway<SharedFrame | undefined> {
   const outgoing = encoded(message, member, options)
   const label = typeLabel(message, member.outbound.types)
   if (!(outgoing instanceof Promise)) return new SharedFrame(outgoing, label)

@@ -96,11 +96,8 @@ export class Coalescer<S extends Sink = Sink> {
   }
 
   push(piece: Piece, callback?: WriteCallback): void {
-    const isFirst = this.#isEmpty
-    if (isFirst) this.#awaitEnd()
+    if (this.#isEmpty) this.#awaitEnd()
     if (typeof piece === 'string') this.#text += piece
-    // A frame for many is mostly the only one: an array that is made with it does not make room for more.
-    else if (isFirst) this.#pieces = [piece]
     else this.#closeText().push(piece)
     this.#bytes += piece.length
     if (callback !== undefined) {
