@@ -1,12 +1,13 @@
 /**
  * Deliveries to 1,000 members of a room per second of the server's CPU time: `node bench/broadcast.ts`. One message in a turn
- * of the loop, or four. The others write to each client in a loop; Socket.IO emits.
+ * of the loop, or four. The others write to each client in a loop; Socket.IO emits. The floor does nothing but write: its
+ * distance from the loop of ws says how much there is to gain on this machine at all.
  */
 import { type Client, open, saidLength } from './harness/client.ts'
 import { compareGenerations, type Server } from './harness/measure.ts'
 import type { PeerName } from './harness/peers.ts'
 
-const names: readonly PeerName[] = ['ours', 'ws', 'by hand', 'socket.io']
+const names: readonly PeerName[] = ['ours', 'ws', 'by hand', 'socket.io', 'floor']
 const members = 1_000
 const milliseconds = 400
 const rounds = 7

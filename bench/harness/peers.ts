@@ -1,6 +1,7 @@
 /** The servers that are compared. Each listens on a free port of the loopback address and takes commands of the client. */
 import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import cookie from '@fastify/cookie'
 import fastifyWebsocket from '@fastify/websocket'
 import { context, metrics, trace } from '@opentelemetry/api'
@@ -19,6 +20,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { Server as SocketIo } from 'socket.io'
 import { type WebSocket, WebSocketServer } from 'ws'
 import secureWs, { cookieSession, type SecureWsOptions } from '../../src/index.ts'
+import { frameOf } from '../../src/outbound/shared-frame.ts'
 import { cookieName, origin, secret, sessionId } from './credentials.ts'
 
 export interface Peer {
@@ -85,6 +87,26 @@ export const peers = {
     return bare((socket) => {
       socket.on('message', (frame, isBinary) => socket.send(frame, { binary: isBinary }))
     }, heartbeats)
+  },
+
+  /** One frame, made once, is written to each stream in a loop: no check, no bound, no queue. It knows no message of a client. */
+  async floor(): Promise<Peer> {
+    const server = createServer()
+    const sockets = new WebSocketServer({ server, perMessageDeflate: false })
+    const streams = new Set<Duplex>()
+    sockets.on('connection', (socket, { socket: stream }) => {
+      streams.add(stream)
+      socket.on('close', () => streams.delete(stream))
+    })
+    return {
+      port: await listeningOn(server),
+      broadcast(text, times) {
+        const frame = frameOf(JSON.stringify({ type: 'said', text }), 0x1)
+        const frames = Buffer.concat(Array.from({ length: times }, () => frame))
+        for (const stream of streams) stream.write(frames)
+      },
+      connected: () => streams.size,
+    }
   },
 
   /** What a handler of ws has to do at least when its messages are JSON. */
