@@ -12,7 +12,7 @@ const texts: ReadonlyMap<string, (text: string) => boolean> = new Map([
   ['email', capped(320, isEmail)],
   ['hostname', capped(254, isHostname)],
   ['ipv4', capped(15, isIPv4)],
-  ['ipv6', capped(45, (text) => isIPv6(text) && !text.includes('%'))],
+  ['ipv6', capped(45, isAddress6)],
   ['uri', capped(8192, isUri)],
   ['url', capped(8192, isUri)],
   ['uri-reference', capped(8192, isUriReference)],
@@ -82,11 +82,10 @@ function isDateTime(text: string): boolean {
 
 /** The dot-atoms of RFC 5321 section 4.1.2, at a host name of two labels or more. */
 function isEmail(text: string): boolean {
-  const at = text.lastIndexOf('@')
-  const host = text.slice(at + 1)
+  const host = text.slice(text.lastIndexOf('@') + 1)
   return (
-    /^[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*$/.test(text.slice(0, at)) &&
-    host.includes('.') &&
+    /^[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@$/.test(text.slice(0, -host.length)) &&
+    /\.[^.]+$/.test(host) &&
     isHostname(host)
   )
 }
@@ -107,7 +106,19 @@ function isUri(text: string): boolean {
 /** RFC 3986 section 4.1: its characters, no more than one fragment, and brackets in a host only. */
 function isUriReference(text: string): boolean {
   if (!uriCharacters.test(text) || text.indexOf('#') !== text.lastIndexOf('#')) return false
-  return !/[[\]]/.test(text.replace(/^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/?#]*/i, ''))
+  const [beginning = '', authority = ''] = /^(?:[a-z][a-z0-9+.-]*:)?\/\/([^/?#]*)/i.exec(text) ?? []
+  return isAuthority(authority) && !/[[\]]/.test(text.slice(beginning.length))
+}
+
+/** RFC 3986 section 3.2: one user, one host, one port. Readers that disagree about the host of a text are an old way in. */
+function isAuthority(text: string): boolean {
+  const found = /^(?:[^@[\]]*@)?(?:\[([^[\]]*)\]|[^@[\]:]*)(?::\d*)?$/.exec(text)
+  return found !== null && (found[1] === undefined || isAddress6(found[1]))
+}
+
+/** Without a zone, which is about one machine only. */
+function isAddress6(text: string): boolean {
+  return isIPv6(text) && !text.includes('%')
 }
 
 /** RFC 3987 allows letters of all languages where RFC 3986 has those of one. */
