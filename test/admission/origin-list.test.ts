@@ -24,6 +24,19 @@ test('of two wildcards of one domain the deeper one holds, in either order', () 
   }
 })
 
+test('a wildcard names its scheme, its port and its depth; digits in a name are no address', () => {
+  for (const [origin, parent, depth] of [
+    ['https://*.example.org', 'https://example.org', 'one'],
+    ['http://**.example.org:8080', 'http://example.org:8080', 'any'],
+    ['HTTPS://*.Example.org:443', 'https://example.org', 'one'],
+    ['https://*.a.b2', 'https://a.b2', 'one'],
+    ['https://*.3com.example', 'https://3com.example', 'one'],
+    ['https://*.b\u00fccher.example', 'https://xn--bcher-kva.example', 'one'],
+  ] as const) {
+    assert.deepEqual([...compileOrigins([origin], 'origins').wildcards], [[parent, depth]])
+  }
+})
+
 // What the developer wrote, and what the message must tell him to write.
 const wrong: readonly (readonly [unknown, RegExp])[] = [
   [undefined, /'same-origin'/],
@@ -84,6 +97,16 @@ const wrongEntries: readonly (readonly [unknown, RegExp])[] = [
   ['https://*.example.org/x', /no path/],
   ['https://*.example.org:*', /one label/],
   ['*://a.example.org', /one label/],
+  ['xhttps://*.example.org', /one label/],
+  ['https://*.example.org*', /one label/],
+  ['https://*.example.org\n', /no path/],
+  ['https://*.exa mple.org', /no path/],
+  ['https://*.[::1]', /domain of yours/],
+  ['blob://x', /never send/],
+  ['filesystem://x', /never send/],
+  ['about://blank', /never send/],
+  ['null://x', /never send/],
+  ['DATA://x', /never send/],
   ['https://*.1.2.3.4', /names in front/],
   ['chrome-extension://*', /one label/],
   [/app/, /function/],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readOrigin } from '../../src/admission/web-origin.ts'
+import { isFileOrigin, isOtherOrigin, readOrigin } from '../../src/admission/web-origin.ts'
 import fc from '../harness/fast-check.ts'
 
 for (const [value, text] of [
@@ -54,6 +54,88 @@ for (const value of [
 ]) {
   test(`CS-5 ${JSON.stringify(value)} is no origin`, () => assert.equal(readOrigin(value), undefined))
 }
+
+test('the longest origin that there can be is read', () => {
+  const label = 'a'.repeat(63)
+  const longest = `https://${[label, label, label, label.slice(2)].join('.')}.:65535`
+  assert.equal(readOrigin(longest)?.text, longest)
+})
+
+// An origin of another scheme is compared as it is, so what is none must not pass for one: a list with `app://a` behind it would admit it.
+const schemes = 64
+const names = 253
+for (const value of [
+  'chrome-extension://abcdefghijklmnopabcdefghijklmnop',
+  'moz-extension://0b5f-11ee_x',
+  'safari-web-extension://ABC',
+  'capacitor://localhost',
+  'a+b-c.1://x',
+  'app://x:1',
+  'app://x:65535',
+  `${'a'.repeat(schemes)}://x`,
+  `app://${'a'.repeat(names)}`,
+]) {
+  test(`${value.slice(0, 60)} is an origin of another scheme, of no file, and with anything around it none`, () => {
+    assert.ok(isOtherOrigin(value))
+    assert.ok(!isFileOrigin(value))
+    assert.equal(readOrigin(value), undefined)
+    for (const around of [` ${value}`, `1${value}`, `\u017f${value}`, `${value}/`, `${value}?`, `${value}#`]) {
+      assert.ok(!isOtherOrigin(around), around)
+    }
+    for (const behind of ['\n', ' ', '\u212a', ':', '@b', '%41', '[', '\\'])
+      assert.ok(!isOtherOrigin(value + behind), behind)
+  })
+}
+for (const value of [
+  'http://a',
+  'https://a',
+  'HTTPS://a',
+  'ws://a',
+  'wss://a',
+  'app://',
+  'app:/a',
+  'app:a',
+  'app://x:0',
+  'app://x:01',
+  'app://x:123456',
+  'app://x:8o',
+  'app://x:80:80',
+  'app://\u017f',
+  '+app://x',
+  'null',
+  '',
+  `${'a'.repeat(schemes + 1)}://x`,
+  `app://${'a'.repeat(names + 1)}`,
+]) {
+  test(`${JSON.stringify(value.slice(0, 40))} (${value.length}) is no origin of another scheme`, () =>
+    assert.ok(!isOtherOrigin(value)))
+}
+
+test('a page from a disk is told by its scheme, and by nothing that has it somewhere', () => {
+  for (const value of [
+    'file://',
+    'FILE://',
+    'content://',
+    'content://com.android.a_b-1',
+    `file://${'a'.repeat(names)}`,
+  ]) {
+    assert.ok(isFileOrigin(value), value)
+    assert.ok(isOtherOrigin(value), value)
+  }
+  for (const value of [
+    'xfile://',
+    ' file://',
+    'file:///',
+    'file://a/b',
+    'file://a\n',
+    'file://a:1',
+    'file:/',
+    'files://',
+    `file://${'a'.repeat(names + 1)}`,
+  ]) {
+    assert.ok(!isFileOrigin(value), value)
+  }
+})
 
 const piece = fc.constantFrom(
   ...[

@@ -106,3 +106,40 @@ test('two IPv4 addresses never share a key behind a translator, and one never ha
     }),
   )
 })
+
+// One bit beside a prefix is somebody's own network: taken for the prefix, `1::ffff:127.0.0.1` would be this machine, and whoever
+// owns such a /64 would choose the address that is counted.
+test('an address one bit beside a prefix counts as itself, and is not loopback', () => {
+  const bits = (groups: readonly number[]) => groups.map((group) => group.toString(16)).join(':')
+  for (const [prefix, known] of [
+    [[0, 0, 0, 0, 0, 0xffff], 96],
+    [[0, 0, 0, 0, 0xffff, 0], 96],
+    [[0x64, 0xff9b, 0, 0, 0, 0], 96],
+    [[0x2002, 0x7f00, 1, 0, 0, 0], 16],
+    [[0x2001, 0, 0, 0, 0, 0], 32],
+    [[0, 0, 0, 0, 0, 0], 96],
+  ] as const) {
+    for (let bit = 0; bit < known; bit++) {
+      const groups = [...prefix, 0x7f00, 1]
+      groups[bit >> 4] = (groups[bit >> 4] ?? 0) ^ (0x8000 >> (bit & 15))
+      const address = bits(groups)
+      // A bit of one prefix is all that is between some of these.
+      if (/^(?:64:ff9b:1:|2001:0:|2002:|0:0:0:0:0:ffff:|0:0:0:0:ffff:0:)/.test(address)) continue
+      assert.equal(addressKey(address), `${bits(groups.slice(0, 4))}::/64`)
+      assert.ok(!isLoopbackAddress(address), address)
+    }
+  }
+})
+
+test('brackets and a port are read whole, or not at all', () => {
+  for (const address of [
+    'x[2001:db8::1]',
+    '[2001:db8::1]x',
+    '[2001:db8::1]:80x',
+    'x192.0.2.7:80',
+    '192.0.2.7:80x',
+    '[192.0.2.7:80',
+  ]) {
+    assert.equal(addressKey(address), unknownAddress, address)
+  }
+})
