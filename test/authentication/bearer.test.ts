@@ -368,13 +368,14 @@ test('wrong options fail at registration', () => {
     [{ algorithms: ['RS256', 'NONE'] }, /bearer\.algorithms\[1\]`/],
     [{ algorithms: ['rs256'] }, /bearer\.algorithms\[0\]`/],
     [{ algorithms: ['HS256', 'RS256'] }, /bearer\.algorithms`.*public key/],
+    [{ algorithms: ['RS256', 'ES256', 'HS512'] }, /bearer\.algorithms`.*public key/],
     [{ issuer: none }, /bearer\.issuer` is missing/],
     [{ issuer: '' }, /bearer\.issuer`/],
     [{ issuer: 'a|b' }, /bearer\.issuer`.*ambiguous/],
     [{ audience: none }, /bearer\.audience` is missing/],
     [{ audience: [] }, /bearer\.audience`/],
     [{ audiance: 'x' }, /`bearer\.audiance`.*did you mean `audience`/],
-    [{ clockTolerance: 301 }, /bearer\.clockTolerance`/],
+    ...[301, -1, Number.NaN].map((clockTolerance): [object, RegExp] => [{ clockTolerance }, /bearer\.clockTolerance`/]),
     [{ clockTolerance: '5s' }, /bearer\.clockTolerance`/],
     [{ from: ['query'] }, /bearer\.from`/],
     [{ from: [] }, /bearer\.from`/],
@@ -398,8 +399,15 @@ test('wrong options fail at registration', () => {
     [{ algorithms: ['HS256'], key: randomBytes(31) }, /bearer\.key`.*32 bytes/],
     [{ algorithms: ['HS512'], key: randomBytes(63) }, /bearer\.key`.*64 bytes/],
     [{ key: none, jwks: 'http://login.example/keys' }, /bearer\.jwks` is "http:\/\/login\.example".*in the clear/],
+    ...['127.0.0.1.evil.example', 'localhost.evil.example', '127.0.0.1.2', '128.0.0.1', '[::2]'].map(
+      (host): [object, RegExp] => [{ key: none, jwks: `http://${host}/keys` }, /bearer\.jwks`/],
+    ),
     [{ key: none, jwks: 'file:///etc/keys' }, /bearer\.jwks`/],
-    [{ key: none, jwks: 'https://user:canary@login.example/' }, /bearer\.jwks`/],
+    ...['user:canary@', 'user@', ':canary@'].map((who): [object, RegExp] => [
+      { key: none, jwks: `https://${who}login.example/` },
+      /bearer\.jwks`.*without user/,
+    ]),
+    [{ key: Array(9).fill(rsa.publicKey) }, /bearer\.key`.*1 to 8 keys/],
     [{ key: none, jwks: 'keys.json' }, /bearer\.jwks`/],
     [{ key: none, jwks: { keys: [] } }, /bearer\.jwks`/],
     [{ key: none, jwks: { keys: 'x' } }, /bearer\.jwks`/],
@@ -416,9 +424,12 @@ test('wrong options fail at registration', () => {
     )
   }
   // Near misses: what must still be accepted.
-  for (const jwks of ['https://login.example/keys', 'http://localhost:1/keys', 'http://[::1]:1/keys']) {
+  const loopback = ['http://localhost:1/keys', 'http://[::1]:1/keys', 'http://127.10.200.3:1/keys']
+  for (const jwks of ['https://login.example/keys', ...loopback]) {
     const { key: _, ...others } = options
     bearer({ ...others, jwks })
   }
+  for (const clockTolerance of [0, 300]) bearer({ ...options, clockTolerance })
+  bearer({ ...options, key: Array(8).fill(rsa.publicKey) })
   bearer({ ...options, key: createPublicKey(publicPem) })
 })
