@@ -42,6 +42,16 @@ const refused: readonly (readonly [string, Given])[] = [
   ['Connection: not-upgrade', { headers: { Connection: 'not-upgrade' } }],
   ['no key', { headers: { 'Sec-WebSocket-Key': undefined } }],
   ['a key of 15 bytes', { headers: { 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25j' } }],
+  ...[
+    'xdGhlIHNhbXBsZSBub25jZQ==',
+    'dGhlIHNhbXBsZSBub25jZQ==x',
+    'dGhlIHNhbXBsZSBub25jZQ==\n',
+    'dGhlIHNhbXBsZSBub25jZQ=',
+    'dGhlIHNhbXBsZSBub25j_Q==',
+  ].map((key): readonly [string, Given] => [
+    `the key ${JSON.stringify(key)}`,
+    { headers: { 'Sec-WebSocket-Key': key } },
+  ]),
   ['an empty sub-protocol', { headers: { 'Sec-WebSocket-Protocol': 'chat,' } }],
   ['a sub-protocol twice', { headers: { 'Sec-WebSocket-Protocol': 'chat, chat' } }],
   ['a sub-protocol with a space', { headers: { 'Sec-WebSocket-Protocol': 'a b' } }],
@@ -142,4 +152,19 @@ test('a sub-protocol list of 15 KB is read in linear time', () => {
   }
   // Ten times the length: about 10 when linear, 100 when quadratic.
   assert.ok(timeOf(15_000) < 40 * timeOf(1_500))
+})
+
+// Each alone says that somebody passed the request on, so it did not come from this machine in the clear (CS-1).
+test('any one header of a proxy makes a request one that was passed on', () => {
+  assert.equal(factsOf().forwarded, false)
+  for (const [name, value] of [
+    ['X-Forwarded-For', '192.0.2.1'],
+    ['X-Forwarded-Proto', 'http'],
+    ['X-Forwarded-Host', 'app.example'],
+    ['Forwarded', 'for=192.0.2.1'],
+    ['x-forwarded-for', ''],
+  ] as const) {
+    assert.equal(factsOf({ headers: { [name]: value } }).forwarded, true, name)
+  }
+  assert.equal(factsOf({ headers: { 'X-Forwarded-Port': '80', Via: '1.1 x' } }).forwarded, false)
 })

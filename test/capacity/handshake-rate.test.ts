@@ -83,16 +83,21 @@ test('RS-16 a flood of 200,000 addresses neither resets a counter nor locks a ne
 test('waiting counts nothing, and says what counting would say', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.record({ address: fc.nat(3), after: fc.nat(40_000) }), { maxLength: 100 }),
+      fc.array(fc.record({ address: fc.nat(3), after: fc.nat(40_000), back: fc.boolean() }), { maxLength: 100 }),
       fc.integer({ min: 1, max: 6 }),
       (attempts, perMinute) => {
         const rate = createHandshakeRate(perMinute)
         let now = 5 * minute
-        for (const { address, after } of attempts) {
+        const taken: (readonly [address: string, at: number])[] = []
+        for (const { address: last, after, back } of attempts) {
           now += after
-          const said = rate.wait(`192.0.2.${address}`, now)
-          assert.equal(rate.wait(`192.0.2.${address}`, now), said)
-          assert.equal(rate.take(`192.0.2.${address}`, now), said)
+          const address = `192.0.2.${last}`
+          const given = back ? taken.shift() : undefined
+          if (given !== undefined) rate.giveBack(...given)
+          const said = rate.wait(address, now)
+          assert.equal(rate.wait(address, now), said)
+          assert.equal(rate.take(address, now), said)
+          if (said === undefined) taken.push([address, now])
         }
       },
     ),

@@ -102,6 +102,20 @@ describe('refuseReplay', () => {
     }
   })
 
+  it('takes the shortest and the longest nonce there may be', async () => {
+    for (const length of [8, 128]) assert.equal(await codeOf({ nonce: 'x'.repeat(length), at: now }), undefined)
+  })
+
+  it('tells a session that uses too many from a guard that is full, and both refuse', async () => {
+    const mark = (each: string) => ({ nonce: `${nonce}${each}`, at: now })
+    const one = createReplayGuard({ perSession: 1 })
+    assert.equal(await codeOf(mark('a'), one), undefined)
+    assert.equal(await codeOf(mark('b'), one), 'SWS_TOO_FAST')
+    const full = createReplayGuard({ capacity: 1 })
+    assert.equal(await codeOf(mark('a'), full), undefined)
+    assert.equal(await codeOf(mark('a'), full, 's2'), 'SWS_INTERNAL')
+  })
+
   it('ASVS 2.3.4 lets exactly one of fifty at once through', async () => {
     const guard = createReplayGuard()
     const codes = await Promise.all(Array.from({ length: 50 }, () => codeOf({ nonce, at: now }, guard)))
