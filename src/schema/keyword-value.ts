@@ -108,7 +108,7 @@ const needs: readonly (readonly [keyword: string, others: readonly string[], adv
   ['nullable', ['type'], "It widens `type`: write `type` beside it, or `anyOf: [..., { type: 'null' }]`."],
 ]
 
-/** @throws SWS_BAD_OPTION for a keyword that would not be asked, for want of another one beside it */
+/** @throws SWS_BAD_OPTION for a keyword that would not be asked, or says too little, for want of another one beside it */
 export function checkBeside(schema: Readonly<Record<string, unknown>>, path: string): void {
   for (const [keyword, others, advice] of needs) {
     if (!(keyword in schema) || others.some((other) => other in schema)) continue
@@ -134,6 +134,9 @@ export function checkBeside(schema: Readonly<Record<string, unknown>>, path: str
   }
   if (Array.isArray(schema.items) && schema.items.length === 0) {
     throw badOption(`${path}.items`, '(an empty list)', 'Write the schema of the items, or a list of the first ones.')
+  }
+  if (Array.isArray(schema.items) && schema.additionalItems === undefined) {
+    throw badOption(`${path}.items`, '(a list)', 'Say what may follow: `additionalItems: false`, or a schema.')
   }
   const named = Array.isArray(schema.type) ? schema.type : [schema.type]
   if (schema.nullable === false && named.includes('null')) {

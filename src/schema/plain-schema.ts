@@ -73,9 +73,6 @@ function copyOne(schema: PlainSchema, at: Position): PlainSchema {
   }
   const named = at.depth > 0 && typeof schema.$id === 'string'
   const here: Position = { ...at, ids: withIds(schema, at), inNamed: at.inNamed || named }
-  if (Array.isArray(schema.items) && schema.additionalItems === undefined) {
-    throw badOption(`${at.path}.items`, '(a list)', 'Say what may follow: `additionalItems: false`, or a schema.')
-  }
   checkBeside(schema, at.path)
   const copy: [string, unknown][] = []
   for (const [keyword, value] of Object.entries(schema)) {

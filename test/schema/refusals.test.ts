@@ -52,6 +52,8 @@ const refusals: readonly Refusal[] = [
   [{ type: 'object', required: ['a', 'a'] }, '.required', names],
   [{ type: 'object', required: [1] }, '.required', names],
   [{ type: 'object', dependentRequired: { a: 'b' } }, '.dependentRequired', /an object of lists of names/],
+  [{ type: 'object', dependentRequired: { a: ['b'], c: 'd' } }, '.dependentRequired', /an object of lists of names/],
+  [{ type: 'object', dependentRequired: 7 }, '.dependentRequired', /an object of lists of names/],
   [{ type: 'object', dependentRequired: null }, '.dependentRequired', /an object of lists of names/],
   ...['anyOf', 'oneOf', 'allOf'].flatMap((keyword): Refusal[] => [
     [branch(keyword, []), `.${keyword}`, schemas],
@@ -72,6 +74,9 @@ const refusals: readonly Refusal[] = [
   [{ type: 'array', additionalItems: false }, '.additionalItems', list],
   [{ type: 'array', items: [], additionalItems: false }, '.additionalItems', list],
   [{ type: 'array', items: 7 }, '.items', schema],
+  // It was told to write `additionalItems`, and then not to.
+  [{ type: 'array', items: [] }, '.items', /Write the schema of the items, or a list of the first ones\.$/],
+  [{ type: 'array', items: [{}] }, '.items', /Say what may follow/],
   [{ type: 'array', contains: [] }, '.contains', schema],
   [{ type: 'object', properties: [] }, '.properties', /Write an object of schemas\.$/],
   [{ type: 'object', propertyNames: [] }, '.propertyNames', schema],
@@ -127,6 +132,9 @@ test('near misses of these are taken', () => {
     { type: 'object', properties: { b: {} }, required: [] },
     { if: { const: 1 }, else: { type: 'string' } },
     { enum: ['x', 'x'] },
+    { type: 'number', multipleOf: 0.5 },
+    { type: 'object', dependentRequired: { b: ['c'], d: [] } },
+    { type: 'string', allOf: [{ format: 'email' }] },
     { type: 'array', items: { $ref: '#' } },
   ]
   for (const a of taken) compileSchema({ type: 'object', properties: { a } }, [], 'm.schema')
