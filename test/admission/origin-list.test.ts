@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compileOrigins } from '../../src/admission/origin-list.ts'
+import { compileOrigins, hostsOf } from '../../src/admission/origin-list.ts'
 
 for (const [origin, text] of [
   ['https://app.example', 'https://app.example'],
@@ -14,6 +14,14 @@ for (const [origin, text] of [
     assert.deepEqual([...compileOrigins([origin], 'origins').exact], [text])
   })
 }
+
+test('a list names the hosts of its web origins, and of nothing else', () => {
+  const origins = ['https://app.example', 'http://[::1]:3000', 'https://*.example.org', 'chrome-extension://abcdef']
+  assert.deepEqual(hostsOf(compileOrigins(origins, 'origins')), [
+    { name: 'app.example', text: 'app.example' },
+    { name: '[::1]', text: '[::1]:3000' },
+  ])
+})
 
 test('of two wildcards of one domain the deeper one holds, in either order', () => {
   for (const origins of [
@@ -46,7 +54,7 @@ const wrong: readonly (readonly [unknown, RegExp])[] = [
   ['*', /dangerouslyAllowAnyOrigin/],
   ['same', /Did you mean 'same-origin'/],
   ['https://app.example', /Write a list: \["https:\/\/app\.example"\]/],
-  [/app\.example/, /\/app\\\\\.example\/.*function/],
+  [/app\.example/, /\/app\\\\\.example\/.*without anchors/],
   [{}, /a list such as/],
   [Symbol('any'), /a list such as/],
   [[], /at least one/],
@@ -109,7 +117,7 @@ const wrongEntries: readonly (readonly [unknown, RegExp])[] = [
   ['DATA://x', /never send/],
   ['https://*.1.2.3.4', /names in front/],
   ['chrome-extension://*', /one label/],
-  [/app/, /function/],
+  [/app/, /without anchors/],
   [7, /a list such as/],
   [undefined, /a list such as/],
 ]

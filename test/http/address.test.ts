@@ -115,6 +115,7 @@ test('an address one bit beside a prefix counts as itself, and is not loopback',
     [[0, 0, 0, 0, 0, 0xffff], 96],
     [[0, 0, 0, 0, 0xffff, 0], 96],
     [[0x64, 0xff9b, 0, 0, 0, 0], 96],
+    [[0x64, 0xff9b, 1, 0, 0, 0], 48],
     [[0x2002, 0x7f00, 1, 0, 0, 0], 16],
     [[0x2001, 0, 0, 0, 0, 0], 32],
     [[0, 0, 0, 0, 0, 0], 96],
@@ -124,7 +125,7 @@ test('an address one bit beside a prefix counts as itself, and is not loopback',
       groups[bit >> 4] = (groups[bit >> 4] ?? 0) ^ (0x8000 >> (bit & 15))
       const address = bits(groups)
       // A bit of one prefix is all that is between some of these.
-      if (/^(?:64:ff9b:1:|2001:0:|2002:|0:0:0:0:0:ffff:|0:0:0:0:ffff:0:)/.test(address)) continue
+      if (/^(?:64:ff9b:1:|64:ff9b:0:0:0:0:|2001:0:|2002:|0:0:0:0:0:ffff:|0:0:0:0:ffff:0:)/.test(address)) continue
       assert.equal(addressKey(address), `${bits(groups.slice(0, 4))}::/64`)
       assert.ok(!isLoopbackAddress(address), address)
     }
