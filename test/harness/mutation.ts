@@ -1,7 +1,7 @@
 /**
- * Mutation testing of what text passes on its way out: changes one thing at a time in a file of `src`, and runs the tests
- * that are about it. A change that no test notices is printed; `docs/assurance.md` says why each that is left is harmless.
- * Run it with `npm run mutation`, or for some files with `npm run mutation -- serialized fill`.
+ * Mutation testing of what text passes on its way in and out, and of what judges a handshake by a text: changes one thing at a
+ * time in a file of `src`, and runs the tests that are about it. A change that no test notices is printed; `docs/assurance.md`
+ * says why each that is left is harmless. Run it with `npm run mutation`, or for some files with `npm run mutation -- serialized fill`.
  */
 import { execFile } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
@@ -30,44 +30,45 @@ interface Group {
   readonly tests: readonly string[]
 }
 
-const outbound = (files: readonly string[], tests: readonly string[]): Group => ({
-  files: files.map((name) => `src/outbound/${name}.ts`),
-  tests: tests.map((name) => `test/outbound/${name}.test.ts`),
+/** @param files below `src` @param tests below `test` */
+const group = (files: readonly string[], tests: readonly string[]): Group => ({
+  files: files.map((name) => `src/${name}.ts`),
+  tests: tests.map((name) => `test/${name}.test.ts`),
 })
-const sanitizing = (name: string): Group => ({
-  files: [`src/sanitizing/${name}.ts`],
-  tests: [`test/sanitizing/${name}.test.ts`],
-})
+const within = (room: string) => (name: string) => `${room}/${name}`
+const outbound = (files: readonly string[], tests: readonly string[]): Group =>
+  group(files.map(within('outbound')), tests.map(within('outbound')))
+const sanitizing = (...names: readonly string[]): Group =>
+  group(names.map(within('sanitizing')), names.slice(0, 1).map(within('sanitizing')))
 
 const groups: readonly Group[] = [
+  group(['http/address'], ['http/address']),
+  group(['http/authority'], ['http/authority']),
+  group(
+    ['admission/web-origin', 'admission/origin-list'],
+    ['admission/web-origin', 'admission/origin-list', 'admission/origin'],
+  ),
+  group(['authentication/algorithms'], ['authentication/algorithms']),
   sanitizing('structure'),
   sanitizing('verdict-cache'),
   sanitizing('profile'),
   sanitizing('cleaner'),
   sanitizing('secure-ws-sanitizer'),
-  {
-    files: ['src/sanitizing/worker-pool.ts', 'src/sanitizing/thread.ts'],
-    tests: ['test/sanitizing/worker-pool.test.ts'],
-  },
+  sanitizing('worker-pool', 'thread'),
   sanitizing('sanitizing'),
   outbound(['serialized', 'fill'], ['serialized']),
   outbound(['html', 'attribute', 'css', 'js', 'url', 'encode-for'], ['encode-for']),
   outbound(['shared-frame', 'bytes'], ['shared-frame']),
-  { files: ['src/schema/length.ts'], tests: ['test/schema/length.test.ts'] },
-  {
-    files: ['unique-items', 'multiple-of'].map((name) => `src/schema/${name}.ts`),
-    tests: ['test/schema/equality.test.ts'],
-  },
+  group(['schema/length'], ['schema/length']),
+  group(['schema/unique-items', 'schema/multiple-of'], ['schema/equality']),
+  group(['schema/keyword-value'], ['schema/refusals', 'inbound/schema']),
+  group(['schema/cleaning-plan', 'schema/sanitize-text'], ['inbound/cleaning', 'schema/sanitize-text']),
+  group(['schema/formats'], ['schema/random-formats', 'schema/formats']),
   outbound(['json', 'outbound', 'encoded', 'markup'], ['outbound', 'encoded', 'serialized']),
-  {
-    files: [
-      'src/outbound/schema.ts',
-      'src/outbound/projection.ts',
-      'src/outbound/branches.ts',
-      'src/schema/location.ts',
-    ],
-    tests: ['test/outbound/schema.test.ts', 'test/outbound/projection.test.ts'],
-  },
+  group(
+    ['outbound/schema', 'outbound/projection', 'outbound/branches', 'schema/location'],
+    ['outbound/schema', 'outbound/projection'],
+  ),
   outbound(['template', 'template-plan', 'template-position'], ['template']),
 ]
 

@@ -63,6 +63,16 @@ describe('formats', () => {
     int32: [2147483648, 0.5],
     int64: [9007199254740992, 0.5],
   }
+  it('are these, and no others', () => {
+    assert.deepEqual([...formatKinds.keys()].sort(), Object.keys(good).sort())
+    assert.deepEqual(
+      Object.keys(bad).sort(),
+      Object.keys(good)
+        .filter((name) => !['float', 'double'].includes(name))
+        .sort(),
+    )
+  })
+
   for (const name of formatKinds.keys()) {
     it(`${name} tells good from bad`, () => {
       assert.ok((good[name] ?? []).length > 0)
