@@ -29,12 +29,22 @@ const seeds: Readonly<Record<string, readonly string[]>> = {
   ],
   'uri-reference': ['/a/b?c#d', '//example.org/x', '?q=1', '#f', '', 'a/b', 'https://example.org/%41', '//[::1]/a'],
   uuid: ['123e4567-e89b-12d3-a456-426614174000', 'urn:uuid:F81D4FAE-7DEC-11D0-A765-00A0C91E6BF6'],
-  'json-pointer': ['', '/', '/a~1b/0', '/a~0~1/b c/é', '//'],
+  'json-pointer': ['', '/', '/a~1b/0', '/a~0~1/b c/\u00e9', '//'],
   'relative-json-pointer': ['0', '1/a', '10#', '120/b~1c/d', '0/'],
   byte: ['', 'YQ==', 'YWI=', 'YWJj', 'YWJjZGVm+/8='],
 }
 
-const pieces = [...'aZz09_-+.:/?#[]@%~=!$,;TtPYMDHSW \n\0é', '😀', '60', '24', '31', '00', '%41', '~1', '::']
+const pieces = [
+  ...'aZz09_-+.:/?#[]@%~=!$,;TtPYMDHSW \n\0\u00e9',
+  '\u{1f600}',
+  '60',
+  '24',
+  '31',
+  '00',
+  '%41',
+  '~1',
+  '::',
+]
 
 /** The same text with one to three small faults. */
 function near(text: string): string {
